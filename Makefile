@@ -1,0 +1,46 @@
+# The two commands of a fresh machine are `make demo` and `make test`: they need Python 3.11 or later with pip, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint types browser widget lock clean
+
+demo: .venv/.ready
+	$(BIN)/commentsvc demo
+
+# Everything that needs no browser and no Node; PostgreSQL comes as a wheel.
+test: .venv/.ready-dev
+	$(BIN)/pytest -m "not browser" -n 2
+
+browser: .venv/.ready-dev
+	$(BIN)/pytest -m browser tests/browser
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.ready-dev
+	$(BIN)/mypy
+
+check: lint types test browser
+
+.venv/.ready: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/.ready-dev: requirements-dev.txt .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+# For whoever changes the widget; needs Node.
+widget:
+	cd embed && npm ci && npm run check && npm test && npm run build
+
+# For whoever changes the dependencies in pyproject.toml.
+lock: .venv/.ready-dev
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements.in -c requirements.txt -o requirements-dev.txt
+
+clean:
+	rm -rf .venv instance embed/node_modules
