@@ -1,0 +1,31 @@
+"""Which e-mail addresses are accepted."""
+
+from __future__ import annotations
+
+import email_validator
+from email_validator import EmailNotValidError, validate_email
+
+from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import EMAIL_MAX
+
+# Names such as .test and .local are refused by the library by default; a closed network may well use them.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+def address(value: str, field: str, required: bool) -> str:
+    """The address in lower case, '' when there is none and none is required; raises Invalid naming the mend.
+
+    RFC 5321's limit is 254 characters. Only the form is looked at: nothing is asked of any network.
+    """
+    value = value.strip()
+    if not value:
+        if required:
+            raise Invalid(field, "Please give your e-mail address. It will not be published.")
+        return ""
+    if len(value) > EMAIL_MAX:
+        raise Invalid(field, f"An e-mail address has at most {EMAIL_MAX} characters.")
+    try:
+        found = validate_email(value, check_deliverability=False, allow_domain_literal=False)
+    except (EmailNotValidError, UnicodeError):
+        raise Invalid(field, "This is no complete e-mail address; it should look like carol@example.org.") from None
+    return found.normalized.lower()

@@ -1,0 +1,69 @@
+"""What can go wrong, as one tree; it knows nothing of HTTP (web/error_pages.py maps it to status codes).
+
+CommentError
+├── NotFound        no such thing, or not for you to know of
+├── NotSignedIn     say who you are first
+├── NotAllowed      you are known, and may not
+├── Invalid         one or more fields of the input are wrong
+├── Conflict        true a moment ago, not now (or already so)
+├── TooMany         slow down; says for how long
+└── BadFile         an import stopped; says where and why
+"""
+
+from __future__ import annotations
+
+
+class CommentError(Exception):
+    """`slug` is stable and for programs; `str(error)` is for people and names the mend."""
+
+    slug = "error"
+
+
+class NotFound(CommentError):
+    slug = "not-found"
+
+
+class NotSignedIn(CommentError):
+    slug = "not-signed-in"
+
+
+class NotAllowed(CommentError):
+    slug = "not-allowed"
+
+
+class Invalid(CommentError):
+    """`problems` holds (field, sentence) pairs; a form shows each beside its field."""
+
+    slug = "invalid"
+
+    def __init__(self, field: str, reason: str, *more: tuple[str, str]) -> None:
+        self.problems: list[tuple[str, str]] = [(field, reason), *more]
+        super().__init__(" ".join(reason for _, reason in self.problems))
+
+
+class Conflict(CommentError):
+    """`slug` says which conflict: `duplicate`, `closed`, `changed-since`, …"""
+
+    slug = "conflict"
+
+    def __init__(self, reason: str, slug: str = "conflict") -> None:
+        self.slug = slug
+        super().__init__(reason)
+
+
+class TooMany(CommentError):
+    slug = "too-many"
+
+    def __init__(self, reason: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(reason)
+
+
+class BadFile(CommentError):
+    """`line` is 1-based; None when the trouble has no line (a file that cannot be opened)."""
+
+    slug = "bad-file"
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        self.line = line
+        super().__init__(f"line {line}: {reason}" if line is not None else reason)

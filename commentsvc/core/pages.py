@@ -1,0 +1,65 @@
+"""How a long list is read page by page: the orders, and the cursor that says where a page begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from commentsvc.core.errors import Invalid
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Sort(StrEnum):
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    TOP = "top"
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last comment of the page before; the next page begins behind it, whatever came in between."""
+
+    sort: Sort
+    at: datetime
+    score: int
+    id: int
+
+    def __str__(self) -> str:
+        microseconds = (self.at - _EPOCH) // timedelta(microseconds=1)
+        raw = f"{self.sort}.{microseconds}.{self.score}.{self.id}"
+        return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def cursor(value: str, sort: Sort) -> Cursor | None:
+    """Read a cursor that `str(Cursor)` wrote; raises Invalid when it is none or belongs to another order."""
+    if not value:
+        return None
+    try:
+        raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode("ascii")
+        name, microseconds, score, number = raw.split(".")
+        found = Cursor(Sort(name), _EPOCH + timedelta(microseconds=int(microseconds)), int(score), int(number))
+        if str(found) != value or found.sort is not sort or not -(2**31) <= found.score < 2**31 or found.id >= 2**63:
+            raise ValueError
+    except (ValueError, OverflowError, binascii.Error):
+        raise Invalid("cursor", "This cursor is not one of ours; begin again without it.") from None
+    return found
+
+
+def sort(value: str) -> Sort:
+    if value not in set(Sort):
+        raise Invalid("sort", f"sort is one of {', '.join(Sort)}.")
+    return Sort(value)
+
+
+def limit(value: str, default: int = PAGE_SIZE, maximum: int = PAGE_SIZE_MAX) -> int:
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= maximum):
+        raise Invalid("limit", f"limit is a whole number from 1 to {maximum}.")
+    return int(value)

@@ -1,0 +1,84 @@
+"""A site's settings for posting and judging, with their defaults and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+
+from commentsvc.core.errors import Invalid
+
+# WordPress's own limits (wp_comments columns: author tinytext 245, email 100→254 by RFC 5321, url 200).
+NAME_MAX = 245
+EMAIL_MAX = 254
+WEBSITE_MAX = 200
+THREAD_KEY_MAX = 2048
+TITLE_MAX = 500
+URL_MAX = 2048
+
+
+class Mode(StrEnum):
+    ALL = "all"  # every comment waits
+    NEW = "new"  # those of authors without approved comments wait
+    RULES = "rules"  # only what a rule holds waits
+    OFF = "off"  # nothing waits
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Kept as JSON on the site; an absent field has its default, so a new setting needs no migration."""
+
+    mode: Mode = Mode.ALL
+    approved_needed: int = 1  # in mode `new`: approved comments that make an author known
+    is_open: bool = True  # false closes every thread of the site
+    name_and_email_required: bool = True
+    depth_max: int = 5  # levels of replies; a top-level comment has depth 0 and is level 1
+    body_max: int = 10_000  # characters
+    edit_window_s: int = 15 * 60
+    flood_s: int = 15  # least time between two comments of one author or address
+    links_max: int = 2  # in mode `rules` and `new`: more links than this wait
+
+
+BOUNDS = {
+    "approved_needed": (1, 100),
+    "depth_max": (1, 20),
+    "body_max": (200, 20_000),
+    "edit_window_s": (0, 7 * 24 * 3600),
+    "flood_s": (0, 3600),
+    "links_max": (0, 100),
+}
+
+
+def from_json(stored: Mapping[str, object]) -> Policy:
+    """The policy as stored; unknown fields are those of a newer version and are left alone."""
+    return changed(Policy(), {k: v for k, v in stored.items() if k in _NAMES})
+
+
+def to_json(policy: Policy) -> dict[str, object]:
+    return asdict(policy)
+
+
+def changed(policy: Policy, changes: Mapping[str, object]) -> Policy:
+    """`policy` with `changes`; raises Invalid naming the field that is unknown or out of bounds."""
+    checked = {name: _checked(name, value) for name, value in changes.items()}
+    return replace(policy, **checked)  # type: ignore[arg-type]
+
+
+_NAMES = {f.name for f in fields(Policy)}
+
+
+def _checked(name: str, value: object) -> object:
+    if name not in _NAMES:
+        raise Invalid(name, f"There is no setting “{name}”.")
+    if name == "mode":
+        if value not in set(Mode):
+            raise Invalid(name, f"The moderation mode is one of {', '.join(Mode)}.")
+        return Mode(str(value))
+    if name in BOUNDS:
+        low, high = BOUNDS[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise Invalid(name, f"“{name}” is a whole number from {low} to {high}.")
+        return value
+    if not isinstance(value, bool):
+        raise Invalid(name, f"“{name}” is true or false.")
+    return value
