@@ -1,0 +1,37 @@
+"""The factory: names the rooms of the house, nothing else."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from commentsvc.config import Config
+
+
+def create_app(config: Config) -> Flask:
+    """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
+    from commentsvc.store import database
+    from commentsvc.web import (
+        api,
+        api_docs,
+        api_moderation,
+        edge,
+        error_pages,
+        health,
+        home,
+        reading,
+        shapes,
+        signin,
+        thread_page,
+        wiring,
+    )
+    from commentsvc.web.dashboard import log, queue
+
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    wiring.init_app(app, config)
+    database.init_app(app, config)
+    error_pages.init_app(app)
+    for room in (reading, api, api_moderation, api_docs, thread_page, signin, queue, log, home, health):
+        app.register_blueprint(room.pages)
+    shapes.init_app(app)
+    edge.init_app(app, config)
+    return app

@@ -1,0 +1,161 @@
+"""Every setting: its type, its default and why it exists; read once from the environment and `.env`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+PREFIX = "COMMENTSVC_"
+MIN_SECRET_LENGTH = 16
+NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class BadSetting(Exception):
+    """One line that names the setting and the mend."""
+
+    def __init__(self, name: str, mend: str) -> None:
+        super().__init__(f"{PREFIX}{name}: {mend}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A row of docs/config.md for each field (a test compares)."""
+
+    secret_key: str  # signs session cookies, edit tokens and links
+    base_url: str = "http://127.0.0.1:8000"  # where readers and moderators reach the service; no trailing slash
+    instance_dir: Path = Path("instance")  # the SQLite file and the published pages live here
+    database_url: str = ""  # SQLite in instance_dir unless set
+    redis_url: str = ""  # shared limits and job queue across machines; not needed on one
+    mail_url: str = ""  # smtp://user:pass@host:port; without it mail is only written to the log
+    mail_from: str = "comments@localhost"  # the From of every mail
+    trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
+    limits: bool = True  # flood and rate limits
+    cache_mb: int = 64  # published pages held in memory, per worker
+    disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, or None when another database is used."""
+        if not self.database_url.startswith("sqlite"):
+            return None
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> Config:
+    """Read all settings; the environment wins over `.env`. Raises BadSetting for a wrong or missing one."""
+    values = {k: v for k, v in (dotenv_values(dotenv) if dotenv else {}).items() if v is not None}
+    values.update(environ)
+    given = {k.removeprefix(PREFIX): v.strip() for k, v in values.items() if k.startswith(PREFIX) and v.strip()}
+
+    instance_dir = Path(given.get("INSTANCE_DIR", "instance")).absolute()
+    return Config(
+        secret_key=_secret(given.get("SECRET_KEY", "")),
+        base_url=_base_url(given.get("BASE_URL", Config.base_url)),
+        instance_dir=instance_dir,
+        database_url=_database_url(given.get("DATABASE_URL", ""), instance_dir),
+        redis_url=_url("REDIS_URL", given.get("REDIS_URL", ""), ("redis", "rediss", "unix"), "redis://host:6379/0"),
+        mail_url=_mail_url(given.get("MAIL_URL", "")),
+        mail_from=_mail_from(given.get("MAIL_FROM", Config.mail_from)),
+        trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
+        limits=_on_off("LIMITS", given.get("LIMITS", "on")),
+        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
+        disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
+    )
+
+
+def from_dotenv(name: str, dotenv: Path = Path(".env")) -> str | None:
+    """A setting as it stands in `.env`."""
+    return dotenv_values(dotenv).get(PREFIX + name)
+
+
+def _secret(value: str) -> str:
+    if not value:
+        raise BadSetting("SECRET_KEY", f"is missing; set it to a long random text, such as the output of: {NEW_SECRET}")
+    if len(value) < MIN_SECRET_LENGTH:
+        raise BadSetting("SECRET_KEY", f"is too short ({len(value)} characters); use {MIN_SECRET_LENGTH} or more")
+    return value
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:
+    if value and urlsplit(value).scheme not in schemes:
+        raise BadSetting(name, f"must look like {example}")
+    return value
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        parts.port  # noqa: B018  (raises for a port that is no number)
+    except ValueError:
+        raise BadSetting("BASE_URL", "has a port that is not a number from 0 to 65535") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise BadSetting("BASE_URL", "must be the service's public address, such as https://comments.example")
+    return value.rstrip("/")
+
+
+def _database_url(value: str, instance_dir: Path) -> str:
+    if not value:
+        return f"sqlite:///{instance_dir / 'commentsvc.sqlite3'}"
+    scheme, _, rest = value.partition("://")
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite":
+        path = rest.removeprefix("/")
+        if not path or path == ":memory:":
+            raise BadSetting(
+                "DATABASE_URL", "must name an SQLite file, such as sqlite:////var/lib/commentsvc/data.sqlite3"
+            )
+        return f"sqlite:///{Path(path).absolute()}"
+    raise BadSetting("DATABASE_URL", "must begin with sqlite:/// or postgresql+psycopg://")
+
+
+def _mail_url(value: str) -> str:
+    value = _url("MAIL_URL", value, ("smtp", "smtps", "mailbox"), "smtp://user:password@host:587")
+    try:
+        if value.startswith("smtp") and not (urlsplit(value).hostname and urlsplit(value).port is not None):
+            raise ValueError
+    except ValueError:
+        raise BadSetting("MAIL_URL", "must name host and port, such as smtp://user:password@host:587") from None
+    return value
+
+
+def _mail_from(value: str) -> str:
+    if "@" not in value or any(ord(c) < 32 for c in value):
+        raise BadSetting("MAIL_FROM", "must be an e-mail address, such as comments@blog.example")
+    return value
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+    except ValueError:
+        mend = "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
+        raise BadSetting("TRUSTED_PROXIES", mend) from None
+
+
+def _on_off(name: str, value: str) -> bool:
+    if value.lower() not in ("on", "off"):
+        raise BadSetting(name, "must be on or off")
+    return value.lower() == "on"
+
+
+def _positive(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise BadSetting(name, "must be a whole number of megabytes, 1 or more")
+    return int(value)

@@ -1,0 +1,44 @@
+"""Answers already given: what a retry with the same Idempotency-Key gets again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.sites import Site
+
+KEPT_FOR = timedelta(days=7)
+
+
+class Answer(Base):
+    __tablename__ = "answer"
+    __table_args__ = (UniqueConstraint("site_id", "key_hash"), Index("ix_answer_created_at", "created_at"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    # Of the key and the author together: another author's same key is another key.
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    comment_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))
+    answer: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+def find(site: Site, key_hash: bytes) -> Answer | None:
+    return db.session.scalar(select(Answer).where(Answer.site_id == site.id, Answer.key_hash == key_hash))
+
+
+def add(site: Site, key_hash: bytes, request_hash: bytes, now: datetime) -> Answer:
+    """Claim the key: a second request at the same moment waits here, and then fails with IntegrityError."""
+    answer = Answer(site_id=site.id, key_hash=key_hash, request_hash=request_hash, created_at=now)
+    db.session.add(answer)
+    db.session.flush()
+    return answer
+
+
+def forget_old(now: datetime) -> None:
+    db.session.execute(delete(Answer).where(Answer.created_at < now - KEPT_FOR))

@@ -1,0 +1,304 @@
+"""Comments: the table, the pages of a thread, the queue of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.core.errors import NotFound
+from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
+from commentsvc.core.status import Status
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.people import Author
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+
+
+class Kind(StrEnum):
+    COMMENT = "comment"
+    PINGBACK = "pingback"
+    TRACKBACK = "trackback"
+
+
+STATUSES = ", ".join(f"'{s}'" for s in Status)
+SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
+
+
+class Comment(Base):
+    __tablename__ = "comment"
+    __table_args__ = (
+        UniqueConstraint("site_id", "import_id"),
+        CheckConstraint(f"status IN ({STATUSES})", name="status"),
+        # The top-level comments of a page, in each order; only what is shown is in the index.
+        Index(
+            "ix_comment_page_by_time",
+            "thread_id",
+            "created_at",
+            "id",
+            sqlite_where=text(SHOWN_ROOT),
+            postgresql_where=text(SHOWN_ROOT),
+        ),
+        Index(
+            "ix_comment_page_by_score",
+            "thread_id",
+            "score",
+            "id",
+            sqlite_where=text(SHOWN_ROOT),
+            postgresql_where=text(SHOWN_ROOT),
+        ),
+        Index("ix_comment_root_id", "root_id", "id"),
+        Index("ix_comment_parent_id", "parent_id"),
+        Index("ix_comment_site_id_id", "site_id", "id"),
+        Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
+        Index("ix_comment_author_id_created_at", "author_id", "created_at"),
+        Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
+        Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))
+    root_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))  # the top-level comment above a reply
+    depth: Mapped[int] = mapped_column(Integer, default=0)
+    kind: Mapped[str] = mapped_column(String(16), default=Kind.COMMENT)
+
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    # As written with this comment: a later comment of the same author must not change what was approved here.
+    author_name: Mapped[str] = mapped_column(String(NAME_MAX))
+    author_email: Mapped[str | None] = mapped_column(String(EMAIL_MAX))
+    author_website: Mapped[str | None] = mapped_column(String(WEBSITE_MAX))
+    author_role: Mapped[str | None] = mapped_column(String(16))
+    author_provider: Mapped[str | None] = mapped_column(String(64))
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+
+    source: Mapped[str] = mapped_column(Text)  # as typed; never rendered
+    html: Mapped[str] = mapped_column(Text)  # cleaned
+    renderer: Mapped[str] = mapped_column(String(16))  # what made the html from the source, so it can be made again
+    text_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+    status: Mapped[str] = mapped_column(String(16))
+    # Approved, or an empty node because an approved reply hangs on it.
+    is_shown: Mapped[bool] = mapped_column(default=False)
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    score: Mapped[int] = mapped_column(Integer, default=0)
+    notify: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    import_id: Mapped[str | None] = mapped_column(String(600))
+
+    author: Mapped[Author] = relationship(lazy="raise_on_sql")
+    thread: Mapped[Thread] = relationship(lazy="select")
+    site: Mapped[Site] = relationship(lazy="select")
+    parent: Mapped[Comment | None] = relationship(
+        remote_side=[id], foreign_keys=[parent_id], lazy="select", post_update=True
+    )
+
+
+class Tally(Base):
+    """Comments of a site by status: kept, not counted, so that the queue's cost does not grow with its history."""
+
+    __tablename__ = "tally"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer, default=0)
+
+
+def by_id(comment_id: int) -> Comment:
+    comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+    if comment is None:
+        raise NotFound("There is no comment with this number here.")
+    return comment
+
+
+def find_parent(thread: Thread, parent_id: int) -> Comment | None:
+    query = select(Comment).where(Comment.id == parent_id, Comment.thread_id == thread.id)
+    return db.session.scalar(query) if 0 < parent_id < 2**63 else None
+
+
+def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> tuple[list[Comment], Cursor | None]:
+    """One page: `limit` top-level comments, then all their replies; and where the next page begins."""
+    query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
+    query = _ordered(query, sort, after)
+    roots = list(db.session.scalars(query.limit(limit + 1)))
+    following = _cursor(roots[limit - 1], sort) if len(roots) > limit else None
+    roots = roots[:limit]
+    replies: Sequence[Comment] = []
+    if roots:
+        reply_query = select(Comment).where(Comment.root_id.in_([r.id for r in roots]), Comment.is_shown.is_(True))
+        replies = db.session.scalars(reply_query.order_by(Comment.created_at, Comment.id)).all()
+    return [*roots, *replies], following
+
+
+def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None) -> Select[Comment]:
+    time, number, score = Comment.created_at, Comment.id, Comment.score
+    if sort is Sort.TOP:
+        if after:
+            query = query.where(or_(score < after.score, and_(score == after.score, number < after.id)))
+        return query.order_by(score.desc(), number.desc())
+    if sort is Sort.NEWEST:
+        if after:
+            query = query.where(or_(time < after.at, and_(time == after.at, number < after.id)))
+        return query.order_by(time.desc(), number.desc())
+    if after:
+        query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
+    return query.order_by(time, number)
+
+
+def _cursor(comment: Comment, sort: Sort) -> Cursor:
+    return Cursor(sort=sort, at=comment.created_at, score=comment.score, id=comment.id)
+
+
+def recent(site: Site, limit: int) -> Sequence[Comment]:
+    query = select(Comment).where(Comment.site_id == site.id, Comment.status == Status.APPROVED)
+    query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
+    return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def imported(site: Site, import_ids: Iterable[str]) -> dict[str, Comment]:
+    """Those already brought in, by the name their export gives them."""
+    query = select(Comment).where(Comment.site_id == site.id, Comment.import_id.in_(list(import_ids)))
+    return {comment.import_id or "": comment for comment in db.session.scalars(query)}
+
+
+def below(comment: Comment) -> Sequence[Comment]:
+    return db.session.scalars(select(Comment).where(Comment.parent_id == comment.id)).all()
+
+
+def newest(site: Site, limit: int) -> Sequence[Comment]:
+    query = select(Comment).where(Comment.site_id == site.id).order_by(Comment.id.desc()).limit(limit)
+    return db.session.scalars(query.options(joinedload(Comment.thread))).all()
+
+
+def queue(
+    site: Site,
+    status: Status,
+    *,
+    oldest_first: bool,
+    after: Cursor | None,
+    limit: int,
+    thread: Thread | None = None,
+    author: str | None = None,
+    words: str | None = None,
+) -> tuple[list[Comment], Cursor | None]:
+    """What waits, or what was decided, with parent, thread and author loaded; and where the next page begins.
+
+    `author` is a name or an address, exactly but for case; `words` is looked for in text, name and address.
+    """
+    query = select(Comment).where(Comment.site_id == site.id, Comment.status == status)
+    if thread is not None:
+        query = query.where(Comment.thread_id == thread.id)
+    if author:
+        query = query.where(
+            or_(func.lower(Comment.author_name) == author.lower(), Comment.author_email == author.lower())
+        )
+    if words:
+        query = query.where(_contains(words))
+    sort = Sort.OLDEST if oldest_first else Sort.NEWEST
+    query = _ordered(query, sort, after)
+    query = query.options(joinedload(Comment.thread), joinedload(Comment.parent), joinedload(Comment.author))
+    found = list(db.session.scalars(query.limit(limit + 1)).unique())
+    following = _cursor(found[limit - 1], sort) if len(found) > limit else None
+    return found[:limit], following
+
+
+def _contains(words: str) -> ColumnElement[bool]:
+    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return or_(
+        Comment.source.ilike(pattern, escape="\\"),
+        Comment.author_name.ilike(pattern, escape="\\"),
+        Comment.author_email.ilike(pattern, escape="\\"),
+    )
+
+
+def of_ids(ids: Iterable[int]) -> list[Comment]:
+    """Those of `ids` that exist, read anew, by id."""
+    query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)
+    query = query.options(joinedload(Comment.author))
+    return list(db.session.scalars(query.execution_options(populate_existing=True)).unique())
+
+
+def tally(site: Site) -> dict[Status, int]:
+    query = select(Tally.status, Tally.count).where(Tally.site_id == site.id)
+    kept = {Status(status): count for status, count in db.session.execute(query).all()}
+    return {status: kept.get(status, 0) for status in Status}
+
+
+def count_moved(site_id: int, before: Status | None, after: Status | None, by: int = 1) -> None:
+    """Keep the site's tally true when `by` comments went from one status to another."""
+    for status, change in ((before, -by), (after, by)):
+        if status is None:
+            continue
+        where = (Tally.site_id == site_id, Tally.status == status)
+        moved = db.session.execute(
+            update(Tally).where(*where).values(count=Tally.count + change).returning(Tally.count)
+        )
+        if moved.first() is None:
+            db.session.add(Tally(site_id=site_id, status=status, count=change))
+            db.session.flush()
+
+
+def show(comment: Comment) -> None:
+    """Bring `is_shown` of a comment and of those above it in line with its status and the replies below."""
+    current: Comment | None = comment
+    while current is not None:
+        is_shown = current.status == Status.APPROVED or _has_shown_reply(current)
+        if current is not comment and current.is_shown == is_shown:
+            return
+        current.is_shown = is_shown
+        db.session.flush()
+        current = current.parent
+
+
+def _has_shown_reply(comment: Comment) -> bool:
+    query = select(Comment.id).where(Comment.parent_id == comment.id, Comment.is_shown.is_(True)).limit(1)
+    return db.session.scalar(query) is not None
+
+
+def has_duplicate(thread: Thread, parent_id: int | None, author: Author, text_hash: bytes) -> bool:
+    query = select(Comment.id).where(Comment.thread_id == thread.id, Comment.text_hash == text_hash)
+    query = query.where(Comment.author_id == author.id, Comment.status != Status.DELETED)
+    query = query.where(Comment.parent_id.is_(None) if parent_id is None else Comment.parent_id == parent_id)
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def last_written_at(site: Site, author: Author | None, ip: str, since: datetime, now: datetime) -> datetime | None:
+    """When this author or this address last wrote, between `since` and `now`.
+
+    Up to `now` only: after the clock was set back, comments of the future must not silence anybody.
+    """
+    times = []
+    window = (Comment.created_at > since, Comment.created_at <= now)
+    if author is not None:
+        query = select(func.max(Comment.created_at)).where(Comment.author_id == author.id, *window)
+        times.append(db.session.scalar(query))
+    if ip:
+        query = select(func.max(Comment.created_at)).where(Comment.site_id == site.id, Comment.ip == ip, *window)
+        times.append(db.session.scalar(query))
+    return max((t for t in times if t is not None), default=None)

@@ -1,0 +1,77 @@
+"""Sets the database up: the engine of an app, its schema, and the look at versions that the edge takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import flask_migrate
+from flask import Flask
+from sqlalchemy import and_, select
+
+from commentsvc.config import Config
+from commentsvc.store import answers, comments, decisions, jobs, people, rules, sites, threads
+from commentsvc.store.db import db, engine_options, prepare, sqlite_url
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+
+# Every table must be imported for the metadata to be whole.
+TABLES = (answers, comments, decisions, jobs, people, rules, sites, threads)
+INSTALLED = Path(__file__).parents[1] / "_migrations"
+CHECKOUT = Path(__file__).parents[2] / "migrations"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a published page was built from: a thread of a site, and (site version, thread version) as read."""
+
+    site_key: str
+    thread_key: str
+    versions: tuple[int, int]
+
+
+def migrations() -> Path:
+    """The revisions: inside the package when installed from a wheel, beside it in a checkout."""
+    return INSTALLED if INSTALLED.is_dir() else CHECKOUT
+
+
+def init_app(app: Flask, config: Config) -> None:
+    url = config.database_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url(config.sqlite_path) if config.sqlite_path else url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    db.init_app(app)
+    flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
+    with app.app_context():
+        prepare(db.engine)
+
+
+def is_missing(config: Config) -> bool:
+    return config.sqlite_path is not None and not config.sqlite_path.exists()
+
+
+def create_file(config: Config) -> None:
+    """An empty SQLite file, where there is none; only `db upgrade` may make one."""
+    if config.sqlite_path is not None:
+        config.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
+        config.sqlite_path.touch(mode=0o600, exist_ok=True)
+
+
+def upgrade() -> None:
+    """Bring the schema up to date; inside an app context."""
+    flask_migrate.upgrade(directory=str(migrations()))
+
+
+def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:
+    """A function that looks up the versions of a page now, by one indexed query; None when the site is gone."""
+    with app.app_context():
+        engine = db.engine
+
+    def read(watched: Watched) -> tuple[int, int] | None:
+        on = and_(Thread.site_id == Site.id, Thread.key_hash == threads.hash_of(watched.thread_key))
+        query = select(Site.version, Thread.version).outerjoin(Thread, on).where(Site.key == watched.site_key)
+        with engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row[0], row[1] or 0)
+
+    return read

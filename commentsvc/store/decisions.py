@@ -1,0 +1,100 @@
+"""Decisions: who or which rule moved which comment where, why and when; rows are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.core.status import Action, Status
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.people import Account
+from commentsvc.store.sites import Site
+
+NOTE_MAX = 1000
+
+
+class Decision(Base):
+    __tablename__ = "decision"
+    __table_args__ = (
+        Index("ix_decision_site_id_id", "site_id", "id"),
+        Index("ix_decision_comment_id_id", "comment_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"))
+    batch: Mapped[str] = mapped_column(String(32), index=True)  # one act on many comments is undone as one
+    action: Mapped[str] = mapped_column(String(16))
+    status_before: Mapped[str | None] = mapped_column(String(16))  # None: the comment was just written
+    status_after: Mapped[str] = mapped_column(String(16))
+    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    by_rule: Mapped[str | None] = mapped_column(String(64))  # a rule's name, or `author`, when no moderator decided
+    note: Mapped[str] = mapped_column(Text, default="")
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    by_account: Mapped[Account | None] = relationship(lazy="joined")
+    comment: Mapped[Comment] = relationship(lazy="select")
+
+
+def add(
+    comment: Comment,
+    action: Action,
+    before: Status | None,
+    batch: str,
+    now: datetime,
+    *,
+    by: Account | None = None,
+    rule: str | None = None,
+    note: str = "",
+    reasons: list[dict[str, Any]] | None = None,
+    undoes: Decision | None = None,
+) -> Decision:
+    decision = Decision(
+        site_id=comment.site_id,
+        comment_id=comment.id,
+        batch=batch,
+        action=action,
+        status_before=before,
+        status_after=comment.status,
+        by_account_id=by.id if by else None,
+        by_rule=rule,
+        note=note,
+        reasons=reasons or [],
+        undoes_id=undoes.id if undoes else None,
+        created_at=now,
+    )
+    db.session.add(decision)
+    return decision
+
+
+def of_batch(batch: str) -> Sequence[Decision]:
+    return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id)).all()
+
+
+def sizes_of(batches: set[str]) -> dict[str, int]:
+    """How many comments each act moved."""
+    query = select(Decision.batch, func.count()).where(Decision.batch.in_(batches)).group_by(Decision.batch)
+    return {batch: count for batch, count in db.session.execute(query).all()}
+
+
+def newest_of(comment_ids: list[int]) -> dict[int, int]:
+    """The id of each comment's newest decision, by comment."""
+    query = select(Decision.comment_id, Decision.id).where(Decision.comment_id.in_(comment_ids)).order_by(Decision.id)
+    return {comment_id: decision_id for comment_id, decision_id in db.session.execute(query).all()}
+
+
+def log(site: Site, comment_id: int | None, before_id: int | None, limit: int) -> tuple[list[Decision], int | None]:
+    """The site's decisions, newest first; and the id before which the next page begins."""
+    query = select(Decision).where(Decision.site_id == site.id).options(joinedload(Decision.comment))
+    if comment_id is not None:
+        query = query.where(Decision.comment_id == comment_id)
+    if before_id is not None:
+        query = query.where(Decision.id < before_id)
+    found = list(db.session.scalars(query.order_by(Decision.id.desc()).limit(limit + 1)))
+    return found[:limit], found[limit - 1].id if len(found) > limit else None

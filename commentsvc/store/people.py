@@ -1,0 +1,280 @@
+"""People: accounts with their identities, roles, tokens, codes and dashboard sessions; and the authors of comments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commentsvc.core import emails, text, tokens
+from commentsvc.core.errors import NotFound
+from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
+from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.sites import Site
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    MODERATOR = "moderator"
+
+
+class Account(Base):
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    # Lower case, and only an address that its holder has proved or the operator has set.
+    email: Mapped[str | None] = mapped_column(String(EMAIL_MAX), unique=True)
+    name: Mapped[str] = mapped_column(String(NAME_MAX))
+    website: Mapped[str | None] = mapped_column(String(WEBSITE_MAX))
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
+
+
+class Identity(Base):
+    """One way an account signs in."""
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("provider", "subject"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Membership(Base):
+    """A role of an account on a site."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        UniqueConstraint("account_id", "site_id"),
+        CheckConstraint("role IN ('owner', 'moderator')", name="role"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    account: Mapped[Account] = relationship(back_populates="memberships")
+    site: Mapped[Site] = relationship()
+
+
+class ApiToken(Base):
+    """A personal token; only its SHA-256 is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: all the account's sites
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    account: Mapped[Account] = relationship(lazy="joined")
+
+
+class SigninCode(Base):
+    """A code and link sent to an address, or a link printed for an account; single use."""
+
+    __tablename__ = "signin_code"
+    __table_args__ = (
+        Index("ix_signin_code_email_created_at", "email", "created_at"),
+        Index("ix_signin_code_ip_created_at", "ip", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    email: Mapped[str] = mapped_column(String(EMAIL_MAX))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    link_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # None: only the link works
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Session(Base):
+    """A browser signed in to the dashboard; ending the row ends it, whatever the cookie says."""
+
+    __tablename__ = "session"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    ip: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    account: Mapped[Account] = relationship(lazy="joined")
+
+
+class Author(Base):
+    """Who writes on a site: an account, or a guest known by name and address together, as in WordPress.
+
+    The counts are this author's comments here by their status now; the judge reads them.
+    """
+
+    __tablename__ = "author"
+    __table_args__ = (
+        UniqueConstraint("site_id", "account_id"),
+        UniqueConstraint("site_id", "guest_hash"),
+        Index("ix_author_site_id_email", "site_id", "email"),
+        CheckConstraint("(account_id IS NULL) <> (guest_hash IS NULL)", name="account_or_guest"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    guest_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    name: Mapped[str] = mapped_column(String(NAME_MAX))
+    email: Mapped[str | None] = mapped_column(String(EMAIL_MAX))
+    approved: Mapped[int] = mapped_column(Integer, default=0)
+    pending: Mapped[int] = mapped_column(Integer, default=0)
+    refused: Mapped[int] = mapped_column(Integer, default=0)  # rejected or spam
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    account: Mapped[Account | None] = relationship(lazy="joined")
+
+
+def account_by_email(email: str) -> Account:
+    account = find_account(email)
+    if account is None:
+        raise NotFound(f"There is no account with the address {email}. Add one with: commentsvc user create")
+    return account
+
+
+def find_account(email: str) -> Account | None:
+    return db.session.scalar(select(Account).where(Account.email == email.strip().lower()))
+
+
+def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Account:
+    """The account with this address, made when there is none; raises Invalid for a bad address or name."""
+    email = emails.address(email, "email", required=True)
+    name = text.line(name, "name", "The name", NAME_MAX, required=True)
+    account = find_account(email)
+    if account is None:
+        account = Account(email=email, name=name, is_admin=is_admin, created_at=now)
+        db.session.add(account)
+    account.is_admin = account.is_admin or is_admin
+    db.session.flush()
+    return account
+
+
+def set_role(account: Account, site: Site, role: Role) -> None:
+    membership = find_membership(account, site)
+    if membership is None:
+        db.session.add(Membership(account_id=account.id, site_id=site.id, role=role))
+    else:
+        membership.role = role
+    db.session.flush()
+    db.session.expire(account, ["memberships"])
+
+
+def find_membership(account: Account, site: Site) -> Membership | None:
+    return next((m for m in account.memberships if m.site_id == site.id), None)
+
+
+def role_on(account: Account, site: Site) -> Role | None:
+    """The account's right on the site; an admin is an owner everywhere."""
+    if account.is_admin:
+        return Role.OWNER
+    membership = find_membership(account, site)
+    return Role(membership.role) if membership else None
+
+
+def moderated_sites(account: Account) -> list[Site]:
+    query = select(Site).order_by(Site.name, Site.id)
+    if not account.is_admin:
+        query = query.join(Membership, Membership.site_id == Site.id).where(Membership.account_id == account.id)
+    return list(db.session.scalars(query))
+
+
+def find_token(token_hash: bytes) -> ApiToken | None:
+    return db.session.scalar(select(ApiToken).where(ApiToken.token_hash == token_hash, ApiToken.revoked_at.is_(None)))
+
+
+def find_session(token_hash: bytes, now: datetime) -> Session | None:
+    query = select(Session).where(Session.token_hash == token_hash)
+    return db.session.scalar(query.where(Session.ended_at.is_(None), Session.expires_at > now))
+
+
+def newest_code(email: str) -> SigninCode | None:
+    """The only code that counts for an address: a new one makes the older ones worthless."""
+    query = select(SigninCode).where(SigninCode.email == email, SigninCode.code_hash.is_not(None))
+    return db.session.scalar(query.order_by(SigninCode.id.desc()).limit(1).with_for_update())
+
+
+def code_by_link(link_hash: bytes) -> SigninCode:
+    code = db.session.scalar(select(SigninCode).where(SigninCode.link_hash == link_hash).with_for_update())
+    if code is None:
+        raise NotFound("This sign-in link is not known here. Ask for a new one.")
+    return code
+
+
+def codes_sent(since: datetime, now: datetime, *, email: str | None = None, ip: str | None = None) -> int:
+    query = select(func.count()).select_from(SigninCode)
+    query = query.where(SigninCode.created_at > since, SigninCode.created_at <= now)
+    query = query.where(SigninCode.email == email) if email is not None else query.where(SigninCode.ip == ip)
+    return db.session.scalar(query) or 0
+
+
+def guest_hash(name: str, email: str, ip: str) -> bytes:
+    """What a guest is known by: name and address together.
+
+    Without an address a name alone is nobody in particular; the network address tells two such guests apart.
+    """
+    return tokens.digest(f"{name.casefold()}\0{email or '@' + ip}")
+
+
+def get_or_add_author(site: Site, account: Account | None, name: str, email: str, ip: str, now: datetime) -> Author:
+    """The author who writes as this account, or as this guest."""
+    key = {"account_id": account.id} if account else {"guest_hash": guest_hash(name, email, ip)}
+    query = select(Author).where(Author.site_id == site.id)
+    query = query.where(*(getattr(Author, column) == value for column, value in key.items()))
+    found = db.session.scalar(query)
+    if found is not None:
+        return found
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    values = {"site_id": site.id, "name": name, "email": email or None, "first_seen_at": now}
+    counts = {"approved": 0, "pending": 0, "refused": 0}
+    # Somebody else may write the same row at this moment; then theirs is the one.
+    db.session.execute(insert(Author).values({**values, **counts, **key}).on_conflict_do_nothing())
+    return db.session.scalars(query).one()
+
+
+def author_of(author_id: int) -> Author:
+    return db.session.get_one(Author, author_id)
+
+
+def count_moved(author_id: int, before: str | None, after: str | None) -> None:
+    """Keep an author's counts true when one of the comments went from one status to another.
+
+    In the database, not in the session: two moderators at once must not overwrite each other's count.
+    """
+    changes = {column: 0 for column in _COUNT.values()}
+    if before in _COUNT:
+        changes[_COUNT[before]] -= 1
+    if after in _COUNT:
+        changes[_COUNT[after]] += 1
+    values = {name: getattr(Author, name) + by for name, by in changes.items() if by}
+    if values:
+        db.session.execute(update(Author).where(Author.id == author_id).values(values))
+
+
+_COUNT = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}

@@ -1,0 +1,37 @@
+"""A site's own rules: what the judge looks for in modes `new` and `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commentsvc.core.errors import NotFound
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.sites import Site
+
+
+class Rule(Base):
+    __tablename__ = "rule"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    value: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str] = mapped_column(String(16))
+    is_on: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    site: Mapped[Site] = relationship()
+
+
+def of_site(site: Site) -> Sequence[Rule]:
+    return db.session.scalars(select(Rule).where(Rule.site_id == site.id).order_by(Rule.id)).all()
+
+
+def by_id(rule_id: int) -> Rule:
+    rule = db.session.get(Rule, rule_id) if 0 < rule_id < 2**63 else None
+    if rule is None:
+        raise NotFound("There is no rule with this number here.")
+    return rule

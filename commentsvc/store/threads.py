@@ -1,0 +1,91 @@
+"""Threads: one page's conversation, its count and its version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commentsvc.core.policy import TITLE_MAX, URL_MAX
+from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.sites import Site
+
+
+class Thread(Base):
+    __tablename__ = "thread"
+    __table_args__ = (UniqueConstraint("site_id", "key_hash"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    key: Mapped[str] = mapped_column(Text)
+    # PostgreSQL indexes at most some 2,700 bytes; a key may have 2,048 characters of four bytes.
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    url: Mapped[str] = mapped_column(String(URL_MAX), default="")
+    title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
+    is_open: Mapped[bool] = mapped_column(default=True)
+    count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
+    version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; published pages depend on it
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    site: Mapped[Site] = relationship()
+
+
+def hash_of(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def find(site: Site, key: str) -> Thread | None:
+    return db.session.scalar(select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key)))
+
+
+def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_open: bool = True) -> Thread:
+    """The thread, locked until the transaction ends; what two posts at once count must not overlap.
+
+    The first comment names the page; later ones only fill in what is missing.
+    """
+    values = {
+        "site_id": site.id,
+        "key": key,
+        "key_hash": hash_of(key),
+        "url": url,
+        "title": title,
+        "is_open": is_open,
+        "count": 0,
+        "version": 0,
+        "created_at": now,
+    }
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    thread = find(site, key)
+    if thread is None:
+        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
+    query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key))
+    thread = db.session.scalars(query.with_for_update(of=Thread).execution_options(populate_existing=True)).one()
+    thread.url = thread.url or url
+    thread.title = thread.title or title
+    return thread
+
+
+def lock(ids: Iterable[int]) -> None:
+    """Hold these threads until the transaction ends, always in the same order, so that no two wait for each other."""
+    query = select(Thread.id).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)
+    db.session.execute(query.with_for_update(of=Thread))
+
+
+def touch(thread_id: int, count_change: int) -> None:
+    """Publish: what was built from the old version is no longer true."""
+    db.session.execute(
+        update(Thread)
+        .where(Thread.id == thread_id)
+        .values(version=Thread.version + 1, count=Thread.count + count_change)
+    )
+
+
+def counts(site: Site, keys: list[str]) -> dict[str, int]:
+    """Approved comments of each thread, 0 for one that nobody has written to."""
+    hashes = {hash_of(key): key for key in keys}
+    query = select(Thread.key_hash, Thread.count).where(Thread.site_id == site.id, Thread.key_hash.in_(list(hashes)))
+    found = {bytes(key_hash): count for key_hash, count in db.session.execute(query).all()}
+    return {key: found.get(key_hash, 0) for key_hash, key in hashes.items()}
