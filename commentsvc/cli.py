@@ -1,0 +1,233 @@
+"""The commands of the contract."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from commentsvc import config as settings
+from commentsvc import create_app
+from commentsvc.config import BadSetting, Config
+from commentsvc.core.errors import CommentError, Invalid
+from commentsvc.core.policy import Mode, Policy
+from commentsvc.services import importing, signing_in
+from commentsvc.store import database, people, sites
+from commentsvc.store.db import first_line, is_away, write
+from commentsvc.store.people import Role
+
+FAILED = 1
+WRONG_USE = 2
+
+
+def main() -> None:
+    """The console script: any trouble that has a name ends in one line on standard error, not in a traceback."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USE)
+    except click.Abort:
+        sys.exit(130)
+    except Invalid as error:
+        _stop(str(error), WRONG_USE)
+    except (BadSetting, CommentError) as error:
+        _stop(str(error), FAILED)
+    except DBAPIError as error:
+        if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
+            _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
+        if not is_away(error):
+            raise
+        _stop(f"The database cannot be reached: {first_line(error)}", FAILED)
+
+
+def _stop(sentence: str, status: int) -> None:
+    click.echo(f"commentsvc: {sentence}", err=True)
+    sys.exit(status)
+
+
+def read_config() -> Config:
+    return settings.from_environment(os.environ)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_app(command: Callable[P, R]) -> Callable[P, R]:
+    """Run a command with the database at hand."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with create_app(read_config()).app_context():
+            return command(*args, **kwargs)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="commentsvc")
+def commands() -> None:
+    """Moderated, self-hosted comments for any page."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@commands.command()
+@click.option("--port", default=8000, show_default=True, help="Where the service listens.")
+@click.option("--blog-port", default=8001, show_default=True, help="Where the demo blog listens: another origin.")
+def demo(port: int, blog_port: int) -> None:
+    """Try it: a small blog with comments, on throw-away data."""
+    from commentsvc import demo as show
+
+    show.run(port, blog_port)
+
+
+@commands.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes; one is best with SQLite.")
+@click.option("--no-worker", is_flag=True, help="Leave background jobs to `commentsvc worker`.")
+def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
+    """The production server."""
+    from commentsvc import serving
+
+    os.environ.setdefault(f"{settings.PREFIX}BASE_URL", settings.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}")
+    serving.run(read_config(), host, port, workers, with_jobs=not no_worker)
+
+
+@commands.command()
+def worker() -> None:
+    """Do background jobs (mail, …) until stopped."""
+    from commentsvc import worker as loop
+
+    config = read_config()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    loop.run(create_app(config), config, stop)
+
+
+@commands.group("db")
+def db_commands() -> None:
+    """The database's schema."""
+
+
+@db_commands.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema up to date; makes the SQLite file when there is none."""
+    config = read_config()
+    database.create_file(config)
+    with create_app(config).app_context():
+        database.upgrade()
+    click.echo("The database is up to date.")
+
+
+@commands.group("site")
+def site_commands() -> None:
+    """Blogs that have their comments here."""
+
+
+@site_commands.command("create")
+@click.argument("key")
+@click.option("--name", required=True, help="What readers see.")
+@click.option("--origin", "origins", multiple=True, required=True, help="https://blog.example; may be repeated.")
+@click.option("--moderation", type=click.Choice([m.value for m in Mode]), default=Mode.ALL.value, show_default=True)
+@in_app
+def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) -> None:
+    """Add a site and show the two lines that embed it."""
+    with write():
+        site = sites.add(key, name, list(origins), Policy(mode=Mode(moderation)), datetime.now(UTC))
+    click.echo(f"Site “{site.key}” added. Put this where its comments should be:\n")
+    click.echo(f'<script type="module" src="{read_config().base_url}/embed.js"></script>')
+    click.echo(f'<comment-thread site="{site.key}"></comment-thread>')
+
+
+@site_commands.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@in_app
+def site_list(as_json: bool) -> None:
+    """The sites, their modes and origins."""
+    listed: list[dict[str, Any]] = [
+        {"key": s.key, "name": s.name, "moderation": s.policy.mode, "origins": [o.origin for o in s.origins]}
+        for s in sites.all_sites()
+    ]
+    if as_json:
+        click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
+        return
+    for site in listed:
+        click.echo(f"{site['key']}  {site['name']}  ({site['moderation']})  {' '.join(site['origins'])}")
+
+
+@commands.group("user")
+def user_commands() -> None:
+    """Accounts of owners, moderators and administrators."""
+
+
+@user_commands.command("create")
+@click.argument("email")
+@click.option("--name", required=True)
+@click.option("--site", "site_key", help="The site to give a role on.")
+@click.option("--role", type=click.Choice([r.value for r in Role]), help="With --site; owner unless said.")
+@click.option("--admin", "is_admin", is_flag=True, help="Every right on every site.")
+@in_app
+def user_create(email: str, name: str, site_key: str | None, role: str | None, is_admin: bool) -> None:
+    """Add an account, or a role to one; prints a sign-in link that works once, for a day."""
+    if role and not site_key:
+        raise Invalid("site", "--role needs --site: a role is for one site.")
+    with write():
+        now = datetime.now(UTC)
+        account = people.make_account(email, name, is_admin, now)
+        if site_key:
+            people.set_role(account, sites.by_key(site_key), Role(role or Role.OWNER))
+        link_token = signing_in.printed_link(account, now)
+    click.echo(f"{read_config().base_url}/auth/link/{link_token}")
+
+
+@commands.group("token")
+def token_commands() -> None:
+    """Personal API tokens."""
+
+
+@token_commands.command("create")
+@click.argument("email")
+@click.option("--site", "site_key", help="Only for this site.")
+@in_app
+def token_create(email: str, site_key: str | None) -> None:
+    """Print a token that carries the account's rights; it is shown this once."""
+    with write():
+        site = sites.by_key(site_key) if site_key else None
+        token = signing_in.new_api_token(people.account_by_email(email), site, datetime.now(UTC))
+    click.echo(token)
+
+
+@commands.command("import")
+@click.argument("format", type=click.Choice(["wordpress"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--site", "site_key", required=True)
+@click.option("--dry-run", is_flag=True, help="Read everything, change nothing.")
+@in_app
+def import_(format: str, file: Path, site_key: str, dry_run: bool) -> None:
+    """Bring comments in from an export; doing it again doubles nothing."""
+    report = importing.wordpress(file, sites.by_key(site_key), dry_run, _progress, datetime.now(UTC))
+    for line in report.lines():
+        click.echo(line)
+
+
+def _progress(sentence: str) -> None:
+    """Progress goes to standard error, and only to people."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{sentence}", nl=False, err=True)

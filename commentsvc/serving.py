@@ -1,0 +1,65 @@
+"""Serves the app in production: Granian in front, background jobs in a thread unless told not to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from commentsvc import config as settings
+from commentsvc import create_app, worker
+from commentsvc.config import Config
+from commentsvc.store import database
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
+
+JOBS_SWITCH = "COMMENTSVC_SERVE_JOBS"
+# Two threads read fastest from memory; the others keep answering while some wait for the database.
+BLOCKING_THREADS = 8
+BACKPRESSURE = 512
+
+
+def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> None:
+    """Serve until stopped. On SQLite the first start makes the database.
+
+    An SQLite file that has gone since pages were published is an accident, not a first start: then the published
+    pages are served, and nothing is made in its place.
+    """
+    if database.is_missing(config):
+        if (config.instance_dir / "published").exists():
+            log.error("the database %s is missing; only published pages are served", config.sqlite_path)
+        else:
+            database.create_file(config)
+            with create_app(config).app_context():
+                database.upgrade()
+    os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"
+    log.info("serving at %s", config.base_url)
+    Granian(
+        "commentsvc.serving:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=BLOCKING_THREADS,
+        backpressure=BACKPRESSURE,
+        factory=True,
+        log_access=False,
+    ).serve()
+
+
+def application() -> WSGIApplication:
+    """The WSGI application of one worker process, from the environment's settings."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config = settings.from_environment(os.environ)
+    app = create_app(config)
+    if os.environ.get(JOBS_SWITCH) == "on":
+        stop = threading.Event()
+        threading.Thread(target=worker.run, args=(app, config, stop), name="jobs", daemon=True).start()
+    return app

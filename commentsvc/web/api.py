@@ -1,0 +1,106 @@
+"""The API that writes comments, and the answers to browsers that ask whether a page may."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, g, jsonify, make_response, request
+
+from commentsvc.core import text, tokens
+from commentsvc.core.errors import Invalid
+from commentsvc.services import posting
+from commentsvc.services.posting import Posted
+from commentsvc.store import sites
+from commentsvc.web import guard, shapes
+from commentsvc.web.wiring import csrf, now, settings
+
+pages = Blueprint("api", __name__)
+csrf.exempt(pages)  # no cookie counts here: who writes proves it in the request itself
+
+IDEMPOTENCY_KEY_MAX = 255
+HEADERS_ALLOWED = "Authorization, Content-Type, Idempotency-Key, X-Edit-Token, If-None-Match"
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+PREFLIGHT_S = "600"
+
+
+@pages.post("/api/v1/comments")
+def post() -> tuple[Response, int]:
+    shape = shapes.parsed(shapes.CommentIn)
+    site = guard.site_to_write(shape.site)
+    sender = guard.sender(site)
+    draft = shapes.draft(shape, site, sender.account)
+    secret = settings().secret_key
+    posted = posting.post(site, draft, sender, _idempotency_key(), secret, now())
+    edit_token = None if sender.account else tokens.edit_token(secret, posted.comment.id)
+    return jsonify(shapes.posted_json(posted, edit_token)), _status_code(posted)
+
+
+@pages.patch("/api/v1/comments/<int:comment_id>")
+def edit(comment_id: int) -> tuple[Response, int]:
+    comment, account = guard.own_comment(comment_id)
+    source = text.body(shapes.parsed(shapes.EditIn).body, comment.site.policy.body_max)
+    posted = posting.edit(comment_id, source, account, now())
+    return jsonify(shapes.posted_json(posted, None)), 200 if _status_code(posted) == 201 else 202
+
+
+@pages.delete("/api/v1/comments/<int:comment_id>")
+def withdraw(comment_id: int) -> tuple[str, int]:
+    guard.own_comment(comment_id)
+    posting.withdraw(comment_id, now())
+    return "", 204
+
+
+@pages.post("/api/v1/preview")
+def preview() -> Response:
+    shape = shapes.parsed(shapes.PreviewIn)
+    site = guard.site_to_write(shape.site)
+    return jsonify({"html": text.to_html(text.body(shape.body, site.policy.body_max))})
+
+
+def _status_code(posted: Posted) -> int:
+    return 201 if posted.reason is None else 202
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not key or len(key) > IDEMPOTENCY_KEY_MAX or not key.isascii() or not key.isprintable():
+        message = f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_MAX} printable characters, such as a UUID."
+        raise Invalid("Idempotency-Key", message)
+    return key
+
+
+@pages.before_app_request
+def _preflight() -> Response | None:
+    """Answer a browser that asks first: reads are for any origin, writes for those of a site."""
+    if request.method != "OPTIONS" or not request.path.startswith(("/api/v1/", "/embed/v1/")):
+        return None
+    origin = request.headers.get("Origin", "")
+    wants_to_read = request.headers.get("Access-Control-Request-Method", "GET") in ("GET", "HEAD")
+    response = make_response("", 204)
+    response.headers["Vary"] = "Origin, Access-Control-Request-Method"
+    if wants_to_read or _may_write(origin):
+        response.headers["Access-Control-Allow-Origin"] = "*" if wants_to_read else origin
+        response.headers["Access-Control-Allow-Methods"] = METHODS
+        response.headers["Access-Control-Allow-Headers"] = HEADERS_ALLOWED
+        response.headers["Access-Control-Max-Age"] = PREFLIGHT_S
+    return response
+
+
+@pages.after_app_request
+def _let_the_page_read_the_answer(response: Response) -> Response:
+    """A page that may write reads the answer too, also when it is a refusal."""
+    origin = request.headers.get("Origin")
+    is_write = request.method in ("POST", "PUT", "PATCH", "DELETE") and request.path.startswith("/api/v1/")
+    if origin is None or not is_write:
+        return response
+    response.headers.add("Vary", "Origin")
+    # While the database is away nobody can be recognised; the page then sees a failed request, and keeps the text.
+    if response.status_code < 500 and not g.get("refused_origin") and _may_write(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    return response
+
+
+def _may_write(origin: str) -> bool:
+    config = current_app.extensions["commentsvc"]
+    return bool(origin == config.origin) or sites.is_known_origin(origin)

@@ -1,0 +1,241 @@
+"""The API described: OpenAPI 3.1 made from the shapes, and a page to read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template
+from pydantic.json_schema import models_json_schema
+
+from commentsvc.web import shapes
+from commentsvc.web.shapes import Shape
+from commentsvc.web.wiring import settings
+
+pages = Blueprint("api_docs", __name__, url_prefix="/api/v1")
+
+ANYONE, AUTHOR, MODERATOR, OWNER = "anyone", "guest or bearer", "moderator", "owner"
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    who: str
+    does: str
+    answers: tuple[int, ...]
+    takes: type[Shape] | None = None
+    gives: type[Shape] | None = None
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+LIST = ("site", "thread", "sort", "cursor", "limit")
+CALLS = (
+    Call(
+        "get",
+        "/comments",
+        ANYONE,
+        "A page of a thread: `limit` top-level comments with their replies, parents first. "
+        "An unknown thread of a known site is an empty one.",
+        (200, 304, 404, 422),
+        gives=shapes.PageOut,
+        query=LIST,
+    ),
+    Call(
+        "get",
+        "/counts",
+        ANYONE,
+        "Approved comments of up to 200 threads: repeat `thread`.",
+        (200, 304, 404, 422),
+        query=("site", "thread"),
+    ),
+    Call(
+        "get",
+        "/recent",
+        ANYONE,
+        "The newest approved comments of the site with their threads.",
+        (200, 304, 404, 422),
+        query=("site", "limit"),
+    ),
+    Call(
+        "post",
+        "/comments",
+        AUTHOR,
+        "Write a comment: 201 when published at once, 202 when held, with the reason. "
+        "The same `Idempotency-Key` gets the first answer again.",
+        (201, 202, 400, 401, 403, 404, 409, 413, 422, 429, 503),
+        shapes.CommentIn,
+        shapes.PostedOut,
+        headers=("Idempotency-Key",),
+    ),
+    Call(
+        "get",
+        "/comments/{id}",
+        ANYONE,
+        "One comment: approved for anyone, else for its author and moderators.",
+        (200, 304, 401, 404),
+        gives=shapes.CommentOut,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "patch",
+        "/comments/{id}",
+        AUTHOR,
+        "Change one's comment within the edit window; it is judged again (202 when held).",
+        (200, 202, 400, 401, 403, 404, 409, 413, 422, 503),
+        shapes.EditIn,
+        shapes.PostedOut,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "delete",
+        "/comments/{id}",
+        AUTHOR,
+        "Take one's comment back within the site's edit window.",
+        (204, 401, 403, 404, 409, 503),
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "post",
+        "/preview",
+        ANYONE,
+        "The HTML that would be published.",
+        (200, 400, 403, 404, 413, 422),
+        shapes.PreviewIn,
+    ),
+    Call(
+        "get",
+        "/moderation/comments",
+        MODERATOR,
+        "The queue with counts per status; `sort` is newest or oldest.",
+        (200, 401, 404, 422),
+        query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
+    ),
+    Call(
+        "post",
+        "/moderation/decisions",
+        MODERATOR,
+        "Decide on up to 500 comments, all or nothing.",
+        (200, 400, 401, 404, 409, 422, 503),
+        shapes.DecisionsIn,
+    ),
+    Call(
+        "post",
+        "/moderation/undo",
+        MODERATOR,
+        "Put the comments of an act back as they were.",
+        (200, 400, 401, 404, 409, 422, 503),
+        shapes.UndoIn,
+    ),
+    Call(
+        "get",
+        "/moderation/decisions",
+        MODERATOR,
+        "The log, newest first.",
+        (200, 401, 404, 422),
+        query=("site", "comment", "cursor", "limit"),
+    ),
+    Call("get", "/moderation/rules", OWNER, "The site's rules.", (200, 401, 403, 404), query=("site",)),
+    Call("post", "/moderation/rules", OWNER, "Add a rule.", (201, 400, 401, 403, 404, 422), shapes.RuleIn),
+    Call(
+        "patch", "/moderation/rules/{id}", OWNER, "Change a rule.", (200, 400, 401, 403, 404, 422), shapes.RuleChangeIn
+    ),
+    Call("delete", "/moderation/rules/{id}", OWNER, "Remove a rule.", (204, 401, 403, 404)),
+    Call(
+        "post",
+        "/moderation/rules/backtest",
+        OWNER,
+        "What a rule would have caught among the newest comments.",
+        (200, 400, 401, 403, 404, 422),
+        shapes.BacktestIn,
+    ),
+)
+MEANS = {
+    200: "Done",
+    201: "Published at once",
+    202: "Held for a moderator",
+    204: "Done",
+    304: "Not changed since",
+    400: "Not JSON, or not UTF-8",
+    401: "No token, or one that is not valid",
+    403: "Not allowed: another origin, closed, too late",
+    404: "Not there, or not for you to know of",
+    409: "A duplicate, or something changed since",
+    413: "Larger than a comment may be",
+    422: "A field is wrong; `errors` names it",
+    429: "Too fast; `Retry-After` says how long to wait",
+    503: "The database is away; try again",
+}
+
+
+@pages.get("/openapi.json")
+def openapi() -> Response:
+    response = jsonify(document(settings().base_url))
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@pages.get("/docs")
+def docs() -> Response:
+    return make_response(render_template("api_docs.html", calls=CALLS, means=MEANS, base_url=settings().base_url))
+
+
+@cache
+def document(base_url: str) -> dict[str, Any]:
+    """The OpenAPI document for the service at `base_url`."""
+    used = {shape for call in CALLS for shape in (call.takes, call.gives) if shape} | {shapes.ProblemOut}
+    ordered = sorted(used, key=lambda shape: shape.__name__)
+    _, schemas = models_json_schema(
+        [(shape, "validation") for shape in ordered], ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for call in CALLS:
+        paths.setdefault(f"/api/v1{call.path}", {})[call.method] = _operation(call)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "commentsvc", "version": "1", "description": "Moderated comments for any page."},
+        "servers": [{"url": base_url}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "a personal token"}},
+        },
+    }
+
+
+def _operation(call: Call) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "query", "required": name == "site", "schema": {"type": "string"}} for name in call.query
+    ]
+    parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in call.headers]
+    if "{id}" in call.path:
+        parameters.append({"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}})
+    operation: dict[str, Any] = {
+        "summary": call.does,
+        "operationId": f"{call.method}{call.path.title()}".translate({ord(c): None for c in "/{}_"}),
+        "parameters": parameters,
+        "responses": {str(status): _response(call, status) for status in call.answers},
+    }
+    if call.takes:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(call.takes)}}}
+    if call.who in (MODERATOR, OWNER):
+        operation["security"] = [{"bearer": []}]
+    elif call.who == AUTHOR:
+        operation["security"] = [{}, {"bearer": []}]
+    return operation
+
+
+def _response(call: Call, status: int) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": MEANS[status]}
+    if status >= 400:
+        response["content"] = {"application/problem+json": {"schema": _ref(shapes.ProblemOut)}}
+    elif status in (200, 201, 202):
+        schema = _ref(call.gives) if call.gives else {"type": "object"}
+        response["content"] = {"application/json": {"schema": schema}}
+    return response
+
+
+def _ref(shape: type[Shape]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}

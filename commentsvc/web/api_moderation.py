@@ -1,0 +1,127 @@
+"""The moderation API: the queue, decisions, undo, the log, and the site's rules; with a personal token only."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from commentsvc.core import pages as paging
+from commentsvc.core.errors import Invalid
+from commentsvc.core.pages import Sort
+from commentsvc.core.status import Status
+from commentsvc.services import moderating, ruling
+from commentsvc.store import comments, decisions, rules, threads
+from commentsvc.web import guard, shapes
+from commentsvc.web.wiring import csrf, now
+
+pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
+csrf.exempt(pages)
+
+
+@pages.get("/comments")
+def queue() -> Response:
+    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    sort = paging.sort(request.args.get("sort") or "newest")
+    if sort is Sort.TOP:
+        raise Invalid("sort", "sort is newest or oldest here.")
+    thread_key = request.args.get("thread", "")
+    thread = threads.find(site, shapes.thread_key(thread_key)) if thread_key else None
+    if thread_key and thread is None:
+        return jsonify({"comments": [], "counts": comments.tally(site), "next": None})
+    found, following = comments.queue(
+        site,
+        _status(request.args.get("status") or Status.PENDING),
+        oldest_first=sort is Sort.OLDEST,
+        after=paging.cursor(request.args.get("cursor", ""), sort),
+        limit=paging.limit(request.args.get("limit", "")),
+        thread=thread,
+        author=_searchable("author"),
+        words=_searchable("q"),
+    )
+    listed = [shapes.moderated_json(comment) for comment in found]
+    return jsonify({"comments": listed, "counts": comments.tally(site), "next": str(following) if following else None})
+
+
+@pages.post("/decisions")
+def decide() -> Response:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.DecisionsIn)
+    decided = moderating.decide(shape.ids, shape.action, by, shape.note, now())
+    return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
+
+
+@pages.post("/undo")
+def undo() -> Response:
+    by = guard.token_moderator()
+    decided = moderating.undo(shapes.parsed(shapes.UndoIn).undo, by, now())
+    return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
+
+
+@pages.get("/decisions")
+def log() -> Response:
+    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    found, following = decisions.log(
+        site, _number("comment"), _number("cursor"), paging.limit(request.args.get("limit", ""))
+    )
+    listed = [shapes.decision_json(decision) for decision in found]
+    return jsonify({"decisions": listed, "next": str(following) if following else None})
+
+
+@pages.get("/rules")
+def list_rules() -> Response:
+    site = guard.owned(request.args.get("site", ""), guard.token_moderator())
+    return jsonify({"rules": [shapes.rule_json(rule) for rule in rules.of_site(site)]})
+
+
+@pages.post("/rules")
+def add_rule() -> tuple[Response, int]:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.RuleIn)
+    site = guard.owned(shape.site, by)
+    rule = ruling.add(site, shape.kind, shape.value, shape.outcome, shape.is_on, now())
+    return jsonify(shapes.rule_json(rule)), 201
+
+
+@pages.patch("/rules/<int:rule_id>")
+def change_rule(rule_id: int) -> Response:
+    guard.owned_rule(rule_id, guard.token_moderator())
+    shape = shapes.parsed(shapes.RuleChangeIn)
+    return jsonify(shapes.rule_json(ruling.change(rule_id, shape.value, shape.outcome, shape.is_on)))
+
+
+@pages.delete("/rules/<int:rule_id>")
+def remove_rule(rule_id: int) -> tuple[str, int]:
+    guard.owned_rule(rule_id, guard.token_moderator())
+    ruling.remove(rule_id)
+    return "", 204
+
+
+@pages.post("/rules/backtest")
+def backtest() -> Response:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.BacktestIn)
+    site = guard.owned(shape.site, by)
+    tested, caught = ruling.backtest(site, shape.kind, shape.value, shape.outcome, shape.limit)
+    examples = [{**shapes.moderated_json(c.comment), "match": c.match} for c in caught[: ruling.EXAMPLES_MAX]]
+    return jsonify({"tested": tested, "caught": len(caught), "examples": examples})
+
+
+def _status(value: str) -> Status:
+    if value not in set(Status):
+        raise Invalid("status", f"status is one of {', '.join(Status)}.")
+    return Status(value)
+
+
+def _number(name: str) -> int | None:
+    value = request.args.get(name, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise Invalid(name, f"{name} is a number.")
+    return int(value)
+
+
+def _searchable(name: str) -> str | None:
+    value = request.args.get(name, "").strip()
+    if "\0" in value or len(value) > 200:
+        raise Invalid(name, f"{name} is up to 200 characters of text.")
+    return value or None

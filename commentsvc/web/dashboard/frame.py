@@ -1,0 +1,38 @@
+"""What stands around every dashboard page: the account, its sites, and what was just done, with the way to undo it."""
+
+from __future__ import annotations
+
+from flask import flash, render_template, request
+
+from commentsvc.core import text
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import people
+from commentsvc.store.comments import Comment
+from commentsvc.store.sites import Site
+
+EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
+
+
+def draw(template: str, by: Moderator, site: Site | None, **names: object) -> str:
+    sites = people.moderated_sites(by.account)
+    here = request.full_path.rstrip("?")
+    return render_template(template, account=by.account, sites=sites, site=site, here=here, excerpt=_excerpt, **names)
+
+
+def _excerpt(comment: Comment) -> str:
+    return text.plain(comment.html, EXCERPT_MAX)
+
+
+def say(sentence: str, undo: str = "") -> None:
+    """Tell it on the next page; `undo` is the act that a button beside it takes back."""
+    flash(sentence, undo or "done")
+
+
+def refuse(error: Exception) -> None:
+    flash(str(error), "refused")
+
+
+def find_number(value: str) -> int | None:
+    """A row's number from a form or an address; None for what no row can have."""
+    is_number = value.isascii() and value.isdigit() and len(value) < 19
+    return int(value) if is_number else None

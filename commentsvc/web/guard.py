@@ -1,0 +1,165 @@
+"""Who asks, for which site, with what right: loads and checks in one call. What a view holds from here, it may use."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import g, request
+from flask_login import current_user
+
+from commentsvc.config import Config
+from commentsvc.core import tokens
+from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn
+from commentsvc.core.status import Status
+from commentsvc.services.moderating import Moderator
+from commentsvc.services.posting import Sender
+from commentsvc.store import comments, people, rules, sites
+from commentsvc.store.comments import Comment
+from commentsvc.store.people import Account, Role
+from commentsvc.store.rules import Rule
+from commentsvc.store.sites import Site
+from commentsvc.web.wiring import SignedIn, settings
+
+USER_AGENT_MAX = 300
+
+
+def site_to_write(key: str) -> Site:
+    """The site, when the page that asks may write to it.
+
+    A request without an Origin comes from no browser; it carries nobody's cookies and proves who it is by itself.
+    """
+    site = sites.by_key(key)
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != settings().origin and not site.allows(origin):
+        g.refused_origin = True
+        raise NotAllowed(f"{origin} is not one of this site's origins. Its owner can add it to the site's settings.")
+    return site
+
+
+def bearer() -> Moderator | None:
+    """Whose personal token came with the request, or None without one; raises NotSignedIn for a bad one."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, value = header.partition(" ")
+    found = people.find_token(tokens.digest(value.strip())) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise NotSignedIn("This token is not valid here; it may have been revoked. Get a new one.")
+    return Moderator(found.account, found.site_id)
+
+
+def sender(site: Site) -> Sender:
+    """Who writes a comment: the token's account, or a guest."""
+    holder = bearer()
+    if holder and holder.only_site_id not in (None, site.id):
+        raise NotAllowed("This token is for another site.")
+    account = holder.account if holder else None
+    return Sender(account, client_ip(), request.headers.get("User-Agent", "")[:USER_AGENT_MAX], settings().limits)
+
+
+def token_moderator() -> Moderator:
+    """The moderator whose token came with an API call; raises NotSignedIn without one."""
+    holder = bearer()
+    if holder is None:
+        raise NotSignedIn("Send a personal token: Authorization: Bearer …. Make one with: commentsvc token create")
+    return holder
+
+
+def moderated(site_key: str, by: Moderator) -> Site:
+    """The site, when the moderator moderates it; for everybody else there is no such site."""
+    try:
+        site = sites.by_key(site_key)
+    except NotFound:
+        site = None
+    if site is None or not by.may_moderate(site):
+        raise NotFound("There is no site with this key that you moderate.")
+    return site
+
+
+def owned(site_key: str, by: Moderator) -> Site:
+    """The site, when the moderator owns it."""
+    site = moderated(site_key, by)
+    if people.role_on(by.account, site) is not Role.OWNER:
+        raise NotAllowed("Only an owner of this site may do this.")
+    return site
+
+
+def owned_rule(rule_id: int, by: Moderator) -> Rule:
+    """A rule of a site that the moderator owns; for everybody else it is not there."""
+    rule = rules.by_id(rule_id)
+    owned(rule.site.key, by)
+    return rule
+
+
+def signed_in() -> SignedIn:
+    """The browser session on our own pages; raises NotSignedIn."""
+    if not current_user.is_authenticated:
+        raise NotSignedIn("Please sign in.")
+    found: SignedIn = current_user._get_current_object()
+    return found
+
+
+def dashboard_moderator() -> Moderator:
+    return Moderator(signed_in().account)
+
+
+def readable_comment(comment_id: int) -> tuple[Comment, bool]:
+    """A comment this asker may see, and whether as its moderator: approved for all, else its author and moderators."""
+    comment = comments.by_id(comment_id)
+    holder = bearer()
+    is_moderator = holder is not None and holder.may_moderate(comment.site)
+    if comment.status == Status.APPROVED or is_moderator or _is_author(comment, holder.account if holder else None):
+        return comment, is_moderator
+    raise NotFound("There is no comment with this number here.")
+
+
+def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
+    """A comment that the asker wrote, by token or by `X-Edit-Token`; for everybody else it is not there."""
+    comment = comments.by_id(comment_id)
+    site_to_write(comment.site.key)
+    holder = bearer()
+    account = holder.account if holder else None
+    if not _is_author(comment, account):
+        if account is None and "X-Edit-Token" not in request.headers:
+            raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")
+        raise NotFound("There is no comment of yours with this number here.")
+    return comment, account
+
+
+def _is_author(comment: Comment, account: Account | None) -> bool:
+    token = request.headers.get("X-Edit-Token")
+    if token is not None and tokens.is_edit_token(settings().secret_key, comment.id, token):
+        return True
+    author = people.author_of(comment.author_id)
+    return account is not None and author.account_id == account.id
+
+
+def client_ip() -> str:
+    return ip_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), settings())
+
+
+def ip_of(remote: str, forwarded: str, config: Config) -> str:
+    """The nearest address in the chain that is not one of our own proxies; a client cannot speak for itself."""
+    chain = [part.strip() for part in forwarded.split(",") if part.strip()] + [remote]
+    for address in reversed(chain):
+        known = _address(address)
+        if known is None:
+            break
+        if not any(known in network for network in config.trusted_proxies):
+            return str(known)
+        remote = str(known)
+    known = _address(remote)
+    return str(known) if known else ""
+
+
+def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(value)
+    except ValueError:
+        return None
+    mapped = getattr(found, "ipv4_mapped", None)
+    return mapped or found
+
+
+def has_credentials() -> bool:
+    return "Authorization" in request.headers or "X-Edit-Token" in request.headers

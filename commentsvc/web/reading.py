@@ -1,0 +1,126 @@
+"""Public reads: pages of a thread as JSON and as HTML, counts, newest comments, and the widget's own file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
+
+from commentsvc.core import pages as paging
+from commentsvc.core import text, tree
+from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.status import Status
+from commentsvc.services import publishing
+from commentsvc.services.publishing import ThreadPage
+from commentsvc.store import comments, sites, threads
+from commentsvc.store.database import Watched
+from commentsvc.store.db import begin_read
+from commentsvc.web import guard, shapes
+from commentsvc.web.edge import WATCH
+
+pages = Blueprint("reading", __name__)
+
+COUNTS_MAX = 200
+RECENT_SIZE = 10
+EXCERPT_MAX = 160
+
+
+@pages.after_request
+def _public(response: Response) -> Response:
+    """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
+    if request.method not in ("GET", "HEAD"):
+        return response
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+def thread_page() -> ThreadPage:
+    """The page that the query asks for; tells the edge what it was built from."""
+    sort = paging.sort(request.args.get("sort") or "oldest")
+    after = paging.cursor(request.args.get("cursor", ""), sort)
+    limit = paging.limit(request.args.get("limit", ""))
+    key = shapes.thread_key(request.args.get("thread", ""))
+    begin_read()
+    site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
+    page = publishing.page(site, key, sort, after, limit)
+    request.environ[WATCH] = Watched(site.key, key, (site.version, page.version))
+    return page
+
+
+@pages.get("/api/v1/comments")
+def thread_json() -> Response:
+    page = thread_page()
+    shown = [shapes.comment_json(comment) for comment in tree.walk(page.roots)]
+    following = str(page.following) if page.following else None
+    return jsonify({"thread": shapes.thread_json(page), "comments": shown, "next": following})
+
+
+@pages.get("/embed/v1/comments")
+def fragment() -> str:
+    return render_template("fragment.html", page=thread_page())
+
+
+@pages.get("/embed/v1/comment")
+def own_comment_fragment() -> Response:
+    number = request.args.get("id", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise Invalid("id", "id is the number of a comment.")
+    comment, _ = guard.readable_comment(int(number))
+    if comment.status == Status.DELETED:
+        raise NotFound("This comment was deleted.")
+    page = publishing.page_around(comment)
+    return _private(
+        make_response(render_template("own_comment.html", page=page, node=tree.Node(comment, comment.depth)))
+    )
+
+
+@pages.get("/api/v1/comments/<int:comment_id>")
+def comment_json(comment_id: int) -> Response:
+    comment, is_moderator = guard.readable_comment(comment_id)
+    if is_moderator:
+        return _private(jsonify(shapes.moderated_json(comment)))
+    if comment.status == Status.APPROVED and not guard.has_credentials():
+        return jsonify(shapes.comment_json(comment))
+    return _private(jsonify(shapes.own_comment_json(comment)))
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@pages.get("/api/v1/counts")
+def counts() -> Response:
+    site = sites.by_key(request.args.get("site", ""))
+    keys = [shapes.thread_key(key) for key in request.args.getlist("thread")]
+    if not 1 <= len(keys) <= COUNTS_MAX:
+        raise Invalid("thread", f"Name 1 to {COUNTS_MAX} threads: &thread=…&thread=….")
+    return jsonify({"counts": threads.counts(site, keys)})
+
+
+@pages.get("/api/v1/recent")
+def recent() -> Response:
+    site = sites.by_key(request.args.get("site", ""))
+    limit = paging.limit(request.args.get("limit", ""), RECENT_SIZE)
+    return jsonify({"comments": [_recent_json(comment) for comment in comments.recent(site, limit)]})
+
+
+def _recent_json(comment: comments.Comment) -> dict[str, Any]:
+    thread = comment.thread
+    return {
+        **shapes.comment_json(comment),
+        "excerpt": text.plain(comment.html, EXCERPT_MAX),
+        "thread": {"key": thread.key, "title": thread.title, "url": thread.url},
+    }
+
+
+@pages.get("/embed.js")
+def script() -> Response:
+    response = send_file(Path(current_app.static_folder or "") / "embed.js", mimetype="text/javascript", etag=False)
+    response.direct_passthrough = False
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response

@@ -1,0 +1,372 @@
+"""Shapes: JSON in becomes a typed draft, rows become JSON; the OpenAPI document is made from these types."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from flask import Flask, request
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from commentsvc.core import emails, text
+from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
+from commentsvc.core.status import Action, Status
+from commentsvc.services.posting import Draft, Posted
+from commentsvc.services.publishing import ThreadPage
+from commentsvc.store.comments import Comment
+from commentsvc.store.decisions import Decision
+from commentsvc.store.people import Account
+from commentsvc.store.rules import Rule
+from commentsvc.store.sites import Site
+from commentsvc.web.wiring import machine_time, settings
+
+ANONYMOUS = "Anonymous"
+V = TypeVar("V")
+
+
+class Shape(BaseModel):
+    """Fields a client may not set do not exist: what is not named here is not read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+S = TypeVar("S", bound=Shape)
+
+
+class GuestIn(Shape):
+    name: StrictStr = ""
+    email: StrictStr = ""
+    website: StrictStr | None = None
+
+
+class CommentIn(Shape):
+    site: StrictStr
+    thread: StrictStr
+    url: StrictStr = Field("", description="address of the page; of an origin of the site")
+    title: StrictStr = Field("", description="title of the page")
+    parent_id: StrictInt | None = Field(None, description="the comment answered")
+    body: StrictStr = Field(description="Markdown")
+    author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
+    notify: StrictBool = Field(False, description="mail me when somebody answers")
+
+
+class EditIn(Shape):
+    body: StrictStr
+
+
+class PreviewIn(Shape):
+    site: StrictStr
+    body: StrictStr
+
+
+class DecisionsIn(Shape):
+    ids: list[StrictInt] = Field(description="1 to 500 comments")
+    action: Action
+    note: StrictStr = Field("", description="kept with the decision; up to 1,000 characters")
+
+
+class UndoIn(Shape):
+    undo: StrictStr
+
+
+class RuleIn(Shape):
+    site: StrictStr
+    kind: StrictStr = Field(description="words, links, email or ip")
+    value: StrictStr = Field(description="one word, address or network a line; a number for links")
+    outcome: StrictStr = Field("hold", description="hold, spam or reject")
+    is_on: StrictBool = True
+
+
+class RuleChangeIn(Shape):
+    value: StrictStr | None = None
+    outcome: StrictStr | None = None
+    is_on: StrictBool | None = None
+
+
+class BacktestIn(Shape):
+    site: StrictStr
+    kind: StrictStr
+    value: StrictStr
+    outcome: StrictStr = "hold"
+    limit: StrictInt = Field(1000, ge=1, le=10_000, description="how many of the newest comments to try it on")
+
+
+class AuthorOut(Shape):
+    name: str
+    website: str | None
+    avatar: str | None
+    provider: str | None
+    role: str | None
+
+
+class CommentOut(Shape):
+    id: int
+    parent_id: int | None
+    depth: int
+    author: AuthorOut
+    html: str
+    created_at: str
+    edited_at: str | None
+    score: int
+    status: Status
+    permalink: str
+
+
+class ThreadOut(Shape):
+    key: str
+    title: str
+    url: str
+    open: bool
+    count: int
+    version: int
+
+
+class PageOut(Shape):
+    thread: ThreadOut
+    comments: list[CommentOut]
+    next: str | None
+
+
+class PostedOut(CommentOut):
+    body: str
+    reason: str | None = Field(None, description="why it is not published, for its author")
+    edit_token: str | None = Field(None, description="a guest's right to change it; send it as X-Edit-Token")
+
+
+class FieldProblemOut(Shape):
+    field: str
+    message: str
+
+
+class ProblemOut(Shape):
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblemOut] = []
+
+
+def parsed(shape: type[S]) -> S:
+    """The request's JSON in the shape; BadRequest when it is no JSON, Invalid naming each field that does not fit."""
+    try:
+        document = json.loads(request.get_data().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRequest("The request is not valid UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise BadRequest("The request is not valid JSON.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("Send a JSON object.")
+    try:
+        return shape.model_validate(document)
+    except ValidationError as error:
+        problems = [(".".join(str(part) for part in e["loc"]), _sentence(e)) for e in error.errors()]
+        raise Invalid(*problems[0], *problems[1:]) from None
+
+
+def _sentence(error: Any) -> str:
+    name = error["loc"][-1] if error["loc"] else "the request"
+    if error["type"] == "missing":
+        return f"“{name}” is missing."
+    wanted = {
+        "string_type": "a text",
+        "int_type": "a whole number",
+        "bool_type": "true or false",
+        "list_type": "a list",
+    }
+    if error["type"] in wanted:
+        return f"“{name}” must be {wanted[error['type']]}."
+    return f"“{name}”: {error['msg'][:1].lower()}{error['msg'][1:]}."
+
+
+def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
+    """A clean draft; raises Invalid with every field that has to be mended, not only the first."""
+    problems: list[tuple[str, str]] = []
+    policy = site.policy
+    required = policy.name_and_email_required
+
+    def checked(make: Callable[[], V], otherwise: V) -> V:
+        try:
+            return make()
+        except Invalid as error:
+            problems.extend(error.problems)
+            return otherwise
+
+    guest = shape.author or GuestIn()
+    source = checked(lambda: text.body(shape.body, policy.body_max), "")
+    key = checked(lambda: thread_key(shape.thread), "")
+    title = checked(lambda: text.line(shape.title, "title", "The page's title", TITLE_MAX, False), "")
+    url = checked(lambda: page_url(shape.url, site), "")
+    if account:
+        name, email, website = account.name, account.email or "", account.website
+    else:
+        name = checked(lambda: text.line(guest.name, "author.name", "Your name", NAME_MAX, required), "") or ANONYMOUS
+        email = checked(lambda: emails.address(guest.email, "author.email", required), "")
+        website = checked(lambda: _website(guest.website), None)
+    if problems:
+        raise Invalid(*problems[0], *problems[1:])
+    return Draft(key, url, title, shape.parent_id, source, name, email, website, shape.notify and bool(email))
+
+
+def _website(value: str | None) -> str | None:
+    try:
+        return text.website(value or "")
+    except Invalid as error:
+        raise Invalid("author.website", str(error)) from None
+
+
+def thread_key(value: str) -> str:
+    """A thread's key as it is; raises Invalid when it is empty, too long or holds what no key can."""
+    if not value.strip() or len(value) > THREAD_KEY_MAX:
+        raise Invalid(
+            "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
+        )
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in value):
+        raise Invalid("thread", "thread holds a control character; remove it.")
+    return value
+
+
+def page_url(value: str, site: Site) -> str:
+    """The page's address, of an origin of the site; raises Invalid for any other: it would stand in mails and links."""
+    value = value.strip()
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    clean = len(value) <= URL_MAX and not any(ord(c) <= 32 or 0xD800 <= ord(c) < 0xE000 or c in '"<>\\' for c in value)
+    if not clean or not (site.allows(origin) or origin == settings().origin):
+        raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
+    return value
+
+
+def hosted_path(site_key: str, key: str, **more: object) -> str:
+    return f"/t/{quote(site_key)}?{urlencode({'thread': key, **more})}"
+
+
+def hosted_url(site_key: str, key: str, **more: object) -> str:
+    return settings().base_url + hosted_path(site_key, key, **more)
+
+
+def initial(name: str) -> str:
+    """The letter that stands for an author without a picture."""
+    return next((c.upper() for c in name if c.isalnum()), "?")
+
+
+def hue(name: str) -> int:
+    """One of eight colours, always the same for a name."""
+    return zlib.crc32(name.casefold().encode()) % 8
+
+
+def permalink(comment: Comment) -> str:
+    thread = comment.thread
+    page = thread.url or hosted_url(comment.site.key, thread.key)
+    return f"{page.partition('#')[0]}#comment-{comment.id}"
+
+
+def comment_json(comment: Comment) -> dict[str, Any]:
+    """A comment as everybody may see it; one that is not approved keeps its place and nothing of its author."""
+    return _comment(comment, comment.status == Status.APPROVED)
+
+
+def own_comment_json(comment: Comment) -> dict[str, Any]:
+    """A comment as its author sees it, whatever became of it."""
+    return {**_comment(comment, True), "body": comment.source}
+
+
+def moderated_json(comment: Comment) -> dict[str, Any]:
+    """A comment as a moderator sees it."""
+    thread = comment.thread
+    return {
+        **own_comment_json(comment),
+        "kind": comment.kind,
+        "email": comment.author_email,
+        "ip": comment.ip,
+        "user_agent": comment.user_agent,
+        "reasons": comment.reasons,
+        "site": comment.site.key,
+        "thread": thread.key,
+        "thread_title": thread.title,
+        "thread_url": thread.url,
+    }
+
+
+def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
+    answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
+    return {**answer, "edit_token": edit_token} if edit_token else answer
+
+
+def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
+    author = {
+        "name": comment.author_name if is_visible else "",
+        "website": comment.author_website if is_visible else None,
+        "avatar": None,
+        "provider": comment.author_provider if is_visible else None,
+        "role": comment.author_role if is_visible else None,
+    }
+    return {
+        "id": comment.id,
+        "parent_id": comment.parent_id,
+        "depth": comment.depth,
+        "author": author,
+        "html": comment.html if is_visible else "",
+        "created_at": machine_time(comment.created_at),
+        "edited_at": machine_time(comment.edited_at) if comment.edited_at and is_visible else None,
+        "score": comment.score,
+        "status": comment.status,
+        "permalink": permalink(comment),
+    }
+
+
+def thread_json(page: ThreadPage) -> dict[str, Any]:
+    thread = page.thread
+    return {
+        "key": page.key,
+        "title": thread.title if thread else "",
+        "url": thread.url if thread else "",
+        "open": page.is_open,
+        "count": page.count,
+        "version": page.version,
+    }
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    by = decision.by_account
+    return {
+        "id": decision.id,
+        "comment_id": decision.comment_id,
+        "action": decision.action,
+        "from": decision.status_before,
+        "to": decision.status_after,
+        "by": by.name if by else None,
+        "rule": decision.by_rule,
+        "note": decision.note,
+        "reasons": decision.reasons,
+        "undoes": decision.undoes_id,
+        "undo": decision.batch if decision.status_before else None,
+        "created_at": machine_time(decision.created_at),
+    }
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "kind": rule.kind,
+        "value": rule.value,
+        "outcome": rule.outcome,
+        "is_on": rule.is_on,
+        "created_at": machine_time(rule.created_at),
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Names the templates use."""
+    app.jinja_env.filters.update(
+        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue
+    )

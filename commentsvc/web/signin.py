@@ -1,0 +1,137 @@
+"""Sign-in pages: asking for a code, typing it, following a link that asks first, signing out."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from commentsvc.core import emails, tokens
+from commentsvc.core.errors import Invalid, NotFound, TooMany
+from commentsvc.services import signing_in
+from commentsvc.store import people
+from commentsvc.store.people import Account
+from commentsvc.web.guard import USER_AGENT_MAX, client_ip
+from commentsvc.web.local_paths import local_path
+from commentsvc.web.wiring import SignedIn, now, settings
+
+pages = Blueprint("signin", __name__, url_prefix="/auth")
+
+# In the browser's session between the two steps, so that a code is typed where it was asked for.
+ADDRESS = "signin_address"
+GOAL = "signin_goal"
+
+
+@pages.get("/signin")
+def ask() -> BaseResponse:
+    goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
+    return redirect(goal) if current_user.is_authenticated else _ask_page(goal)
+
+
+@pages.post("/signin")
+def send() -> BaseResponse:
+    goal = local_path(request.form.get("next", ""), url_for("queue.sites"))
+    typed = request.form.get("email", "")
+    try:
+        address = emails.address(typed, "email", required=False)
+        if not address:
+            raise Invalid("email", "Please give the e-mail address of your account.")
+        signing_in.send_code(address, client_ip(), settings().limits, settings().secret_key, _write_mail, now())
+    except Invalid as error:
+        return _ask_page(goal, typed, str(error), 422)
+    except TooMany as error:
+        response = _ask_page(goal, typed, str(error), 429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    session[ADDRESS], session[GOAL] = address, goal
+    return redirect(url_for("signin.type_code"), 303)
+
+
+@pages.get("/code")
+def type_code() -> BaseResponse:
+    return _code_page() if ADDRESS in session else redirect(url_for("signin.ask"))
+
+
+@pages.post("/code")
+def use_code() -> BaseResponse:
+    if ADDRESS not in session:
+        flash("This browser has asked for no code, or too long ago. Ask for a new one.", "refused")
+        return redirect(url_for("signin.ask"), 303)
+    code = "".join(request.form.get("code", "").split())  # the mail writes it in two groups
+    try:
+        token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, client_ip(), _user_agent(), now())
+    except Invalid as error:
+        return _code_page(str(error), 422)
+    return _welcome(token, session[GOAL])
+
+
+@pages.get("/link/<token>")
+def ask_before_link(token: str) -> Response:
+    """Only asks: mail scanners follow links, and would use it up or be signed in."""
+    try:
+        account = signing_in.account_of_link(token, now())
+    except NotFound as error:
+        return _link_gone(str(error))
+    return make_response(render_template("signin/link.html", name=account.name, token=token))
+
+
+@pages.post("/link/<token>")
+def use_link(token: str) -> BaseResponse:
+    try:
+        session_token = signing_in.by_link(token, client_ip(), _user_agent(), now())
+    except NotFound as error:
+        return _link_gone(str(error))
+    return _welcome(session_token, url_for("queue.sites"))
+
+
+@pages.post("/signout")
+def sign_out() -> BaseResponse:
+    if current_user.is_authenticated:
+        signing_in.sign_out(current_user.token, now())
+    logout_user()
+    session.clear()
+    flash("You are signed out.", "done")
+    return redirect(url_for("signin.ask"), 303)
+
+
+def _welcome(token: str, goal: str) -> BaseResponse:
+    # Nothing of the time before may stay: somebody else could have planted this browser's session.
+    session.clear()
+    found = people.find_session(tokens.digest(token), now())
+    assert found is not None  # opened by the verb just before
+    login_user(SignedIn(token, found), remember=False)
+    session.permanent = True
+    return redirect(goal, 303)
+
+
+def _ask_page(goal: str, typed: str = "", problem: str = "", status: int = 200) -> Response:
+    page = render_template("signin/ask.html", goal=goal, typed=typed, problem=problem, has_code=ADDRESS in session)
+    return make_response(page, status)
+
+
+def _code_page(problem: str = "", status: int = 200) -> Response:
+    minutes = int(signing_in.CODE_LIFE.total_seconds()) // 60
+    page = render_template("signin/code.html", address=session[ADDRESS], problem=problem, minutes=minutes)
+    return make_response(page, status)
+
+
+def _link_gone(sentence: str) -> Response:
+    return make_response(render_template("signin/link_gone.html", sentence=sentence), 404)
+
+
+def _write_mail(account: Account, code: str, link_token: str) -> tuple[str, str, str]:
+    names = {
+        "name": account.name,
+        "code": f"{code[:3]} {code[3:]}",
+        "link": settings().base_url + url_for("signin.ask_before_link", token=link_token),
+        "service": settings().base_url.partition("://")[2],
+        "minutes": int(signing_in.CODE_LIFE.total_seconds()) // 60,
+    }
+    subject, text, html = (
+        render_template(f"mail/signin_code.{part}", **names) for part in ("subject.txt", "txt", "html")
+    )
+    return subject.strip(), text, html
+
+
+def _user_agent() -> str:
+    return request.headers.get("User-Agent", "")[:USER_AGENT_MAX]

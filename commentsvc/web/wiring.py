@@ -1,0 +1,105 @@
+"""What every page shares: session cookie, sign-in, CSRF, limits on size, and the headers that keep browsers safe."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask, Response, current_app, request, session
+from flask_login import LoginManager, UserMixin
+from flask_wtf.csrf import CSRFProtect
+
+from commentsvc.config import Config
+from commentsvc.core import tokens
+from commentsvc.store import people
+from commentsvc.store.people import Account, Session
+from commentsvc.web.edge import SESSION_COOKIE
+
+# The longest body a site may allow is 20,000 characters; JSON may spell each as twelve bytes.
+REQUEST_MAX_BYTES = 256 * 1024
+SESSION_DAYS = 14
+
+csrf = CSRFProtect()
+login = LoginManager()
+
+
+class SignedIn(UserMixin):
+    """Whom Flask-Login knows: a dashboard session and its account. The cookie holds the session's token."""
+
+    def __init__(self, token: str, session_row: Session) -> None:
+        self.token = token
+        self.session = session_row
+
+    @property
+    def account(self) -> Account:
+        return self.session.account
+
+    def get_id(self) -> str:
+        return self.token
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def settings() -> Config:
+    config: Config = current_app.extensions["commentsvc"]
+    return config
+
+
+def init_app(app: Flask, config: Config) -> None:
+    app.extensions["commentsvc"] = config
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        SESSION_COOKIE_NAME=SESSION_COOKIE,
+        SESSION_COOKIE_SECURE=config.is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+        MAX_CONTENT_LENGTH=REQUEST_MAX_BYTES,
+        MAX_FORM_MEMORY_SIZE=REQUEST_MAX_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,  # a moderator's page may stand open for a day
+        WTF_CSRF_SSL_STRICT=False,  # referrers are switched off; the token is what counts
+    )
+    csrf.init_app(app)
+    # No current_user in templates: an error page must not ask the database that has just failed.
+    login.init_app(app, add_context_processor=False)
+    login.session_protection = None
+    login.user_loader(_signed_in)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(exact_time=exact_time, machine_time=machine_time)
+    app.before_request(_begin)
+    app.after_request(_safe)
+
+
+def _begin() -> None:
+    # Only where there is a session: marking one sets a cookie, and a public read that sets one cannot be kept.
+    if SESSION_COOKIE in request.cookies:
+        session.permanent = True
+
+
+def _signed_in(token: str) -> SignedIn | None:
+    found = people.find_session(tokens.digest(token), now())
+    return SignedIn(token, found) if found else None
+
+
+def _safe(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    if response.mimetype == "text/html":
+        policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        headers.setdefault(
+            "Content-Security-Policy",
+            policy + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        )
+    headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def exact_time(value: datetime) -> str:
+    return f"{value.day} {value:%B %Y at %H:%M} UTC"
+
+
+def machine_time(value: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

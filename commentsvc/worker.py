@@ -1,0 +1,85 @@
+"""The loop over due jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from commentsvc.config import Config
+from commentsvc.gateways.mail import Letter, Mailer, mailer
+from commentsvc.store import answers, jobs
+from commentsvc.store.db import begin_write, db, first_line
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 1.0
+AWAY_S = 5.0
+CLEAN_EVERY_S = 3600.0
+
+
+def run(app: Flask, config: Config, stop: threading.Event) -> None:
+    """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
+    post_office = mailer(config)
+    idle_s = 0.0
+    since_cleaning_s = CLEAN_EVERY_S
+    while not stop.wait(idle_s):
+        try:
+            with app.app_context():
+                done = run_due(post_office, datetime.now(UTC))
+                if since_cleaning_s >= CLEAN_EVERY_S:
+                    _clean(datetime.now(UTC))
+                    since_cleaning_s = 0.0
+            idle_s = 0.0 if done else IDLE_S
+        except (DBAPIError, PoolTimeout) as error:
+            log.warning("the database is away; jobs wait: %s", first_line(error))
+            idle_s = AWAY_S
+        since_cleaning_s += idle_s
+
+
+def run_due(post_office: Mailer, now: datetime) -> int:
+    """Do the jobs that are due; gives how many were tried. A job that fails is kept and tried again later."""
+    begin_write()
+    claimed = list(jobs.claim(now))
+    db.session.commit()
+    for job in claimed:
+        error = _attempt(job.kind, job.payload, job.id, post_office)
+        begin_write()
+        if error is None:
+            jobs.finish(job, now)
+        else:
+            log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error)
+            jobs.fail(job, error, now)
+        db.session.commit()
+    return len(claimed)
+
+
+def _attempt(kind: str, payload: dict[str, Any], job_id: int, post_office: Mailer) -> str | None:
+    """Do one job outside of any transaction; gives what went wrong, or None."""
+    work = KINDS.get(kind)
+    if work is None:
+        return f"no worker knows jobs of the kind “{kind}”; a newer version wrote it"
+    try:
+        work(payload, job_id, post_office)
+    except (OSError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _mail(payload: dict[str, Any], job_id: int, post_office: Mailer) -> None:
+    post_office.send(Letter(payload["to"], payload["subject"], payload["text"], payload["html"], f"job-{job_id}"))
+
+
+KINDS: dict[str, Callable[[dict[str, Any], int, Mailer], None]] = {"mail": _mail}
+
+
+def _clean(now: datetime) -> None:
+    begin_write()
+    answers.forget_old(now)
+    db.session.commit()

@@ -1,0 +1,291 @@
+"""The edge: fresh within a second, the same bytes until then, and answers while the database is away."""
+
+import gzip
+import re
+import threading
+import time
+
+import brotli
+import pytest
+
+from commentsvc.core.status import Action
+from commentsvc.services import moderating
+from commentsvc.services.moderating import Moderator
+from commentsvc.store.db import db
+from commentsvc.web.edge import Memory, Page
+
+THREAD = "/embed/v1/comments?site=blog&thread=/post"
+JSON = "/api/v1/comments?site=blog&thread=/post"
+HOSTED = "/t/blog?thread=/post"
+READS = [THREAD, JSON, HOSTED, "/api/v1/counts?site=blog&thread=/post", "/api/v1/recent?site=blog"]
+
+
+def shows(client, word: str, within_s: float = 1.0, address: str = THREAD) -> bool:
+    """Whether the page shows the word at some moment within the time that the contract allows."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if word in client.get(address).text:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def hides(client, word: str, within_s: float = 1.0) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if word not in client.get(THREAD).text:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("address", READS)
+def test_every_public_read_is_tagged_compressed_and_open_to_any_page(client, make_comment, address):
+    make_comment(body="Hello there " * 50)
+    plain = client.get(address)
+    assert plain.status_code == 200
+    assert plain.headers["ETag"].startswith('"')
+    assert address == HOSTED or plain.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    for encoding, unpack in (("br", brotli.decompress), ("gzip", gzip.decompress)):
+        packed = client.get(address, headers={"Accept-Encoding": f"{encoding}, identity;q=0.5"})
+        assert packed.headers["Content-Encoding"] == encoding
+        assert unpack(packed.data) == plain.data
+        assert packed.headers["ETag"] != plain.headers["ETag"], "a strong tag names the very bytes"
+        again = client.get(
+            address, headers={"Accept-Encoding": encoding, "If-None-Match": f'"x", {packed.headers["ETag"]}'}
+        )
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["ETag"] == packed.headers["ETag"]
+    assert client.get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert "Content-Encoding" not in client.get(address, headers={"Accept-Encoding": "br;q=0, gzip;q=0.0"}).headers
+    head = client.head(address)
+    assert (head.data, head.headers["Content-Length"]) == (b"", str(len(plain.data)))
+
+
+def test_a_decision_is_seen_by_every_process_within_a_second(make_app, client, site, alice, make_comment, app):
+    waiting = make_comment(status="pending", body="unseen yet")
+    elsewhere = make_app().test_client()  # another process: shares the database and nothing else
+    for reader in (client, elsewhere):
+        assert "unseen yet" not in reader.get(THREAD).text
+    by = Moderator(alice)
+
+    decided = moderating.decide([waiting], Action.APPROVE, by, "", site.created_at)
+    for reader in (client, elsewhere):
+        assert shows(reader, "unseen yet")
+        assert shows(reader, "unseen yet", address=JSON)
+        assert shows(reader, '"/post":1', address=READS[3])
+
+    moderating.undo(decided.undo, by, site.created_at)
+    for reader in (client, elsewhere):
+        assert hides(reader, "unseen yet")
+
+
+def test_a_change_of_policy_is_seen_within_a_second(client, site, make_comment):
+    from cast import set_policy
+
+    make_comment()
+    assert "Reply" in client.get(THREAD).text
+    set_policy(site, is_open=False)
+    assert shows(client, "Comments are closed.")
+
+
+def test_one_version_is_built_once_however_many_ask(app, make_comment, at_once):
+    make_comment()
+    edge = app.extensions["edge"]
+    before = edge.builds
+    answers = at_once(*[lambda: app.test_client().get(THREAD)] * 8)
+    assert {a.data for a in answers} == {answers[0].data}
+    assert edge.builds == before + 1
+
+    time.sleep(0.6)  # the half second after which it looks again, and finds nothing changed
+    at_once(*[lambda: app.test_client().get(THREAD)] * 8)
+    assert edge.builds == before + 1
+
+
+def test_names_that_mean_nothing_make_no_new_pages(app, client, make_comment):
+    make_comment()
+    client.get(THREAD)
+    builds = app.extensions["edge"].builds
+    for number in range(5):
+        assert client.get(f"{THREAD}&utm_source={number}").status_code == 200
+    assert app.extensions["edge"].builds == builds
+
+
+class Away:
+    """Takes the database away from an app, as a stopped server or a lost file does, and gives it back."""
+
+    def __init__(self, app, tmp_path):
+        self.app, self.file = app, tmp_path / "commentsvc.sqlite3"
+
+    def __enter__(self):
+        self.engine = db.engine
+        db.session.remove()
+        self.engine.dispose()
+        if self.engine.dialect.name == "sqlite":
+            for file in self.file.parent.glob(self.file.name + "*"):
+                file.rename(file.with_name("away-" + file.name))
+        else:
+            from sqlalchemy import event
+
+            @event.listens_for(self.engine, "do_connect")
+            def refuse(dialect, record, args, parameters):
+                parameters["port"] = 1  # nobody listens there
+                parameters["host"] = "127.0.0.1"
+                args[:] = []
+
+            self.refuse = refuse
+        return self
+
+    def __exit__(self, *_):
+        if self.engine.dialect.name == "sqlite":
+            for file in self.file.parent.glob("away-" + self.file.name + "*"):
+                file.rename(file.with_name(file.name.removeprefix("away-")))
+        else:
+            from sqlalchemy import event
+
+            event.remove(self.engine, "do_connect", self.refuse)
+
+
+def test_reads_go_on_while_the_database_is_away_and_writes_say_when_to_come_back(app, client, tmp_path, make_comment):
+    make_comment(body="still here")
+    known = {address: client.get(address).data for address in READS}
+    with Away(app, tmp_path):
+        time.sleep(0.6)
+        for address, bytes_before in known.items():
+            answer = client.get(address)
+            assert (answer.status_code, answer.data) == (200, bytes_before), address
+        body = {"site": "blog", "thread": "/post", "body": "x", "author": {"name": "C", "email": "c@example.org"}}
+        refused = client.post("/api/v1/comments", json=body)
+        assert refused.status_code == 503
+        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.mimetype == "application/problem+json"
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/embed/v1/comments?site=blog&thread=/never-read").status_code == 503
+    make_comment(body="back again")
+    assert shows(client, "back again", within_s=2.5)
+
+
+def test_after_a_restart_the_last_pages_come_from_disk_while_the_database_is_away(
+    make_app, app, client, tmp_path, make_comment
+):
+    make_comment(body="kept on disk")
+    known = {address: client.get(address).data for address in READS}
+    restarted = make_app()
+    with restarted.app_context(), Away(restarted, tmp_path):
+        reader = restarted.test_client()
+        for address, bytes_before in known.items():
+            assert reader.get(address).data == bytes_before, address
+        assert reader.get("/embed/v1/comments?site=blog&thread=/never-read").status_code == 503
+    make_comment(body="and fresh again")
+    assert shows(restarted.test_client(), "and fresh again", within_s=2.5)
+
+
+def test_a_torn_file_on_disk_is_as_good_as_none(make_app, app, client, tmp_path, make_comment):
+    make_comment()
+    client.get(THREAD)
+    for file in (tmp_path / "published").glob("*.page"):
+        file.write_bytes(b"{")
+    restarted = make_app()
+    with restarted.app_context(), Away(restarted, tmp_path):
+        assert restarted.test_client().get(THREAD).status_code == 503
+
+
+def test_memory_is_bounded_by_bytes_and_forgets_the_least_recently_read():
+    def page(name):
+        return Page("200 OK", [], name.encode() * 10, None, 0.0)
+
+    memory = Memory(max_bytes=page("a").size_bytes * 2)
+    memory.put("a", page("a"))
+    memory.put("b", page("b"))
+    assert memory.get("a")
+    memory.put("c", page("c"))
+    assert memory.get("a") and memory.get("c") and memory.get("b") is None
+
+
+def test_a_reader_with_a_session_never_gets_or_leaves_a_shared_page(client, site):
+    with client.session_transaction() as session:
+        session["own"] = []
+    answer = client.get(HOSTED)
+    assert "ETag" not in answer.headers
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_no_read_is_lost_while_comments_are_approved(app, alice, make_comment, now):
+    """Readers ask all the time while a moderator works: each sees only what was true within the last second."""
+    ids = [make_comment(status="pending", body=f"number-{n}.") for n in range(8)]
+    approved_at: dict[int, float] = {}
+    late: list[str] = []
+    stop = threading.Event()
+
+    def read():
+        reader = app.test_client()
+        while not stop.is_set():
+            asked_at = time.monotonic()
+            seen = set(map(int, re.findall(r"number-(\d+)\.", reader.get(THREAD).text)))
+            late.extend(f"{n}" for n, at in dict(approved_at).items() if asked_at - at > 1.0 and n not in seen)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for n, comment_id in enumerate(ids):
+        moderating.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
+        approved_at[n] = time.monotonic()
+        time.sleep(0.15)
+    time.sleep(1.2)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert late == []
+
+
+def test_pages_follow_each_other_without_gap_or_double_while_comments_arrive(client, site, make_comment):
+    ids = [make_comment(body=f"c{n}") for n in range(7)]
+    reply = make_comment(parent=ids[0], body="reply")
+    seen, cursor = [], ""
+    while True:
+        page = client.get(JSON + f"&limit=3&cursor={cursor}").json
+        seen += [c["id"] for c in page["comments"]]
+        if not page["next"]:
+            break
+        cursor = page["next"]
+        time.sleep(0.01)
+    assert seen == [ids[0], reply, *ids[1:]]
+    newest = client.get(JSON + "&limit=3&sort=newest").json
+    assert [c["id"] for c in newest["comments"]] == ids[:3:-1]
+    rest = client.get(JSON + f"&limit=100&sort=newest&cursor={newest['next']}").json
+    assert [c["id"] for c in rest["comments"]] == [*ids[3:0:-1], ids[0], reply]
+
+
+@pytest.mark.parametrize("query", ["cursor=xyz", "cursor=%00", "sort=worst", "limit=0", "limit=1000", "limit=x"])
+def test_a_wrong_page_is_named(client, site, query):
+    answer = client.get(f"{JSON}&{query}")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["field"] == query.partition("=")[0]
+
+
+def test_a_deleted_comment_with_replies_leaves_its_place_and_nothing_else(client, site, alice, make_comment, now):
+    parent = make_comment(name="Carol", body="secret words")
+    reply = make_comment(parent=parent, name="Dave", body="an answer")
+    moderating.decide([parent], Action.DELETE, Moderator(alice), "", now)
+
+    page = client.get(JSON).json
+    assert [(c["id"], c["status"], c["html"]) for c in page["comments"]][0] == (parent, "deleted", "")
+    assert page["comments"][0]["author"]["name"] == ""
+    assert page["comments"][1]["id"] == reply
+    assert page["thread"]["count"] == 1
+    fragment = client.get(THREAD).text
+    assert "This comment is no longer here." in fragment
+    assert "secret words" not in fragment and "Carol" not in fragment
+
+    moderating.decide([reply], Action.SPAM, Moderator(alice), "", now)
+    time.sleep(0.6)
+    assert client.get(JSON).json["comments"] == []
+
+
+def test_one_sites_pages_never_show_anothers(client, site, mallory, other_site, make_comment):
+    make_comment(body="on the blog")
+    make_comment(body="elsewhere", on=other_site)
+    assert "elsewhere" not in client.get(THREAD).text
+    assert "on the blog" not in client.get(THREAD.replace("blog", "other")).text

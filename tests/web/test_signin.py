@@ -1,0 +1,271 @@
+"""Signing in to the dashboard: codes, links, sessions, and where a form may send a browser on to."""
+
+import re
+
+import pytest
+
+from commentsvc.services import signing_in
+from commentsvc.store.db import db, write
+from commentsvc.store.jobs import Job
+from commentsvc.web.local_paths import local_path
+
+
+@pytest.fixture
+def ask(client, csrf):
+    """Ask for a code as a person does, from the form."""
+
+    def send(email: str, client=client, goal: str = ""):
+        page = client.get("/auth/signin", query_string={"next": goal} if goal else {})
+        shown = re.search(r'name="next" value="([^"]*)"', page.text)[1]
+        return client.post("/auth/signin", data={"csrf_token": csrf(page.text), "email": email, "next": shown})
+
+    return send
+
+
+@pytest.fixture
+def type_code(client, csrf):
+    def send(code: str, client=client):
+        page = client.get("/auth/code", follow_redirects=True)
+        return client.post("/auth/code", data={"csrf_token": csrf(page.text), "code": code})
+
+    return send
+
+
+@pytest.fixture
+def link(alice, now):
+    with write():
+        return "/auth/link/" + signing_in.printed_link(alice, now)
+
+
+def mails() -> list[dict[str, str]]:
+    db.session.rollback()
+    return [job.payload for job in db.session.query(Job).filter(Job.kind == "mail").order_by(Job.id)]
+
+
+def code_in(mail: dict[str, str]) -> str:
+    return re.search(r"\d{3} \d{3}", mail["text"])[0]
+
+
+def is_signed_in(client) -> bool:
+    return client.get("/dashboard", follow_redirects=True).request.path.startswith("/dashboard")
+
+
+def test_a_moderator_signs_in_with_the_code_from_the_mail(client, alice, ask, type_code):
+    asked = ask("Alice@Example.org ")
+    assert (asked.status_code, asked.location) == (303, "/auth/code")
+    assert "If <b><bdi>alice@example.org</bdi></b> belongs to a moderator" in client.get("/auth/code").text
+
+    answer = type_code(code_in(mails()[-1]))
+    assert (answer.status_code, answer.location) == (303, "/dashboard")
+    assert is_signed_in(client)
+
+
+def test_the_mail_says_what_it_is_for_and_carries_code_and_link(alice, ask):
+    ask(alice.email)
+    mail = mails()[-1]
+    code = code_in(mail)
+    assert mail["to"] == alice.email
+    assert mail["subject"] == f"Your sign-in code: {code}"
+    for part in (mail["text"], mail["html"]):
+        assert code in part and "comments.example" in part and "10 minutes" in part and "Alice" in part
+        assert re.search(r"https://comments\.example/auth/link/[\w-]{43}", part)
+
+
+def test_the_link_of_the_mail_signs_in_too(app, alice, ask, csrf):
+    ask(alice.email)
+    path = re.search(r"https://comments\.example(/auth/link/[\w-]+)", mails()[-1]["text"])[1]
+    elsewhere = app.test_client()
+    page = elsewhere.get(path)
+    assert elsewhere.post(path, data={"csrf_token": csrf(page.text)}).location == "/dashboard"
+    assert is_signed_in(elsewhere)
+
+
+def test_an_unknown_address_sees_the_same_and_gets_no_mail(app, client, alice, ask):
+    strangers, known = app.test_client(), app.test_client()
+    asked = [ask("nobody@example.org", strangers), ask("alice@example.org", known)]
+    assert asked[0].status_code == asked[1].status_code == 303
+    pages = [strangers.get("/auth/code").text, known.get("/auth/code").text.replace("alice@", "nobody@")]
+    hidden = r'name="csrf_token" value="[^"]+"'
+    assert re.sub(hidden, "", pages[0]) == re.sub(hidden, "", pages[1])
+    assert [mail["to"] for mail in mails()] == ["alice@example.org"]
+
+
+def test_a_code_works_only_where_it_was_asked_for(app, client, alice, ask, type_code):
+    ask(alice.email)
+    elsewhere = app.test_client()
+    answer = type_code(code_in(mails()[-1]), elsewhere)
+    assert (answer.status_code, answer.location) == (303, "/auth/signin")
+    assert not is_signed_in(elsewhere)
+
+
+def test_a_code_is_not_taken_twice(app, client, alice, ask, type_code, csrf):
+    ask(alice.email)
+    code = code_in(mails()[-1])
+    page = client.get("/auth/code")
+    cookie = client.get_cookie("commentsvc", domain="localhost").value
+    type_code(code)
+
+    again = app.test_client()
+    again.set_cookie("commentsvc", cookie, domain="localhost")
+    answer = again.post("/auth/code", data={"csrf_token": csrf(page.text), "code": code})
+    assert answer.status_code == 422
+    assert not is_signed_in(again)
+
+
+def test_a_wrong_code_says_so_and_stays(client, alice, ask, type_code):
+    ask(alice.email)
+    wrong = "000000" if code_in(mails()[-1]) != "000 000" else "000001"
+    answer = type_code(wrong)
+    assert answer.status_code == 422
+    assert "This code is not right" in answer.text and 'name="code"' in answer.text
+    assert not is_signed_in(client)
+
+
+def test_after_five_wrong_tries_the_right_code_is_worthless(client, alice, ask, type_code):
+    ask(alice.email)
+    code = code_in(mails()[-1])
+    wrong = "000000" if code != "000 000" else "000001"
+    assert [type_code(wrong).status_code for _ in range(5)] == [422] * 5
+    assert type_code(code).status_code == 422
+    assert not is_signed_in(client)
+
+
+def test_a_newer_code_makes_the_older_one_worthless(client, alice, ask, type_code):
+    ask(alice.email)
+    ask(alice.email)
+    older, newer = (code_in(mail) for mail in mails())
+    if older != newer:
+        assert type_code(older).status_code == 422
+    assert type_code(newer).status_code == 303
+
+
+def test_something_that_is_no_address_is_shown_with_the_mend(client, ask):
+    answer = ask("alice at home")
+    assert answer.status_code == 422
+    assert "no complete e-mail address" in answer.text and 'value="alice at home"' in answer.text
+
+
+def test_who_asks_for_too_many_codes_is_told_for_how_long_to_wait(make_app, csrf):
+    client = make_app(LIMITS="on").test_client()
+    page = client.get("/auth/signin")
+    form = {"csrf_token": csrf(page.text), "email": "nobody@example.org"}
+    answers = [client.post("/auth/signin", data=form) for _ in range(6)]
+    assert [a.status_code for a in answers] == [303] * 5 + [429]
+    assert answers[-1].headers["Retry-After"] == "3600"
+    assert "wait an hour" in answers[-1].text
+
+
+def test_opening_a_link_signs_nobody_in_however_often(client, link):
+    for _ in range(3):
+        assert "Sign in as <bdi>Alice</bdi>?" in client.get(link).text
+    client.head(link)
+    assert not is_signed_in(client)
+
+
+def test_a_link_works_once(app, client, link, csrf):
+    form = {"csrf_token": csrf(client.get(link).text)}
+    assert client.post(link, data=form).location == "/dashboard"
+    assert is_signed_in(client)
+
+    other = app.test_client()
+    form = {"csrf_token": csrf(other.get("/auth/signin").text)}
+    for answer in (other.get(link), other.post(link, data=form)):
+        assert answer.status_code == 404
+        assert "Ask for a new one" in answer.text
+    assert not is_signed_in(other)
+
+
+def test_a_link_that_never_was_is_answered_the_same_way(client, alice):
+    answer = client.get("/auth/link/nothing")
+    assert answer.status_code == 404
+    assert 'href="/auth/signin"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/auth/signin", "/auth/code", "/auth/link/any", "/auth/signout"])
+def test_a_form_without_its_token_is_refused(client, link, path):
+    path = link if path.endswith("any") else path
+    client.get("/auth/signin")
+    answer = client.post(path, data={"email": "alice@example.org", "code": "123456"})
+    assert answer.status_code == 400
+    assert "reload the page" in answer.text
+    assert not is_signed_in(client)
+
+
+def test_signing_in_keeps_nothing_of_the_browser_session_before(client, alice, link, csrf):
+    form = {"csrf_token": csrf(client.get(link).text)}
+    with client.session_transaction() as planted:
+        planted["planted"] = "by Mallory"
+    client.post(link, data=form)
+    with client.session_transaction() as session:
+        assert "planted" not in session and "csrf_token" not in session
+        assert session.permanent
+
+
+def test_the_session_ends_at_sign_out_even_when_the_cookie_is_kept(app, client, alice, sign_in, csrf):
+    sign_in(client, alice)
+    page = client.get("/dashboard/blog")
+    kept = client.get_cookie("commentsvc", domain="localhost").value
+
+    answer = client.post("/auth/signout", data={"csrf_token": csrf(page.text)})
+    assert (answer.status_code, answer.location) == (303, "/auth/signin")
+
+    thief = app.test_client()
+    thief.set_cookie("commentsvc", kept, domain="localhost")
+    assert not is_signed_in(thief)
+    assert not is_signed_in(client)
+
+
+def test_signing_out_ends_only_this_browser(app, client, alice, sign_in, csrf):
+    phone = app.test_client()
+    sign_in(client, alice)
+    sign_in(phone, alice)
+    client.post("/auth/signout", data={"csrf_token": csrf(client.get("/dashboard/blog").text)})
+    assert is_signed_in(phone)
+
+
+def test_after_signing_in_a_browser_goes_where_it_wanted(client, alice, ask, type_code):
+    wanted = client.get("/dashboard/blog?status=spam")
+    assert wanted.status_code == 302
+    page = client.get(wanted.location)
+    ask(alice.email, goal=re.search(r'name="next" value="([^"]*)"', page.text)[1])
+    assert type_code(code_in(mails()[-1])).location == "/dashboard/blog?status=spam"
+
+
+HOSTILE = [
+    "https://evil.example/",
+    "//evil.example/",
+    "///evil.example/",
+    "/\\evil.example/",
+    "\\\\evil.example/",
+    "/\t/evil.example/",
+    "/\n/evil.example/",
+    "\t//evil.example/",
+    " //evil.example/",
+    "javascript:alert(1)",
+    "dashboard",
+    "",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_next_never_leaves_the_service(value):
+    assert local_path(value, "/dashboard") == "/dashboard"
+
+
+@pytest.mark.parametrize("value", ["/", "/dashboard/blog?status=spam&q=a%20b", "/dashboard/blog#comment-1", "/%09/x"])
+def test_next_may_be_any_page_of_the_service(value):
+    assert local_path(value, "/other") == value
+
+
+@pytest.mark.parametrize("value", ["//evil.example/", "/\\evil.example/", "https://evil.example/"])
+def test_a_crafted_next_is_dropped_at_every_step(client, alice, sign_in, csrf, value, type_code):
+    page = client.get("/auth/signin", query_string={"next": value})
+    assert "evil.example" not in page.text
+    client.post("/auth/signin", data={"csrf_token": csrf(page.text), "email": alice.email, "next": value})
+    assert type_code(code_in(mails()[-1])).location == "/dashboard"
+    assert client.get("/auth/signin", query_string={"next": value}).location == "/dashboard"
+
+
+def test_a_public_read_sets_no_cookie(client, site):
+    assert "Set-Cookie" not in client.get("/api/v1/counts?site=blog&thread=/post").headers
+    assert "Set-Cookie" not in client.get("/").headers
