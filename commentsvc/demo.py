@@ -1,0 +1,143 @@
+"""The demo: the service on throw-away data, and a small blog on another origin whose pages embed the widget."""
+
+from __future__ import annotations
+
+import email
+import json
+import logging
+import os
+import secrets
+import socket
+import tempfile
+import threading
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import default as mail_policy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import click
+from jinja2 import Environment, PackageLoader
+from werkzeug.exceptions import NotFound
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from commentsvc import config as settings
+from commentsvc import create_app, serving
+from commentsvc.config import Config
+from commentsvc.core.errors import CommentError
+from commentsvc.core.policy import Policy
+from commentsvc.services import importing, signing_in
+from commentsvc.store import database, people, sites
+from commentsvc.store.db import write
+from commentsvc.store.people import Role
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+CONTENT = Path(__file__).parent / "demo_content"
+SITE = "blog"
+HOST = "127.0.0.1"
+
+
+def run(port: int, blog_port: int) -> None:
+    """Serve both until stopped. Raises CommentError when a port is taken."""
+    for wanted, option in ((port, "--port"), (blog_port, "--blog-port")):
+        _check_free(wanted, option)
+    with tempfile.TemporaryDirectory(prefix="commentsvc-demo-") as folder:
+        base_url, blog_url = f"http://{HOST}:{port}", f"http://{HOST}:{blog_port}"
+        os.environ.update(
+            {
+                f"{settings.PREFIX}SECRET_KEY": secrets.token_urlsafe(32),
+                f"{settings.PREFIX}BASE_URL": base_url,
+                f"{settings.PREFIX}INSTANCE_DIR": folder,
+                f"{settings.PREFIX}DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
+                f"{settings.PREFIX}MAIL_URL": f"mailbox://{folder}/mail",
+                f"{settings.PREFIX}MAIL_FROM": "comments@blog.example",
+            }
+        )
+        config = settings.from_environment(os.environ, dotenv=None)
+        link = _fill(config, blog_url)
+        blog = Blog(base_url, Path(folder) / "mail")
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        server = make_server(HOST, blog_port, blog, threaded=True)
+        threading.Thread(target=server.serve_forever, name="blog", daemon=True).start()
+        click.echo(f"\n  The blog         {blog_url}/")
+        click.echo(f"  The dashboard    {base_url}/auth/link/{link}")
+        click.echo("                   (signs Alice, who moderates the blog, in; works once)")
+        click.echo(f"  Outgoing mail    {blog_url}/mailbox\n")
+        click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")
+        serving.run(config, HOST, port, workers=1, with_jobs=True)
+
+
+def _check_free(port: int, option: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise CommentError(f"Port {port} is taken; choose another with {option}.") from None
+
+
+def _fill(config: Config, blog_url: str) -> str:
+    """A blog with imported threads and two moderators; gives the token of Alice's sign-in link."""
+    now = datetime.now(UTC)
+    database.create_file(config)
+    with create_app(config).app_context():
+        database.upgrade()
+        with write():
+            site = sites.add(SITE, "Field Notes", [blog_url], Policy(), now)
+            alice = people.make_account("alice@blog.example", "Alice", False, now)
+            people.set_role(alice, site, Role.OWNER)
+            bob = people.make_account("bob@blog.example", "Bob", False, now)
+            people.set_role(bob, site, Role.MODERATOR)
+            link = signing_in.printed_link(alice, now)
+        for export in sorted(CONTENT.glob("*.wordpress.xml")):
+            importing.wordpress(export, site, False, lambda _sentence: None, now)
+    return link
+
+
+class Blog:
+    """A blog as anybody might have one: static pages, each with the two lines that embed its comments."""
+
+    def __init__(self, service_url: str, mail_folder: Path) -> None:
+        self._service_url = service_url
+        self._mail_folder = mail_folder
+        self._posts: list[dict[str, str]] = json.loads((CONTENT / "posts.json").read_text())
+        self._templates = Environment(loader=PackageLoader("commentsvc", "demo_content"), autoescape=True)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        try:
+            response = self._answer(Request(environ).path)
+        except NotFound:
+            response = self._page("missing.html", 404)
+        return response(environ, start_response)
+
+    def _answer(self, path: str) -> Response:
+        if path == "/":
+            return self._page("index.html")
+        if path == "/blog.css":
+            return Response((CONTENT / "blog.css").read_text(), mimetype="text/css")
+        if path.rstrip("/") == "/mailbox":
+            return self._page("mailbox.html", mails=self._mails())
+        post = next((p for p in self._posts if unquote(p["path"]) == path), None)
+        if post is None:
+            raise NotFound
+        return self._page("post.html", post=post)
+
+    def _page(self, name: str, status: int = 200, **values: Any) -> Response:
+        template = self._templates.get_template(name)
+        html = template.render(service=self._service_url, site=SITE, posts=self._posts, **values)
+        return Response(html, status=status, mimetype="text/html")
+
+    def _mails(self) -> list[dict[str, str]]:
+        """All mails, the newest first."""
+        files = sorted(self._mail_folder.glob("*.eml"), key=lambda f: f.stat().st_mtime, reverse=True)
+        return [_readable(email.message_from_bytes(f.read_bytes(), policy=mail_policy)) for f in files]
+
+
+def _readable(mail: EmailMessage) -> dict[str, str]:
+    body = mail.get_body(("plain",))
+    text = body.get_content() if body else ""
+    return {"to": str(mail["To"]), "subject": str(mail["Subject"]), "date": str(mail["Date"]), "text": text}
