@@ -6,6 +6,7 @@ import email
 import json
 import logging
 import os
+import re
 import secrets
 import socket
 import tempfile
@@ -64,8 +65,9 @@ def run(port: int, blog_port: int) -> None:
         server = make_server(HOST, blog_port, blog, threaded=True)
         threading.Thread(target=server.serve_forever, name="blog", daemon=True).start()
         click.echo(f"\n  The blog         {blog_url}/")
-        click.echo(f"  The dashboard    {base_url}/auth/link/{link}")
-        click.echo("                   (signs Alice, who moderates the blog, in; works once)")
+        click.echo(f"  The dashboard    {base_url}/dashboard")
+        click.echo("  Sign in there as Alice, who moderates the blog, with this link; it works once:")
+        click.echo(f"                   {base_url}/auth/link/{link}")
         click.echo(f"  Outgoing mail    {blog_url}/mailbox\n")
         click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")
         serving.run(config, HOST, port, workers=1, with_jobs=True)
@@ -94,7 +96,10 @@ def _fill(config: Config, blog_url: str) -> str:
             people.set_role(bob, site, Role.MODERATOR)
             link = signing_in.printed_link(alice, now)
         for export in sorted(CONTENT.glob("*.wordpress.xml")):
-            importing.wordpress(export, site, False, lambda _sentence: None, now)
+            # The posts stand on this blog now, so that links in the queue lead to them.
+            moved = config.instance_dir / export.name
+            moved.write_text(re.sub("<link>https?://[^/<]+", f"<link>{blog_url}", export.read_text("utf-8")), "utf-8")
+            importing.wordpress(moved, site, False, lambda _sentence: None, now)
     return link
 
 
@@ -104,7 +109,7 @@ class Blog:
     def __init__(self, service_url: str, mail_folder: Path) -> None:
         self._service_url = service_url
         self._mail_folder = mail_folder
-        self._posts: list[dict[str, str]] = json.loads((CONTENT / "posts.json").read_text())
+        self._posts: list[dict[str, str]] = json.loads((CONTENT / "posts.json").read_text("utf-8"))
         self._templates = Environment(loader=PackageLoader("commentsvc", "demo_content"), autoescape=True)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:

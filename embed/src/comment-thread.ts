@@ -15,6 +15,7 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
 
     private readonly root = this.attachShadow({ mode: "open" });
     private readonly bar = make("p", { class: "bar", hidden: true });
+    private readonly select = make("select", { id: "sort", part: "sort" });
     private readonly place = make("div", { class: "place" });
     private readonly home = make("div", { class: "home" });
     private readonly status = make("p", { class: "status", role: "status" });
@@ -72,11 +73,10 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
     private draw(): void {
       this.isDrawn = true;
       this.root.adoptedStyleSheets = [styles];
-      const select = make("select", { id: "sort", part: "sort" });
-      for (const sort of SORTS) select.append(make("option", { value: sort }, texts[sort]));
-      select.addEventListener("change", () => this.setAttribute("sort", select.value));
-      this.bar.append(make("label", { for: "sort" }, texts.sort), " ", select);
-      this.root.append(make("div", { class: "frame", part: "frame" }, this.bar, this.place, this.home, this.status));
+      for (const sort of SORTS) this.select.append(make("option", { value: sort }, texts[sort]));
+      this.select.addEventListener("change", () => this.setAttribute("sort", this.select.value));
+      this.bar.append(make("label", { for: "sort" }, texts.sort), " ", this.select);
+      this.root.append(make("div", { class: "frame", part: "frame" }, this.place, this.home, this.status));
       this.root.addEventListener("click", (event) => this.clicked(event as MouseEvent));
     }
 
@@ -122,10 +122,12 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       this.localise(section);
       const title = section.querySelector(".title bdi");
       if (title) title.textContent = this.page.title || title.textContent;
+      const isSorting = this.root.activeElement === this.select;
+      section.querySelector(".heading")?.after(this.bar);
       this.place.replaceChildren(section);
       this.bar.hidden = Number(count) < 2;
-      const select = this.bar.querySelector("select");
-      if (select) select.value = this.sort;
+      this.select.value = this.sort;
+      if (isSorting) this.select.focus(); // what moves in the document loses the focus
       this.home.replaceChildren();
       this.compose = null;
       if (open === "1") {
@@ -141,7 +143,6 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
 
     private fail(error: Refused): void {
       this.section = null;
-      this.bar.hidden = true;
       this.home.replaceChildren();
       if (error.status === 404) {
         console.error(`commentsvc: ${texts.unknownSite(this.site)}`);
@@ -174,7 +175,9 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       if (answer.edit_token) this.memory.addOwn({ id: answer.id, token: answer.edit_token });
       const isPublished = answer.status === "approved";
       const sentence = isPublished ? texts.published : answer.status === "pending" ? texts.waiting : texts.refused;
-      this.goHome();
+      // Whoever has gone on to answer another comment meanwhile is left in peace.
+      const isStillThere = this.compose?.isAimedAt(target) ?? false;
+      if (isStillThere) this.goHome();
       this.status.textContent = [sentence, answer.reason].filter(Boolean).join(" ");
       const detail = { id: answer.id, status: answer.status };
       this.dispatchEvent(new CustomEvent("comment-posted", { detail, bubbles: true, composed: true }));
@@ -182,7 +185,7 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
         const item = await load(service.ownComment(answer.id), "li.comment", this.loading.signal, answer.edit_token);
         if (!this.item(answer.id)) this.insert(item, target.parent);
         if (isPublished) this.countOneMore();
-        this.goTo(item);
+        if (isStillThere) this.goTo(item);
       } catch (error) {
         // It is kept, and the status says so; only showing it at once did not work.
         if (!(error instanceof Refused)) throw error;

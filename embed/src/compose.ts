@@ -88,6 +88,10 @@ export class Compose {
     this.clearProblems();
   }
 
+  isAimedAt(target: Target): boolean {
+    return this.target === target;
+  }
+
   focus(): void {
     this.body.input.focus();
   }
@@ -117,8 +121,8 @@ export class Compose {
     this.busy(true);
     try {
       const posted = await this.service.post(outgoing, key);
-      this.memory.keepDraft(target.parent, { text: "" });
-      this.body.input.value = "";
+      // What was written while this was on its way stays.
+      if (this.memory.draft(target.parent).text === text) this.memory.keepDraft(target.parent, { text: "" });
       this.posted(posted, target);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
