@@ -42,6 +42,7 @@ FRESH_S = 0.5
 PROMISE_S = 1.0
 WAIT_MAX_S = 2.0
 QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to"})
+DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", "")}
 PREFIXES = ("/api/v1/comments", "/embed/v1/comments", "/api/v1/counts", "/api/v1/recent", "/t/", "/embed.js")
 PRUNE_EVERY = 200  # writes
 
@@ -306,8 +307,9 @@ def _key(environ: WSGIEnvironment) -> str | None:
     if path.startswith("/t/") and f"{SESSION_COOKIE}=" in environ.get("HTTP_COOKIE", ""):
         return None
     query = environ.get("QUERY_STRING", "")
-    # Names that mean nothing must not make new pages to build.
-    known = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name in QUERY_NAMES]
+    # Neither names that mean nothing nor defaults spelled out must make new pages to build.
+    asked = parse_qsl(query, keep_blank_values=True)
+    known = [(name, value) for name, value in asked if name in QUERY_NAMES and (name, value) not in DEFAULTS]
     return f"{path}?{urlencode(sorted(known))}" if known else path
 
 

@@ -289,3 +289,11 @@ def test_one_sites_pages_never_show_anothers(client, site, mallory, other_site, 
     make_comment(body="elsewhere", on=other_site)
     assert "elsewhere" not in client.get(THREAD).text
     assert "on the blog" not in client.get(THREAD.replace("blog", "other")).text
+
+
+def test_defaults_spelled_out_are_the_same_page(client, app, make_comment):
+    make_comment(body="here")
+    builds = app.extensions["edge"].builds
+    for more in ("", "&sort=oldest", "&cursor=&lang=", "&limit=&utm_source=x"):
+        assert client.get(JSON + more).status_code == 200
+    assert app.extensions["edge"].builds == builds + 1
