@@ -181,6 +181,7 @@ def test_reading_and_posting_with_scripts_off(demo, reader):
     page.get_by_role("textbox", name="Email").fill("carol")
     page.get_by_role("button", name="Post Comment").click()
     expect(page.locator("#problem-email")).to_contain_text("it should look like carol@example.org")
+    expect(page.locator("#problem-email")).to_be_in_viewport()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
     page.get_by_role("textbox", name="Email").fill("carol@example.org")
     page.get_by_role("button", name="Post Comment").click()
