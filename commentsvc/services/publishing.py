@@ -51,11 +51,13 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
 
     The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
     """
-    tallies: Counter[tuple[int, Status | None, Status]] = Counter()
+    tallies: Counter[tuple[int, Status]] = Counter()
     versions: dict[int, int] = {}
     for comment, before in moves:
         after = Status(comment.status)
-        tallies[comment.site_id, before, after] += 1
+        tallies[comment.site_id, after] += 1
+        if before is not None:
+            tallies[comment.site_id, before] -= 1
         was_shown = comment.is_shown
         comments.show(comment)
         if was_shown or comment.is_shown:
@@ -66,8 +68,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
         threads.touch(thread_id, versions[thread_id])
     for comment, before in sorted(moves, key=lambda move: move[0].author_id):
         people.count_moved(comment.author_id, before, comment.status)
-    for (site_id, before, after), count in sorted(tallies.items(), key=str):
-        comments.count_moved(site_id, before, after, count)
+    comments.add_to_tallies(tallies)
 
 
 def page_around(comment: Comment) -> ThreadPage:

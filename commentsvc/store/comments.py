@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -24,15 +24,15 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.people import Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -250,18 +250,16 @@ def tally(site: Site) -> dict[Status, int]:
     return {status: kept.get(status, 0) for status in Status}
 
 
-def count_moved(site_id: int, before: Status | None, after: Status | None, by: int = 1) -> None:
-    """Keep the site's tally true when `by` comments went from one status to another."""
-    for status, change in ((before, -by), (after, by)):
-        if status is None:
-            continue
-        where = (Tally.site_id == site_id, Tally.status == status)
-        moved = db.session.execute(
-            update(Tally).where(*where).values(count=Tally.count + change).returning(Tally.count)
-        )
-        if moved.first() is None:
-            db.session.add(Tally(site_id=site_id, status=status, count=change))
-            db.session.flush()
+def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:
+    """Keep the tallies true; `changes` are by site and status.
+
+    Always in one order of rows: two acts at once, in opposite directions, must not each wait for the other.
+    """
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    for (site_id, status), change in sorted(changes.items()):
+        row = insert(Tally).values(site_id=site_id, status=status, count=change)
+        more = {"count": Tally.count + change}
+        db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
 
 
 def show(comment: Comment) -> None:

@@ -1,0 +1,265 @@
+"""Moderating: each act and its undoing, all or nothing, and every kept number true afterwards, also two at once."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from cast import SECRET, set_policy
+from sqlalchemy import func, select
+
+from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
+from commentsvc.core.policy import Mode
+from commentsvc.core.status import TARGET, Action, Status
+from commentsvc.services import moderating, posting
+from commentsvc.services.moderating import Moderator
+from commentsvc.services.posting import Draft, Sender
+from commentsvc.store import comments, decisions, people, sites
+from commentsvc.store.comments import Comment, Kind, Tally
+from commentsvc.store.db import db
+from commentsvc.store.decisions import Decision
+from commentsvc.store.people import Author
+from commentsvc.store.threads import Thread
+
+LEADS_TO = {status: action for action, status in TARGET.items()}
+
+
+def check_kept_numbers():
+    """Whatever is kept beside the comments equals what counting them gives."""
+    db.session.rollback()
+    rows = db.session.scalars(select(Comment)).all()
+    for thread in db.session.scalars(select(Thread)):
+        counted = [c for c in rows if c.thread_id == thread.id and c.kind == Kind.COMMENT]
+        assert thread.count == sum(c.status == Status.APPROVED for c in counted)
+    for site in sites.all_sites():
+        for status, count in comments.tally(site).items():
+            assert count == sum(c.site_id == site.id and c.status == status for c in rows), status
+    for author in db.session.scalars(select(Author)):
+        theirs = [c.status for c in rows if c.author_id == author.id]
+        refused = theirs.count("rejected") + theirs.count("spam")
+        counts = (theirs.count("approved"), theirs.count("pending"), refused)
+        assert (author.approved, author.pending, author.refused) == counts
+    below = {parent: [c for c in rows if c.parent_id == parent] for parent in {c.parent_id for c in rows}}
+
+    def is_shown(comment):
+        return comment.status == Status.APPROVED or any(is_shown(reply) for reply in below.get(comment.id, []))
+
+    assert [c.id for c in rows if c.is_shown] == [c.id for c in rows if is_shown(c)]
+
+
+@pytest.mark.parametrize("before", Status)
+@pytest.mark.parametrize("action", Action)
+def test_every_act_leads_where_it_says_and_undo_leads_back(alice, make_comment, now, before, action):
+    comment_id = make_comment(status=before)
+    by = Moderator(alice)
+    if TARGET[action] is before:
+        with pytest.raises(Conflict) as caught:
+            moderating.decide([comment_id], action, by, "", now)
+        assert caught.value.slug == "no-change"
+        db.session.rollback()
+        return
+    version = db.session.scalar(select(Thread.version))
+
+    decided = moderating.decide([comment_id], action, by, "why not", now)
+    assert comments.by_id(comment_id).status == TARGET[action]
+    (row,) = decided.decisions
+    assert (row.by_account.name, row.note, row.status_before, row.status_after) == (
+        "Alice",
+        "why not",
+        before,
+        TARGET[action],
+    )
+    is_public = Status.APPROVED in (before, TARGET[action])
+    assert (db.session.scalar(select(Thread.version)) > version) == is_public
+    check_kept_numbers()
+
+    undone = moderating.undo(decided.undo, by, now)
+    assert comments.by_id(comment_id).status == before
+    check_kept_numbers()
+    moderating.undo(undone.undo, by, now)
+    assert comments.by_id(comment_id).status == TARGET[action]
+    check_kept_numbers()
+
+
+def test_an_act_on_many_is_all_or_nothing(alice, mallory, other_site, make_comment, now):
+    ours = [make_comment(status=Status.PENDING, body=f"{n}") for n in range(3)]
+    theirs = make_comment(status=Status.PENDING, on=other_site)
+
+    for foreign in (theirs, 10**6, 2**70, 0, -1):
+        with pytest.raises(NotFound):
+            moderating.decide([*ours, foreign], Action.APPROVE, Moderator(alice), "", now)
+        db.session.rollback()
+    assert {comments.by_id(i).status for i in ours} == {"pending"}
+    with pytest.raises(NotFound):
+        moderating.decide(ours, Action.APPROVE, Moderator(mallory), "", now)
+    db.session.rollback()
+    check_kept_numbers()
+
+
+def test_what_is_there_already_is_left_alone_and_the_rest_is_moved(alice, make_comment, now):
+    waiting, approved = make_comment(status=Status.PENDING, body="a"), make_comment(body="b")
+    decided = moderating.decide([waiting, approved, waiting], Action.APPROVE, Moderator(alice), "", now)
+    assert [d.comment_id for d in decided.decisions] == [waiting]
+
+
+@pytest.mark.parametrize(("ids", "note", "field"), [([], "", "ids"), ([1] * 501, "", "ids"), ([1], "x" * 1001, "note")])
+def test_what_is_too_much_or_nothing_is_refused(alice, now, ids, note, field):
+    with pytest.raises(Invalid) as caught:
+        moderating.decide(ids, Action.APPROVE, Moderator(alice), note, now)
+    assert caught.value.problems[0][0] == field
+
+
+def test_undo_is_refused_after_another_decision_for_another_site_and_for_what_is_no_act(
+    alice, mallory, make_comment, now
+):
+    comment_id = make_comment(status=Status.PENDING)
+    by = Moderator(alice)
+    first = moderating.decide([comment_id], Action.APPROVE, by, "", now)
+    with pytest.raises(NotFound):
+        moderating.undo(first.undo, Moderator(mallory), now)
+    db.session.rollback()
+    moderating.decide([comment_id], Action.SPAM, by, "", now)
+    with pytest.raises(Conflict) as caught:
+        moderating.undo(first.undo, by, now)
+    assert caught.value.slug == "changed-since"
+    db.session.rollback()
+
+    written = db.session.scalar(select(Decision.batch).where(Decision.status_before.is_(None)))
+    for nothing in ("unknown", "", written):
+        with pytest.raises(NotFound):
+            moderating.undo(nothing, by, now)
+        db.session.rollback()
+    assert comments.by_id(comment_id).status == "spam"
+
+
+def test_a_token_of_one_site_moderates_only_there(site, other_site, alice, make_comment, now):
+    people.set_role(alice, other_site, people.Role.OWNER)
+    db.session.commit()
+    elsewhere = make_comment(status=Status.PENDING, on=other_site)
+    with pytest.raises(NotFound):
+        moderating.decide([elsewhere], Action.APPROVE, Moderator(alice, site.id), "", now)
+    db.session.rollback()
+    moderating.decide([elsewhere], Action.APPROVE, Moderator(alice, other_site.id), "", now)
+
+
+def test_decisions_are_only_added(alice, make_comment, now):
+    comment_id = make_comment(status=Status.PENDING)
+    before = db.session.scalar(select(func.count()).select_from(Decision))
+    decided = moderating.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
+    undone = moderating.undo(decided.undo, Moderator(alice), now)
+    assert db.session.scalar(select(func.count()).select_from(Decision)) == before + 2
+    assert undone.decisions[0].undoes_id == decided.decisions[0].id
+    rows, _ = decisions.log(sites.by_key("blog"), comment_id, None, 10)
+    assert [(r.action, r.status_after) for r in rows][:2] == [("pending", "pending"), ("approve", "approved")]
+
+
+def test_in_mode_new_who_was_approved_once_is_published_at_once(site, alice, make_comment, now):
+    set_policy(site, mode=Mode.NEW)
+    first = make_comment(status=Status.PENDING, body="first")
+    moderating.decide([first], Action.APPROVE, Moderator(alice), "", now)
+    draft = Draft("/post", "", "", None, "second", "Carol", "carol@example.org", None)
+    posted = posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.9", "", False), None, SECRET, now)
+    assert posted.status is Status.APPROVED
+    stranger = Draft("/post", "", "", None, "third", "Dave", "carol@example.org", None)
+    posted = posting.post(sites.by_key("blog"), stranger, Sender(None, "192.0.2.9", "", False), None, SECRET, now)
+    assert posted.status is Status.PENDING, "an address alone proves nothing: somebody may know it"
+    check_kept_numbers()
+
+
+def test_five_hundred_are_decided_in_one_act(alice, make_comment, now):
+    ids = [make_comment(f"/post-{n % 7}", Status.PENDING, f"P{n % 31}", f"number {n}") for n in range(500)]
+    decided = moderating.decide(ids, Action.APPROVE, Moderator(alice), "", now)
+    assert len(decided.decisions) == 500
+    check_kept_numbers()
+    moderating.undo(decided.undo, Moderator(alice), now)
+    check_kept_numbers()
+
+
+def test_two_moderators_at_once_on_the_same_comments_lose_nothing(app, alice, bob, make_comment, at_once, now):
+    ids = [make_comment(f"/post-{n % 4}", Status.PENDING, body=f"number {n}") for n in range(20)]
+
+    def each(name, action):
+        def work():
+            with app.app_context():
+                by = Moderator(people.account_by_email(name))
+                for comment_id in ids:
+                    try:
+                        moderating.decide([comment_id], action, by, "", now)
+                    except Conflict:
+                        db.session.rollback()
+                db.session.remove()
+
+        return work
+
+    assert at_once(each("alice@example.org", Action.APPROVE), each("bob@example.org", Action.SPAM)) == [None, None]
+    check_kept_numbers()
+    for comment_id in ids:
+        rows, _ = decisions.log(sites.by_key("blog"), comment_id, None, 10)
+        steps = [(r.status_before, r.status_after) for r in reversed(rows)]
+        assert all(a[1] == b[0] for a, b in zip(steps, steps[1:], strict=False)), "each begins where the last ended"
+        assert steps[-1][1] == comments.by_id(comment_id).status
+
+
+def test_opposite_acts_on_different_threads_do_not_wait_for_each_other_for_ever(
+    app, alice, bob, make_comment, at_once, now
+):
+    held = [make_comment("/one", Status.PENDING, "Erin", f"{n}") for n in range(20)]
+    shown = [make_comment("/two", Status.APPROVED, "Fay", f"{n}") for n in range(20)]
+
+    def each(name, ids, action):
+        def work():
+            with app.app_context():
+                for comment_id in ids:
+                    moderating.decide([comment_id], action, Moderator(people.account_by_email(name)), "", now)
+                db.session.remove()
+
+        return work
+
+    results = at_once(each("alice@example.org", held, Action.APPROVE), each("bob@example.org", shown, Action.PENDING))
+    assert results == [None, None]
+    check_kept_numbers()
+
+
+def test_the_first_comments_of_a_new_site_may_come_at_once(app, site, at_once, now):
+    def each(number):
+        def work():
+            with app.app_context():
+                draft = Draft(f"/{number}", "", "", None, "hello", f"P{number}", f"p{number}@example.org", None)
+                sender = Sender(None, f"192.0.2.{number}", "", False)
+                posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now)
+                db.session.remove()
+
+        return work
+
+    assert at_once(*[each(n) for n in range(8)]) == [None] * 8
+    check_kept_numbers()
+    assert db.session.scalar(select(Tally.count).where(Tally.status == "pending")) == 8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kept_numbers_stay_true_on_a_random_walk(site, alice, make_comment, now, seed):
+    chance = random.Random(seed)
+    by, ids, undos = Moderator(alice), [], []
+    for step in range(60):
+        parents = [i for i in ids if comments.by_id(i).status == "approved" and comments.by_id(i).depth < 3]
+        act = chance.choice(["post", "reply", "decide", "decide", "decide", "undo", "edit", "withdraw"])
+        at = now + timedelta(seconds=step)
+        try:
+            if act == "post" or not ids:
+                ids.append(
+                    make_comment(chance.choice(["/a", "/b"]), chance.choice(list(Status)), f"P{step % 3}", f"{step}")
+                )
+            elif act == "reply" and parents:
+                parent = comments.by_id(chance.choice(parents))
+                ids.append(make_comment(parent.thread.key, Status.PENDING, "Reply", f"{step}", parent.id))
+            elif act == "decide":
+                some = chance.sample(ids, min(len(ids), chance.randint(1, 5)))
+                undos.append(moderating.decide(some, chance.choice(list(Action)), by, "", at).undo)
+            elif act == "undo" and undos:
+                moderating.undo(chance.choice(undos), by, at)
+            elif act == "edit":
+                posting.edit(chance.choice(ids), f"edited {step}", None, at)
+            elif act == "withdraw":
+                posting.withdraw(chance.choice(ids), at)
+        except (Conflict, Invalid, NotAllowed):
+            db.session.rollback()
+    check_kept_numbers()
