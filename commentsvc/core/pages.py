@@ -52,12 +52,14 @@ def cursor(value: str, sort: Sort) -> Cursor | None:
 
 
 def sort(value: str) -> Sort:
+    """The order named; raises Invalid for any other word."""
     if value not in set(Sort):
         raise Invalid("sort", f"sort is one of {', '.join(Sort)}.")
     return Sort(value)
 
 
 def limit(value: str, default: int = PAGE_SIZE, maximum: int = PAGE_SIZE_MAX) -> int:
+    """How many are asked for, `default` when nothing is said; raises Invalid for less than 1 or more than `maximum`."""
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= maximum):

@@ -1,0 +1,100 @@
+"""Migrations: up to what the models say, down to nothing, and up again, on both databases."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from cast import SECRET
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import create_engine, inspect, text
+
+from commentsvc import create_app
+from commentsvc.config import from_environment
+from commentsvc.core.policy import Policy
+from commentsvc.store import database, sites
+from commentsvc.store.db import Base, db, write
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare(request, tmp_path):
+    """An app on a database without any table."""
+    url = ""
+    if request.param == "postgresql":
+        url = _database_of_its_own(request.getfixturevalue("postgres_url"))
+    config = from_environment(
+        {
+            "COMMENTSVC_SECRET_KEY": SECRET,
+            "COMMENTSVC_INSTANCE_DIR": str(tmp_path),
+            "COMMENTSVC_DATABASE_URL": url,
+        },
+        None,
+    )
+    database.create_file(config)
+    with create_app(config).app_context():
+        yield db.engine
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _database_of_its_own(server_url: str) -> str:
+    engine = create_engine(server_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS migrations"))
+        connection.execute(text("CREATE DATABASE migrations"))
+    engine.dispose()
+    return server_url.replace("/postgres?", "/migrations?")
+
+
+def shape(engine):
+    """Everything that inspection tells of each table, in one order."""
+    look = inspect(engine)
+    tables = sorted(set(look.get_table_names()) - {"alembic_version"})
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(table)],
+            "checks": sorted((c["name"], " ".join(c["sqltext"].split())) for c in look.get_check_constraints(table)),
+            "indexes": sorted(
+                (i["name"], tuple(i["column_names"]), bool(i["unique"]), _options(i)) for i in look.get_indexes(table)
+            ),
+            "uniques": sorted((u["name"], tuple(u["column_names"])) for u in look.get_unique_constraints(table)),
+            "foreign": sorted(
+                (f["name"], tuple(f["constrained_columns"]), f["referred_table"]) for f in look.get_foreign_keys(table)
+            ),
+            "key": tuple(look.get_pk_constraint(table)["constrained_columns"]),
+        }
+        for table in tables
+    }
+
+
+def _options(index):
+    return sorted((name, str(value)) for name, value in index.get("dialect_options", {}).items())
+
+
+def test_migrations_make_exactly_the_tables_of_the_models(bare):
+    upgrade()
+    with bare.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    migrated = shape(bare)
+    assert migrated, "there are tables to compare"
+
+    downgrade(revision="base")
+    assert shape(bare) == {}
+    Base.metadata.create_all(bare)
+    assert shape(bare) == migrated
+
+
+def test_down_and_up_again_works_and_twice_up_changes_nothing(bare):
+    upgrade()
+    first = shape(bare)
+    downgrade(revision="base")
+    upgrade()
+    upgrade()
+    assert shape(bare) == first
+
+
+def test_an_upgrade_keeps_what_is_there(bare, now):
+    database.upgrade()
+    with write():
+        sites.add("blog", "A blog", ["https://blog.example"], Policy(), now)
+    database.upgrade()
+    assert sites.by_key("blog").name == "A blog"

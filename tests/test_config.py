@@ -1,0 +1,97 @@
+"""Settings: what is read from where, and the one line that a wrong one gets."""
+
+import dataclasses
+import ipaddress
+import re
+from pathlib import Path
+
+import pytest
+
+from commentsvc.config import BadSetting, Config, from_environment
+
+DOCS = Path(__file__).parents[1] / "docs" / "config.md"
+README = Path(__file__).parents[1] / "README.md"
+SECRET = "a secret that is long enough"
+
+
+def read(**settings):
+    return from_environment(
+        {"COMMENTSVC_SECRET_KEY": SECRET, **{f"COMMENTSVC_{k}": v for k, v in settings.items()}}, None
+    )
+
+
+def test_only_the_secret_must_be_set():
+    config = read()
+    assert config.base_url == "http://127.0.0.1:8000"
+    assert config.database_url == f"sqlite:///{Path('instance').absolute() / 'commentsvc.sqlite3'}"
+    assert (config.limits, config.mail_url, config.trusted_proxies, config.is_https) == (True, "", (), False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "want"),
+    [
+        ("BASE_URL", "https://comments.example/", "base_url", "https://comments.example"),
+        ("BASE_URL", "https://example.org:8443/c", "base_url", "https://example.org:8443/c"),
+        ("DATABASE_URL", "postgres://u:p@h/n", "database_url", "postgresql+psycopg://u:p@h/n"),
+        ("DATABASE_URL", "postgresql://h/n", "database_url", "postgresql+psycopg://h/n"),
+        ("DATABASE_URL", "postgresql+psycopg:///n?host=/run", "database_url", "postgresql+psycopg:///n?host=/run"),
+        ("DATABASE_URL", "sqlite:////var/c.db", "database_url", "sqlite:////var/c.db"),
+        ("MAIL_URL", "smtp://u:p%40@mail.example:587", "mail_url", "smtp://u:p%40@mail.example:587"),
+        ("MAIL_URL", "smtps://mail.example:465", "mail_url", "smtps://mail.example:465"),
+        ("LIMITS", "OFF", "limits", False),
+        ("CACHE_MB", "8", "cache_mb", 8),
+        ("TRUSTED_PROXIES", "127.0.0.1, 2001:db8::/32", "trusted_proxies", ("127.0.0.1/32", "2001:db8::/32")),
+        ("LIMITS", "  ", "limits", True),
+    ],
+)
+def test_a_right_setting_is_taken(name, value, field, want):
+    got = getattr(read(**{name: value}), field)
+    assert got == (tuple(map(ipaddress.ip_network, want)) if isinstance(want, tuple) else want)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("SECRET_KEY", "", "token_urlsafe"),
+        ("SECRET_KEY", "short", "use 16 or more"),
+        ("BASE_URL", "comments.example", "https://comments.example"),
+        ("BASE_URL", "ftp://comments.example", "https://comments.example"),
+        ("BASE_URL", "https://comments.example/?a", "https://comments.example"),
+        ("BASE_URL", "https://comments.example:port", "0 to 65535"),
+        ("DATABASE_URL", "mysql://h/n", "sqlite:/// or postgresql+psycopg://"),
+        ("DATABASE_URL", "sqlite://", "name an SQLite file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "name an SQLite file"),
+        ("MAIL_URL", "mail.example:25", "smtp://user:password@host:587"),
+        ("MAIL_URL", "smtp://mail.example", "host and port"),
+        ("MAIL_URL", "smtp://mail.example:mail", "host and port"),
+        ("MAIL_FROM", "nobody", "comments@blog.example"),
+        ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example", "comments@blog.example"),
+        ("TRUSTED_PROXIES", "the-proxy", "10.0.0.0/8"),
+        ("LIMITS", "yes", "on or off"),
+        ("CACHE_MB", "-1", "whole number"),
+        ("CACHE_MB", "0", "whole number"),
+        ("DISK_CACHE_MB", "many", "whole number"),
+        ("REDIS_URL", "localhost:6379", "redis://host:6379/0"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line_that_names_it_and_the_mend(name, value, mend):
+    with pytest.raises(BadSetting) as caught:
+        read(**{name: value})
+    sentence = str(caught.value)
+    assert sentence.startswith(f"COMMENTSVC_{name}: ")
+    assert mend in sentence
+    assert "\n" not in sentence.replace(value, "")
+
+
+def test_settings_may_stand_in_a_dotenv_file_and_the_environment_wins(tmp_path):
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"COMMENTSVC_SECRET_KEY='{SECRET}'\nCOMMENTSVC_MAIL_FROM=a@b.example\nCOMMENTSVC_LIMITS=off\n")
+    config = from_environment({"COMMENTSVC_MAIL_FROM": "c@d.example"}, dotenv)
+    assert (config.secret_key, config.mail_from, config.limits) == (SECRET, "c@d.example", False)
+
+
+def test_the_settings_page_and_the_readme_name_every_setting_and_no_other():
+    names = {f"COMMENTSVC_{field.name.upper()}" for field in dataclasses.fields(Config)}
+    for page in (DOCS, README):
+        rows = re.findall(r"^\| `(COMMENTSVC_\w+)`", page.read_text(), re.MULTILINE)
+        assert sorted(rows) == sorted(names), page.name

@@ -1,0 +1,126 @@
+"""The house of docs/architecture.md: nothing imports upwards, and what may stand in one place only stands there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "commentsvc"
+# Lowest first. A file may import from its own floor and from those it may see below.
+SEES = {
+    "core": {"core"},
+    "config": {"config"},
+    "gateways": {"gateways", "core", "config"},
+    "store": {"store", "core", "config"},
+    "services": {"services", "store", "gateways", "core", "config"},
+    "web": {"web", "services", "store", "core", "config"},
+    "worker": {"worker", "services", "store", "gateways", "core", "config"},
+    "": {"", "web", "services", "store", "core", "config"},
+    "serving": {"", "serving", "worker", "store", "config"},
+    "demo": {"", "demo", "serving", "services", "store", "core", "config"},
+    "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "core", "config"},
+}
+ONLY_TEXT = {"bleach", "nh3", "cmarkgfm"}
+FORBIDDEN = {
+    "core": {"flask", "sqlalchemy", "flask_sqlalchemy", "requests", "socket", "time", "urllib.request"},
+    "services": {"flask", "flask_login", "werkzeug", "requests", "socket"},
+    "store": {"flask_login", "werkzeug", "requests", "socket"},
+    "gateways": {"flask", "sqlalchemy", "flask_sqlalchemy"},
+}
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the floor"
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def troubles(package):
+    """Every breach of the rules, as one line each."""
+    found = []
+    files = sorted(package.rglob("*.py"))
+    names = [f.name for f in files if f.name != "__init__.py"]
+    found += [f"{name}: stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    for path in files:
+        place = path.relative_to(package)
+        floor = place.parts[0].removesuffix(".py").replace("__init__", "")
+        tree = ast.parse(path.read_text())
+        if path.name == "__init__.py" and len(place.parts) > 1:
+            found += [f"{place}: has code"] if tree.body else []
+            continue
+        summary = ast.get_docstring(tree) or ""
+        if not summary.split("\n")[0].endswith((".", ":")):
+            found.append(f"{place}: no sentence says what it is")
+        found += [f"{place}: {word}" for word in ("TODO", "FIXME", "XXX") if word in path.read_text()]
+        for name in set(imports(tree)):
+            top = name.split(".")[0]
+            if top in ONLY_TEXT and place.as_posix() != "core/text.py":
+                found.append(f"{place}: imports {name}")
+            if FORBIDDEN.get(floor, set()) & {name, top}:
+                found.append(f"{place}: imports {name}")
+            if name == "commentsvc" or not name.startswith("commentsvc."):
+                continue
+            other = name.split(".")[1]
+            below = other if (package / other).is_dir() or (package / f"{other}.py").exists() else ""
+            if below not in SEES[floor]:
+                found.append(f"{place}: imports {name}, which is above")
+    return found
+
+
+def test_nothing_imports_upwards_and_each_thing_stands_in_its_place():
+    assert troubles(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "trouble"),
+    [
+        ("core/a.py", "'''A.'''\nfrom commentsvc.store import b", "above"),
+        ("store/a.py", "'''A.'''\nimport commentsvc.services.b", "above"),
+        ("services/a.py", "'''A.'''\nfrom commentsvc.web.guard import x", "above"),
+        ("services/a.py", "'''A.'''\ndef f():\n    from flask import g", "imports flask"),
+        ("web/a.py", "'''A.'''\nfrom commentsvc import cli", "above"),
+        ("web/a.py", "'''A.'''\nimport bleach", "imports bleach"),
+        ("core/a.py", "'''A.'''\nimport time", "imports time"),
+        ("core/a.py", "x = 1", "no sentence"),
+        ("core/__init__.py", "x = 1", "has code"),
+        ("core/a.py", "'''A.'''  # TODO", "TODO"),
+    ],
+)
+def test_a_breach_is_found(tmp_path, place, source, trouble):
+    for folder in ("core", "store", "services", "web", "gateways"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "cli.py").write_text("'''A.'''")
+    (tmp_path / place).write_text(source)
+    assert any(trouble in line for line in troubles(tmp_path)), troubles(tmp_path)
+
+
+def test_a_name_that_stands_twice_is_found(tmp_path):
+    for folder in ("core", "store"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("'''A.'''")
+    assert troubles(tmp_path) == ["a.py: stands twice"]
+
+
+def test_only_the_comment_macro_puts_html_on_a_page_unescaped():
+    places = [p for p in (PACKAGE / "web" / "templates").rglob("*") if p.is_file()]
+    unescaped = [(p.name, len(re.findall(r"\|\s*safe\b|Markup|autoescape false", p.read_text()))) for p in places]
+    assert [(name, n) for name, n in unescaped if n] == [("comment.html", 1)]
+
+
+def test_every_public_function_below_the_web_says_what_it_does_where_it_may_fail():
+    """A function that raises one of our errors by itself says so, or says of what it makes sure."""
+    silent = []
+    for floor in ("core", "services"):
+        for path in (PACKAGE / floor).glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                    continue
+                raises = [n for n in ast.walk(node) if isinstance(n, ast.Raise)]
+                if raises and not ast.get_docstring(node):
+                    silent.append(f"{path.name}: {node.name}")
+    assert silent == []
