@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
@@ -10,6 +12,9 @@ from commentsvc.core.policy import EMAIL_MAX
 
 # Names such as .test and .local are refused by the library by default; a closed network may well use them.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+# RFC 2047: a mail library may unpack one into headers of its own.
+ENCODED_WORD = re.compile(r"=\?.*\?", re.DOTALL)
 
 
 def address(value: str, field: str, required: bool) -> str:
@@ -25,6 +30,8 @@ def address(value: str, field: str, required: bool) -> str:
     if len(value) > EMAIL_MAX:
         raise Invalid(field, f"An e-mail address has at most {EMAIL_MAX} characters.")
     try:
+        if ENCODED_WORD.search(value):
+            raise UnicodeError
         found = validate_email(value, check_deliverability=False, allow_domain_literal=False)
     except (EmailNotValidError, UnicodeError):
         raise Invalid(field, "This is no complete e-mail address; it should look like carol@example.org.") from None

@@ -13,6 +13,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from commentsvc.config import Config
+from commentsvc.core import emails
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,17 @@ class Mailer(Protocol):
 
 
 def message(letter: Letter, sender: str) -> EmailMessage:
-    """The letter as RFC 5322 text; a header that holds a line break is refused by the library with ValueError."""
+    """The letter as RFC 5322 text; raises ValueError for an address or subject that holds a line break.
+
+    The library refuses line breaks as such, but decodes what looks like an encoded word (RFC 2047) and lets the line
+    breaks out that it finds inside: so nothing that somebody typed may look like one.
+    """
+    if emails.ENCODED_WORD.search(letter.to):
+        raise ValueError("the address looks like an encoded word")
     built = EmailMessage()
     built["From"] = sender
     built["To"] = letter.to
-    built["Subject"] = letter.subject
+    built["Subject"] = letter.subject.replace("=?", "= ?")
     built["Date"] = formatdate(localtime=False)
     built["Message-ID"] = f"<{letter.key}@{sender.rpartition('@')[2].rstrip('>')}>" if letter.key else make_msgid()
     built["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply should come back

@@ -73,6 +73,10 @@ def test_an_address_is_kept_in_one_form(value, want):
     assert taken(value) == want
 
 
+def test_an_encoded_word_is_no_address():
+    assert taken("=?utf-8?q?=0d=0aBcc:_x?=@evil.test") is None
+
+
 def test_none_is_none_where_none_is_required():
     assert emails.address("  ", "email", required=False) == ""
     with pytest.raises(Invalid, match="will not be published"):

@@ -1,0 +1,135 @@
+"""Mail, delivered to a real SMTP server on loopback: what arrives, and what cannot be smuggled into it."""
+
+import email
+import json
+import logging
+import socket
+from datetime import UTC, datetime, timedelta
+from email.policy import default as policy
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cast import data
+
+from commentsvc.gateways.mail import FolderMailer, Letter, NullMailer, SmtpMailer
+
+SENDER = "Comments <comments@blog.example>"
+LETTER = Letter("carol@example.org", "Grüße: 123 456", "Text ä\n", "<p>HTML ä</p>\n", "job-7")
+
+
+class Inbox:
+    """Keeps what arrives."""
+
+    def __init__(self):
+        self.envelopes = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+    @property
+    def letters(self):
+        return [email.message_from_bytes(e.content, policy=policy) for e in self.envelopes]
+
+
+@pytest.fixture
+def serve():
+    """Start SMTP servers on ports of their own; gives (inbox, host:port)."""
+    running = []
+
+    def start(**options):
+        inbox = Inbox()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+        controller.start()
+        running.append(controller)
+        return inbox, f"127.0.0.1:{port}"
+
+    yield start
+    for controller in running:
+        controller.stop()
+
+
+def test_a_letter_arrives_in_text_and_html(serve):
+    inbox, address = serve()
+    SmtpMailer(f"smtp://{address}", SENDER).send(LETTER)
+
+    [letter], [envelope] = inbox.letters, inbox.envelopes
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("comments@blog.example", ["carol@example.org"])
+    assert (letter["From"], letter["To"], letter["Subject"]) == (SENDER, LETTER.to, LETTER.subject)
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert abs(letter["Date"].datetime.replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert letter.get_body(("plain",)).get_content().replace("\r\n", "\n") == LETTER.text
+    assert letter.get_body(("html",)).get_content().replace("\r\n", "\n") == LETTER.html
+
+
+def test_a_second_try_is_known_by_its_message_id(serve):
+    inbox, address = serve()
+    mailer = SmtpMailer(f"smtp://{address}", SENDER)
+    mailer.send(LETTER)
+    mailer.send(LETTER)
+    mailer.send(Letter(*[*vars(LETTER).values()][:4], "job-8"))
+    ids = [letter["Message-ID"] for letter in inbox.letters]
+    assert ids == ["<job-7@blog.example>", "<job-7@blog.example>", "<job-8@blog.example>"]
+
+
+def test_name_and_password_of_the_address_are_used(serve):
+    tried = []
+
+    def check(server, session, envelope, mechanism, credentials):
+        assert isinstance(credentials, LoginPassword)
+        tried.append((credentials.login, credentials.password))
+        return AuthResult(success=credentials.password == b"p@ss/word")
+
+    inbox, address = serve(authenticator=check, auth_require_tls=False)
+    SmtpMailer(f"smtp://blog:p%40ss%2Fword@{address}", SENDER).send(LETTER)
+    assert tried == [(b"blog", b"p@ss/word")]
+    with pytest.raises(OSError):
+        SmtpMailer(f"smtp://blog:wrong@{address}", SENDER).send(LETTER)
+    assert len(inbox.envelopes) == 1
+
+
+def test_a_server_that_is_away_is_worth_another_try():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(OSError):
+        SmtpMailer(f"smtp://127.0.0.1:{port}", SENDER).send(LETTER)
+
+
+def test_nothing_in_subject_or_address_becomes_a_header(serve):
+    inbox, address = serve()
+    mailer = SmtpMailer(f"smtp://{address}", SENDER)
+    rows = json.loads(data("mail/header_injection.json").read_text())
+    for row in rows:
+        for letter in (
+            Letter(LETTER.to, f"New comment by {row['value']}", "Text", "<p>x</p>", "job-1"),
+            Letter(row["value"], LETTER.subject, "Text", "<p>x</p>", "job-2"),
+        ):
+            try:
+                mailer.send(letter)
+            except (OSError, ValueError):
+                continue  # refused is as good as harmless
+    allowed = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type",
+               "content-transfer-encoding", "x-peer", "x-mailfrom", "x-rcptto"}  # fmt: skip
+    assert len(inbox.letters) >= 5, "most subjects are harmless and go out"
+    for letter in inbox.letters:
+        assert {name.lower() for name in letter.keys()} <= allowed
+        assert [len(letter.get_all(name)) for name in ("From", "Subject")] == [1, 1]
+
+
+def test_in_the_demo_a_mail_is_a_file(tmp_path):
+    FolderMailer(f"mailbox://{tmp_path}/mail", SENDER).send(LETTER)
+    [path] = (tmp_path / "mail").iterdir()
+    letter = email.message_from_bytes(path.read_bytes(), policy=policy)
+    assert (path.name, letter["Subject"]) == ("job-7.eml", LETTER.subject)
+
+
+def test_without_a_server_the_log_says_so_and_names_nobody(caplog):
+    with caplog.at_level(logging.WARNING):
+        NullMailer().send(LETTER)
+    assert "COMMENTSVC_MAIL_URL" in caplog.text
+    assert "carol" not in caplog.text and "123" not in caplog.text
