@@ -1,0 +1,184 @@
+"""Signing in, below the web: what a code or link is worth, to whom, how often and for how long."""
+
+from datetime import timedelta
+
+import pytest
+from cast import SECRET
+from sqlalchemy import select
+
+from commentsvc.core import tokens
+from commentsvc.core.errors import Invalid, NotFound, TooMany
+from commentsvc.services import signing_in
+from commentsvc.store import people
+from commentsvc.store.db import db, write
+from commentsvc.store.jobs import Job
+from commentsvc.store.people import SigninCode
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def send(app, alice):
+    """Ask for a code; gives (code, link) as the mail has them, or None when no mail was made."""
+
+    def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False):
+        mailed = []
+
+        def write_mail(account, code, link):
+            mailed.append((code, link))
+            return "S", "T", "<p>T</p>"
+
+        signing_in.send_code(email, ip, limited, SECRET, write_mail, at)
+        return mailed[0] if mailed else None
+
+    return ask
+
+
+def enter(code, at, email="alice@example.org"):
+    return signing_in.by_code(email, code, SECRET, "192.0.2.1", "test", at)
+
+
+def wrong(code):
+    return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
+def refused(code, at, email="alice@example.org"):
+    with pytest.raises(Invalid) as caught:
+        enter(code, at, email)
+    db.session.rollback()
+    return caught.value.problems[0][0] == "code"
+
+
+def test_the_right_code_opens_a_session_once(send, now):
+    code, _ = send(now)
+    token = enter(code, now + 9 * MINUTE)
+    session = people.find_session(tokens.digest(token), now + 9 * MINUTE)
+    assert session.account.email == "alice@example.org"
+    assert refused(code, now + 9 * MINUTE)
+
+
+def test_an_address_is_the_same_in_any_case_and_with_blanks(send, now):
+    code, _ = send(now, email=" Alice@Example.org ")
+    assert enter(code, now, email="ALICE@example.org")
+
+
+def test_after_five_wrong_tries_the_right_code_is_worth_nothing(send, now):
+    code, _ = send(now)
+    assert all(refused(wrong(code), now) for _ in range(4))
+    assert enter(code, now), "the fifth try may still be right"
+    code, _ = send(now)
+    assert all(refused(wrong(code), now) for _ in range(5))
+    assert refused(code, now)
+
+
+def test_tries_made_at_once_are_all_counted(app, send, at_once, now):
+    code, _ = send(now)
+
+    def guess():
+        with app.app_context():
+            try:
+                return enter(wrong(code), now)
+            finally:
+                db.session.remove()
+
+    assert all(isinstance(r, Invalid) for r in at_once(*[guess] * 8))
+    db.session.rollback()
+    assert db.session.scalar(select(SigninCode.tries)) == 5
+
+
+def test_a_code_taken_at_once_by_two_opens_one_session(app, send, at_once, now):
+    code, _ = send(now)
+
+    def take():
+        with app.app_context():
+            try:
+                return enter(code, now)
+            finally:
+                db.session.remove()
+
+    results = at_once(*[take] * 6)
+    assert sum(isinstance(r, str) for r in results) == 1
+    assert sum(isinstance(r, Invalid) for r in results) == 5
+
+
+def test_a_code_ends_after_ten_minutes_and_with_the_next_one(send, now):
+    first, _ = send(now)
+    assert refused(first, now + 10 * MINUTE)
+    second, _ = send(now + MINUTE)
+    if second != first:
+        assert refused(first, now + MINUTE)
+    assert enter(second, now + 2 * MINUTE)
+
+
+def test_a_code_is_for_its_address_alone(send, bob, now):
+    code, _ = send(now)
+    assert refused(code, now, email="bob@example.org")
+    assert refused(code, now, email="nobody@example.org")
+
+
+def test_code_and_link_are_one_and_used_together(send, now):
+    code, link = send(now)
+    assert signing_in.account_of_link(link, now).name == "Alice"
+    assert signing_in.account_of_link(link, now).name == "Alice", "looking does not use it up"
+    assert signing_in.by_link(link, "192.0.2.1", "test", now)
+    with pytest.raises(NotFound):
+        signing_in.by_link(link, "192.0.2.1", "test", now)
+    db.session.rollback()
+    assert refused(code, now)
+
+
+def test_a_link_ends_and_a_made_up_one_never_began(send, alice, now):
+    _, link = send(now)
+    for token, at in ((link, now + 10 * MINUTE), ("made-up", now), ("", now)):
+        with pytest.raises(NotFound):
+            signing_in.account_of_link(token, at)
+    with write():
+        printed = signing_in.printed_link(alice, now)
+    assert signing_in.account_of_link(printed, now + timedelta(hours=23))
+    with pytest.raises(NotFound):
+        signing_in.account_of_link(printed, now + timedelta(hours=25))
+
+
+def test_an_unknown_address_gets_no_mail_and_no_different_answer(send, now):
+    assert send(now, email="nobody@example.org") is None
+    assert db.session.scalars(select(Job)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("emails", "ips", "allowed"),
+    [
+        (["alice@example.org"] * 6, [f"192.0.2.{n}" for n in range(6)], 5),
+        ([f"p{n}@example.org" for n in range(21)], ["192.0.2.1"] * 21, 20),
+    ],
+)
+def test_asking_too_often_is_refused_for_an_hour(send, now, emails, ips, allowed):
+    for email, ip in zip(emails[:allowed], ips, strict=False):
+        send(now, email, ip, limited=True)
+    with pytest.raises(TooMany) as caught:
+        send(now, emails[-1], ips[-1], limited=True)
+    assert caught.value.retry_after_s == 3600
+    db.session.rollback()
+    send(now + timedelta(minutes=61), emails[-1], ips[-1], limited=True)
+
+
+def test_nothing_that_signs_in_can_be_read_from_the_database(send, alice, now):
+    code, link = send(now)
+    with write():
+        token = signing_in.new_api_token(alice, None, now)
+    row = db.session.scalar(select(SigninCode))
+    kept = {row.code_hash, row.link_hash}
+    assert kept.isdisjoint({code.encode(), link.encode(), tokens.digest(code)}), (
+        "a short code is keyed, not just hashed"
+    )
+    assert people.find_token(tokens.digest(token)).token_hash != token.encode()
+
+
+def test_a_session_ends_when_told_and_by_itself(send, now):
+    code, _ = send(now)
+    token = enter(code, now)
+    digest = tokens.digest(token)
+    assert people.find_session(digest, now + timedelta(days=13))
+    assert people.find_session(digest, now + timedelta(days=15)) is None
+    signing_in.sign_out(token, now + MINUTE)
+    assert people.find_session(digest, now + 2 * MINUTE) is None
+    signing_in.sign_out(token, now + MINUTE)

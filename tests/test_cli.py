@@ -1,0 +1,223 @@
+"""The console script, run as an operator runs it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+from cast import SECRET, data, find_csrf
+
+SCRIPT = Path(sys.executable).parent / "commentsvc"
+
+
+@pytest.fixture
+def environ(tmp_path):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("COMMENTSVC_")}
+    return {**kept, "COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_INSTANCE_DIR": str(tmp_path / "instance")}
+
+
+@pytest.fixture
+def run(environ, tmp_path):
+    """Run a command; gives (exit status, standard output, standard error)."""
+
+    def call(*words, **changes):
+        env = {k: v for k, v in {**environ, **changes}.items() if v is not None}
+        done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, env=env, cwd=tmp_path, timeout=60)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return call
+
+
+@pytest.fixture
+def ready(run):
+    """A database with one site and its owner."""
+    assert run("db", "upgrade")[0] == 0
+    assert run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example")[0] == 0
+    assert run("user", "create", "a@example.org", "--name", "Alice", "--site", "blog", "--role", "owner")[0] == 0
+    return run
+
+
+def test_from_nothing_to_a_moderated_site(run):
+    status, said, _ = run("db", "upgrade")
+    assert (status, said) == (0, "The database is up to date.\n")
+    status, said, _ = run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example",
+                          "--origin", "https://www.blog.example", "--moderation", "new")  # fmt: skip
+    assert status == 0
+    assert '<script type="module" src="http://127.0.0.1:8000/embed.js"></script>' in said
+    assert '<comment-thread site="blog"></comment-thread>' in said
+    status, said, _ = run("site", "list", "--json")
+    origins = ["https://blog.example", "https://www.blog.example"]
+    assert json.loads(said) == [{"key": "blog", "name": "A blog", "moderation": "new", "origins": origins}]
+    status, said, _ = run("user", "create", "a@example.org", "--name", "Alice", "--site", "blog", "--role", "moderator")
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/auth/link/\S+\n", said)
+    status, said, _ = run("token", "create", "a@example.org", "--site", "blog")
+    assert status == 0
+    assert re.fullmatch(r"cst_\S{43}\n", said)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["site", "create", "a/b", "--name", "x", "--origin", "https://b.example"], 2, "key"),
+        (["site", "create", "b", "--name", "x", "--origin", "b.example"], 2, "origin"),
+        (["site", "create", "b", "--name", "x", "--origin", "https://b.example/path"], 2, "origin"),
+        (["site", "create", "b", "--name", "x"], 2, "--origin"),
+        (["site", "create", "b", "--name", "x", "--origin", "https://b.example", "--moderation", "some"], 2, "some"),
+        (["site", "create", "blog", "--name", "x", "--origin", "https://b.example"], 1, "blog"),
+        (["user", "create", "nobody", "--name", "x"], 2, "e-mail"),
+        (["user", "create", "b@example.org", "--name", "x", "--role", "owner"], 2, "--site"),
+        (["user", "create", "b@example.org", "--name", "x", "--site", "other"], 1, "site"),
+        (["token", "create", "b@example.org"], 1, "commentsvc user create"),
+        (["token", "create", "a@example.org", "--site", "other"], 1, "site"),
+        (["import", "wordpress", "nowhere.xml", "--site", "blog"], 2, "nowhere.xml"),
+        (["import", "typepad", "nowhere.xml", "--site", "blog"], 2, "typepad"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_wrong_use_and_failure_have_their_own_status_and_say_what_to_mend(ready, words, status, says):
+    code, said, trouble = ready(*words)
+    assert (code, said) == (status, ""), trouble
+    assert says in trouble
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["site", "list"],
+        ["site", "create", "b", "--name", "x", "--origin", "https://b.example"],
+        ["user", "create", "a@example.org", "--name", "x"],
+        ["token", "create", "a@example.org"],
+    ],
+)
+@pytest.mark.parametrize("has_file", [False, True])
+def test_before_the_first_upgrade_a_command_says_what_to_run(run, tmp_path, words, has_file):
+    if has_file:
+        (tmp_path / "instance").mkdir()
+        (tmp_path / "instance" / "commentsvc.sqlite3").touch()
+    status, _, trouble = run(*words)
+    assert status == 1
+    assert len(trouble.splitlines()) == 1
+    assert ("commentsvc db upgrade" if has_file else "cannot be reached") in trouble
+
+
+@pytest.mark.parametrize("words", [["serve"], ["worker"], ["db", "upgrade"], ["site", "list"]])
+def test_a_wrong_setting_stops_every_start_in_one_line(run, words):
+    for changes, name in (
+        ({"COMMENTSVC_SECRET_KEY": None}, "SECRET_KEY"),
+        ({"COMMENTSVC_MAIL_URL": "mail.example"}, "MAIL_URL"),
+    ):
+        status, said, trouble = run(*words, **changes)
+        assert (status, said) == (1, "")
+        assert re.fullmatch(rf"commentsvc: COMMENTSVC_{name}: [^\n]+\n", trouble)
+
+
+def test_settings_of_a_dotenv_file_are_read(run, tmp_path):
+    (tmp_path / ".env").write_text(f"COMMENTSVC_SECRET_KEY={SECRET}\n")
+    assert run("db", "upgrade", COMMENTSVC_SECRET_KEY=None)[0] == 0
+
+
+def test_an_import_prints_what_the_file_has_and_a_second_one_adds_nothing(ready):
+    path = str(data("import/themeunittestdata.wordpress.xml"))
+    read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n"
+    words = ["import", "wordpress", path, "--site", "blog"]
+    assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 33 would be added, 0 are here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 33; 0 were here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 0; 33 were here already.\n")
+
+
+def test_a_broken_file_stops_the_import_with_its_line(ready, tmp_path):
+    broken = tmp_path / "broken.xml"
+    broken.write_text("<rss>\n<channel>\n<item></channel></rss>")
+    status, said, trouble = ready("import", "wordpress", str(broken), "--site", "blog")
+    assert (status, said) == (1, "")
+    assert re.fullmatch(r"commentsvc: line 3: [^\n]+\n", trouble)
+
+
+class Server:
+    """`commentsvc serve` on a port of its own, and one browser's worth of cookies."""
+
+    def __init__(self, environ, folder, *words):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = folder / f"serve-{self.port}.log"
+        command = [SCRIPT, "serve", "--port", str(self.port), *words]
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(command, env=environ, cwd=folder, stdout=out, stderr=out)
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        end = time.monotonic() + 30
+        while True:
+            try:
+                self.get("/healthz")
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    self.stop()
+                    raise AssertionError(self.log.read_text()) from None
+                time.sleep(0.1)
+
+    def get(self, path, form=None):
+        body = urllib.parse.urlencode(form).encode() if form else None
+        with self.opener.open(f"http://127.0.0.1:{self.port}{path}", body, timeout=10) as answer:
+            return answer.read().decode()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(15)
+        finally:
+            self.process.kill()
+
+
+def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, environ, tmp_path):
+    environ = {**environ, "COMMENTSVC_MAIL_URL": f"mailbox://{tmp_path}/mail"}
+    server = Server(environ, tmp_path)
+    try:
+        assert json.loads(server.get("/readyz"))["status"] == "ok"
+        assert (tmp_path / "instance" / "commentsvc.sqlite3").exists()
+        link = run("user", "create", "a@example.org", "--name", "Alice", "--admin")[1]
+        assert "/auth/link/" in link
+        form = {"csrf_token": find_csrf(server.get("/auth/signin")), "email": "a@example.org", "next": "/dashboard"}
+        assert "Type the code" in server.get("/auth/signin", form)
+        end = time.monotonic() + 10
+        while not list(tmp_path.glob("mail/*.eml")) and time.monotonic() < end:
+            time.sleep(0.1)
+        [mail] = tmp_path.glob("mail/*.eml")
+        code = re.search(r"\b(\d{3}) (\d{3})\b", mail.read_text())
+        page = server.get("/auth/code", {"csrf_token": find_csrf(server.get("/auth/code")), "code": code[0]})
+        assert "Alice" in page
+    finally:
+        assert server.stop() == 0
+
+
+def test_an_sqlite_file_that_vanished_is_not_replaced_and_its_pages_are_still_served(ready, environ, tmp_path):
+    path = "/api/v1/comments?site=blog&thread=/2014/test/"
+    ready("import", "wordpress", str(data("import/isso_wordpress.xml")), "--site", "blog")
+    server = Server(environ, tmp_path)
+    before = server.get(path)
+    assert len(json.loads(before)["comments"]) == 7
+    server.stop()
+
+    for file in (tmp_path / "instance").glob("commentsvc.sqlite3*"):
+        file.rename(file.with_name("away-" + file.name))
+    server = Server(environ, tmp_path)
+    try:
+        assert server.get(path) == before
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            server.get("/readyz")
+        assert caught.value.code == 503
+        caught.value.close()
+        assert not (tmp_path / "instance" / "commentsvc.sqlite3").exists()
+    finally:
+        server.stop()
