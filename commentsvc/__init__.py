@@ -14,10 +14,12 @@ def create_app(config: Config) -> Flask:
         api,
         api_docs,
         api_moderation,
+        authorize,
         edge,
         error_pages,
         health,
         home,
+        oauth_server,
         reading,
         shapes,
         signin,
@@ -30,8 +32,9 @@ def create_app(config: Config) -> Flask:
     wiring.init_app(app, config)
     database.init_app(app, config)
     error_pages.init_app(app)
-    for room in (reading, api, api_moderation, api_docs, thread_page, signin, queue, log, home, health):
+    for room in (reading, api, api_moderation, api_docs, thread_page, signin, authorize, queue, log, home, health):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
+    oauth_server.init_app(app)
     edge.init_app(app, config)
     return app

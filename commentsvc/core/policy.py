@@ -32,6 +32,7 @@ class Policy:
     approved_needed: int = 1  # in mode `new`: approved comments that make an author known
     is_open: bool = True  # false closes every thread of the site
     name_and_email_required: bool = True
+    signin_required: bool = False  # true: no guests
     depth_max: int = 5  # levels of replies; a top-level comment has depth 0 and is level 1
     body_max: int = 10_000  # characters
     edit_window_s: int = 15 * 60

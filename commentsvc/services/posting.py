@@ -42,12 +42,16 @@ class Draft:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends it; a guest has no account. `limited` is false where flood limits are switched off."""
+    """Who sends it; a guest has no account. `limited` is false where flood limits are switched off.
+
+    `provider` is how somebody with an account signed in on the blog.
+    """
 
     account: Account | None
     ip: str
     user_agent: str
     limited: bool = True
+    provider: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
             earlier = answers.find(site, key_hash)
         if earlier:
             return _again(earlier, draft)
+    if sender.account is None:
+        _check_guest(site, draft.email)
     thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
     parent = _parent(site, thread, draft)
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
@@ -101,6 +107,7 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
         author_email=draft.email or None,
         author_website=draft.website,
         author_role=_role(site, sender.account),
+        author_provider=sender.provider,
         ip=sender.ip,
         user_agent=sender.user_agent,
         source=draft.source,
@@ -178,6 +185,14 @@ def _rendered(source: str) -> str:
     if not text.plain(html, 10).strip():
         raise Invalid("body", "Nothing of this would be visible; please write some words.")
     return html
+
+
+def _check_guest(site: Site, email: str) -> None:
+    """A guest may not speak here at all, or not under an address that somebody has proved to be theirs."""
+    if site.policy.signin_required:
+        raise NotAllowed("Please sign in to comment here.")
+    if email and people.find_account(email) is not None:
+        raise Invalid("author.email", "This address belongs to an account here. Sign in to use it, or give another.")
 
 
 def _parent(site: Site, thread: Thread, draft: Draft) -> Comment | None:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from commentsvc.core import tokens
-from commentsvc.core.errors import Invalid, NotFound, TooMany
-from commentsvc.store import jobs, people
+from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
+from commentsvc.store import comments, jobs, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, ApiToken, Session, SigninCode
 from commentsvc.store.sites import Site
@@ -22,18 +22,37 @@ CODES_PER_EMAIL = 5
 CODES_PER_IP = 20
 CODES_WINDOW = timedelta(hours=1)
 
+EMAIL = "email"  # the provider of who signs in by a mailed code or link
 WRONG_CODE = "This code is not right, or no longer valid. Look at the newest mail, or ask for a new code."
 
 
+class Person(Protocol):
+    """Whom a provider vouches for. `subject` is what it never gives to anybody else."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def is_email_verified(self) -> bool: ...
+    @property
+    def website(self) -> str | None: ...
+
+
 class CodeMail(Protocol):
-    """Writes the mail: (subject, text, html) for a code and a link."""
+    """Writes the mail: (subject, text, html) for a name ('' when not known yet), a code and a link."""
 
-    def __call__(self, account: Account, code: str, link_token: str) -> tuple[str, str, str]: ...
+    def __call__(self, name: str, code: str, link_token: str) -> tuple[str, str, str]: ...
 
 
-def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, now: datetime) -> None:
+def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool) -> None:
     """Mail a code and a link to the address when an account has it; to the asker nothing differs when none has.
 
+    With `joins` an address without an account gets a mail too, and an account when the code comes back.
     Raises TooMany when the address or the asker's network asked too often in the last hour.
     """
     begin_write()
@@ -52,12 +71,13 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
             ip=ip,
             link_hash=tokens.digest(link_token),
             code_hash=tokens.keyed(secret, "code", email, code),
+            joins=joins,
             created_at=now,
             expires_at=now + CODE_LIFE,
         )
     )
-    if account is not None:
-        subject, text, html = write(account, code, link_token)
+    if account is not None or joins:
+        subject, text, html = write(account.name if account else "", code, link_token)
         jobs.add("mail", {"to": email, "subject": subject, "text": text, "html": html}, now)
     db.session.commit()
 
@@ -78,37 +98,73 @@ def by_code(email: str, code: str, secret: str, ip: str, user_agent: str, now: d
     begin_write()
     email = email.strip().lower()
     found = people.newest_code(email)
-    account = people.find_account(email)
     if found is None or not _is_usable(found, now) or found.tries >= CODE_TRIES_MAX:
         raise Invalid("code", WRONG_CODE)
     found.tries += 1
     expected = found.code_hash or b""
-    if account is None or not hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip())):
+    is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
+    account = _holder(found, now) if is_right else None
+    if account is None:
         db.session.commit()
         raise Invalid("code", WRONG_CODE)
-    found.used_at = now
-    token = _open_session(account, ip, user_agent, now)
-    db.session.commit()
-    return token
+    return _enter(found, account, ip, user_agent, now)
 
 
-def account_of_link(link_token: str, now: datetime) -> Account:
+def name_of_link(link_token: str, now: datetime) -> str:
     """Whom a link would sign in, without using it up; raises NotFound when it is no longer good."""
-    found = people.code_by_link(tokens.digest(link_token))
+    found = _good_link(link_token, now)
     account = people.find_account(found.email)
-    if account is None or not _is_usable(found, now):
-        raise NotFound("This sign-in link has been used or is too old. Ask for a new one.")
-    return account
+    return account.name if account else found.email
 
 
 def by_link(link_token: str, ip: str, user_agent: str, now: datetime) -> str:
     """Use up a link and open a browser session; gives its token."""
     begin_write()
-    account = account_of_link(link_token, now)
-    people.code_by_link(tokens.digest(link_token)).used_at = now
-    token = _open_session(account, ip, user_agent, now)
+    found = _good_link(link_token, now)
+    account = _holder(found, now)
+    assert account is not None  # _good_link has seen that there is one, or may be
+    return _enter(found, account, ip, user_agent, now)
+
+
+def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
+    """Open a browser session for somebody whom a provider vouches for; gives its token.
+
+    The account is the one that has this identity; else the one with the same address, when the provider has verified
+    it (and so have we: an account's address is always proved); else a new one. An address that nobody verified is
+    not kept at all: whoever types a stranger's address somewhere must not wait for them in their account.
+    """
+    begin_write()
+    identity = people.find_identity(person.provider, person.subject)
+    email = person.email.strip().lower() if person.email and person.is_email_verified else None
+    account = identity.account if identity else (people.find_account(email) if email else None)
+    if account is None:
+        account = people.add_account(person.name or "Somebody", email, person.website, now)
+    if identity is None:
+        people.add_identity(account, person.provider, person.subject, person.name, now)
+    if email and account.email == email:
+        comments.adopt_guests(account, email, now)
+    token = _open_session(account, person.provider, ip, user_agent, now)
     db.session.commit()
     return token
+
+
+def link(person: Person, account: Account, now: datetime) -> None:
+    """Add a way to sign in to the account of who is signed in; raises Conflict when it belongs to another account."""
+    begin_write()
+    identity = people.find_identity(person.provider, person.subject)
+    if identity is not None and identity.account_id != account.id:
+        raise Conflict("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+    if identity is None:
+        people.add_identity(account, person.provider, person.subject, person.name, now)
+    db.session.commit()
+
+
+def rename(account: Account, name: str, now: datetime) -> None:
+    """Change the name shown with this account's comments from now on; the caller has checked it."""
+    if account.name != name:
+        begin_write()
+        db.session.merge(account).name = name
+        db.session.commit()
 
 
 def sign_out(token: str, now: datetime) -> None:
@@ -127,15 +183,41 @@ def new_api_token(account: Account, site: Site | None, now: datetime) -> str:
     return token
 
 
+def _good_link(link_token: str, now: datetime) -> SigninCode:
+    found = people.code_by_link(tokens.digest(link_token))
+    if not _is_usable(found, now) or not (found.joins or people.find_account(found.email)):
+        raise NotFound("This sign-in link has been used or is too old. Ask for a new one.")
+    return found
+
+
+def _holder(code: SigninCode, now: datetime) -> Account | None:
+    """The account of whoever has shown to hold the address; made when the code may make one."""
+    account = people.find_account(code.email)
+    if account is None and code.joins:
+        account = people.add_account(code.email.partition("@")[0], code.email, None, now)
+    return account
+
+
+def _enter(code: SigninCode, account: Account, ip: str, user_agent: str, now: datetime) -> str:
+    code.used_at = now
+    if people.find_identity(EMAIL, code.email) is None:
+        people.add_identity(account, EMAIL, code.email, code.email, now)
+    comments.adopt_guests(account, code.email, now)
+    token = _open_session(account, EMAIL, ip, user_agent, now)
+    db.session.commit()
+    return token
+
+
 def _is_usable(code: SigninCode, now: datetime) -> bool:
     return code.used_at is None and now < code.expires_at
 
 
-def _open_session(account: Account, ip: str, user_agent: str, now: datetime) -> str:
+def _open_session(account: Account, provider: str, ip: str, user_agent: str, now: datetime) -> str:
     token = tokens.new()
     db.session.add(
         Session(
             account_id=account.id,
+            provider=provider,
             token_hash=tokens.digest(token),
             ip=ip,
             user_agent=user_agent,

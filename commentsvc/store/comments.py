@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
@@ -32,8 +33,9 @@ from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
+from commentsvc.store import people, threads
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
-from commentsvc.store.people import Author
+from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -277,6 +279,30 @@ def show(comment: Comment) -> None:
 def _has_shown_reply(comment: Comment) -> bool:
     query = select(Comment.id).where(Comment.parent_id == comment.id, Comment.is_shown.is_(True)).limit(1)
     return db.session.scalar(query) is not None
+
+
+def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
+    """What an account has written in a thread that only its author sees yet."""
+    query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
+    query = query.where(Comment.site_id == site.id, Comment.status == Status.PENDING)
+    thread = threads.find(site, key)
+    return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
+
+
+def adopt_guests(account: Account, email: str, now: datetime) -> None:
+    """Give the account what was written as a guest under an address that its holder has now proved."""
+    query = select(Author.id, Author.site_id).where(Author.email == email, Author.account_id.is_(None))
+    for guest_id, site_id in db.session.execute(query.order_by(Author.id)).all():
+        site = db.session.get_one(Site, site_id)
+        own_id = people.get_or_add_author(site, account, account.name, email, "", now).id
+        locked = select(Author).where(Author.id.in_([guest_id, own_id])).order_by(Author.id).with_for_update(of=Author)
+        rows = {row.id: row for row in db.session.scalars(locked.execution_options(populate_existing=True))}
+        guest, own = rows[guest_id], rows[own_id]
+        db.session.execute(update(Comment).where(Comment.author_id == guest_id).values(author_id=own_id))
+        own.approved, guest.approved = own.approved + guest.approved, 0
+        own.pending, guest.pending = own.pending + guest.pending, 0
+        own.refused, guest.refused = own.refused + guest.refused, 0
+    db.session.flush()
 
 
 def has_duplicate(thread: Thread, parent_id: int | None, author: Author, text_hash: bytes) -> bool:

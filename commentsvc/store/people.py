@@ -26,6 +26,9 @@ from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.sites import Site
 
+PROVIDER_MAX = 64
+SUBJECT_MAX = 255
+
 
 class Role(StrEnum):
     OWNER = "owner"
@@ -43,6 +46,7 @@ class Account(Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
+    identities: Mapped[list[Identity]] = relationship(back_populates="account", lazy="select")
 
 
 class Identity(Base):
@@ -53,9 +57,11 @@ class Identity(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
-    provider: Mapped[str] = mapped_column(String(64))
-    subject: Mapped[str] = mapped_column(String(255))
+    provider: Mapped[str] = mapped_column(String(PROVIDER_MAX))
+    subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))
+    name: Mapped[str] = mapped_column(String(NAME_MAX), default="")  # as the provider says it, to tell two apart
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    account: Mapped[Account] = relationship(back_populates="identities")
 
 
 class Membership(Base):
@@ -104,6 +110,7 @@ class SigninCode(Base):
     link_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # None: only the link works
     tries: Mapped[int] = mapped_column(Integer, default=0)
+    joins: Mapped[bool] = mapped_column(default=False)  # makes an account when the address has none
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -116,6 +123,7 @@ class Session(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(PROVIDER_MAX), default="email")  # how this browser signed in
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     ip: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(300))
@@ -174,6 +182,24 @@ def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Accoun
     account.is_admin = account.is_admin or is_admin
     db.session.flush()
     return account
+
+
+def add_account(name: str, email: str | None, website: str | None, now: datetime) -> Account:
+    """An account for somebody who has just proved who they are; the address, if any, is proved."""
+    account = Account(name=name[:NAME_MAX], email=email, website=website, is_admin=False, created_at=now)
+    db.session.add(account)
+    db.session.flush()
+    return account
+
+
+def find_identity(provider: str, subject: str) -> Identity | None:
+    return db.session.scalar(select(Identity).where(Identity.provider == provider, Identity.subject == subject))
+
+
+def add_identity(account: Account, provider: str, subject: str, name: str, now: datetime) -> None:
+    values = {"provider": provider, "subject": subject, "name": name[:NAME_MAX]}
+    db.session.add(Identity(account_id=account.id, created_at=now, **values))
+    db.session.flush()
 
 
 def set_role(account: Account, site: Site, role: Role) -> None:

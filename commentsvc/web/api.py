@@ -8,7 +8,7 @@ from commentsvc.core import text, tokens
 from commentsvc.core.errors import Invalid
 from commentsvc.services import posting
 from commentsvc.services.posting import Posted
-from commentsvc.store import sites
+from commentsvc.store import comments, sites
 from commentsvc.web import guard, shapes
 from commentsvc.web.wiring import csrf, now, settings
 
@@ -46,6 +46,17 @@ def withdraw(comment_id: int) -> tuple[str, int]:
     guard.own_comment(comment_id)
     posting.withdraw(comment_id, now())
     return "", 204
+
+
+@pages.get("/api/v1/viewer")
+def viewer() -> Response:
+    site = sites.by_key(request.args.get("site", ""))
+    holder = guard.viewer(site)
+    key = shapes.thread_key(request.args.get("thread", ""))
+    pending = comments.waiting_of(site, key, holder.account)
+    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending))
+    response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
+    return response
 
 
 @pages.post("/api/v1/preview")

@@ -98,6 +98,14 @@ CALLS = (
         headers=("X-Edit-Token",),
     ),
     Call(
+        "get",
+        "/viewer",
+        "whoever brings a token",
+        "Who I am on this site, what of mine waits in this thread, and what I may do.",
+        (200, 401, 403, 404, 422),
+        query=("site", "thread"),
+    ),
+    Call(
         "post",
         "/preview",
         ANYONE,
@@ -110,7 +118,7 @@ CALLS = (
         "/moderation/comments",
         MODERATOR,
         "The queue with counts per status; `sort` is newest or oldest.",
-        (200, 401, 404, 422),
+        (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
     ),
     Call(
@@ -118,7 +126,7 @@ CALLS = (
         "/moderation/decisions",
         MODERATOR,
         "Decide on up to 500 comments, all or nothing.",
-        (200, 400, 401, 404, 409, 422, 503),
+        (200, 400, 401, 403, 404, 409, 422, 503),
         shapes.DecisionsIn,
     ),
     Call(
@@ -126,7 +134,7 @@ CALLS = (
         "/moderation/undo",
         MODERATOR,
         "Put the comments of an act back as they were.",
-        (200, 400, 401, 404, 409, 422, 503),
+        (200, 400, 401, 403, 404, 409, 422, 503),
         shapes.UndoIn,
     ),
     Call(
@@ -134,7 +142,7 @@ CALLS = (
         "/moderation/decisions",
         MODERATOR,
         "The log, newest first.",
-        (200, 401, 404, 422),
+        (200, 401, 403, 404, 422),
         query=("site", "comment", "cursor", "limit"),
     ),
     Call("get", "/moderation/rules", OWNER, "The site's rules.", (200, 401, 403, 404), query=("site",)),

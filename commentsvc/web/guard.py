@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 
 from flask import g, request
 from flask_login import current_user
@@ -11,6 +12,7 @@ from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn
 from commentsvc.core.status import Status
+from commentsvc.services import granting
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
 from commentsvc.store import comments, people, rules, sites
@@ -18,7 +20,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
-from commentsvc.web.wiring import SignedIn, settings
+from commentsvc.web.wiring import SignedIn, now, settings
 
 USER_AGENT_MAX = 300
 
@@ -36,33 +38,72 @@ def site_to_write(key: str) -> Site:
     return site
 
 
-def bearer() -> Moderator | None:
-    """Whose personal token came with the request, or None without one; raises NotSignedIn for a bad one."""
+@dataclass(frozen=True)
+class Bearer:
+    """Whose token came with the request. A widget's may comment on its one site, and that is all it may."""
+
+    account: Account
+    only_site_id: int | None
+    widget_provider: str | None = None  # how the reader signed in; None for a personal token
+
+    @property
+    def moderator(self) -> Moderator | None:
+        return None if self.widget_provider else Moderator(self.account, self.only_site_id)
+
+    def may_moderate(self, site: Site) -> bool:
+        return self.moderator is not None and self.moderator.may_moderate(site)
+
+
+def bearer() -> Bearer | None:
+    """Whose token came with the request, or None without one; raises NotSignedIn for a bad one."""
     header = request.headers.get("Authorization")
     if header is None:
         return None
     scheme, _, value = header.partition(" ")
-    found = people.find_token(tokens.digest(value.strip())) if scheme.lower() == "bearer" else None
-    if found is None:
-        raise NotSignedIn("This token is not valid here; it may have been revoked. Get a new one.")
-    return Moderator(found.account, found.site_id)
+    value = value.strip()
+    if scheme.lower() == "bearer" and value.startswith(granting.ACCESS_PREFIX):
+        held = granting.holder_of(value, now())
+        if held is not None:
+            return Bearer(held.account, held.site_id, held.provider)
+    elif scheme.lower() == "bearer":
+        found = people.find_token(tokens.digest(value))
+        if found is not None:
+            return Bearer(found.account, found.site_id)
+    raise NotSignedIn("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
 
 
 def sender(site: Site) -> Sender:
     """Who writes a comment: the token's account, or a guest."""
+    holder = bearer_on(site)
+    agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
+    account, provider = (holder.account, holder.widget_provider) if holder else (None, None)
+    return Sender(account, client_ip(), agent, settings().limits, provider)
+
+
+def bearer_on(site: Site) -> Bearer | None:
+    """Whose token came with the request; raises NotAllowed for one of another site."""
     holder = bearer()
     if holder and holder.only_site_id not in (None, site.id):
         raise NotAllowed("This token is for another site.")
-    account = holder.account if holder else None
-    return Sender(account, client_ip(), request.headers.get("User-Agent", "")[:USER_AGENT_MAX], settings().limits)
+    return holder
+
+
+def viewer(site: Site) -> Bearer:
+    """Who asks about themselves; raises NotSignedIn without a token."""
+    holder = bearer_on(site)
+    if holder is None:
+        raise NotSignedIn("Send the widget's token or a personal one: Authorization: Bearer ….")
+    return holder
 
 
 def token_moderator() -> Moderator:
-    """The moderator whose token came with an API call; raises NotSignedIn without one."""
+    """The moderator whose token came with an API call; raises NotSignedIn without one, NotAllowed for a widget's."""
     holder = bearer()
     if holder is None:
         raise NotSignedIn("Send a personal token: Authorization: Bearer …. Make one with: commentsvc token create")
-    return holder
+    if holder.moderator is None:
+        raise NotAllowed("A widget's token may only comment. Moderate in the dashboard, or with a personal token.")
+    return holder.moderator
 
 
 def moderated(site_key: str, by: Moderator) -> Site:
@@ -108,7 +149,7 @@ def readable_comment(comment_id: int) -> tuple[Comment, bool]:
     comment = comments.by_id(comment_id)
     holder = bearer()
     is_moderator = holder is not None and holder.may_moderate(comment.site)
-    if comment.status == Status.APPROVED or is_moderator or _is_author(comment, holder.account if holder else None):
+    if comment.status == Status.APPROVED or is_moderator or _is_author(comment, _account_on(comment.site, holder)):
         return comment, is_moderator
     raise NotFound("There is no comment with this number here.")
 
@@ -118,12 +159,17 @@ def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
     comment = comments.by_id(comment_id)
     site_to_write(comment.site.key)
     holder = bearer()
-    account = holder.account if holder else None
+    account = _account_on(comment.site, holder)
     if not _is_author(comment, account):
-        if account is None and "X-Edit-Token" not in request.headers:
+        if holder is None and "X-Edit-Token" not in request.headers:
             raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")
         raise NotFound("There is no comment of yours with this number here.")
     return comment, account
+
+
+def _account_on(site: Site, holder: Bearer | None) -> Account | None:
+    """The account, as far as its token reaches: that of another site knows nobody here."""
+    return holder.account if holder and holder.only_site_id in (None, site.id) else None
 
 
 def _is_author(comment: Comment, account: Account | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +18,7 @@ from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
 from commentsvc.core.status import Action, Status
 from commentsvc.services.posting import Draft, Posted
 from commentsvc.services.publishing import ThreadPage
+from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Account
@@ -300,6 +301,23 @@ def moderated_json(comment: Comment) -> dict[str, Any]:
 def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
     answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
     return {**answer, "edit_token": edit_token} if edit_token else answer
+
+
+def viewer_json(account: Account, provider: str | None, site: Site, pending: Sequence[Comment]) -> dict[str, Any]:
+    """Who somebody is on a site, what of theirs waits in a thread, and what they may do."""
+    role = people.role_on(account, site)
+    return {
+        "account": {
+            "name": account.name,
+            "website": account.website,
+            "avatar": None,
+            "provider": provider,
+            "role": role,
+        },
+        "pending": [own_comment_json(comment) for comment in pending],
+        "votes": {},
+        "rights": {"comment": True, "moderate": role is not None and provider is None},
+    }
 
 
 def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:

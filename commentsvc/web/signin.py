@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -10,9 +10,9 @@ from commentsvc.core import emails, tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.services import signing_in
 from commentsvc.store import people
-from commentsvc.store.people import Account
 from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
+from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.wiring import SignedIn, now, settings
 
 pages = Blueprint("signin", __name__, url_prefix="/auth")
@@ -20,6 +20,12 @@ pages = Blueprint("signin", __name__, url_prefix="/auth")
 # In the browser's session between the two steps, so that a code is typed where it was asked for.
 ADDRESS = "signin_address"
 GOAL = "signin_goal"
+# Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
+JOINING = "/auth/authorize?"
+# The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
+# this one, asking again would be noise.
+JUST_SIGNED_IN = "just_signed_in_for"
+NAMED = "named_blog_for"
 
 
 @pages.get("/signin")
@@ -36,7 +42,9 @@ def send() -> BaseResponse:
         address = emails.address(typed, "email", required=False)
         if not address:
             raise Invalid("email", "Please give the e-mail address of your account.")
-        signing_in.send_code(address, client_ip(), settings().limits, settings().secret_key, _write_mail, now())
+        joins = goal.startswith(JOINING)
+        secret = settings().secret_key
+        signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins)
     except Invalid as error:
         return _ask_page(goal, typed, str(error), 422)
     except TooMany as error:
@@ -62,17 +70,17 @@ def use_code() -> BaseResponse:
         token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, client_ip(), _user_agent(), now())
     except Invalid as error:
         return _code_page(str(error), 422)
-    return _welcome(token, session[GOAL])
+    return welcome(token, session[GOAL])
 
 
 @pages.get("/link/<token>")
 def ask_before_link(token: str) -> Response:
     """Only asks: mail scanners follow links, and would use it up or be signed in."""
     try:
-        account = signing_in.account_of_link(token, now())
+        name = signing_in.name_of_link(token, now())
     except NotFound as error:
         return _link_gone(str(error))
-    return make_response(render_template("signin/link.html", name=account.name, token=token))
+    return make_response(render_template("signin/link.html", name=name, token=token))
 
 
 @pages.post("/link/<token>")
@@ -81,7 +89,7 @@ def use_link(token: str) -> BaseResponse:
         session_token = signing_in.by_link(token, client_ip(), _user_agent(), now())
     except NotFound as error:
         return _link_gone(str(error))
-    return _welcome(session_token, url_for("queue.sites"))
+    return welcome(session_token, url_for("queue.sites"))
 
 
 @pages.post("/signout")
@@ -94,9 +102,14 @@ def sign_out() -> BaseResponse:
     return redirect(url_for("signin.ask"), 303)
 
 
-def _welcome(token: str, goal: str) -> BaseResponse:
-    # Nothing of the time before may stay: somebody else could have planted this browser's session.
+def welcome(token: str, goal: str) -> BaseResponse:
+    """Begin a session in this browser and send it to where it wanted to go, a path of this service."""
+    named = session.get(NAMED)
+    # Nothing else of the time before may stay: somebody else could have planted this browser's session.
     session.clear()
+    if goal.startswith(JOINING):
+        session[JUST_SIGNED_IN] = goal
+        session[NAMED] = named
     found = people.find_session(tokens.digest(token), now())
     assert found is not None  # opened by the verb just before
     login_user(SignedIn(token, found), remember=False)
@@ -111,7 +124,11 @@ def _ask_page(goal: str, typed: str = "", problem: str = "", status: int = 200) 
 
 def _code_page(problem: str = "", status: int = 200) -> Response:
     minutes = int(signing_in.CODE_LIFE.total_seconds()) // 60
-    page = render_template("signin/code.html", address=session[ADDRESS], problem=problem, minutes=minutes)
+    is_joining = session[GOAL].startswith(JOINING)
+    if is_joining:
+        g.form_leads_to = blog_of(session[GOAL])
+    names = {"address": session[ADDRESS], "problem": problem, "minutes": minutes, "goal": session[GOAL]}
+    page = render_template("signin/code.html", is_joining=is_joining, **names)
     return make_response(page, status)
 
 
@@ -119,9 +136,9 @@ def _link_gone(sentence: str) -> Response:
     return make_response(render_template("signin/link_gone.html", sentence=sentence), 404)
 
 
-def _write_mail(account: Account, code: str, link_token: str) -> tuple[str, str, str]:
+def _write_mail(name: str, code: str, link_token: str) -> tuple[str, str, str]:
     names = {
-        "name": account.name,
+        "name": name,
         "code": f"{code[:3]} {code[3:]}",
         "link": settings().base_url + url_for("signin.ask_before_link", token=link_token),
         "service": settings().base_url.partition("://")[2],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Response, current_app, request, session
+from flask import Flask, Response, current_app, g, request, session
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
 
@@ -87,10 +87,12 @@ def _safe(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":
+        # Browsers hold the redirect that answers a form to this too, and a sign-in ends on the blog's own page.
+        form_action = " ".join(["'self'", g.get("form_leads_to", "")]).strip()
         policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
         headers.setdefault(
             "Content-Security-Policy",
-            policy + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            policy + f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
         )
     headers.setdefault("Cache-Control", "no-store")
     return response

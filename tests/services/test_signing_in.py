@@ -21,14 +21,14 @@ MINUTE = timedelta(minutes=1)
 def send(app, alice):
     """Ask for a code; gives (code, link) as the mail has them, or None when no mail was made."""
 
-    def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False):
+    def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False, joins=False):
         mailed = []
 
-        def write_mail(account, code, link):
+        def write_mail(name, code, link):
             mailed.append((code, link))
             return "S", "T", "<p>T</p>"
 
-        signing_in.send_code(email, ip, limited, SECRET, write_mail, at)
+        signing_in.send_code(email, ip, limited, SECRET, write_mail, at, joins)
         return mailed[0] if mailed else None
 
     return ask
@@ -118,8 +118,8 @@ def test_a_code_is_for_its_address_alone(send, bob, now):
 
 def test_code_and_link_are_one_and_used_together(send, now):
     code, link = send(now)
-    assert signing_in.account_of_link(link, now).name == "Alice"
-    assert signing_in.account_of_link(link, now).name == "Alice", "looking does not use it up"
+    assert signing_in.name_of_link(link, now) == "Alice"
+    assert signing_in.name_of_link(link, now) == "Alice", "looking does not use it up"
     assert signing_in.by_link(link, "192.0.2.1", "test", now)
     with pytest.raises(NotFound):
         signing_in.by_link(link, "192.0.2.1", "test", now)
@@ -131,12 +131,22 @@ def test_a_link_ends_and_a_made_up_one_never_began(send, alice, now):
     _, link = send(now)
     for token, at in ((link, now + 10 * MINUTE), ("made-up", now), ("", now)):
         with pytest.raises(NotFound):
-            signing_in.account_of_link(token, at)
+            signing_in.name_of_link(token, at)
     with write():
         printed = signing_in.printed_link(alice, now)
-    assert signing_in.account_of_link(printed, now + timedelta(hours=23))
+    assert signing_in.name_of_link(printed, now + timedelta(hours=23))
     with pytest.raises(NotFound):
-        signing_in.account_of_link(printed, now + timedelta(hours=25))
+        signing_in.name_of_link(printed, now + timedelta(hours=25))
+
+
+def test_who_comes_from_a_blog_may_be_new_and_gets_an_account_with_the_proof(send, now):
+    code, link = send(now, email="ann@example.org", joins=True)
+    assert signing_in.name_of_link(link, now) == "ann@example.org"
+    assert people.find_account("ann@example.org") is None, "nobody has proved anything yet"
+    token = enter(code, now, email="ann@example.org")
+    session = people.find_session(tokens.digest(token), now)
+    assert (session.account.name, session.account.email, session.provider) == ("ann", "ann@example.org", "email")
+    assert [(i.provider, i.subject) for i in session.account.identities] == [("email", "ann@example.org")]
 
 
 def test_an_unknown_address_gets_no_mail_and_no_different_answer(send, now):

@@ -50,7 +50,7 @@ def shape(engine):
     tables = sorted(set(look.get_table_names()) - {"alembic_version"})
     return {
         table: {
-            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(table)],
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(table)),
             "checks": sorted((c["name"], " ".join(c["sqltext"].split())) for c in look.get_check_constraints(table)),
             "indexes": sorted(
                 (i["name"], tuple(i["column_names"]), bool(i["unique"]), _options(i)) for i in look.get_indexes(table)

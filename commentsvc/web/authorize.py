@@ -1,0 +1,165 @@
+"""Signing in from a blog: asks who you are, always names the blog, and hands its widget a one-time code."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from authlib.oauth2 import OAuth2Error
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session
+from flask_login import current_user, logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from commentsvc.core import text
+from commentsvc.core.errors import Invalid, NotAllowed
+from commentsvc.core.policy import NAME_MAX
+from commentsvc.services import granting, signing_in
+from commentsvc.store import grants
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.sites import Site
+from commentsvc.web import guard
+from commentsvc.web.oauth_server import find_client, origin_of, server
+from commentsvc.web.signin import JUST_SIGNED_IN, NAMED
+from commentsvc.web.wiring import csrf, now, settings
+
+pages = Blueprint("authorize", __name__, url_prefix="/auth")
+
+UNTRUSTED = (
+    "This sign-in window was opened in a way that can't be trusted: {} "
+    "Close it and try again from the blog; if it happens again, tell the blog's owner."
+)
+MODES = ("web_message", "fragment")
+
+
+@pages.get("/authorize")
+def ask() -> BaseResponse:
+    grant, site, mode = _checked()
+    goal = request.full_path
+    is_fresh = session.pop(JUST_SIGNED_IN, None) == goal
+    is_named = session.get(NAMED) == goal
+    if not current_user.is_authenticated:
+        return _choose(site, goal)
+    was_here = grants.has_signed_in(current_user.account, site)
+    # An address says nothing of a name, so who comes by mail for the first time is asked for one.
+    if is_fresh and (was_here or (is_named and current_user.session.provider != signing_in.EMAIL)):
+        return _hand_over(grant, mode)
+    return _confirm(site, goal)
+
+
+@pages.post("/authorize")
+def answer() -> BaseResponse:
+    grant, site, mode = _checked()
+    if request.form.get("act") == "cancel":
+        return _deliver(mode, {"error": "access_denied", "state": request.args["state"]})
+    if not current_user.is_authenticated:
+        return _choose(site, request.full_path)
+    if request.form.get("act") == "other":
+        signing_in.sign_out(current_user.token, now())
+        logout_user()
+        session.clear()
+        return redirect(request.full_path, 303)
+    try:
+        name = text.line(request.form.get("name", ""), "name", "Your name", NAME_MAX, required=True)
+    except Invalid as error:
+        return _confirm(site, request.full_path, str(error), 422)
+    signing_in.rename(current_user.account, name, now())
+    return _hand_over(grant, mode)
+
+
+@pages.post("/token")
+def token() -> Response:
+    """Trade a code and its verifier, or a refresh token, for tokens; for pages of the site alone."""
+    _check_origin(request.form.get("client_id", ""))
+    begin_write()
+    response: Response = server.create_token_response()
+    if response.status_code == 200:
+        db.session.commit()
+    else:
+        db.session.rollback()
+    return response
+
+
+@pages.post("/revoke")
+def revoke() -> Response:
+    site = _check_origin(request.form.get("client_id", ""))
+    granting.revoke(request.form.get("token", ""), site, now())
+    return make_response("", 200)
+
+
+# No cookie is looked at: whoever calls brings the code, or the token itself.
+csrf.exempt(token)
+csrf.exempt(revoke)
+
+
+def _check_origin(site_key: str) -> Site:
+    site = guard.site_to_write(site_key)
+    g.token_origin = request.headers.get("Origin")
+    return site
+
+
+@pages.after_request
+def _safe(response: Response) -> Response:
+    """Codes and tokens are in no cache, no referrer and no frame; a page of the site may read its answer."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if g.get("token_origin"):
+        response.headers["Access-Control-Allow-Origin"] = g.token_origin
+        response.headers.add("Vary", "Origin")
+    return response
+
+
+def _checked() -> tuple[Any, Site, str]:
+    """The request, checked by the protocol; raises NotAllowed with a page, and never sends anybody anywhere."""
+    client = find_client(request.args.get("client_id", ""))
+    if client is None or not client.check_redirect_uri(request.args.get("redirect_uri", "")):
+        raise NotAllowed(UNTRUSTED.format("its address is not one of the blog's."))
+    try:
+        grant = server.get_consent_grant(end_user=None)
+    except OAuth2Error as error:
+        raise NotAllowed(UNTRUSTED.format(error.get_error_description())) from None
+    mode = request.args.get("response_mode", "fragment")
+    if mode not in MODES:
+        raise NotAllowed(f"response_mode is one of {', '.join(MODES)}.")
+    g.form_leads_to = origin_of(request.args["redirect_uri"])
+    return grant, client.site, mode
+
+
+def _choose(site: Site, goal: str, problem: str = "", status: int = 200) -> Response:
+    session[NAMED] = goal
+    page = render_template("authorize/choose.html", blog=site, goal=goal, problem=problem)
+    return make_response(page, status)
+
+
+def _confirm(site: Site, goal: str, problem: str = "", status: int = 200) -> Response:
+    page = render_template(
+        "authorize/confirm.html",
+        blog=site,
+        goal=goal,
+        name=current_user.account.name,
+        address=current_user.account.email,
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def _hand_over(grant: Any, mode: str) -> BaseResponse:
+    begin_write()
+    _, answer, _ = grant.create_authorization_response(
+        request.args["redirect_uri"], (current_user.account, current_user.session.provider)
+    )
+    db.session.commit()
+    return _deliver(mode, answer)
+
+
+def _deliver(mode: str, answer: dict[str, str]) -> BaseResponse:
+    """Give the answer to the widget: in the fragment, which no server sees, or by a message to exactly its origin.
+
+    `iss` says who answers (RFC 9207), so that a widget that talks to two services cannot mix them up.
+    """
+    redirect_uri = request.args["redirect_uri"]
+    answer = {**answer, "iss": settings().base_url}
+    target = f"{redirect_uri}#{urlencode({'commentsvc': '1', **answer})}"
+    if mode == "fragment":
+        return redirect(target, 303)
+    page = render_template("authorize/hand_over.html", answer=answer, origin=origin_of(redirect_uri), target=target)
+    return make_response(page)
