@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from authlib.oauth2 import OAuth2Error
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session
+from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, session
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -83,7 +83,7 @@ def token() -> Response:
 def revoke() -> Response:
     site = _check_origin(request.form.get("client_id", ""))
     granting.revoke(request.form.get("token", ""), site, now())
-    return make_response("", 200)
+    return jsonify({})
 
 
 # No cookie is looked at: whoever calls brings the code, or the token itself.

@@ -1,10 +1,11 @@
 // <comment-thread>: the page's comments and the form to write one.
 
-import { Compose, type Page, type Target } from "./compose";
+import { Compose, type Page, type Target, type Way } from "./compose";
 import { make } from "./dom";
 import { load } from "./fragment";
 import { Memory } from "./memory";
 import { Refused, type Posted, type Service } from "./service";
+import { Account, handOver } from "./signin";
 import { texts } from "./texts";
 
 const SORTS = ["oldest", "newest", "top"] as const;
@@ -22,6 +23,7 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
     private section: HTMLElement | null = null;
     private compose: Compose | null = null;
     private memory = new Memory("");
+    private account = new Account(service, "");
     private loading = new AbortController();
     private isScheduled = false;
     private isDrawn = false;
@@ -100,6 +102,8 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
         return;
       }
       this.memory = new Memory(`${this.site}:${this.thread}`);
+      this.account = new Account(service, this.site);
+      const isResumed = await this.resume();
       this.setAttribute("aria-busy", "true");
       if (!this.section) this.place.replaceChildren(make("p", { class: "loading", part: "loading" }, texts.loading));
       try {
@@ -108,6 +112,7 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
         this.show(section);
         await this.addOwn(signal);
         this.goToHash();
+        if (isResumed) this.compose?.focus();
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (!signal.aborted) this.fail(error);
@@ -116,8 +121,19 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       }
     }
 
+    /** Take up a sign-in that comes back to this page, in this tab or for the one that waits. */
+    private async resume(): Promise<boolean> {
+      try {
+        return !(await handOver(this.site)) && (await this.account.resume());
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        this.status.textContent = error.message || texts.signInFailed;
+        return false;
+      }
+    }
+
     private show(section: HTMLElement): void {
-      const { count, version, open, requireEmail, bodyMax } = section.dataset;
+      const { count, version, open, requireEmail, bodyMax, guests, ways } = section.dataset;
       this.section = section;
       this.localise(section);
       const title = section.querySelector(".title bdi");
@@ -131,10 +147,15 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       this.home.replaceChildren();
       this.compose = null;
       if (open === "1") {
-        const terms = { requireEmail: requireEmail === "1", bodyMax: Number(bodyMax) };
+        const terms = {
+          requireEmail: requireEmail === "1",
+          bodyMax: Number(bodyMax),
+          takesGuests: guests === "1",
+          ways: JSON.parse(ways ?? "[]") as Way[],
+        };
         const posted = (answer: Posted, target: Target): void => void this.posted(answer, target);
         const canceled = (): void => this.cancelReply();
-        this.compose = new Compose(service, this.memory, () => this.page, terms, posted, canceled);
+        this.compose = new Compose(service, this.memory, () => this.page, this.account, terms, posted, canceled);
         this.home.append(this.compose.form);
       }
       const detail = { count: Number(count), version: Number(version) };
@@ -157,11 +178,12 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
 
     /** Show one's comments that others do not see yet; forget those that are gone. */
     private async addOwn(signal: AbortSignal): Promise<void> {
-      const missing = this.memory.own().filter((own) => !this.item(own.id));
+      const mine = this.memory.own().map(({ id, token }) => ({ id, headers: { "X-Edit-Token": token } }));
+      const missing = [...mine, ...(await this.waiting())].filter((own) => !this.item(own.id));
       await Promise.all(
-        missing.map(async ({ id, token }) => {
+        missing.map(async ({ id, headers }) => {
           try {
-            const item = await load(service.ownComment(id), "li.comment", signal, token);
+            const item = await load(service.ownComment(id), "li.comment", signal, headers);
             if (item.dataset["status"]) this.insert(item);
           } catch (error) {
             if (!(error instanceof Refused)) throw error;
@@ -169,6 +191,19 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
           }
         }),
       );
+    }
+
+    /** What somebody signed in has written here that waits; nothing when the service can't say at this moment. */
+    private async waiting(): Promise<{ id: number; headers: Record<string, string> }[]> {
+      try {
+        const token = await this.account.token();
+        if (!token) return [];
+        const { pending } = await service.viewer(this.site, this.thread, token);
+        return pending.map(({ id }) => ({ id, headers: { Authorization: `Bearer ${token}` } }));
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        return [];
+      }
     }
 
     private async posted(answer: Posted, target: Target): Promise<void> {
@@ -182,7 +217,9 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       const detail = { id: answer.id, status: answer.status };
       this.dispatchEvent(new CustomEvent("comment-posted", { detail, bubbles: true, composed: true }));
       try {
-        const item = await load(service.ownComment(answer.id), "li.comment", this.loading.signal, answer.edit_token);
+        const token = answer.edit_token ? null : await this.account.token();
+        const headers = token ? { Authorization: `Bearer ${token}` } : { "X-Edit-Token": answer.edit_token ?? "" };
+        const item = await load(service.ownComment(answer.id), "li.comment", this.loading.signal, headers);
         if (!this.item(answer.id)) this.insert(item, target.parent);
         if (isPublished) this.countOneMore();
         if (isStillThere) this.goTo(item);

@@ -3,13 +3,19 @@
 import { make, uuid } from "./dom";
 import { guest, keepGuest, type Guest, type Memory } from "./memory";
 import { Refused, type FieldProblem, type Outgoing, type Posted, type Service } from "./service";
+import { canSignIn, type Account } from "./signin";
 import { texts } from "./texts";
 
 /** What the page's thread says of writing here. */
 export interface Terms {
   requireEmail: boolean;
   bodyMax: number;
+  takesGuests: boolean;
+  ways: Way[];
 }
+
+/** A way to sign in that the service offers: a name for it, and a name for people. */
+export type Way = [name: string, label: string];
 
 export interface Target {
   parent: number | null;
@@ -36,6 +42,8 @@ export class Compose {
   private readonly email: Field<HTMLInputElement>;
   private readonly website: Field<HTMLInputElement>;
   private readonly save = make("input", { type: "checkbox", id: "respond-save" });
+  private readonly identity = make("div", { class: "identity", part: "identity" });
+  private readonly guestFields = make("div", { class: "guest" });
   private readonly trouble = make("p", { class: "trouble", part: "trouble", role: "alert", hidden: true });
   private readonly send = make("button", { class: "send", part: "send", type: "submit" }, texts.post);
   private target: Target = { parent: null, name: "" };
@@ -45,7 +53,8 @@ export class Compose {
     private readonly service: Service,
     private readonly memory: Memory,
     private readonly page: () => Page,
-    terms: Terms,
+    private readonly account: Account,
+    private readonly terms: Terms,
     private readonly posted: (posted: Posted, target: Target) => void,
     canceled: () => void,
   ) {
@@ -59,17 +68,22 @@ export class Compose {
     this.website = new Field("author.website", texts.website, input("url", "url", WEBSITE_MAX, false), false);
     this.form.setAttribute("aria-labelledby", "respond-heading");
     const hint = make("p", { class: "hint", part: "hint" }, texts.hint + (must ? ` ${texts.required}` : ""));
-    this.form.append(
-      make("div", { class: "respond-top" }, this.heading, this.cancel),
+    this.guestFields.append(
       hint,
-      this.body.root,
       make("div", { class: "who" }, this.name.root, this.email.root, this.website.root),
       make("p", { class: "save" }, this.save, make("label", { for: "respond-save" }, texts.saveMe)),
+    );
+    this.form.append(
+      make("div", { class: "respond-top" }, this.heading, this.cancel),
+      this.body.root,
+      this.identity,
+      this.guestFields,
       this.trouble,
       make("p", { class: "send-row" }, this.send),
     );
     const known = guest();
     if (known) this.fill(known);
+    this.identify();
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.submit();
@@ -96,6 +110,67 @@ export class Compose {
     this.body.input.focus();
   }
 
+  /** Show who writes: somebody signed in, or a guest who may sign in. */
+  identify(): void {
+    const who = this.account.who;
+    this.guestFields.hidden = who !== null || !this.terms.takesGuests;
+    if (who) {
+      const label = this.terms.ways.find(([name]) => name === who.provider)?.[1] ?? who.provider;
+      const sentence = who.provider === "email" ? texts.usingMail : texts.using(label);
+      const picture = who.avatar ? [make("img", { class: "face", src: who.avatar, alt: "", width: "32", height: "32" })] : [];
+      const name = make("b", {}, make("bdi", {}, who.name));
+      const out = this.button(texts.logOut, "log-out", () => void this.logOut());
+      const change = this.button(texts.change, "change", () => void this.signIn("", texts.change));
+      this.identity.replaceChildren(make("p", { class: "signed-in" }, ...picture, make("span", {}, name, ": ", sentence), out, change));
+    } else if (this.terms.ways.length && canSignIn()) {
+      const ways = this.terms.ways.map(([name, label]) =>
+        make("li", {}, this.button(label, "way", () => void this.signIn(name, label))),
+      );
+      const sentence = this.terms.takesGuests ? texts.details : texts.signIn;
+      this.identity.replaceChildren(make("p", { class: "ways-hint" }, sentence), make("ul", { class: "ways" }, ...ways));
+    } else {
+      this.identity.replaceChildren();
+    }
+  }
+
+  private button(words: string, part: string, act: () => void): HTMLButtonElement {
+    const button = make("button", { type: "button", class: part, part }, words);
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  /** Runs in the click itself up to the window's opening, or browsers would open none. */
+  private async signIn(provider: string, label: string): Promise<void> {
+    const giveUp = new AbortController();
+    this.keep();
+    const going = this.account.signIn(provider || "email", giveUp.signal);
+    const cancel = this.button(texts.cancel, "cancel-signin", () => giveUp.abort());
+    this.identity.replaceChildren(make("p", { class: "connecting", role: "status" }, texts.connecting(label), " ", cancel));
+    cancel.focus();
+    let trouble = "";
+    try {
+      await going;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      trouble = error.message || texts.signInFailed;
+    }
+    this.identify();
+    this.show([], trouble);
+    if (this.account.who) this.body.input.focus();
+    else this.identity.querySelector("button")?.focus();
+  }
+
+  private async logOut(): Promise<void> {
+    try {
+      await this.account.signOut();
+    } catch (error) {
+      // Forgotten here all the same; what the service keeps ends by itself.
+      if (!(error instanceof Refused)) throw error;
+    }
+    this.identify();
+    this.identity.querySelector("button")?.focus();
+  }
+
   private fill(known: Guest): void {
     this.name.input.value = known.name;
     this.email.input.value = known.email;
@@ -110,26 +185,40 @@ export class Compose {
   private async submit(): Promise<void> {
     if (this.isSending || this.findMissing()) return;
     const target = this.target;
+    const signedIn = this.account.who;
+    if (!signedIn && !this.terms.takesGuests) return this.askToSignIn(texts.signInFirst);
     const who: Guest = { name: this.name.input.value, email: this.email.input.value, website: this.website.input.value };
     const text = this.body.input.value;
-    const outgoing: Outgoing = { ...this.page(), parent_id: target.parent, body: text, author: who };
-    const request = JSON.stringify([outgoing.site, outgoing.thread, target.parent, text, who]);
+    const outgoing: Outgoing = { ...this.page(), parent_id: target.parent, body: text, ...(signedIn ? {} : { author: who }) };
+    const request = JSON.stringify([outgoing.site, outgoing.thread, target.parent, text, signedIn ? signedIn.name : who]);
     const kept = this.memory.draft(target.parent);
     const key = kept.key && kept.request === request ? kept.key : uuid();
     this.memory.keepDraft(target.parent, { text, key, request });
-    keepGuest(this.save.checked ? who : null);
+    if (!signedIn) keepGuest(this.save.checked ? who : null);
     this.busy(true);
     try {
-      const posted = await this.service.post(outgoing, key);
+      const token = signedIn ? await this.account.token() : null;
+      if (signedIn && !token) return this.askToSignIn(texts.signedOut);
+      const posted = await this.service.post(outgoing, key, token);
       // What was written while this was on its way stays.
       if (this.memory.draft(target.parent).text === text) this.memory.keepDraft(target.parent, { text: "" });
       this.posted(posted, target);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (error.status === 401 && signedIn) {
+        this.account.forget();
+        return this.askToSignIn(texts.signedOut);
+      }
       this.show(error.problems, error.message || texts.noNetwork);
     } finally {
       this.busy(false);
     }
+  }
+
+  private askToSignIn(sentence: string): void {
+    this.identify();
+    this.show([], sentence);
+    this.identity.querySelector("button")?.focus();
   }
 
   private busy(isSending: boolean): void {
@@ -145,7 +234,8 @@ export class Compose {
   }
 
   private findMissing(): boolean {
-    const missing = this.fields.filter((field) => field.isRequired && !field.input.value.trim());
+    const fields = this.guestFields.hidden ? [this.body] : this.fields;
+    const missing = fields.filter((field) => field.isRequired && !field.input.value.trim());
     if (missing.length === 0) return false;
     const sentence = (field: Field<HTMLElement>): string => (field.name === "body" ? texts.empty : texts.requiredField(field.label));
     this.show(missing.map((field) => ({ field: field.name, message: sentence(field) })), "");

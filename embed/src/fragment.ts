@@ -6,13 +6,13 @@ import { Refused } from "./service";
 const TIMEOUT_MS = 20_000;
 
 /** Load a page of HTML and take the first element that matches, cleaned and owned by this document; throws Refused. */
-export function load(address: string, selector: string, signal: AbortSignal, token = ""): Promise<HTMLElement> {
+export function load(address: string, selector: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<HTMLElement> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", address);
     request.responseType = "document";
     request.timeout = TIMEOUT_MS;
-    if (token) request.setRequestHeader("X-Edit-Token", token);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
       const found = request.status === 200 ? request.responseXML?.querySelector<HTMLElement>(selector) : null;
       if (found) resolve(document.importNode(cleaned(found), true));

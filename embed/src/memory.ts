@@ -24,7 +24,8 @@ export interface Own {
 
 const lost = new Map<string, string>(); // where storage is blocked, for as long as the page is open
 
-function read<T>(name: string): T | null {
+/** What was kept under a name, or null. */
+export function recall<T>(name: string): T | null {
   let text = lost.get(name) ?? null;
   try {
     text ??= localStorage.getItem(PREFIX + name);
@@ -34,7 +35,8 @@ function read<T>(name: string): T | null {
   }
 }
 
-function write(name: string, value: unknown): void {
+/** Keep something as JSON; null forgets it. */
+export function remember(name: string, value: unknown): void {
   const text = value === null ? null : JSON.stringify(value);
   try {
     if (text === null) localStorage.removeItem(PREFIX + name);
@@ -50,26 +52,26 @@ export class Memory {
   constructor(private readonly thread: string) {}
 
   draft(parent: number | null): Draft {
-    const kept = read<Draft>(this.draftName(parent));
+    const kept = recall<Draft>(this.draftName(parent));
     return typeof kept?.text === "string" ? kept : { text: "" };
   }
 
   keepDraft(parent: number | null, draft: Draft): void {
-    write(this.draftName(parent), draft.text ? draft : null);
+    remember(this.draftName(parent), draft.text ? draft : null);
   }
 
   own(): Own[] {
-    const kept = read<Own[]>(`own:${this.thread}`);
+    const kept = recall<Own[]>(`own:${this.thread}`);
     return Array.isArray(kept) ? kept.filter((own) => Number.isInteger(own?.id) && typeof own.token === "string") : [];
   }
 
   addOwn(own: Own): void {
-    write(`own:${this.thread}`, [...this.own(), own].slice(-OWN_MAX));
+    remember(`own:${this.thread}`, [...this.own(), own].slice(-OWN_MAX));
   }
 
   forgetOwn(id: number): void {
     const rest = this.own().filter((own) => own.id !== id);
-    write(`own:${this.thread}`, rest.length ? rest : null);
+    remember(`own:${this.thread}`, rest.length ? rest : null);
   }
 
   private draftName(parent: number | null): string {
@@ -79,10 +81,10 @@ export class Memory {
 
 /** The guest who asked to be remembered here, or null. */
 export function guest(): Guest | null {
-  const kept = read<Guest>("guest");
+  const kept = recall<Guest>("guest");
   return typeof kept?.name === "string" ? kept : null;
 }
 
 export function keepGuest(value: Guest | null): void {
-  write("guest", value);
+  remember("guest", value);
 }

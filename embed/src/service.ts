@@ -1,6 +1,7 @@
 // Speaks to the service: where it is, what it is asked, and what it answers when it refuses.
 
 import type { Guest } from "./memory";
+import type { Who } from "./signin";
 
 const SEND_TIMEOUT_MS = 30_000;
 
@@ -27,7 +28,13 @@ export interface Outgoing {
   title: string;
   parent_id: number | null;
   body: string;
-  author: Guest;
+  author?: Guest; // none with a token
+}
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  expires_in: number; // s
 }
 
 export interface Posted {
@@ -35,6 +42,11 @@ export interface Posted {
   status: string;
   reason: string | null;
   edit_token?: string;
+}
+
+export interface Viewer {
+  account: Who;
+  pending: { id: number }[];
 }
 
 export interface Recent {
@@ -49,6 +61,30 @@ export class Service {
   /** `base` has no slash at its end; it may have a path, behind a proxy on the blog's own origin. */
   constructor(readonly base: string) {}
 
+  get origin(): string {
+    return new URL(this.base).origin;
+  }
+
+  authorize(query: Record<string, string>): string {
+    return this.address("/auth/authorize", query);
+  }
+
+  /** Trade a code or a refresh token; throws Refused. */
+  async token(form: Record<string, string>): Promise<Tokens> {
+    return (await this.send("/auth/token", { body: new URLSearchParams(form) })) as Tokens;
+  }
+
+  async revoke(site: string, token: string): Promise<void> {
+    await this.send("/auth/revoke", { body: new URLSearchParams({ token, client_id: site }) });
+  }
+
+  /** Who the token's holder is, and what of theirs waits in the thread; throws Refused. */
+  async viewer(site: string, thread: string, token: string): Promise<Viewer> {
+    const query = new URLSearchParams({ site, thread });
+    const headers = { Authorization: `Bearer ${token}` };
+    return (await this.send(`/api/v1/viewer?${query}`, { method: "GET", headers })) as Viewer;
+  }
+
   hosted(site: string, thread: string): string {
     return this.address(`/t/${encodeURIComponent(site)}`, { thread });
   }
@@ -62,20 +98,20 @@ export class Service {
   }
 
   /** Send a comment; throws Refused. The same key again never makes a second comment. */
-  async post(comment: Outgoing, key: string): Promise<Posted> {
+  async post(comment: Outgoing, key: string, token: string | null): Promise<Posted> {
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": key, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    return (await this.send("/api/v1/comments", { headers, body: JSON.stringify(comment) })) as Posted;
+  }
+
+  private async send(path: string, more: RequestInit): Promise<unknown> {
     let answer: Response;
     try {
-      answer = await fetch(`${this.base}/api/v1/comments`, {
-        method: "POST",
-        credentials: "omit",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-        body: JSON.stringify(comment),
-        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-      });
+      const signal = AbortSignal.timeout(SEND_TIMEOUT_MS);
+      answer = await fetch(this.base + path, { method: "POST", credentials: "omit", signal, ...more });
     } catch {
       throw new Refused(0, "");
     }
-    return (await read(answer)) as Posted;
+    return read(answer);
   }
 
   async counts(site: string, threads: string[]): Promise<Record<string, number>> {
@@ -89,14 +125,8 @@ export class Service {
     return ((await this.get("/api/v1/recent", query)) as { comments: Recent[] }).comments;
   }
 
-  private async get(path: string, query: string[][]): Promise<unknown> {
-    let answer: Response;
-    try {
-      answer = await fetch(`${this.base}${path}?${new URLSearchParams(query)}`, { credentials: "omit" });
-    } catch {
-      throw new Refused(0, "");
-    }
-    return read(answer);
+  private get(path: string, query: string[][]): Promise<unknown> {
+    return this.send(`${path}?${new URLSearchParams(query)}`, { method: "GET" });
   }
 
   private address(path: string, query: Record<string, string>): string {

@@ -18,15 +18,15 @@ async function refusal(promise: Promise<unknown>): Promise<Refused> {
 
 it("names the fields that the service names", async () => {
   answering(422, JSON.stringify({ detail: "Please check.", errors: [{ field: "body", message: "Too long." }] }));
-  const error = await refusal(new Service("https://c.test").post(comment, "k"));
+  const error = await refusal(new Service("https://c.test").post(comment, "k", null));
   expect([error.status, error.message, error.problems]).toEqual([422, "Please check.", [{ field: "body", message: "Too long." }]]);
 });
 
 it("tells a broken network from an answer", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("network")));
-  expect((await refusal(new Service("https://c.test").post(comment, "k"))).status).toBe(0);
+  expect((await refusal(new Service("https://c.test").post(comment, "k", null))).status).toBe(0);
   answering(502, "<h1>Bad gateway</h1>");
-  expect((await refusal(new Service("https://c.test").post(comment, "k"))).status).toBe(502);
+  expect((await refusal(new Service("https://c.test").post(comment, "k", null))).status).toBe(502);
 });
 
 it("writes addresses that keep every thread key whole", () => {

@@ -74,6 +74,7 @@ def test_a_reply_by_keyboard_alone(demo, reader):
 
     page.keyboard.press("Enter")
     page.keyboard.type("An answer from the keyboard")
+    page.keyboard.press("Tab")  # sign in by e-mail
     for words in ("Erin", "erin@example.org", ""):
         page.keyboard.press("Tab")
         page.keyboard.type(words)

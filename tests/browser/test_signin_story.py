@@ -1,0 +1,157 @@
+"""Signing in from the blog in a real browser: by mail, with and without a window, cut off from it, and out again."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+WORDS = "Written before I said who I am."
+USING = "You are commenting using your e-mail address."
+
+
+@pytest.fixture
+def mailed_code(demo, reader):
+    """The newest code in the demo's mailbox."""
+    mailbox = reader()
+
+    def look(subject=re.compile(r"Your sign-in code")):
+        for _ in range(50):
+            mailbox.goto(demo.blog + "/mailbox")
+            if mailbox.get_by_role("heading", name=subject).count():
+                return re.search(r"\d{3} \d{3}", mailbox.locator("main").inner_text())[0]
+            mailbox.wait_for_timeout(200)
+        raise AssertionError("no mail came")
+
+    return look
+
+
+def prove(window, mailed_code, address="ann@example.org", name="Ann Lee"):
+    """Go through the service's window by the keyboard alone."""
+    window.get_by_label("Your e-mail address").fill(address)
+    window.keyboard.press("Enter")
+    window.wait_for_url("**/auth/code")
+    window.get_by_label("The six digits of the code").fill(mailed_code())
+    window.keyboard.press("Enter")
+    window.get_by_label("The name shown with your comments").fill(name)
+    window.keyboard.press("Enter")
+
+
+def begin(page, demo):
+    page.goto(demo.post)
+    page.get_by_role("textbox", name="Comment").fill(WORDS)
+    return page.get_by_role("button", name="E-mail", exact=True)
+
+
+def open_window(page, demo):
+    button = begin(page, demo)
+    with page.context.expect_page() as opened:
+        button.click()
+    opened.value.wait_for_url("**/auth/authorize**")
+    return opened.value
+
+
+def post_and_check(page):
+    page.get_by_role("button", name="Post Comment").click()
+    mine = page.locator("li.comment", has_text=WORDS)
+    expect(mine).to_contain_text("awaiting moderation")
+    expect(mine).to_contain_text("Ann Lee")
+
+
+def test_type_first_identify_later(demo, reader, mailed_code):
+    page = reader()
+    window = open_window(page, demo)
+    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+    expect(window.get_by_role("heading", name="Sign in to comment on Field Notes")).to_be_visible()
+    prove(window, mailed_code)
+    expect(page.get_by_text(USING)).to_be_visible()
+    assert window.is_closed()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Email")).to_have_count(0)
+    post_and_check(page)
+    page.reload()
+    expect(page.get_by_text(USING)).to_be_visible()
+    expect(page.locator("li.comment", has_text=WORDS)).to_contain_text("awaiting moderation")
+
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("textbox", name="Email")).to_be_visible()
+    assert page.evaluate("() => Object.keys(localStorage).filter((key) => key.includes('account'))") == []
+    page.reload()
+    expect(page.get_by_role("textbox", name="Email")).to_be_visible()
+    expect(page.locator("li.comment")).to_have_count(8)
+
+
+def test_where_no_window_opens_the_page_goes_and_comes_back(demo, reader, mailed_code):
+    page = reader()
+    page.add_init_script("window.open = () => null")
+    begin(page, demo).click()
+    page.wait_for_url("**/auth/authorize**")
+    prove(page, mailed_code)
+    page.wait_for_url(demo.post)
+    expect(page.get_by_text(USING)).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
+    assert "#" not in page.url, "no code stays in the address"
+    post_and_check(page)
+
+
+def test_a_window_that_was_cut_off_hands_over_by_way_of_the_blog(demo, reader, mailed_code):
+    page = reader()
+
+    def cut(route):
+        answer = route.fetch(max_redirects=0)
+        headers = {**answer.headers, "cross-origin-opener-policy": "same-origin"}
+        route.fulfill(response=answer, headers=headers)
+
+    page.context.route("**/auth/code", cut)
+    window = open_window(page, demo)
+    prove(window, mailed_code)
+    expect(page.get_by_text(USING)).to_be_visible()
+    window.wait_for_event("close") if not window.is_closed() else None
+    post_and_check(page)
+
+
+def test_cancel_leaves_the_form_as_it_was(demo, reader):
+    page = reader()
+    window = open_window(page, demo)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_focused()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Email")).to_be_visible()
+    page.wait_for_timeout(300)
+    assert window.is_closed()
+
+    window = open_window(page, demo)
+    window.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+
+
+def test_closing_the_window_is_not_taken_for_a_cancel(demo, reader):
+    page = reader()
+    open_window(page, demo).close()
+    page.wait_for_timeout(1500)
+    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
+
+
+def test_a_sign_in_that_was_ended_elsewhere_keeps_the_words(demo, reader, mailed_code):
+    page = reader()
+    prove(open_window(page, demo), mailed_code)
+    expect(page.get_by_text(USING)).to_be_visible()
+    page.route("**/api/v1/comments", lambda route: route.fulfill(status=401, json={"detail": "ended", "status": 401},
+               headers={"Access-Control-Allow-Origin": "*"}))  # fmt: skip
+    page.get_by_role("button", name="Post Comment").click()
+    expect(page.get_by_role("alert")).to_contain_text("You have been signed out.")
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_visible()
+
+
+def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
+    page = reader()
+    open_window(page, demo)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/auth/token" in request.url else None)
+    page.evaluate("() => window.postMessage({commentsvc: {state: 'x', code: 'csc_x', iss: 'y'}}, '*')")
+    page.wait_for_timeout(300)
+    assert asked == []
+    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
