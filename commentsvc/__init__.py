@@ -17,6 +17,7 @@ def create_app(config: Config) -> Flask:
         authorize,
         edge,
         error_pages,
+        federation,
         health,
         home,
         oauth_server,
@@ -32,9 +33,23 @@ def create_app(config: Config) -> Flask:
     wiring.init_app(app, config)
     database.init_app(app, config)
     error_pages.init_app(app)
-    for room in (reading, api, api_moderation, api_docs, thread_page, signin, authorize, queue, log, home, health):
+    for room in (
+        reading,
+        api,
+        api_moderation,
+        api_docs,
+        thread_page,
+        signin,
+        authorize,
+        federation,
+        queue,
+        log,
+        home,
+        health,
+    ):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)
+    federation.init_app(app, config)
     edge.init_app(app, config)
     return app

@@ -14,6 +14,9 @@ PREFIX = "COMMENTSVC_"
 MIN_SECRET_LENGTH = 16
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
+PROVIDERS = ("twitter", "facebook", "wordpress", "google", "github", "microsoft", "discord", "oidc")
+PROVIDER_SETTINGS = ("client_id", "client_secret", "authorize_url", "token_url", "userinfo_url", "issuer", "name")
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -37,6 +40,8 @@ class Config:
     mail_from: str = "comments@localhost"  # the From of every mail
     trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
     limits: bool = True  # flood and rate limits
+    # By provider, then by setting; only those with a client id.
+    providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cache_mb: int = 64  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
 
@@ -74,6 +79,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         mail_from=_mail_from(given.get("MAIL_FROM", Config.mail_from)),
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
+        providers=_providers(given),
         cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
     )
@@ -147,6 +153,26 @@ def _networks(value: str) -> tuple[Network, ...]:
     except ValueError:
         mend = "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
         raise BadSetting("TRUSTED_PROXIES", mend) from None
+
+
+def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """What each provider's settings say; an id without its secret, or an address that is none, stops the start."""
+    found: dict[str, Mapping[str, str]] = {}
+    for provider in PROVIDERS:
+        prefix = provider.upper() + "_"
+        settings = {k.removeprefix(prefix).lower(): v for k, v in given.items() if k.startswith(prefix)}
+        if not settings:
+            continue
+        for needed in ("client_id", "client_secret", *(("issuer",) if provider == "oidc" else ())):
+            if not settings.get(needed):
+                raise BadSetting(f"{prefix}{needed.upper()}", f"is missing; {provider} needs it to sign people in")
+        for name, value in settings.items():
+            if name not in PROVIDER_SETTINGS:
+                raise BadSetting(f"{prefix}{name.upper()}", f"is no setting; known are {', '.join(PROVIDER_SETTINGS)}")
+            if name.endswith(("_url", "issuer")):
+                _url(f"{prefix}{name.upper()}", value, ("http", "https"), "https://provider.example/path")
+        found[provider] = settings
+    return found
 
 
 def _on_off(name: str, value: str) -> bool:

@@ -9,11 +9,13 @@ import os
 import re
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default as mail_policy
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -21,7 +23,7 @@ from urllib.parse import unquote
 import click
 from jinja2 import Environment, PackageLoader
 from werkzeug.exceptions import NotFound
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from commentsvc import config as settings
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CONTENT = Path(__file__).parent / "demo_content"
+# In a wheel, and in a checkout.
+STAND_INS = (Path(__file__).parent / "_stand_ins.py", Path(__file__).parents[1] / "tests" / "stand_ins.py")
 SITE = "blog"
 HOST = "127.0.0.1"
 
@@ -58,19 +62,38 @@ def run(port: int, blog_port: int) -> None:
                 f"{settings.PREFIX}MAIL_FROM": "comments@blog.example",
             }
         )
+        zoo = _stand_ins(base_url)
+        os.environ.update(zoo.settings())
         config = settings.from_environment(os.environ, dotenv=None)
         link = _fill(config, blog_url)
         blog = Blog(base_url, Path(folder) / "mail")
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
-        server = make_server(HOST, blog_port, blog, threaded=True)
-        threading.Thread(target=server.serve_forever, name="blog", daemon=True).start()
+        _serve(make_server(HOST, blog_port, blog, threaded=True), "blog")
         click.echo(f"\n  The blog         {blog_url}/")
         click.echo(f"  The dashboard    {base_url}/dashboard")
         click.echo("  Sign in there as Alice, who moderates the blog, with this link; it works once:")
         click.echo(f"                   {base_url}/auth/link/{link}")
-        click.echo(f"  Outgoing mail    {blog_url}/mailbox\n")
+        click.echo(f"  Outgoing mail    {blog_url}/mailbox")
+        click.echo(f"  Signing in       with stand-ins for Twitter, Facebook and others at {zoo.base_url}\n")
         click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")
         serving.run(config, HOST, port, workers=1, with_jobs=True)
+
+
+def _stand_ins(base_url: str) -> Any:
+    """Stand-ins for the sign-in providers, on a port of their own; the very ones that the tests use."""
+    path = next(path for path in STAND_INS if path.exists())
+    spec = spec_from_file_location("stand_ins", path)
+    assert spec and spec.loader  # a file of ours
+    module = sys.modules["stand_ins"] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = make_server(HOST, 0, lambda environ, start: zoo(environ, start), threaded=True)
+    zoo = module.Zoo(f"http://{HOST}:{server.server_port}", base_url)
+    _serve(server, "stand-ins")
+    return zoo
+
+
+def _serve(server: BaseWSGIServer, name: str) -> None:
+    threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
 
 
 def _check_free(port: int, option: str) -> None:

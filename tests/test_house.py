@@ -14,7 +14,7 @@ SEES = {
     "gateways": {"gateways", "core", "config"},
     "store": {"store", "core", "config"},
     "services": {"services", "store", "gateways", "core", "config"},
-    "web": {"web", "services", "store", "core", "config"},
+    "web": {"web", "services", "store", "gateways", "core", "config"},
     "worker": {"worker", "services", "store", "gateways", "core", "config"},
     "": {"", "web", "services", "store", "core", "config"},
     "serving": {"", "serving", "worker", "store", "config"},

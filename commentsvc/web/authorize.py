@@ -6,7 +6,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from authlib.oauth2 import OAuth2Error
-from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,7 +31,7 @@ from commentsvc.store.db import begin_write, db
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.oauth_server import find_client, origin_of, server
-from commentsvc.web.signin import JUST_SIGNED_IN, NAMED
+from commentsvc.web.signin import JUST_SIGNED_IN, NAMED, unhurried
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("authorize", __name__, url_prefix="/auth")
@@ -38,6 +50,9 @@ def ask() -> BaseResponse:
     is_fresh = session.pop(JUST_SIGNED_IN, None) == goal
     is_named = session.get(NAMED) == goal
     if not current_user.is_authenticated:
+        straight_to = request.args.get("provider", "")
+        if straight_to in current_app.extensions["providers"] and "prompt" not in request.args:
+            return redirect(url_for("federation.login", provider=straight_to, next=goal))
         return _choose(site, goal)
     was_here = grants.has_signed_in(current_user.account, site)
     # An address says nothing of a name, so who comes by mail for the first time is asked for one.
@@ -57,7 +72,7 @@ def answer() -> BaseResponse:
         signing_in.sign_out(current_user.token, now())
         logout_user()
         session.clear()
-        return redirect(request.full_path, 303)
+        return redirect(unhurried(request.full_path), 303)
     try:
         name = text.line(request.form.get("name", ""), "name", "Your name", NAME_MAX, required=True)
     except Invalid as error:

@@ -20,7 +20,7 @@ from commentsvc.store import sites
 from commentsvc.store.grants import REDIRECT_MAX, AuthCode, WidgetToken
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
-from commentsvc.web.wiring import now, settings
+from commentsvc.web.wiring import now
 
 SCOPE = "comment"
 STATE_MAX = 500
@@ -184,13 +184,7 @@ def _keep_tokens(token: dict[str, str], request: Any) -> None:
 server = AuthorizationServer(query_client=find_client, save_token=_keep_tokens)
 
 
-def ways() -> list[tuple[str, str]]:
-    """The ways to sign in that work here: a name for the widget, and a name for people."""
-    return [("email", "E-mail")] if settings().mail_url else []
-
-
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["signin_ways"] = ways
     server.init_app(app)
     server.register_token_generator(
         "default",

@@ -102,6 +102,11 @@ def sign_out() -> BaseResponse:
     return redirect(url_for("signin.ask"), 303)
 
 
+def unhurried(goal: str) -> str:
+    """The same goal, but asking how to sign in: who did not get through one door must not be sent to it again."""
+    return f"{goal}&prompt=login" if goal.startswith(JOINING) and "&prompt=" not in goal else goal
+
+
 def welcome(token: str, goal: str) -> BaseResponse:
     """Begin a session in this browser and send it to where it wanted to go, a path of this service."""
     named = session.get(NAMED)

@@ -1,0 +1,80 @@
+"""What every sign-in provider takes and gives: an attempt, a person, or a trouble that a reader understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from commentsvc.core.errors import CommentError
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is remembered between going to the provider and coming back. `instance` is the reader's own server."""
+
+    state: str
+    verifier: str
+    nonce: str
+    redirect_uri: str
+    instance: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """`subject` is what the provider never gives to anybody else; neither names nor addresses are.
+
+    `is_email_verified` only when the provider says so and its word is good for that.
+    """
+
+    provider: str
+    subject: str
+    name: str
+    email: str | None = None
+    is_email_verified: bool = False
+    website: str | None = None
+    picture_url: str | None = None
+
+
+class Kind(StrEnum):
+    DENIED = "denied"
+    EXPIRED = "expired"
+    AWAY = "away"
+    WRONG = "wrong"
+
+
+SENTENCES = {
+    Kind.DENIED: "You did not let {label} tell us who you are, so you are not signed in. Nothing was kept.",
+    Kind.EXPIRED: "Signing in with {label} took too long, or its answer was used already. Please try again.",
+    Kind.AWAY: "{label} does not answer at the moment. Please try again in a minute, or sign in another way.",
+    Kind.WRONG: "{label} gave an answer that can't be trusted, so you are not signed in. Please try again; "
+    "if it happens again, tell the owner of this service.",
+}
+
+
+class Trouble(CommentError):
+    """A sign-in that did not work; the sentence is for the reader, `cause` for the log, and holds no secret."""
+
+    slug = "signin-trouble"
+
+    def __init__(self, label: str, kind: Kind, cause: str = "") -> None:
+        self.kind = kind
+        self.cause = cause
+        super().__init__(SENTENCES[kind].format(label=label))
+
+
+class Provider(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def asks_instance(self) -> bool:
+        """Whether the reader must first say which server is theirs."""
+
+    def begin(self, attempt: Attempt) -> str:
+        """The address to send the browser to; raises Trouble."""
+
+    def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
+        """Who came back with this answer, whose state the caller has checked; raises Trouble."""

@@ -1,0 +1,92 @@
+"""HTTP to other services: bounded in time and size, following nobody; no stranger's address leads into our network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError, InvalidURL, ReadTimeout
+
+TIMEOUT_S = 10.0
+BYTES_MAX = 2**20
+CHUNK = 64 * 1024
+AGENT = "commentsvc"
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads the whole answer at once, up to BYTES_MAX and within TIMEOUT_S, however slowly it drips."""
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        ends_at = time.monotonic() + TIMEOUT_S
+        kwargs.update(stream=True, timeout=TIMEOUT_S)
+        response = super().send(request, *args, **kwargs)
+        body = b""
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > BYTES_MAX:
+                raise InvalidURL("the answer is larger than any that is expected")
+            if time.monotonic() > ends_at:
+                raise ReadTimeout("the answer takes too long")
+        response._content = body
+        return response
+
+
+class PublicAdapter(BoundedAdapter):
+    """Only https on its own port, and only to addresses of the public internet.
+
+    The name is looked up once, and the connection goes to the address that was checked: a name server that answers
+    differently the second time changes nothing.
+    """
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        parts = urlsplit(request.url or "")
+        if parts.scheme != "https" or parts.port not in (None, 443) or not parts.hostname or "@" in parts.netloc:
+            raise InvalidURL("only https addresses on port 443 are asked")
+        request.headers["Host"] = parts.hostname
+        return super().send(request, *args, **kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        name = urlsplit(request.url or "").hostname or ""
+        return {**host, "host": public_address(name)}, {**pool, "server_hostname": name, "assert_hostname": name}
+
+
+def public_address(name: str) -> str:
+    """An address of the host; raises ConnectionError when any of its addresses is not one of the public internet."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        raise ConnectionError("the host is not known") from error
+    for address in found:
+        known = ipaddress.ip_address(address.partition("%")[0])
+        known = getattr(known, "ipv4_mapped", None) or known
+        if not known.is_global or known.is_multicast:
+            raise ConnectionError("the host is not on the public internet")
+    return sorted(found, key=lambda a: ":" in a)[0]
+
+
+def bounded(session: Session) -> Session:
+    """The session, bounded: for services that the operator has named."""
+    _mount(session, BoundedAdapter())
+    return session
+
+
+def public_only(session: Session) -> Session:
+    """The session, bounded and kept out of our own network: for addresses that a stranger gave."""
+    _mount(session, PublicAdapter())
+    session.trust_env = False
+    return session
+
+
+def _mount(session: Session, adapter: HTTPAdapter) -> None:
+    session.headers["User-Agent"] = AGENT
+    session.max_redirects = 0
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)

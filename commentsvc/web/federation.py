@@ -1,0 +1,131 @@
+"""Signing in with another service: to the provider and back in one browser, or to a page that says what went wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.wrappers import Response as BaseResponse
+
+from commentsvc.config import Config
+from commentsvc.core import tokens
+from commentsvc.core.errors import NotFound
+from commentsvc.gateways.providers import registry
+from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
+from commentsvc.services import signing_in
+from commentsvc.web.guard import USER_AGENT_MAX, client_ip
+from commentsvc.web.local_paths import local_path
+from commentsvc.web.oauth_server import blog_of
+from commentsvc.web.signin import JOINING, unhurried, welcome
+from commentsvc.web.wiring import now, settings
+
+pages = Blueprint("federation", __name__, url_prefix="/auth")
+log = logging.getLogger(__name__)
+
+# In the browser's own session: an answer that another browser fetched is nobody's here (login CSRF).
+ATTEMPTS = "provider_attempts"
+ATTEMPTS_MAX = 3
+ATTEMPT_LIFE_S = 15 * 60
+STATUS = {Kind.DENIED: 403, Kind.EXPIRED: 400, Kind.AWAY: 503, Kind.WRONG: 502}
+
+
+@pages.get("/<provider>/login")
+def login(provider: str) -> BaseResponse:
+    found = _provider(provider)
+    goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
+    attempt = Attempt(tokens.new(), tokens.new(), tokens.new(), _redirect_uri(provider))
+    try:
+        address = found.begin(attempt)
+    except Trouble as trouble:
+        return _failed(trouble, goal, provider)
+    kept = {
+        "provider": provider,
+        "verifier": attempt.verifier,
+        "nonce": attempt.nonce,
+        "goal": goal,
+        "at": int(time.time()),
+    }
+    attempts = {**session.get(ATTEMPTS, {}), attempt.state: kept}
+    session[ATTEMPTS] = dict(list(attempts.items())[-ATTEMPTS_MAX:])
+    return redirect(address)
+
+
+@pages.get("/<provider>/callback")
+def callback(provider: str) -> BaseResponse:
+    found = _provider(provider)
+    attempts: dict[str, Any] = dict(session.get(ATTEMPTS, {}))
+    state = request.args.get("state", "")
+    kept = attempts.pop(state, None)
+    session[ATTEMPTS] = attempts
+    goal = kept["goal"] if kept else url_for("queue.sites")
+    # Each provider has a redirect of its own, so that the answer of one is never taken to another (RFC 9700 §4.4).
+    if kept is None or kept["provider"] != provider:
+        return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: unknown state"), goal, provider)
+    if abs(time.time() - kept["at"]) > ATTEMPT_LIFE_S:
+        return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: too late"), goal, provider)
+    attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider))
+    try:
+        person = found.finish(attempt, request.args)
+    except Trouble as trouble:
+        return _failed(trouble, goal, provider)
+    agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
+    return welcome(signing_in.admit(person, client_ip(), agent, now()), goal)
+
+
+@pages.after_request
+def _quiet(response: Response) -> Response:
+    """Codes and states stand in these addresses: no referrer and no cache may carry them on."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def ways() -> list[tuple[str, str]]:
+    """The ways to sign in that work here: a name for the widget, and a name for people."""
+    offered = [(provider.name, provider.label) for provider in _providers().values()]
+    return [*offered, ("email", "E-mail")] if settings().mail_url else offered
+
+
+def _providers() -> dict[str, Provider]:
+    found: dict[str, Provider] = current_app.extensions["providers"]
+    return found
+
+
+def _provider(name: str) -> Provider:
+    try:
+        return _providers()[name]
+    except KeyError:
+        raise NotFound("This way to sign in is not offered here.") from None
+
+
+def _redirect_uri(provider: str) -> str:
+    return settings().base_url + url_for("federation.callback", provider=provider)
+
+
+def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
+    log.warning("a sign-in failed (%s): %s", trouble.kind, trouble.cause)
+    if goal.startswith(JOINING):
+        g.form_leads_to = blog_of(goal)
+    again = url_for("federation.login", provider=provider, next=goal)
+    page = render_template("signin/failed.html", sentence=str(trouble), other=unhurried(goal), again=again)
+    return make_response(page, STATUS[trouble.kind])
+
+
+def init_app(app: Flask, config: Config) -> None:
+    app.extensions["providers"] = registry.configured(config.providers)
+    app.jinja_env.globals["signin_ways"] = ways
+    app.jinja_env.globals["providers"] = lambda: list(_providers().values())

@@ -1,0 +1,255 @@
+"""Signing in with each provider, over HTTP, against stand-ins that are as strict as the real ones."""
+
+import base64
+import hashlib
+import re
+import secrets
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import pytest
+import requests
+import stand_ins
+from cast import BLOG, find_csrf
+from sqlalchemy import select
+
+from commentsvc.store import people
+from commentsvc.store.db import db
+from commentsvc.store.people import Account, Identity
+
+ALL = sorted(stand_ins.KINDS)
+OPENID = ["google", "microsoft", "oidc"]
+VERIFYING = sorted(set(ALL) - {"facebook", "microsoft"})
+ANN = stand_ins.PEOPLE[0]
+SERVICE = "https://comments.example"
+
+
+@pytest.fixture
+def zoo():
+    with stand_ins.serve(lambda address: stand_ins.Zoo(address, SERVICE)) as running:
+        yield running
+
+
+@pytest.fixture
+def app(make_app, zoo):
+    made = make_app(**{k.removeprefix("COMMENTSVC_"): v for k, v in zoo.settings().items()})
+    with made.app_context():
+        yield made
+        db.session.remove()
+
+
+def go(client, provider, person=ANN, goal="/auth/signin", cancel=False):
+    """From our login address to the provider's page, a click there, and back; gives our last answer."""
+    begun = client.get(f"/auth/{provider}/login", query_string={"next": goal})
+    if begun.status_code != 302:
+        return begun
+    form = {"cancel": "1"} if cancel else {"person": person["id"]}
+    chosen = requests.post(begun.location, data=form, allow_redirects=False, timeout=10)
+    assert chosen.status_code == 302, chosen.text
+    assert chosen.headers["Location"].startswith(f"{SERVICE}/auth/{provider}/callback?")
+    return client.get(chosen.headers["Location"].removeprefix(SERVICE))
+
+
+def identities():
+    db.session.rollback()
+    return [(i.provider, i.subject) for i in db.session.scalars(select(Identity).order_by(Identity.id))]
+
+
+def accounts():
+    db.session.rollback()
+    return [(a.name, a.email) for a in db.session.scalars(select(Account).order_by(Account.id))]
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_somebody_signs_in_and_is_the_same_the_next_time(app, provider):
+    for _ in range(2):
+        client = app.test_client()
+        back = go(client, provider)
+        assert (back.status_code, back.location) == (303, "/auth/signin"), back.text
+        assert client.get("/auth/signin").status_code == 302, "signed in"
+    assert len(identities()) == 1
+    [(name, email)] = accounts()
+    assert name in ("Ann Lee", "annlee")
+    assert email == ("ann@example.org" if provider in VERIFYING else None)
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_somebody_without_an_address_or_with_an_unproved_one_gets_an_account_without(app, alice_of_the_demo, provider):
+    for person in stand_ins.PEOPLE[1:]:
+        assert go(app.test_client(), provider, person).status_code == 303
+    assert [email for _, email in accounts()][1:] == [None, None]
+    assert people.find_account("alice@blog.example").id == alice_of_the_demo, "and takes over nobody's"
+
+
+@pytest.fixture
+def alice_of_the_demo(app, now):
+    account = people.make_account("alice@blog.example", "Alice", True, now)
+    db.session.commit()
+    return account.id
+
+
+@pytest.mark.parametrize("provider", VERIFYING)
+def test_an_address_that_both_sides_have_proved_is_one_account(app, now, provider):
+    mine = people.make_account("ann@example.org", "Ann", False, now)
+    db.session.commit()
+    assert go(app.test_client(), provider).status_code == 303
+    assert [i.account_id for i in db.session.scalars(select(Identity))] == [mine.id]
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_cancel_and_denial_end_on_a_page_that_says_so(app, client, zoo, provider):
+    for trouble in (None, "deny"):
+        zoo.troubles[provider] = trouble
+        page = go(client, provider, cancel=trouble is None)
+        assert page.status_code == 403
+        assert "You are not signed in" in page.text and stand_ins.KINDS[provider].label in page.text
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("provider", ALL)
+@pytest.mark.parametrize(("trouble", "status"), [("500", 503), ("html", 502), ("huge", 502), ("redirect", 502)])
+def test_a_provider_in_trouble_ends_on_a_page_that_says_so(app, client, zoo, provider, trouble, status):
+    begun = client.get(f"/auth/{provider}/login")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    zoo.troubles[provider] = trouble
+    page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    assert page.status_code in (status, 503), page.text
+    assert "Traceback" not in page.text and "You are not signed in" in page.text
+    assert "Try again" in page.text
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("provider", OPENID)
+@pytest.mark.parametrize("trouble", ["wrong_nonce", "wrong_key", "wrong_issuer", "wrong_audience", "old_token"])
+def test_an_id_token_that_is_not_for_this_sign_in_is_refused(app, client, zoo, provider, trouble):
+    zoo.troubles[provider] = trouble
+    page = go(client, provider)
+    assert (page.status_code, "be trusted" in page.text) == (502, True)
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("provider", ["google", "oidc"])
+def test_an_answer_of_another_issuer_is_refused_and_its_code_goes_nowhere(app, client, zoo, provider):
+    zoo.troubles[provider] = "another_iss"
+    zoo.asked.clear()
+    assert go(client, provider).status_code == 502
+    assert not [path for path in zoo.asked if path.endswith("/token")]
+
+
+def test_keys_that_changed_are_looked_for(app, zoo):
+    assert go(app.test_client(), "oidc").status_code == 303
+    zoo.rotate_keys()
+    assert go(app.test_client(), "oidc").status_code == 303
+
+
+def test_discovery_that_speaks_of_another_issuer_is_refused(app, client, zoo):
+    zoo.troubles["oidc"] = "wrong_discovery"
+    assert go(client, "oidc").status_code == 502
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provider):
+    begun = client.get(f"/auth/{provider}/login")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    zoo.age_codes(stand_ins.KINDS[provider].code_life_s + 1)
+    answer = chosen.headers["Location"].removeprefix(SERVICE)
+    late = client.get(answer)
+    assert (late.status_code, "too long" in late.text) == (400, True), late.text
+    assert client.get(answer).status_code == 400, "the state is used up"
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_an_answer_counts_only_in_the_browser_that_asked_and_at_its_own_door(app, client, provider):
+    begun = client.get(f"/auth/{provider}/login")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    answer = chosen.headers["Location"].removeprefix(SERVICE)
+    assert app.test_client().get(answer).status_code == 400, "another browser: login CSRF"
+    other = next(name for name in ALL if name != provider)
+    assert client.get(answer.replace(f"/auth/{provider}/", f"/auth/{other}/")).status_code == 400, "mix-up"
+    query = dict(parse_qsl(urlsplit(answer).query))
+    for state in ("", "x", query["state"][:-1]):
+        path = f"/auth/{provider}/callback?" + urlencode({**query, "state": state})
+        assert client.get(path).status_code == 400
+    assert accounts() == []
+
+
+def test_facebook_without_an_address_and_twitter_that_refuses_it_sign_in_all_the_same(app, zoo):
+    zoo.troubles.update(facebook="no_email", twitter="refuse_email")
+    for provider in ("facebook", "twitter"):
+        assert go(app.test_client(), provider).status_code == 303
+    assert [email for _, email in accounts()] == [None, None]
+
+
+def test_no_secret_stands_in_an_address_a_page_or_the_log(app, client, zoo, caplog):
+    for provider in ALL:
+        begun = client.get(f"/auth/{provider}/login")
+        assert zoo.clients[provider][1] not in begun.location
+        zoo.troubles[provider] = "500"
+        page = go(client, provider)
+        assert begun.headers["Referrer-Policy"] == page.headers["Referrer-Policy"] == "no-referrer"
+        assert zoo.clients[provider][1] not in page.text + caplog.text
+    assert "code=" not in caplog.text
+
+
+def test_only_what_is_configured_is_offered(make_app, client, site):
+    bare = make_app().test_client()
+    assert bare.get("/auth/twitter/login").status_code == 404
+    assert bare.get("/auth/nothing/login").status_code == 404
+    thread = client.get("/embed/v1/comments?site=blog&thread=/post").text
+    assert "[&#34;twitter&#34;, &#34;Twitter&#34;]" in thread
+    assert "Example ID" in thread
+
+
+def authorize_path(**more):
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {"client_id": "blog", "redirect_uri": BLOG + "/post", "response_type": "code", "state": "s",
+             "code_challenge": challenge, "code_challenge_method": "S256", **more}  # fmt: skip
+    return "/auth/authorize?" + urlencode(query)
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_from_the_blog_straight_to_the_provider_and_back_names_the_blog_once(app, client, site, provider):
+    path = authorize_path(provider=provider)
+    begun = client.get(path)
+    assert begun.status_code == 302
+    assert parse_qs(urlsplit(begun.location).query)["next"] == [path]
+    assert go(client, provider, goal=path).location == path
+    page = client.get(path)
+    assert "on <bdi>Blog notes</bdi>" in page.text and "Continue as" in page.text
+    form = {"csrf_token": find_csrf(page.text), "act": "continue", "name": "Ann Lee"}
+    assert client.post(path, data=form).location.startswith(BLOG + "/post#commentsvc=1&code=")
+
+
+def test_from_the_page_that_names_the_blog_nobody_is_asked_twice(app, client, site):
+    path = authorize_path()
+    page = client.get(path)
+    link = re.search(r'href="(/auth/github/login\?next=[^"]+)"', page.text)[1].replace("&amp;", "&")
+    assert parse_qs(urlsplit(link).query)["next"] == [path]
+    assert go(client, "github", goal=path).location == path
+    assert client.get(path).location.startswith(BLOG + "/post#commentsvc=1&code=")
+
+
+def test_who_did_not_get_through_one_door_may_choose_another(app, client, site, zoo):
+    zoo.troubles["twitter"] = "deny"
+    page = go(client, "twitter", goal=authorize_path(provider="twitter"))
+    other = re.search(r'href="(/auth/authorize[^"]+)"', page.text)[1].replace("&amp;", "&")
+    chosen = client.get(other)
+    assert chosen.status_code == 200
+    assert "Continue with GitHub" in chosen.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"TWITTER_CLIENT_ID": "x"}, "TWITTER_CLIENT_SECRET"),
+        ({"OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "y"}, "OIDC_ISSUER"),
+        ({"GITHUB_CLIENT_ID": "x", "GITHUB_CLIENT_SECRET": "y", "GITHUB_TOKEN_URL": "github.com"}, "GITHUB_TOKEN_URL"),
+        ({"GITHUB_CLIENT_ID": "x", "GITHUB_CLIENT_SECRET": "y", "GITHUB_COLOUR": "red"}, "GITHUB_COLOUR"),
+    ],
+)
+def test_half_a_providers_settings_stop_the_start(changes, name):
+    from commentsvc.config import BadSetting, from_environment
+
+    environ = {"COMMENTSVC_SECRET_KEY": "x" * 32, **{f"COMMENTSVC_{k}": v for k, v in changes.items()}}
+    with pytest.raises(BadSetting, match=f"COMMENTSVC_{name}"):
+        from_environment(environ, None)
