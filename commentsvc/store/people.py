@@ -44,6 +44,7 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(NAME_MAX))
     website: Mapped[str | None] = mapped_column(String(WEBSITE_MAX))
     is_admin: Mapped[bool] = mapped_column(default=False)
+    picture: Mapped[str | None] = mapped_column(String(64))  # its hash
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
     identities: Mapped[list[Identity]] = relationship(back_populates="account", lazy="select")

@@ -43,7 +43,15 @@ PROMISE_S = 1.0
 WAIT_MAX_S = 2.0
 QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to"})
 DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", "")}
-PREFIXES = ("/api/v1/comments", "/embed/v1/comments", "/api/v1/counts", "/api/v1/recent", "/t/", "/embed.js")
+PREFIXES = (
+    "/api/v1/comments",
+    "/embed/v1/comments",
+    "/api/v1/counts",
+    "/api/v1/recent",
+    "/t/",
+    "/embed.js",
+    "/avatars/",
+)
 PRUNE_EVERY = 200  # writes
 
 

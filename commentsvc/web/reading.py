@@ -13,7 +13,7 @@ from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.status import Status
 from commentsvc.services import publishing
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, sites, threads
+from commentsvc.store import comments, pictures, sites, threads
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
@@ -116,6 +116,14 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
         "excerpt": text.plain(comment.html, EXCERPT_MAX),
         "thread": {"key": thread.key, "title": thread.title, "url": thread.url},
     }
+
+
+@pages.get("/avatars/<name>.webp")
+def picture(name: str) -> Response:
+    response = make_response(pictures.by_hash(name).body)
+    response.mimetype = "image/webp"
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the name is the hash of the bytes
+    return response
 
 
 @pages.get("/embed.js")

@@ -260,6 +260,11 @@ def initial(name: str) -> str:
     return next((c.upper() for c in name if c.isalnum()), "?")
 
 
+def avatar(picture: str | None) -> str | None:
+    """Where a picture is: with us, and nowhere else."""
+    return f"{settings().base_url}/avatars/{picture}.webp" if picture else None
+
+
 def hue(name: str) -> int:
     """One of eight colours, always the same for a name."""
     return zlib.crc32(name.casefold().encode()) % 8
@@ -324,7 +329,7 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     author = {
         "name": comment.author_name if is_visible else "",
         "website": comment.author_website if is_visible else None,
-        "avatar": None,
+        "avatar": avatar(comment.author_picture) if is_visible else None,
         "provider": comment.author_provider if is_visible else None,
         "role": comment.author_role if is_visible else None,
     }
@@ -386,5 +391,5 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
-        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue
+        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue, avatar=avatar
     )

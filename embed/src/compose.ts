@@ -156,8 +156,9 @@ export class Compose {
     }
     this.identify();
     this.show([], trouble);
+    const buttons = [...this.identity.querySelectorAll("button")];
     if (this.account.who) this.body.input.focus();
-    else this.identity.querySelector("button")?.focus();
+    else buttons.find((button) => button.textContent === label)?.focus();
   }
 
   private async logOut(): Promise<void> {

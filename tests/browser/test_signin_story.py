@@ -155,3 +155,75 @@ def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
     page.wait_for_timeout(300)
     assert asked == []
     expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+
+
+PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "GitHub", "Microsoft", "Discord", "Example ID"]
+
+
+def through_provider(page, demo, label):
+    """From the form to the stand-in and back to the form."""
+    page.goto(demo.post)
+    page.get_by_role("textbox", name="Comment").fill(WORDS)
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name=label, exact=True).click()
+    window = opened.value
+    expect(window.get_by_role("heading", name=f"Stand-in for {label}")).to_be_visible()
+    expect(page.get_by_text(f"Connecting to {label}…")).to_be_visible()
+    window.get_by_role("button", name="Continue as Ann Lee").click()
+    expect(window.get_by_role("heading", name="on Field Notes")).to_be_visible()
+    window.get_by_label("The name shown").fill("Ann Lee")
+    window.get_by_role("button", name="Continue").click()
+    return window
+
+
+@pytest.mark.parametrize("label", PROVIDERS)
+def test_sign_in_with_each_provider_comment_and_log_out(demo, reader, label):
+    page = reader()
+    through_provider(page, demo, label)
+    expect(page.get_by_text(f"You are commenting using your {label} account.")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    post_and_check(page)
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name=label, exact=True)).to_be_visible()
+
+
+def test_a_provider_that_cuts_the_window_off_still_signs_in(demo, reader):
+    page = reader()
+
+    def cut(route):
+        if "/i/oauth2/authorize" not in route.request.url:
+            return route.fallback()
+        answer = route.fetch(max_redirects=0)
+        headers = {**answer.headers, "cross-origin-opener-policy": "same-origin"}
+        return route.fulfill(response=answer, headers=headers)
+
+    page.context.route("**/*", cut)
+    window = through_provider(page, demo, "Twitter")
+    expect(page.get_by_text("You are commenting using your Twitter account.")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert window.is_closed()
+    post_and_check(page)
+
+
+def test_the_picture_comes_from_the_service_alone(demo, reader):
+    page = reader()
+    through_provider(page, demo, "Twitter")
+    expect(page.get_by_text("using your Twitter account")).to_be_visible()
+    page.wait_for_timeout(2500)  # the service fetches it meanwhile
+    post_and_check(page)
+    face = page.locator("li.comment", has_text=WORDS).locator("img.avatar")
+    expect(face).to_have_attribute("src", re.compile(rf"^{demo.service}/avatars/[0-9a-f]{{64}}\.webp$"))
+    assert face.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+
+
+def test_denied_at_the_provider_says_so_and_leads_on(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="GitHub", exact=True).click()
+    window = opened.value
+    window.get_by_role("button", name="Cancel").click()
+    expect(window.get_by_role("heading", name="You are not signed in")).to_be_visible()
+    expect(window.get_by_text("You did not let GitHub tell us who you are")).to_be_visible()
+    window.get_by_role("link", name="Sign in another way").click()
+    expect(window.get_by_role("link", name="Continue with Google")).to_be_visible()

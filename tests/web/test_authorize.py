@@ -177,7 +177,7 @@ def test_cancel_and_another_account(client, signed_in):
     assert widget.answer(widget.confirm("cancel")) == {
         "commentsvc": "1", "error": "access_denied", "state": widget.state, "iss": "https://comments.example",
     }  # fmt: skip
-    assert widget.confirm("other").location == widget.path
+    assert widget.confirm("other").location == widget.path + "&prompt=login"
     assert "Sign in to comment on" in widget.open().text
 
 

@@ -1,0 +1,147 @@
+"""People's pictures: fetched without being led into our own network, and made ours whatever they were."""
+
+import io
+import json
+import re
+import struct
+import zlib
+
+import pytest
+import stand_ins
+from cast import data
+from PIL import Image
+from requests.exceptions import RequestException
+from werkzeug.wrappers import Response
+
+from commentsvc.gateways import avatars, safe_http
+
+
+@pytest.fixture
+def zoo():
+    with stand_ins.serve(lambda address: stand_ins.Zoo(address, "https://comments.example")) as running:
+        yield running
+
+
+def host_of(zoo):
+    return zoo.base_url.removeprefix("http://")
+
+
+def packed(kind, size=(200, 100), **more):
+    out = io.BytesIO()
+    Image.new("RGB", size, "teal").save(out, kind, **more)
+    return out.getvalue()
+
+
+def test_a_picture_of_a_named_host_becomes_ours(zoo):
+    body = avatars.fetch(f"{zoo.base_url}/pictures/7.png", {host_of(zoo)})
+    with Image.open(io.BytesIO(body)) as image:
+        assert (image.format, image.size) == ("WEBP", (96, 96))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_every_format_becomes_one_and_loses_what_was_hidden_in_it(kind):
+    hidden = Image.Exif()
+    hidden[0x010E] = "a secret place"  # ImageDescription
+    more = {"exif": hidden} if kind in ("JPEG", "WEBP") else {}
+    assert (b"secret" in packed(kind, **more)) == bool(more)
+    body = avatars.small(packed(kind, **more))
+    assert b"secret" not in body
+    with Image.open(io.BytesIO(body)) as image:
+        assert (image.format, image.size) == ("WEBP", (96, 96))
+
+
+def bomb():
+    """A PNG of a few bytes that says it is 60,000 pixels wide and high."""
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + head
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(head)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>", bomb(), packed("PNG")[:-40], packed("BMP"),
+     packed("TIFF"), packed("PNG", (5000, 5000))],
+)  # fmt: skip
+def test_what_is_no_picture_is_refused(body):
+    with pytest.raises(ValueError):
+        avatars.small(body)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/x.png",
+        "https://127.0.0.1/x.png",
+        "https://localhost/x.png",
+        "https://[::1]/x.png",
+        "https://[::ffff:127.0.0.1]/x.png",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://10.0.0.1/",
+        "https://0.0.0.0/",
+        "https://192.0.2.1:8443/",
+        "http://example.org/",
+        "https://user@example.org/",
+        "ftp://example.org/x.png",
+        "file:///etc/passwd",
+    ],
+)
+def test_no_address_of_a_stranger_leads_into_our_network(url):
+    with pytest.raises(OSError):
+        avatars.fetch(url, set())
+
+
+def test_a_redirect_is_checked_like_the_first_address(zoo):
+    with stand_ins.serve(lambda address: Leading(f"{zoo.base_url}/pictures/1.png", address)) as leading:
+        named = {leading.base_url.removeprefix("http://")}
+        with pytest.raises(OSError):
+            avatars.fetch(leading.base_url, named)
+        assert avatars.fetch(leading.base_url, named | {host_of(zoo)})
+    with stand_ins.serve(lambda address: Leading(address, address)) as round_and_round:
+        with pytest.raises(OSError, match="on and on"):
+            avatars.fetch(round_and_round.base_url, {round_and_round.base_url.removeprefix("http://")})
+
+
+class Leading:
+    """A server that sends everybody on."""
+
+    def __init__(self, target, base_url):
+        self.target, self.base_url = target, base_url
+
+    def __call__(self, environ, start_response):
+        return Response(status=302, headers={"Location": self.target})(environ, start_response)
+
+
+@pytest.mark.parametrize(
+    "name", ["127.0.0.1", "::1", "10.1.2.3", "100.64.0.1", "224.0.0.1", "fe80::1", "localhost", "no.such.host.invalid"]
+)
+def test_a_host_that_is_not_of_the_public_internet_is_refused(name):
+    with pytest.raises(RequestException):
+        safe_http.public_address(name)
+
+
+def test_a_public_host_is_asked_at_the_address_that_was_checked():
+    assert safe_http.public_address("1.1.1.1") == "1.1.1.1"
+
+
+def test_every_known_spelling_of_an_inner_address_is_refused():
+    rows = json.loads(data("ssrf/ip_forms.json").read_text())
+    urls = [row["url"] for row in rows if row["want"] == "refuse"]
+    urls += json.loads(data("ssrf/payloadsallthethings.json").read_text())
+    assert len(urls) > 100
+    for url in urls:
+        secure = re.sub(r"^http:", "https:", url)
+        for address in (url, secure):
+            with pytest.raises((OSError, ValueError)):
+                avatars.fetch(address, set())
+
+
+@pytest.mark.parametrize("name", ["bomb_20000x20000_1bit.png", "html_as.jpg", "svg_script.svg", "truncated.jpg"])
+def test_hostile_pictures_are_refused(name):
+    with pytest.raises(ValueError):
+        avatars.small(data(f"images/{name}").read_bytes())
+
+
+def test_where_a_photograph_was_taken_is_forgotten():
+    body = data("images/exif_gps.jpg").read_bytes()
+    with Image.open(io.BytesIO(avatars.small(body))) as image:
+        assert not image.getexif()
