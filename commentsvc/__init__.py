@@ -11,12 +11,14 @@ def create_app(config: Config) -> Flask:
     """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
     from commentsvc.store import database
     from commentsvc.web import (
+        account,
         api,
         api_docs,
         api_moderation,
         authorize,
         edge,
         error_pages,
+        facebook_calls,
         federation,
         health,
         home,
@@ -33,20 +35,8 @@ def create_app(config: Config) -> Flask:
     wiring.init_app(app, config)
     database.init_app(app, config)
     error_pages.init_app(app)
-    for room in (
-        reading,
-        api,
-        api_moderation,
-        api_docs,
-        thread_page,
-        signin,
-        authorize,
-        federation,
-        queue,
-        log,
-        home,
-        health,
-    ):
+    public = (reading, api, api_moderation, api_docs, thread_page, home, health)
+    for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

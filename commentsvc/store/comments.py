@@ -282,6 +282,12 @@ def _has_shown_reply(comment: Comment) -> bool:
     return db.session.scalar(query) is not None
 
 
+def of_account(account_id: int) -> Sequence[Comment]:
+    """Everything an account has written, the newest first."""
+    query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account_id)
+    return db.session.scalars(query.order_by(Comment.id.desc()).options(joinedload(Comment.thread))).all()
+
+
 def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     """What an account has written in a thread that only its author sees yet."""
     query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)

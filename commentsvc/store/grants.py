@@ -78,8 +78,8 @@ def end_family(family: str, now: datetime) -> None:
     db.session.execute(ended.values(ended_at=now))
 
 
-def end_all_of(account: Account, now: datetime) -> None:
-    ended = update(WidgetToken).where(WidgetToken.account_id == account.id, WidgetToken.ended_at.is_(None))
+def end_all_of(account_id: int, now: datetime) -> None:
+    ended = update(WidgetToken).where(WidgetToken.account_id == account_id, WidgetToken.ended_at.is_(None))
     db.session.execute(ended.values(ended_at=now))
 
 
@@ -89,8 +89,8 @@ def has_signed_in(account: Account, site: Site) -> bool:
     return db.session.scalar(query.limit(1)) is not None
 
 
-def open_families(account: Account, now: datetime) -> Sequence[WidgetToken]:
+def open_families(account_id: int, now: datetime) -> Sequence[WidgetToken]:
     """The newest refresh token of each sign-in that still lives, the newest sign-in first."""
-    query = select(WidgetToken).where(WidgetToken.account_id == account.id, WidgetToken.kind == Kind.REFRESH)
+    query = select(WidgetToken).where(WidgetToken.account_id == account_id, WidgetToken.kind == Kind.REFRESH)
     query = query.where(WidgetToken.used_at.is_(None), WidgetToken.ended_at.is_(None), WidgetToken.expires_at > now)
     return db.session.scalars(query.order_by(WidgetToken.id.desc())).all()

@@ -50,6 +50,8 @@ def claim(now: datetime, limit: int = 10) -> Sequence[Job]:
 
 
 def finish(job: Job, now: datetime) -> None:
+    """Note that it is done; what it was about (addresses, codes) is not kept."""
+    job.payload = {}
     job.done_at = now
     job.lease_until = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    delete,
     func,
     select,
     update,
@@ -239,6 +241,46 @@ def find_token(token_hash: bytes) -> ApiToken | None:
 def find_session(token_hash: bytes, now: datetime) -> Session | None:
     query = select(Session).where(Session.token_hash == token_hash)
     return db.session.scalar(query.where(Session.ended_at.is_(None), Session.expires_at > now))
+
+
+def open_sessions(account_id: int, now: datetime) -> Sequence[Session]:
+    """The browsers an account is signed in with, the newest first."""
+    query = select(Session).where(Session.account_id == account_id, Session.ended_at.is_(None))
+    return db.session.scalars(query.where(Session.expires_at > now).order_by(Session.id.desc())).all()
+
+
+def end_session(account_id: int, session_id: int, now: datetime) -> None:
+    ended = update(Session).where(Session.account_id == account_id, Session.id == session_id)
+    db.session.execute(ended.where(Session.ended_at.is_(None)).values(ended_at=now))
+
+
+def end_sessions(account_id: int, now: datetime, but: bytes | None) -> None:
+    ended = update(Session).where(Session.account_id == account_id, Session.ended_at.is_(None))
+    db.session.execute((ended.where(Session.token_hash != but) if but else ended).values(ended_at=now))
+
+
+def identities_of(account_id: int) -> Sequence[Identity]:
+    return db.session.scalars(select(Identity).where(Identity.account_id == account_id).order_by(Identity.id)).all()
+
+
+def owners_of(site_id: int) -> int:
+    query = select(func.count()).select_from(Membership)
+    return db.session.scalar(query.where(Membership.site_id == site_id, Membership.role == Role.OWNER)) or 0
+
+
+def authors_of(account_id: int) -> Sequence[Author]:
+    return db.session.scalars(select(Author).where(Author.account_id == account_id)).all()
+
+
+def forget(account: Account) -> None:
+    """Remove all that leads to a person; the bare row stays, because decisions name it."""
+    for table in (Identity, Membership, ApiToken, Session):
+        db.session.execute(delete(table).where(table.__table__.c.account_id == account.id))
+    if account.email:
+        db.session.execute(delete(SigninCode).where(SigninCode.email == account.email))
+    account.email = account.website = account.picture = None
+    account.is_admin = False
+    db.session.expire(account, ["memberships"])
 
 
 def newest_code(email: str) -> SigninCode | None:

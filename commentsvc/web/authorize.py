@@ -141,7 +141,8 @@ def _checked() -> tuple[Any, Site, str]:
 
 def _choose(site: Site, goal: str, problem: str = "", status: int = 200) -> Response:
     session[NAMED] = goal
-    page = render_template("authorize/choose.html", blog=site, goal=goal, problem=problem)
+    by_mail = request.args.get("provider") == signing_in.EMAIL
+    page = render_template("authorize/choose.html", blog=site, goal=goal, problem=problem, by_mail=by_mail)
     return make_response(page, status)
 
 

@@ -11,6 +11,7 @@ from flask import (
     Flask,
     Response,
     current_app,
+    flash,
     g,
     make_response,
     redirect,
@@ -19,11 +20,12 @@ from flask import (
     session,
     url_for,
 )
+from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
-from commentsvc.core.errors import NotFound
+from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways.providers import registry
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
 from commentsvc.services import signing_in
@@ -57,6 +59,7 @@ def login(provider: str) -> BaseResponse:
         "verifier": attempt.verifier,
         "nonce": attempt.nonce,
         "goal": goal,
+        "links": "link" in request.args,
         "at": int(time.time()),
     }
     attempts = {**session.get(ATTEMPTS, {}), attempt.state: kept}
@@ -82,6 +85,12 @@ def callback(provider: str) -> BaseResponse:
         person = found.finish(attempt, request.args)
     except Trouble as trouble:
         return _failed(trouble, goal, provider)
+    if kept["links"] and current_user.is_authenticated:
+        try:
+            signing_in.link(person, current_user.account, now())
+        except Conflict as error:
+            flash(str(error), "refused")
+        return redirect(goal)
     agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
     return welcome(signing_in.admit(person, client_ip(), agent, now()), goal)
 

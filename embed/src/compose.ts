@@ -143,7 +143,7 @@ export class Compose {
   private async signIn(provider: string, label: string): Promise<void> {
     const giveUp = new AbortController();
     this.keep();
-    const going = this.account.signIn(provider || "email", giveUp.signal);
+    const going = this.account.signIn(provider, giveUp.signal);
     const cancel = this.button(texts.cancel, "cancel-signin", () => giveUp.abort());
     this.identity.replaceChildren(make("p", { class: "connecting", role: "status" }, texts.connecting(label), " ", cancel));
     cancel.focus();

@@ -107,7 +107,7 @@ export class Account {
   }
 
   /**
-   * Ask the reader who they are; call it in the click itself, or browsers open no window.
+   * Ask the reader who they are, by one provider or (with "") by any; call it in the click itself, or browsers open no window.
    * Gives whether somebody is signed in afterwards; never, when the whole page had to leave. Throws Refused.
    */
   async signIn(provider: string, canceled: AbortSignal): Promise<boolean> {
@@ -122,7 +122,7 @@ export class Account {
       code_challenge_method: "S256",
       state,
       response_mode: popup ? "web_message" : "fragment",
-      ...(provider === "email" ? {} : { provider }),
+      provider,
     });
     if (!popup) {
       const away: Away = { site: this.site, state, verifier, redirect, scroll: window.scrollY };

@@ -1,0 +1,142 @@
+"""What people do with their own account: its ways to sign in, where it is signed in, a copy of it all, its end."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from commentsvc.core import text, tokens
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.status import Action, Status
+from commentsvc.services import publishing
+from commentsvc.store import comments, decisions, grants, people, threads
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.people import Account
+
+ERASED = "Deleted account"
+
+
+def unlink(account_id: int, identity_id: int) -> None:
+    """Take a way to sign in from an account; raises Conflict for the last one: nobody could come back in."""
+    begin_write()
+    identities = people.identities_of(account_id)
+    found = next((i for i in identities if i.id == identity_id), None)
+    if found is None:
+        raise NotFound("This way to sign in is not one of yours.")
+    if len(identities) == 1:
+        raise Conflict("This is your only way to sign in. Add another one first.", "last")
+    db.session.delete(found)
+    db.session.commit()
+
+
+def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> None:
+    """End every browser session (but one, by its token's hash) and every blog's sign-in of an account."""
+    begin_write()
+    people.end_sessions(account_id, now, but)
+    grants.end_all_of(account_id, now)
+    db.session.commit()
+
+
+def end_session(account_id: int, session_id: int, now: datetime) -> None:
+    begin_write()
+    people.end_session(account_id, session_id, now)
+    db.session.commit()
+
+
+def end_family(account_id: int, family: str, now: datetime) -> None:
+    """Sign out of one blog."""
+    begin_write()
+    if any(token.family == family for token in grants.open_families(account_id, now)):
+        grants.end_family(family, now)
+    db.session.commit()
+
+
+def copy_of(account: Account, now: datetime) -> dict[str, Any]:
+    """Everything that is kept of a person, for them to take along."""
+    return {
+        "account": {"name": account.name, "email": account.email, "website": account.website},
+        "identities": [{"provider": i.provider, "id": i.subject} for i in people.identities_of(account.id)],
+        "sessions": [
+            {"since": s.created_at.isoformat(), "ip": s.ip, "browser": s.user_agent}
+            for s in people.open_sessions(account.id, now)
+        ],
+        "comments": [
+            {
+                "site": comment.site.key,
+                "thread": comment.thread.key,
+                "written_at": comment.created_at.isoformat(),
+                "status": comment.status,
+                "text": comment.source,
+                "ip": comment.ip,
+                "browser": comment.user_agent,
+            }
+            for comment in comments.of_account(account.id)
+        ],
+    }
+
+
+def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
+    """End an account and all that is known of the person.
+
+    Their comments stay as those of a deleted account, or go with their text. Raises Conflict for a site's only owner.
+    """
+    begin_write()
+    account = db.session.get_one(Account, account_id)
+    for membership in account.memberships:
+        if membership.role == people.Role.OWNER and people.owners_of(membership.site_id) == 1:
+            raise Conflict(f"You are the only owner of “{membership.site.name}”. Give it another owner first.", "owner")
+    written = list(comments.of_account(account_id))
+    threads.lock(comment.thread_id for comment in written)
+    moves: list[tuple[Comment, Status | None]] = []
+    for comment in written:
+        _forget_author(comment)
+        if not keeps_comments:
+            moves += _withdraw(comment, now)
+    publishing.moved(moves)
+    for thread_id in sorted({comment.thread_id for comment in written}):
+        threads.touch(thread_id, 0)
+    for author in people.authors_of(account_id):
+        author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
+        author.name, author.email = ERASED, None
+    people.forget(account)
+    grants.end_all_of(account_id, now)
+    account.name = ERASED
+    db.session.commit()
+
+
+def _forget_author(comment: Comment) -> None:
+    comment.author_name = ERASED
+    comment.author_email = comment.author_website = comment.author_provider = comment.author_picture = None
+    comment.ip = comment.user_agent = ""
+
+
+def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:
+    comment.source = comment.html = ""
+    comment.renderer = text.RENDERER
+    before = Status(comment.status)
+    if before is Status.DELETED:
+        return []
+    comment.status = Status.DELETED
+    decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author", note="account erased")
+    return [(comment, before)]
+
+
+def cut_off(provider: str, subject: str, now: datetime) -> None:
+    """The provider no longer vouches for this person: whatever they are signed in to ends."""
+    identity = people.find_identity(provider, subject)
+    if identity is not None:
+        end_everywhere(identity.account_id, now)
+
+
+def forget_provider(provider: str, subject: str, now: datetime) -> None:
+    """Delete what a provider gave us of a person: the way to sign in, and the account when it is the only one."""
+    identity = people.find_identity(provider, subject)
+    if identity is None:
+        return
+    cut_off(provider, subject, now)
+    try:
+        unlink(identity.account_id, identity.id)
+    except Conflict:
+        erase(identity.account_id, keeps_comments=True, now=now)

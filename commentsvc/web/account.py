@@ -1,0 +1,90 @@
+"""The account page: what I wrote, how I sign in, where I am signed in, a copy of it all, and its end."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
+from flask_login import logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from commentsvc.core import tokens
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.services import accounts
+from commentsvc.store import comments, grants, people
+from commentsvc.web import guard
+from commentsvc.web.dashboard.frame import find_number, refuse, say
+from commentsvc.web.wiring import now
+
+pages = Blueprint("account", __name__, url_prefix="/account")
+
+SHOWN = 50  # comments on the page; the copy has them all
+
+
+@pages.get("")
+def show() -> str:
+    holder = guard.signed_in()
+    account = holder.account
+    return render_template(
+        "account.html",
+        account=account,
+        sites=people.moderated_sites(account),
+        site=None,
+        here=url_for("account.show"),
+        written=comments.of_account(account.id)[:SHOWN],
+        identities=people.identities_of(account.id),
+        sessions=people.open_sessions(account.id, now()),
+        this=holder.session.id,
+        blogs=grants.open_families(account.id, now()),
+    )
+
+
+@pages.get("/copy.json")
+def copy() -> Response:
+    response = jsonify(accounts.copy_of(guard.signed_in().account, now()))
+    response.headers["Content-Disposition"] = "attachment; filename=my-comments.json"
+    return response
+
+
+@pages.post("/unlink")
+def unlink() -> BaseResponse:
+    account_id = guard.signed_in().account.id
+    try:
+        accounts.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
+        say("This way to sign in is removed.")
+    except (Conflict, NotFound) as error:
+        refuse(error)
+    return _back()
+
+
+@pages.post("/end")
+def end() -> BaseResponse:
+    holder = guard.signed_in()
+    account_id, own = holder.account.id, tokens.digest(holder.token)
+    if "everywhere" in request.form:
+        accounts.end_everywhere(account_id, now(), but=own)
+    elif "family" in request.form:
+        accounts.end_family(account_id, request.form["family"], now())
+    else:
+        accounts.end_session(account_id, find_number(request.form.get("session", "")) or 0, now())
+    say("Done: signed out there.")
+    return _back()
+
+
+@pages.post("/erase")
+def erase() -> BaseResponse:
+    account = guard.signed_in().account
+    if request.form.get("sure") != "yes":
+        refuse(Conflict("Tick the box to say that you are sure; nothing was erased."))
+        return _back()
+    try:
+        accounts.erase(account.id, request.form.get("comments") != "go", now())
+    except Conflict as error:
+        refuse(error)
+        return _back()
+    logout_user()
+    session.clear()
+    say("Your account is erased.")
+    return redirect(url_for("home.show"), 303)
+
+
+def _back() -> BaseResponse:
+    return redirect(url_for("account.show"), 303)

@@ -1,0 +1,198 @@
+"""One's own account: ways to sign in, where one is signed in, a copy of all, and erasing it."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+import requests
+import stand_ins
+from cast import SECRET, find_csrf
+from sqlalchemy import func, select
+from test_federation import ANN, SERVICE, go
+
+from commentsvc.services import granting, posting
+from commentsvc.services.granting import Held
+from commentsvc.services.posting import Draft, Sender
+from commentsvc.store import comments, grants, people, sites
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import db, write
+from commentsvc.store.people import Account, Author, Identity
+
+
+@pytest.fixture
+def zoo():
+    with stand_ins.serve(lambda address: stand_ins.Zoo(address, SERVICE)) as running:
+        yield running
+
+
+@pytest.fixture
+def app(make_app, zoo):
+    made = make_app(**{k.removeprefix("COMMENTSVC_"): v for k, v in zoo.settings().items()})
+    with made.app_context():
+        yield made
+        db.session.remove()
+
+
+@pytest.fixture
+def ann(app, client, site):
+    """Signed in by GitHub, with two comments on the blog; gives the account's number."""
+    assert go(client, "github").status_code == 303
+    account = people.account_by_email("ann@example.org")
+    for n in range(2):
+        draft = Draft("/post", "", "A post", None, f"Words {n}", "Ann Lee", account.email, None)
+        sender = Sender(account, "192.0.2.1", "Browser", False, "github")
+        posting.post(sites.by_key("blog"), draft, sender, None, SECRET, datetime.now(UTC))
+    return account.id
+
+
+def act(client, path, **form):
+    token = find_csrf(client.get("/account").text)
+    return client.post(path, data={"csrf_token": token, **form}, follow_redirects=True)
+
+
+def link(client, provider, person=ANN):
+    begun = client.get(f"/auth/{provider}/login?next=/account&link=1")
+    chosen = requests.post(begun.location, data={"person": person["id"]}, allow_redirects=False, timeout=10)
+    return client.get(chosen.headers["Location"].removeprefix(SERVICE), follow_redirects=True)
+
+
+def providers_of(account_id):
+    db.session.rollback()
+    return [i.provider for i in people.identities_of(account_id)]
+
+
+def test_the_page_shows_what_is_kept(client, ann):
+    page = client.get("/account").text
+    assert page.count("A post</bdi></a>") == 2
+    assert "github" in page and "(this one)" in page
+    copy = client.get("/account/copy.json")
+    assert "attachment" in copy.headers["Content-Disposition"]
+    assert [c["text"] for c in copy.json["comments"]] == ["Words 1", "Words 0"]
+    assert copy.json["account"]["email"] == "ann@example.org"
+
+
+def test_nobody_else_sees_it(app, ann):
+    stranger = app.test_client()
+    assert stranger.get("/account").location.startswith("/auth/signin")
+    for path in ("/account/copy.json", "/account/erase"):
+        assert "ann@example.org" not in stranger.get(path, follow_redirects=True).text
+
+
+def test_another_way_to_sign_in_is_added_only_by_proof_and_the_last_one_stays(app, client, ann):
+    assert link(client, "discord").status_code == 200
+    assert providers_of(ann) == ["github", "discord"]
+    other = app.test_client()
+    go(other, "discord")
+    assert "ann@example.org" in other.get("/account").text, "it opens the same account"
+
+    number = db.session.scalar(select(Identity.id).where(Identity.provider == "github"))
+    act(client, "/account/unlink", identity=number)
+    assert providers_of(ann) == ["discord"]
+    number = db.session.scalar(select(Identity.id).where(Identity.provider == "discord"))
+    assert "only way to sign in" in act(client, "/account/unlink", identity=number).text
+    assert providers_of(ann) == ["discord"]
+
+
+def test_what_belongs_to_another_account_is_not_taken_over(app, client, ann):
+    bo = stand_ins.PEOPLE[1]
+    assert go(app.test_client(), "twitter", bo).status_code == 303
+    theirs = db.session.scalar(select(Identity.id).where(Identity.provider == "twitter"))
+    page = link(client, "twitter", bo)
+    assert "belongs to another account" in page.text
+    assert providers_of(ann) == ["github"]
+    act(client, "/account/unlink", identity=theirs)
+    assert db.session.scalar(select(func.count()).select_from(Identity)) == 2, "nor removed by anybody else"
+
+
+def test_other_browsers_and_blogs_can_be_signed_out(app, client, ann):
+    other = app.test_client()
+    go(other, "github")
+    with write():
+        held = Held(db.session.get_one(Account, ann), sites.by_key("blog"), "github", "f" * 32)
+        granting.add_tokens(held, "csw_a", "csr_a", datetime.now(UTC))
+    page = client.get("/account").text
+    number = re.search(r'name="session" value="(\d+)"', page)[1]
+    act(client, "/account/end", session=number)
+    assert other.get("/account").status_code == 302
+    assert client.get("/account").status_code == 200
+
+    act(client, "/account/end", family="f" * 32)
+    assert granting.holder_of("csw_a", datetime.now(UTC)) is None
+    go(other, "github")
+    act(client, "/account/end", everywhere="1")
+    assert (other.get("/account").status_code, client.get("/account").status_code) == (302, 200)
+
+
+@pytest.mark.parametrize("choice", ["keep", "go"])
+def test_erasing_leaves_nothing_that_leads_to_the_person(app, client, ann, choice):
+    page = act(client, "/account/erase", comments=choice)
+    assert "Tick the box" in page.text
+    page = act(client, "/account/erase", comments=choice, sure="yes")
+    assert "Your account is erased" in page.text
+    db.session.rollback()
+    account = db.session.get_one(Account, ann)
+    assert (account.name, account.email, account.picture) == ("Deleted account", None, None)
+    assert providers_of(ann) == [] and grants.open_families(ann, datetime.now(UTC)) == []
+    rows = db.session.scalars(select(Comment)).all()
+    assert {(r.author_name, r.author_email, r.ip, r.user_agent) for r in rows} == {("Deleted account", None, "", "")}
+    assert {r.status for r in rows} == ({"pending"} if choice == "keep" else {"deleted"})
+    assert any(r.source for r in rows) == (choice == "keep")
+    assert [(a.name, a.email, a.account_id) for a in db.session.scalars(select(Author))] == [
+        ("Deleted account", None, None)
+    ]
+    assert comments.tally(sites.by_key("blog"))["pending"] == (2 if choice == "keep" else 0)
+
+    again = app.test_client()
+    go(again, "github")
+    db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(Account)) == 2, "who comes back is somebody new"
+
+
+def test_a_sites_only_owner_is_told_to_find_another(client, ann, site):
+    with write():
+        people.set_role(db.session.get_one(Account, ann), sites.by_key("blog"), people.Role.OWNER)
+    assert "only owner" in act(client, "/account/erase", comments="go", sure="yes").text
+    db.session.rollback()
+    assert providers_of(ann) == ["github"]
+
+
+def test_forms_need_their_token(client, ann):
+    for path in ("/account/unlink", "/account/end", "/account/erase"):
+        assert client.post(path, data={"sure": "yes", "everywhere": "1"}).status_code == 400
+    assert providers_of(ann) == ["github"]
+
+
+def test_facebook_may_take_its_users_away_and_ask_for_their_data_to_go(app, client, site, zoo):
+    go(client, "facebook")
+    assert client.get("/account").status_code == 200
+    secret = zoo.clients["facebook"][1]
+    outside = app.test_client()
+    for forged in ("", "x", "a.b", stand_ins.signed_request("another secret", ANN["id"])):
+        for path in ("/auth/facebook/deauthorize", "/auth/facebook/data-deletion"):
+            assert outside.post(path, data={"signed_request": forged}).status_code == 400
+    assert client.get("/account").status_code == 200
+
+    signed = {"signed_request": stand_ins.signed_request(secret, str(ANN["id"]))}
+    assert outside.post("/auth/facebook/deauthorize", data=signed).status_code == 200
+    assert client.get("/account").status_code == 302, "signed out everywhere"
+
+    go(client, "facebook")
+    answer = outside.post(
+        "/auth/facebook/data-deletion", data={"signed_request": stand_ins.signed_request(secret, ANN["id"])}
+    )
+    assert set(answer.json) == {"url", "confirmation_code"}
+    assert answer.json["url"].startswith(SERVICE + "/auth/facebook/deletion/")
+    page = outside.get(answer.json["url"].removeprefix(SERVICE))
+    assert "is deleted" in page.text and answer.json["confirmation_code"] in page.text
+    db.session.rollback()
+    assert db.session.scalars(select(Identity)).all() == []
+    assert [a.name for a in db.session.scalars(select(Account))] == ["Deleted account"]
+    assert outside.get("/auth/facebook/deletion/made-up").status_code == 404
+
+
+def test_of_an_account_with_other_ways_in_only_what_facebook_gave_goes(app, client, ann, zoo):
+    link(client, "facebook")
+    signed = stand_ins.signed_request(zoo.clients["facebook"][1], ANN["id"])
+    assert app.test_client().post("/auth/facebook/data-deletion", data={"signed_request": signed}).status_code == 200
+    assert providers_of(ann) == ["github"]
+    assert db.session.get_one(Account, ann).email == "ann@example.org"
