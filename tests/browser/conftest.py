@@ -34,17 +34,22 @@ class Demo:
         return f"{self.blog}/2026/09/why-i-left-the-big-comment-platform/"
 
 
-def free_port() -> int:
+def find_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 @pytest.fixture
+def free_port():
+    return find_port
+
+
+@pytest.fixture
 def demo():
     """`commentsvc demo` on ports of its own; each test has a fresh one."""
     command = str(Path(sys.executable).parent / "commentsvc")
-    port, blog_port = free_port(), free_port()
+    port, blog_port = find_port(), find_port()
     environ = {**os.environ, "COMMENTSVC_LIMITS": "off", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [command, "demo", "--port", str(port), "--blog-port", str(blog_port)],
