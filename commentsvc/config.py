@@ -14,7 +14,9 @@ PREFIX = "COMMENTSVC_"
 MIN_SECRET_LENGTH = 16
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
-PROVIDERS = ("twitter", "facebook", "wordpress", "google", "github", "microsoft", "discord", "oidc")
+PROVIDERS = ("twitter", "facebook", "wordpress", "google", "github", "microsoft", "discord", "mastodon", "oidc")
+# Mastodon registers itself with each server; this only switches it on.
+NEEDED = {"oidc": ("client_id", "client_secret", "issuer"), "mastodon": ("client_id",)}
 PROVIDER_SETTINGS = ("client_id", "client_secret", "authorize_url", "token_url", "userinfo_url", "issuer", "name")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -169,7 +171,7 @@ def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
         settings = {k.removeprefix(prefix).lower(): v for k, v in given.items() if k.startswith(prefix)}
         if not settings:
             continue
-        for needed in ("client_id", "client_secret", *(("issuer",) if provider == "oidc" else ())):
+        for needed in NEEDED.get(provider, ("client_id", "client_secret")):
             if not settings.get(needed):
                 raise BadSetting(f"{prefix}{needed.upper()}", f"is missing; {provider} needs it to sign people in")
         for name, value in settings.items():

@@ -61,6 +61,8 @@ KINDS = {
     "microsoft": Kind("Microsoft", auth="either", scopes=("openid",), **OPENID),
     "discord": Kind("Discord", "/oauth2/authorize", "/api/oauth2/token", "/api/v10/users/@me", "either",
                     scopes=("identify",)),
+    "mastodon": Kind("Mastodon", "/oauth/authorize", "/oauth/token", "/api/v1/accounts/verify_credentials",
+                     scopes=("profile",)),
     "oidc": Kind("Example ID", auth="basic", scopes=("openid",), **OPENID),
 }  # fmt: skip
 
@@ -105,6 +107,10 @@ class Zoo:
         for name, kind in KINDS.items():
             prefix = f"COMMENTSVC_{name.upper()}_"
             found[prefix + "CLIENT_ID"], found[prefix + "CLIENT_SECRET"] = self.clients[name]
+            if name == "mastodon":  # registers itself; only where the one server is
+                found |= {prefix + "CLIENT_ID": "auto", prefix + "AUTHORIZE_URL": f"{self.base_url}/{name}"}
+                del found[prefix + "CLIENT_SECRET"]
+                continue
             if kind.is_openid:
                 found[prefix + "ISSUER"] = self.issuer(name)
             else:
@@ -145,11 +151,23 @@ class Zoo:
             return self._discovery(name, kind, trouble)
         if path == "/jwks" and kind.is_openid:
             return _json({"keys": [self._key.as_dict(private=False)]})
+        if name == "mastodon" and path == "/api/v1/apps" and request.method == "POST":
+            return self._register(request)
         if path == kind.token and request.method == "POST":
             return self._trade(request, name, kind)
         if path == kind.me or (name == "github" and path == "/user/emails"):
             return self._me(request, name, path.endswith("/emails"))
         raise Refused(Response("nothing here", 404))
+
+    def _register(self, request: Request) -> Response:
+        redirect_uri = f"{self.service_url}/auth/mastodon/callback"
+        asked = request.get_json()
+        if asked.get("redirect_uris") != [redirect_uri] or asked.get("scopes") != "profile":
+            raise Refused(_json({"error": "Validation failed"}, 422))
+        client_id, client_secret = self.clients["mastodon"]
+        return _json(
+            {"id": "1", "client_id": client_id, "client_secret": client_secret, "redirect_uris": [redirect_uri]}
+        )
 
     def _discovery(self, name: str, kind: Kind, trouble: str | None) -> Response:
         issuer = self.issuer(name)
@@ -303,6 +321,9 @@ class Zoo:
                 return _json([*rows, {"email": "old@example.org", "primary": False, "verified": True}])
             found = {"id": person["id"], "login": person["handle"], "name": None, "email": None}
             return _json(found | {"avatar_url": picture, "html_url": f"https://github.com/{person['handle']}"})
+        if name == "mastodon":
+            found = {"id": str(person["id"]), "username": person["handle"], "display_name": person["name"]}
+            return _json(found | {"avatar_static": picture, "url": f"https://social.example/@{person['handle']}"})
         if name == "discord":
             found = {"id": str(person["id"]), "username": person["handle"], "global_name": person["name"]}
             return _json(found | {"avatar": None, "verified": person["verified"], "email": email})

@@ -11,13 +11,25 @@ from flask import Flask
 from sqlalchemy import and_, select
 
 from commentsvc.config import Config
-from commentsvc.store import answers, comments, decisions, grants, jobs, people, pictures, rules, sites, threads
+from commentsvc.store import (
+    answers,
+    comments,
+    decisions,
+    grants,
+    jobs,
+    people,
+    pictures,
+    provider_clients,
+    rules,
+    sites,
+    threads,
+)
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 # Every table must be imported for the metadata to be whole.
-TABLES = (answers, comments, decisions, grants, jobs, people, pictures, rules, sites, threads)
+TABLES = (answers, comments, decisions, grants, jobs, people, pictures, provider_clients, rules, sites, threads)
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"
 

@@ -63,7 +63,10 @@ def _database(error: Exception) -> Response:
 
 
 def _stale_form(error: CSRFError) -> Response:
-    detail = "This form was opened too long ago or in another session. Go back, reload the page and send it again."
+    detail = (
+        "This form was opened too long ago or in another session. Go back, reload the page and send it again. "
+        "If it happens once more, let this site keep a cookie: without one it can't know you again."
+    )
     return problem(400, "Please reload the page", detail, "stale-form")
 
 

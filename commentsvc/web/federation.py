@@ -27,12 +27,14 @@ from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways.providers import registry
+from commentsvc.gateways.providers.mastodon import host_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
 from commentsvc.services import signing_in
+from commentsvc.store.provider_clients import KeptClients
 from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
-from commentsvc.web.signin import JOINING, unhurried, welcome
+from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
 from commentsvc.web.wiring import now, settings
 
 pages = Blueprint("federation", __name__, url_prefix="/auth")
@@ -49,7 +51,10 @@ STATUS = {Kind.DENIED: 403, Kind.EXPIRED: 400, Kind.AWAY: 503, Kind.WRONG: 502}
 def login(provider: str) -> BaseResponse:
     found = _provider(provider)
     goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
-    attempt = Attempt(tokens.new(), tokens.new(), tokens.new(), _redirect_uri(provider))
+    instance = host_of(request.args.get("instance", "")) if found.asks_instance else ""
+    if found.asks_instance and not instance:
+        return _ask_instance(found, goal, request.args.get("instance", ""))
+    attempt = Attempt(tokens.new(), tokens.new(), tokens.new(), _redirect_uri(provider), instance)
     try:
         address = found.begin(attempt)
     except Trouble as trouble:
@@ -58,6 +63,7 @@ def login(provider: str) -> BaseResponse:
         "provider": provider,
         "verifier": attempt.verifier,
         "nonce": attempt.nonce,
+        "instance": instance,
         "goal": goal,
         "links": "link" in request.args,
         "at": int(time.time()),
@@ -80,7 +86,7 @@ def callback(provider: str) -> BaseResponse:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: unknown state"), goal, provider)
     if abs(time.time() - kept["at"]) > ATTEMPT_LIFE_S:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: too late"), goal, provider)
-    attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider))
+    attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider), kept["instance"])
     try:
         person = found.finish(attempt, request.args)
     except Trouble as trouble:
@@ -125,9 +131,15 @@ def _redirect_uri(provider: str) -> str:
     return settings().base_url + url_for("federation.callback", provider=provider)
 
 
+def _ask_instance(found: Provider, goal: str, typed: str) -> Response:
+    problem = f"“{typed}” is no server's name; it should look like mastodon.social." if typed else ""
+    names = {"provider": found, "goal": goal, "typed": typed, "problem": problem, "links": "link" in request.args}
+    return make_response(render_template("signin/instance.html", **names), 422 if problem else 200)
+
+
 def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
     log.warning("a sign-in failed (%s): %s", trouble.kind, trouble.cause)
-    if goal.startswith(JOINING):
+    if goal.startswith(FROM_BLOG):
         g.form_leads_to = blog_of(goal)
     again = url_for("federation.login", provider=provider, next=goal)
     page = render_template("signin/failed.html", sentence=str(trouble), other=unhurried(goal), again=again)
@@ -135,6 +147,6 @@ def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
 
 
 def init_app(app: Flask, config: Config) -> None:
-    app.extensions["providers"] = registry.configured(config.providers)
+    app.extensions["providers"] = registry.configured(config.providers, KeptClients(config.secret_key))
     app.jinja_env.globals["signin_ways"] = ways
     app.jinja_env.globals["providers"] = lambda: list(_providers().values())

@@ -21,7 +21,8 @@ pages = Blueprint("signin", __name__, url_prefix="/auth")
 ADDRESS = "signin_address"
 GOAL = "signin_goal"
 # Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
-JOINING = "/auth/authorize?"
+FROM_BLOG = "/auth/authorize?"
+JOINING = (FROM_BLOG, "/t/")
 # The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
 # this one, asking again would be noise.
 JUST_SIGNED_IN = "just_signed_in_for"
@@ -104,7 +105,7 @@ def sign_out() -> BaseResponse:
 
 def unhurried(goal: str) -> str:
     """The same goal, but asking how to sign in: who did not get through one door must not be sent to it again."""
-    return f"{goal}&prompt=login" if goal.startswith(JOINING) and "&prompt=" not in goal else goal
+    return f"{goal}&prompt=login" if goal.startswith(FROM_BLOG) and "&prompt=" not in goal else goal
 
 
 def welcome(token: str, goal: str) -> BaseResponse:
@@ -112,7 +113,7 @@ def welcome(token: str, goal: str) -> BaseResponse:
     named = session.get(NAMED)
     # Nothing else of the time before may stay: somebody else could have planted this browser's session.
     session.clear()
-    if goal.startswith(JOINING):
+    if goal.startswith(FROM_BLOG):
         session[JUST_SIGNED_IN] = goal
         session[NAMED] = named
     found = people.find_session(tokens.digest(token), now())
@@ -130,8 +131,7 @@ def _ask_page(goal: str, typed: str = "", problem: str = "", status: int = 200) 
 def _code_page(problem: str = "", status: int = 200) -> Response:
     minutes = int(signing_in.CODE_LIFE.total_seconds()) // 60
     is_joining = session[GOAL].startswith(JOINING)
-    if is_joining:
-        g.form_leads_to = blog_of(session[GOAL])
+    g.form_leads_to = blog_of(session[GOAL])
     names = {"address": session[ADDRESS], "problem": problem, "minutes": minutes, "goal": session[GOAL]}
     page = render_template("signin/code.html", is_joining=is_joining, **names)
     return make_response(page, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
@@ -19,7 +20,7 @@ from commentsvc.web import guard, shapes
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
-from commentsvc.web.wiring import csrf, now, settings
+from commentsvc.web.wiring import SignedIn, csrf, now, settings
 
 pages = Blueprint("thread_page", __name__)
 
@@ -55,8 +56,10 @@ def reply(site_key: str) -> BaseResponse:
             parent_id=int(parent_id) if parent_id.isascii() and parent_id.isdigit() and len(parent_id) < 19 else None,
             author=shapes.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
         )
-        draft = shapes.draft(shape, site, None)
-        sender = posting.Sender(None, guard.client_ip(), _user_agent(), settings().limits)
+        holder = _signed_in()
+        account, provider = (holder.account, holder.session.provider) if holder else (None, None)
+        draft = shapes.draft(shape, site, account)
+        sender = posting.Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider)
         posted = posting.post(site, draft, sender, None, settings().secret_key, now())
     except CommentError as error:
         problems = dict(error.problems) if isinstance(error, Invalid) else {}
@@ -95,6 +98,11 @@ def _has_session() -> bool:
     return SESSION_COOKIE in request.cookies
 
 
+def _signed_in() -> SignedIn | None:
+    """Who is signed in at the service in this browser; a reader without a session costs no query."""
+    return guard.signed_in() if _has_session() and current_user.is_authenticated else None
+
+
 def _user_agent() -> str:
     return request.headers.get("User-Agent", "")[: guard.USER_AGENT_MAX]
 
@@ -121,6 +129,7 @@ def _drawn(
     trouble: str = "",
     said: str | None = None,
 ) -> Response:
+    holder = _signed_in()
     title = (page.thread.title if page.thread else "") or page.key
     response = make_response(
         render_template(
@@ -132,6 +141,8 @@ def _drawn(
             problems=defaultdict(str, problems),
             trouble=trouble,
             said=said,
+            account=holder.account if holder else None,
+            here=request.full_path.rstrip("?") + "#respond",
             csrf_field=generate_csrf() if _has_session() else "",
         )
     )

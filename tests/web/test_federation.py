@@ -20,11 +20,12 @@ from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import comments, people
 from commentsvc.store.db import db
 from commentsvc.store.people import Account, Identity
+from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web import shapes
 
 ALL = sorted(stand_ins.KINDS)
 OPENID = ["google", "microsoft", "oidc"]
-VERIFYING = sorted(set(ALL) - {"facebook", "microsoft"})
+VERIFYING = sorted(set(ALL) - {"facebook", "microsoft", "mastodon"})
 ANN = stand_ins.PEOPLE[0]
 SERVICE = "https://comments.example"
 
@@ -43,9 +44,14 @@ def app(make_app, zoo):
         db.session.remove()
 
 
+def begin(client, provider, goal="/auth/signin"):
+    server = {"instance": "social.example"} if provider == "mastodon" else {}
+    return client.get(f"/auth/{provider}/login", query_string={"next": goal, **server})
+
+
 def go(client, provider, person=ANN, goal="/auth/signin", cancel=False):
     """From our login address to the provider's page, a click there, and back; gives our last answer."""
-    begun = client.get(f"/auth/{provider}/login", query_string={"next": goal})
+    begun = begin(client, provider, goal)
     if begun.status_code != 302:
         return begun
     form = {"cancel": "1"} if cancel else {"person": person["id"]}
@@ -114,7 +120,7 @@ def test_cancel_and_denial_end_on_a_page_that_says_so(app, client, zoo, provider
 @pytest.mark.parametrize("provider", ALL)
 @pytest.mark.parametrize(("trouble", "status"), [("500", 503), ("html", 502), ("huge", 503), ("redirect", 502)])
 def test_a_provider_in_trouble_ends_on_a_page_that_says_so(app, client, zoo, provider, trouble, status):
-    begun = client.get(f"/auth/{provider}/login")
+    begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.troubles[provider] = trouble
     page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
@@ -154,7 +160,7 @@ def test_discovery_that_speaks_of_another_issuer_is_refused(app, client, zoo):
 
 @pytest.mark.parametrize("provider", ALL)
 def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provider):
-    begun = client.get(f"/auth/{provider}/login")
+    begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.age_codes(stand_ins.KINDS[provider].code_life_s + 1)
     answer = chosen.headers["Location"].removeprefix(SERVICE)
@@ -165,7 +171,7 @@ def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provide
 
 @pytest.mark.parametrize("provider", ALL)
 def test_an_answer_counts_only_in_the_browser_that_asked_and_at_its_own_door(app, client, provider):
-    begun = client.get(f"/auth/{provider}/login")
+    begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     answer = chosen.headers["Location"].removeprefix(SERVICE)
     assert app.test_client().get(answer).status_code == 400, "another browser: login CSRF"
@@ -187,7 +193,7 @@ def test_facebook_without_an_address_and_twitter_that_refuses_it_sign_in_all_the
 
 def test_no_secret_stands_in_an_address_a_page_or_the_log(app, client, zoo, caplog):
     for provider in ALL:
-        begun = client.get(f"/auth/{provider}/login")
+        begun = begin(client, provider)
         assert zoo.clients[provider][1] not in begun.location
         zoo.troubles[provider] = "500"
         page = go(client, provider)
@@ -281,3 +287,31 @@ def test_half_a_providers_settings_stop_the_start(changes, name):
     environ = {"COMMENTSVC_SECRET_KEY": "x" * 32, **{f"COMMENTSVC_{k}": v for k, v in changes.items()}}
     with pytest.raises(BadSetting, match=f"COMMENTSVC_{name}"):
         from_environment(environ, None)
+
+
+@pytest.mark.parametrize(
+    "typed", ["social.example", "@ann@social.example", "https://social.example/@ann", " Social.Example "]
+)
+def test_a_reader_names_their_own_server_as_they_know_it(app, client, zoo, typed):
+    begun = client.get("/auth/mastodon/login", query_string={"instance": typed})
+    assert begun.location.startswith(zoo.base_url + "/mastodon/oauth/authorize?")
+    assert "Your server" in client.get("/auth/mastodon/login").text
+    go(client, "mastodon")
+    assert identities() == [("mastodon", f"social.example#{ANN['id']}")]
+    registered = [path for path in zoo.asked if path.endswith("/api/v1/apps")]
+    assert len(registered) == 1, "once for each server"
+    assert zoo.clients["mastodon"][1].encode() not in db.session.scalars(select(ProviderClient.secret)).one()
+
+
+@pytest.mark.parametrize(
+    "typed", ["nowhere", "127.0.0.1", "localhost", "a b.example", "social.example:8080", "[::1]", "x" * 300]
+)
+def test_what_is_no_servers_name_is_asked_again(client, typed):
+    page = client.get("/auth/mastodon/login", query_string={"instance": typed})
+    assert (page.status_code, "no server" in page.text) == (422, True)
+
+
+def test_no_typed_server_leads_into_our_network(make_app):
+    bare = make_app(MASTODON_CLIENT_ID="auto").test_client()
+    page = bare.get("/auth/mastodon/login?instance=no-such-server.invalid")
+    assert (page.status_code, "does not answer" in page.text) == (503, True)

@@ -1,6 +1,10 @@
 """The hosted page: a reader without scripts reads, replies and sees what became of it."""
 
-from cast import find_csrf
+import html
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from cast import find_csrf, set_policy
 
 ADDRESS = "/t/blog?thread=/post"
 FORM = {"body": "Hello from Lynx", "name": "Carol", "email": "carol@example.org", "website": ""}
@@ -64,7 +68,6 @@ def test_with_a_session_the_form_needs_its_token(client, site):
 
 
 def test_a_closed_thread_has_no_form(client, site):
-    from cast import set_policy
 
     set_policy(site, is_open=False)
     page = client.get(ADDRESS).text
@@ -93,3 +96,24 @@ def test_the_page_may_not_be_framed_and_runs_no_script(client, site):
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe-inline" not in policy
+
+
+def test_who_is_signed_in_at_the_service_comments_without_filling_anything_in(client, site, alice, sign_in):
+    page = client.get("/t/blog?thread=/post").text
+    way_in = html.unescape(re.search(r'href="(/auth/signin[^"]*)"', page)[1])
+    assert parse_qs(urlsplit(way_in).query)["next"] == ["/t/blog?thread=%2Fpost#respond"]
+    sign_in(client, alice)
+    page = client.get("/t/blog?thread=/post").text
+    assert "You are commenting as <b><bdi>Alice</bdi></b>" in page
+    assert 'name="email"' not in page
+    answer = client.post("/t/blog?thread=/post", data={"csrf_token": find_csrf(page), "body": "Mine"})
+    assert answer.status_code == 303, answer.text
+    [comment] = client.get("/api/v1/comments?site=blog&thread=/post").json["comments"]
+    assert (comment["author"]["name"], comment["author"]["role"]) == ("Alice", "owner")
+
+
+def test_where_signing_in_is_required_the_page_says_so_and_leads_there(client, site):
+    set_policy(site, signin_required=True)
+    page = client.get("/t/blog?thread=/post").text
+    assert "Sign in</a> to comment here." in page
+    assert 'name="email"' not in page and "Post Comment" not in page

@@ -53,9 +53,15 @@ class OAuthProvider:
     def begin(self, attempt: Attempt) -> str:
         more = {"code_verifier": attempt.verifier} if self.uses_pkce else {}
         url, _ = self.session(attempt).create_authorization_url(
-            self.authorize_url, state=attempt.state, **more, **self.extra(attempt)
+            self.authorize_address(attempt), state=attempt.state, **more, **self.extra(attempt)
         )
         return str(url)
+
+    def authorize_address(self, attempt: Attempt) -> str:
+        return self.authorize_url
+
+    def token_address(self, attempt: Attempt) -> str:
+        return self.token_url
 
     def extra(self, attempt: Attempt) -> dict[str, str]:
         """More parameters for the address the browser goes to."""
@@ -78,7 +84,12 @@ class OAuthProvider:
         more = {"code_verifier": attempt.verifier} if self.uses_pkce else {}
         try:
             token: dict[str, Any] = session.fetch_token(
-                self.token_url, code=code, grant_type="authorization_code", headers=JSON, allow_redirects=False, **more
+                self.token_address(attempt),
+                code=code,
+                grant_type="authorization_code",
+                headers=JSON,
+                allow_redirects=False,
+                **more,
             )
         except OAuthError as error:
             spent = error.error in SPENT

@@ -8,6 +8,7 @@ from commentsvc.gateways.providers.discord import Discord
 from commentsvc.gateways.providers.facebook import Facebook
 from commentsvc.gateways.providers.github import GitHub
 from commentsvc.gateways.providers.google import Google
+from commentsvc.gateways.providers.mastodon import Clients, Mastodon
 from commentsvc.gateways.providers.microsoft import Microsoft
 from commentsvc.gateways.providers.oauth import OAuthProvider
 from commentsvc.gateways.providers.openid import OpenId
@@ -15,9 +16,14 @@ from commentsvc.gateways.providers.person import Provider
 from commentsvc.gateways.providers.twitter import Twitter
 from commentsvc.gateways.providers.wordpress import WordPress
 
-ALL: tuple[type[OAuthProvider], ...] = (Twitter, Facebook, WordPress, Google, GitHub, Microsoft, Discord, OpenId)
+BEFORE: tuple[type[OAuthProvider], ...] = (Twitter, Facebook, WordPress, Google, GitHub, Microsoft, Discord)
 
 
-def configured(settings: Mapping[str, Mapping[str, str]]) -> dict[str, Provider]:
-    """The providers that have a client of ours, by name; `settings` is by provider, then by setting."""
-    return {kind.name: kind(settings[kind.name]) for kind in ALL if settings.get(kind.name, {}).get("client_id")}
+def configured(settings: Mapping[str, Mapping[str, str]], clients: Clients) -> dict[str, Provider]:
+    """The providers that the settings name, by name; `settings` is by provider, then by setting."""
+    found: dict[str, Provider] = {kind.name: kind(settings[kind.name]) for kind in BEFORE if kind.name in settings}
+    if Mastodon.name in settings:
+        found[Mastodon.name] = Mastodon(settings[Mastodon.name], clients)
+    if OpenId.name in settings:
+        found[OpenId.name] = OpenId(settings[OpenId.name])
+    return found

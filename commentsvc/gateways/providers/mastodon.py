@@ -1,0 +1,104 @@
+"""Mastodon and what speaks like it: the reader names their server, and we register there ourselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from authlib.integrations.requests_client import OAuth2Session
+from requests import RequestException, Session
+
+from commentsvc.gateways import safe_http
+from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, web_address
+from commentsvc.gateways.providers.person import Attempt, Kind, Person
+
+HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+
+
+class Clients(Protocol):
+    """Where the clients that we have registered are kept, by server."""
+
+    def find(self, instance: str) -> tuple[str, str] | None: ...
+    def keep(self, instance: str, client_id: str, client_secret: str) -> None: ...
+
+
+class Mastodon(OAuthProvider):
+    name = "mastodon"
+    label = "Mastodon"
+    scope = "profile"  # of 4.3 and later; older servers have read:accounts
+    asks_instance = True
+
+    def __init__(self, settings: Mapping[str, str], clients: Clients) -> None:
+        super().__init__({"client_id": "", **settings})
+        self._clients = clients
+        # For tests and closed networks: one server, named by the operator, that may be of our own network.
+        self._named = settings.get("authorize_url", "").rstrip("/")
+
+    def session(self, attempt: Attempt) -> OAuth2Session:
+        client_id, client_secret = self._client(attempt)
+        session = OAuth2Session(
+            client_id,
+            client_secret,
+            token_endpoint_auth_method=self.client_auth,
+            scope=self.scope,
+            redirect_uri=attempt.redirect_uri,
+            code_challenge_method="S256",
+        )
+        return self._guarded(session)
+
+    # By attempt, and nothing kept on the way: many readers of many servers sign in at once.
+    def authorize_address(self, attempt: Attempt) -> str:
+        return f"{self._base(attempt)}/oauth/authorize"
+
+    def token_address(self, attempt: Attempt) -> str:
+        return f"{self._base(attempt)}/oauth/token"
+
+    def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
+        """By the account's number on its server: names move from one person to another, numbers do not."""
+        found = self.ask(session, f"{self._base(attempt)}/api/v1/accounts/verify_credentials")
+        if not isinstance(found, dict):
+            raise self.trouble(Kind.WRONG, "no object in the answer")
+        person = self.whole(
+            found.get("id"),
+            found.get("display_name") or found.get("username"),
+            website=web_address(found.get("url")),
+            picture_url=web_address(found.get("avatar_static")),
+        )
+        return Person(self.name, f"{attempt.instance}#{person.subject}", person.name, None, False, person.website,
+                      person.picture_url)  # fmt: skip
+
+    def _base(self, attempt: Attempt) -> str:
+        if self._named:
+            return self._named
+        if not HOST.fullmatch(attempt.instance):
+            raise self.trouble(Kind.WRONG, "no host name")
+        return f"https://{attempt.instance}"
+
+    def _client(self, attempt: Attempt) -> tuple[str, str]:
+        """Our client on the reader's server; registered there the first time (POST /api/v1/apps)."""
+        known = self._clients.find(attempt.instance)
+        if known is not None:
+            return known
+        document = {"client_name": "Comments", "redirect_uris": [attempt.redirect_uri], "scopes": self.scope}
+        with self._guarded(Session()) as session:
+            try:
+                url = f"{self._base(attempt)}/api/v1/apps"
+                answer = self.read(session.post(url, json=document, headers=JSON, allow_redirects=False))
+            except RequestException as error:
+                raise self.of_request(error) from None
+        if not isinstance(answer, dict) or not all(
+            isinstance(answer.get(k), str) for k in ("client_id", "client_secret")
+        ):
+            raise self.trouble(Kind.WRONG, "no client in the answer")
+        self._clients.keep(attempt.instance, answer["client_id"], answer["client_secret"])
+        return answer["client_id"], answer["client_secret"]
+
+    def _guarded(self, session: Any) -> Any:
+        return safe_http.bounded(session) if self._named else safe_http.public_only(session)
+
+
+def host_of(typed: str) -> str:
+    """The server in what people type: `example.social`, `@ann@example.social`, an address; '' when there is none."""
+    name = typed.strip().lower().removeprefix("https://").partition("/")[0].rpartition("@")[2]
+    return name if HOST.fullmatch(name) else ""
