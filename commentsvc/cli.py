@@ -21,7 +21,7 @@ from commentsvc import config as settings
 from commentsvc import create_app
 from commentsvc.config import BadSetting, Config
 from commentsvc.core.errors import CommentError, Invalid
-from commentsvc.core.policy import Mode, Policy
+from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.services import importing, signing_in
 from commentsvc.store import database, people, sites
 from commentsvc.store.db import first_line, is_away, write
@@ -170,6 +170,26 @@ def site_list(as_json: bool) -> None:
         return
     for site in listed:
         click.echo(f"{site['key']}  {site['name']}  ({site['moderation']})  {' '.join(site['origins'])}")
+
+
+@site_commands.command("set")
+@click.argument("key")
+@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE…")
+@in_app
+def site_set(key: str, settings: tuple[str, ...]) -> None:
+    """Change a site's settings, such as signin_required=true or body_max=5000; shows them all."""
+    changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
+    with write():
+        site = sites.by_key(key)
+        sites.change_policy(site, changes)
+    for name, value in to_json(site.policy).items():
+        click.echo(f"{name}={str(value).lower()}")
+
+
+def _value(text: str) -> str | int | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 @commands.group("user")

@@ -144,6 +144,17 @@ def test_a_broken_file_stops_the_import_with_its_line(ready, tmp_path):
     assert re.fullmatch(r"commentsvc: line 3: [^\n]+\n", trouble)
 
 
+def test_a_sites_settings_are_changed_and_shown(ready):
+    status, said, _ = ready("site", "set", "blog", "signin_required=true", "body_max=5000", "mode=new")
+    assert status == 0
+    assert {"signin_required=true", "body_max=5000", "mode=new", "depth_max=5"} <= set(said.split())
+    for wrong in ("colour=red", "body_max=100", "signin_required=maybe", "mode=some"):
+        status, said, trouble = ready("site", "set", "blog", wrong)
+        assert (status, said) == (2, "")
+        assert wrong.partition("=")[0] in trouble or "mode" in trouble
+    assert json.loads(ready("site", "list", "--json")[1])[0]["moderation"] == "new"
+
+
 class Server:
     """`commentsvc serve` on a port of its own, and one browser's worth of cookies."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +89,12 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
     db.session.add(site)
     db.session.flush()
     return site
+
+
+def change_policy(site: Site, changes: Mapping[str, object]) -> None:
+    """Change some of a site's settings; raises Invalid naming one that is unknown or out of bounds."""
+    site.settings = policy.to_json(policy.changed(site.policy, changes))
+    site.version += 1
 
 
 def normal_origin(value: str) -> str:
