@@ -151,6 +151,8 @@ class Zoo:
             return self._discovery(name, kind, trouble)
         if path == "/jwks" and kind.is_openid:
             return _json({"keys": [self._key.as_dict(private=False)]})
+        if name == "mastodon" and path == "/.well-known/oauth-authorization-server" and trouble != "4.2":
+            return _json({"issuer": f"{self.base_url}/mastodon/", "scopes_supported": ["profile"]})
         if name == "mastodon" and path == "/api/v1/apps" and request.method == "POST":
             return self._register(request)
         if path == kind.token and request.method == "POST":
@@ -159,10 +161,13 @@ class Zoo:
             return self._me(request, name, path.endswith("/emails"))
         raise Refused(Response("nothing here", 404))
 
+    def _mastodon_scope(self) -> str:
+        return "read:accounts" if self.troubles.get("mastodon") == "4.2" else "profile"
+
     def _register(self, request: Request) -> Response:
         redirect_uri = f"{self.service_url}/auth/mastodon/callback"
         asked = request.get_json()
-        if asked.get("redirect_uris") != [redirect_uri] or asked.get("scopes") != "profile":
+        if asked.get("redirect_uris") != [redirect_uri] or asked.get("scopes") != self._mastodon_scope():
             raise Refused(_json({"error": "Validation failed"}, 422))
         client_id, client_secret = self.clients["mastodon"]
         return _json(
@@ -198,7 +203,7 @@ class Zoo:
                 "state": bool(asked.get("state")) and len(asked["state"]) <= 500,
                 "code_challenge": not kind.pkce
                 or (len(asked.get("code_challenge", "")) == 43 and asked.get("code_challenge_method") == "S256"),
-                "scope": set(kind.scopes) <= set(scopes),
+                "scope": set(kind.scopes if name != "mastodon" else [self._mastodon_scope()]) <= set(scopes),
                 "nonce": not kind.is_openid or bool(asked.get("nonce")),
             }.items()
             if not is_right

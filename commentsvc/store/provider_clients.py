@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from datetime import UTC, datetime
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import LargeBinary, String
+from sqlalchemy import LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
+from commentsvc.core.registration import Client
 from commentsvc.store.db import Base, UtcTime, db, write
 
 
@@ -29,17 +31,22 @@ class KeptClients:
         key = hashlib.sha256(b"provider clients\0" + secret_key.encode()).digest()
         self._box = Fernet(base64.urlsafe_b64encode(key))
 
-    def find(self, instance: str) -> tuple[str, str] | None:
+    def find(self, instance: str) -> Client | None:
         row = db.session.get(ProviderClient, instance)
         if row is None:
             return None
         try:
-            return row.client_id, self._box.decrypt(row.secret).decode()
+            secret, scope = json.loads(self._box.decrypt(row.secret))
         except InvalidToken:
             return None
+        return Client(row.client_id, secret, scope)
 
-    def keep(self, instance: str, client_id: str, client_secret: str) -> None:
+    def keep(self, instance: str, client: Client) -> None:
         with write():
-            secret = self._box.encrypt(client_secret.encode())
-            row = ProviderClient(instance=instance, client_id=client_id, secret=secret, created_at=datetime.now(UTC))
+            secret = self._box.encrypt(json.dumps([client.secret, client.scope]).encode())
+            row = ProviderClient(instance=instance, client_id=client.id, secret=secret, created_at=datetime.now(UTC))
             db.session.merge(row)
+
+    def forget(self, instance: str) -> None:
+        with write():
+            db.session.execute(delete(ProviderClient).where(ProviderClient.instance == instance))

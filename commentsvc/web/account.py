@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, session, url_for
 from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -30,6 +30,7 @@ def show() -> str:
         site=None,
         here=url_for("account.show"),
         written=comments.of_account(account.id)[:SHOWN],
+        labels={name: provider.label for name, provider in current_app.extensions["providers"].items()},
         identities=people.identities_of(account.id),
         sessions=people.open_sessions(account.id, now()),
         this=holder.session.id,

@@ -64,7 +64,7 @@ def providers_of(account_id):
 def test_the_page_shows_what_is_kept(client, ann):
     page = client.get("/account").text
     assert page.count("A post</bdi></a>") == 2
-    assert "github" in page and "(this one)" in page
+    assert "GitHub: <bdi>annlee</bdi>" in page and "(this one)" in page
     copy = client.get("/account/copy.json")
     assert "attachment" in copy.headers["Content-Disposition"]
     assert [c["text"] for c in copy.json["comments"]] == ["Words 1", "Words 0"]

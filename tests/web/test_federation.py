@@ -315,3 +315,25 @@ def test_no_typed_server_leads_into_our_network(make_app):
     bare = make_app(MASTODON_CLIENT_ID="auto").test_client()
     page = bare.get("/auth/mastodon/login?instance=no-such-server.invalid")
     assert (page.status_code, "does not answer" in page.text) == (503, True)
+
+
+def test_an_older_server_is_asked_for_what_it_knows(app, client, zoo):
+    zoo.troubles["mastodon"] = "4.2"
+    assert go(client, "mastodon").status_code == 303
+
+
+def test_a_server_that_has_forgotten_us_is_registered_with_again(app, client, zoo):
+    assert go(client, "mastodon").status_code == 303
+    begun = begin(app.test_client(), "mastodon")
+    assert begun.status_code == 302
+    old, zoo.clients["mastodon"] = zoo.clients["mastodon"], ("a-new-client", "a-new-secret")
+    other = app.test_client()
+    begun = begin(other, "mastodon")
+    refused = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    assert refused.status_code == 400, "there the reader sees that server's own page"
+    zoo.clients["mastodon"] = old
+    begun = begin(other, "mastodon")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    zoo.clients["mastodon"] = ("a-new-client", "a-new-secret")
+    assert other.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 400
+    assert go(other, "mastodon").status_code == 303, "the next try works"

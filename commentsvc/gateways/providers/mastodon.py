@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException, Session
 
+from commentsvc.core.registration import Client
 from commentsvc.gateways import safe_http
-from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
+from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
+from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
@@ -19,14 +20,16 @@ HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{
 class Clients(Protocol):
     """Where the clients that we have registered are kept, by server."""
 
-    def find(self, instance: str) -> tuple[str, str] | None: ...
-    def keep(self, instance: str, client_id: str, client_secret: str) -> None: ...
+    def find(self, instance: str) -> Client | None: ...
+    def keep(self, instance: str, client: Client) -> None: ...
+    def forget(self, instance: str) -> None: ...
 
 
 class Mastodon(OAuthProvider):
     name = "mastodon"
     label = "Mastodon"
-    scope = "profile"  # of 4.3 and later; older servers have read:accounts
+    scope = "profile"
+    older_scope = "read:accounts"  # of servers before 4.3, which have no metadata either
     asks_instance = True
 
     def __init__(self, settings: Mapping[str, str], clients: Clients) -> None:
@@ -36,12 +39,12 @@ class Mastodon(OAuthProvider):
         self._named = settings.get("authorize_url", "").rstrip("/")
 
     def session(self, attempt: Attempt) -> OAuth2Session:
-        client_id, client_secret = self._client(attempt)
+        client = self._client(attempt)
         session = OAuth2Session(
-            client_id,
-            client_secret,
+            client.id,
+            client.secret,
             token_endpoint_auth_method=self.client_auth,
-            scope=self.scope,
+            scope=client.scope,
             redirect_uri=attempt.redirect_uri,
             code_challenge_method="S256",
         )
@@ -75,24 +78,39 @@ class Mastodon(OAuthProvider):
             raise self.trouble(Kind.WRONG, "no host name")
         return f"https://{attempt.instance}"
 
-    def _client(self, attempt: Attempt) -> tuple[str, str]:
+    def trade(self, session: OAuth2Session, attempt: Attempt, code: str) -> dict[str, Any]:
+        """Servers before 4.3 sweep clients away that nobody uses; the next try registers again."""
+        try:
+            return super().trade(session, attempt, code)
+        except Trouble as trouble:
+            if "invalid_client" not in trouble.cause:
+                raise
+            self._clients.forget(attempt.instance)
+            raise self.trouble(Kind.EXPIRED, trouble.cause) from None
+
+    def _client(self, attempt: Attempt) -> Client:
         """Our client on the reader's server; registered there the first time (POST /api/v1/apps)."""
         known = self._clients.find(attempt.instance)
         if known is not None:
             return known
-        document = {"client_name": "Comments", "redirect_uris": [attempt.redirect_uri], "scopes": self.scope}
+        base = self._base(attempt)
         with self._guarded(Session()) as session:
             try:
-                url = f"{self._base(attempt)}/api/v1/apps"
-                answer = self.read(session.post(url, json=document, headers=JSON, allow_redirects=False))
+                metadata = session.get(f"{base}/.well-known/oauth-authorization-server", allow_redirects=False)
+                scope = self.older_scope if metadata.status_code == 404 else self.scope
+                document = {"client_name": "Comments", "redirect_uris": [attempt.redirect_uri], "scopes": scope}
+                answer = self.read(
+                    session.post(f"{base}/api/v1/apps", json=document, headers=JSON, allow_redirects=False)
+                )
             except RequestException as error:
                 raise self.of_request(error) from None
-        if not isinstance(answer, dict) or not all(
-            isinstance(answer.get(k), str) for k in ("client_id", "client_secret")
-        ):
+        found = answer if isinstance(answer, dict) else {}
+        client_id, client_secret = text_or_none(found.get("client_id")), text_or_none(found.get("client_secret"))
+        if client_id is None or client_secret is None:
             raise self.trouble(Kind.WRONG, "no client in the answer")
-        self._clients.keep(attempt.instance, answer["client_id"], answer["client_secret"])
-        return answer["client_id"], answer["client_secret"]
+        client = Client(client_id, client_secret, scope)
+        self._clients.keep(attempt.instance, client)
+        return client
 
     def _guarded(self, session: Any) -> Any:
         return safe_http.bounded(session) if self._named else safe_http.public_only(session)
