@@ -94,6 +94,8 @@ class Zoo:
         self.base_url = base_url
         self.service_url = service_url
         self.troubles: dict[str, str] = {}
+        self.clock_off_s = 0
+        self.token_life_s = 3600
         self.clients = {name: (f"client-of-{name}", secrets.token_urlsafe(24)) for name in KINDS}
         self.asked: list[str] = []  # paths, to see who was asked
         self._codes: dict[str, dict] = {}
@@ -277,14 +279,14 @@ class Zoo:
             raise Refused(_token_error(name, "client"))
 
     def _id_token(self, name: str, person: dict, nonce: str) -> str:
-        trouble, now = self.troubles.get(name), int(time.time())
+        trouble, now = self.troubles.get(name), int(time.time()) + self.clock_off_s
         issuer = self.issuer(name).replace("/common/", f"/{TENANT}/")
         claims = {
             "iss": ELSEWHERE if trouble == "wrong_issuer" else issuer,
             "sub": f"sub-{person['id']}",
             "aud": "somebody-else" if trouble == "wrong_audience" else self.clients[name][0],
             "iat": now,
-            "exp": now - 3600 if trouble == "old_token" else now + 3600,
+            "exp": now - 3600 if trouble == "old_token" else now + self.token_life_s,
             "nonce": "another" if trouble == "wrong_nonce" else nonce,
             "picture": f"{self.base_url}/pictures/{person['id']}.png",
         }

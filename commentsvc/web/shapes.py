@@ -315,7 +315,7 @@ def viewer_json(account: Account, provider: str | None, site: Site, pending: Seq
         "account": {
             "name": account.name,
             "website": account.website,
-            "avatar": None,
+            "avatar": avatar(account.picture),
             "provider": provider,
             "role": role,
         },

@@ -198,7 +198,8 @@ export function commentThread(service: Service, styles: CSSStyleSheet): CustomEl
       try {
         const token = await this.account.token();
         if (!token) return [];
-        const { pending } = await service.viewer(this.site, this.thread, token);
+        const { account, pending } = await service.viewer(this.site, this.thread, token);
+        if (this.account.learn(account)) this.compose?.identify();
         return pending.map(({ id }) => ({ id, headers: { Authorization: `Bearer ${token}` } }));
       } catch (error) {
         if (!(error instanceof Refused)) throw error;

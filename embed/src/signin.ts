@@ -96,6 +96,14 @@ export class Account {
     return kept.access;
   }
 
+  /** Take over what has changed of who is signed in (a picture comes a moment later); gives whether anything has. */
+  learn(who: Who): boolean {
+    const kept = this.kept;
+    if (!kept || (kept.name === who.name && kept.avatar === who.avatar)) return false;
+    remember(this.name, { ...kept, name: who.name, avatar: who.avatar });
+    return true;
+  }
+
   forget(): void {
     remember(this.name, null);
   }

@@ -214,6 +214,8 @@ def test_the_picture_comes_from_the_service_alone(demo, reader):
     face = page.locator("li.comment", has_text=WORDS).locator("img.avatar")
     expect(face).to_have_attribute("src", re.compile(rf"^{demo.service}/avatars/[0-9a-f]{{64}}\.webp$"))
     assert face.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+    page.reload()
+    expect(page.locator(".signed-in img")).to_have_attribute("src", face.get_attribute("src"))
 
 
 def test_denied_at_the_provider_says_so_and_leads_on(demo, reader):
@@ -227,3 +229,31 @@ def test_denied_at_the_provider_says_so_and_leads_on(demo, reader):
     expect(window.get_by_text("You did not let GitHub tell us who you are")).to_be_visible()
     window.get_by_role("link", name="Sign in another way").click()
     expect(window.get_by_role("link", name="Continue with Google")).to_be_visible()
+
+
+def test_mastodon_asks_for_the_readers_own_server_first(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Mastodon", exact=True).click()
+    window = opened.value
+    window.get_by_label("Your server").fill("@ann@social.example")
+    window.keyboard.press("Enter")
+    window.get_by_role("button", name="Continue as Ann Lee").click()
+    window.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("You are commenting using your Mastodon account.")).to_be_visible()
+
+
+def test_change_to_another_account(demo, reader):
+    page = reader()
+    through_provider(page, demo, "Twitter")
+    expect(page.get_by_text("using your Twitter account")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Change").click()
+    window = opened.value
+    expect(window.get_by_role("heading", name="Continue as Ann Lee on Field Notes")).to_be_visible()
+    window.get_by_role("button", name="Use another account").click()
+    window.get_by_role("link", name="Continue with GitHub").click()
+    window.get_by_role("button", name="Continue as Bo").click()
+    expect(page.get_by_text("You are commenting using your GitHub account.")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)

@@ -337,3 +337,18 @@ def test_a_server_that_has_forgotten_us_is_registered_with_again(app, client, zo
     zoo.clients["mastodon"] = ("a-new-client", "a-new-secret")
     assert other.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 400
     assert go(other, "mastodon").status_code == 303, "the next try works"
+
+
+def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
+    begun = begin(client, "github")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    zoo.troubles["github"] = "slow"
+    page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    assert (page.status_code, "does not answer" in page.text) == (503, True)
+
+
+@pytest.mark.parametrize(("off_s", "status"), [(-100, 303), (100, 303), (-200, 502), (200, 502)])
+def test_a_providers_clock_may_be_off_by_two_minutes(app, client, zoo, off_s, status):
+    zoo.clock_off_s = off_s
+    zoo.token_life_s = 1
+    assert go(client, "google").status_code == status
