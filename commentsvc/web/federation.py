@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -132,6 +133,9 @@ def _redirect_uri(provider: str) -> str:
 
 
 def _ask_instance(found: Provider, goal: str, typed: str) -> Response:
+    # The form's answer is a redirect to the reader's own server, wherever that is.
+    named = settings().providers[found.name].get("authorize_url", "")
+    g.form_leads_to = f"https: {named.removesuffix(urlsplit(named).path)}".strip()
     problem = f"“{typed}” is no server's name; it should look like mastodon.social." if typed else ""
     names = {"provider": found, "goal": goal, "typed": typed, "problem": problem, "links": "link" in request.args}
     return make_response(render_template("signin/instance.html", **names), 422 if problem else 200)
