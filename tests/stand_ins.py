@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
 
 from joserfc import jwt
@@ -100,8 +101,7 @@ class Zoo:
         self.asked: list[str] = []  # paths, to see who was asked
         self._codes: dict[str, dict] = {}
         self._tokens: dict[str, tuple[str, dict]] = {}
-        self._key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig", "alg": "RS256"})
-        self._stranger = RSAKey.generate_key(2048, {"kid": "first", "use": "sig", "alg": "RS256"})
+        self._key, self._stranger = _keys()
 
     def settings(self) -> dict[str, str]:
         """The environment that points the service here."""
@@ -348,6 +348,13 @@ class Zoo:
             if person["verified"]:
                 found["confirmed_email"] = person["email"]
         return _json({"data": found})
+
+
+@cache
+def _keys() -> tuple[RSAKey, RSAKey]:
+    """The provider's key and a stranger's of the same name; made once, for they take a while."""
+    names = {"kid": "first", "use": "sig", "alg": "RS256"}
+    return RSAKey.generate_key(2048, names), RSAKey.generate_key(2048, names)
 
 
 def _make_trouble(trouble: str | None) -> None:
