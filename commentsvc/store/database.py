@@ -17,6 +17,7 @@ from commentsvc.store import (
     decisions,
     grants,
     jobs,
+    journal,
     people,
     pictures,
     provider_clients,
@@ -29,7 +30,20 @@ from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 # Every table must be imported for the metadata to be whole.
-TABLES = (answers, comments, decisions, grants, jobs, people, pictures, provider_clients, rules, sites, threads)
+TABLES = (
+    answers,
+    comments,
+    decisions,
+    grants,
+    jobs,
+    journal,
+    people,
+    pictures,
+    provider_clients,
+    rules,
+    sites,
+    threads,
+)
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"
 

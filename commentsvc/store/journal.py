@@ -1,0 +1,80 @@
+"""The journal: every change of settings, rules, people's roles and sanctions, by whom and when; rows are only added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commentsvc.core.errors import NotFound
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.people import Account
+from commentsvc.store.sites import Site
+
+
+class Entry(Base):
+    """`before` and `after` hold what changed, by name; {} where there was or is nothing. They never hold a secret."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_site_id_id", "site_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: of the whole service, or of a person
+    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)  # None: the command line
+    kind: Mapped[str] = mapped_column(String(32))  # `setting`, `rule`, `member`, `sanction`, `sign-in`, …
+    subject: Mapped[str] = mapped_column(String(200), default="")  # which of its kind: a rule's number, an address
+    before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("journal.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    by_account: Mapped[Account | None] = relationship(lazy="joined")
+
+
+def add(
+    kind: str,
+    now: datetime,
+    *,
+    site: Site | None = None,
+    by: Account | None = None,
+    subject: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    ip: str = "",
+    undoes: Entry | None = None,
+) -> Entry:
+    """Write down a change in the transaction that makes it; the caller commits."""
+    entry = Entry(
+        site_id=site.id if site else None,
+        by_account_id=by.id if by else None,
+        kind=kind,
+        subject=subject[:200],
+        before=before or {},
+        after=after or {},
+        ip=ip,
+        undoes_id=undoes.id if undoes else None,
+        created_at=now,
+    )
+    db.session.add(entry)
+    return entry
+
+
+def of_site(site: Site, kinds: Sequence[str], before_id: int | None, limit: int) -> tuple[list[Entry], int | None]:
+    """The site's changes of these kinds (all when none is named), newest first; and where the next page begins."""
+    query = select(Entry).where(Entry.site_id == site.id)
+    if kinds:
+        query = query.where(Entry.kind.in_(kinds))
+    if before_id is not None:
+        query = query.where(Entry.id < before_id)
+    found = list(db.session.scalars(query.order_by(Entry.id.desc()).limit(limit + 1)))
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def by_id(entry_id: int) -> Entry:
+    entry = db.session.get(Entry, entry_id) if 0 < entry_id < 2**63 else None
+    if entry is None:
+        raise NotFound("There is no such entry in the journal.")
+    return entry
