@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from commentsvc.core import tree
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
-from commentsvc.store import comments, people, threads
+from commentsvc.store import comments, people, sites, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -26,6 +27,7 @@ class ThreadPage:
     sort: Sort
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
+    drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
 
     @property
     def count(self) -> int:
@@ -37,13 +39,15 @@ class ThreadPage:
 
     @property
     def is_open(self) -> bool:
-        return self.site.policy.is_open and (self.thread is None or self.thread.is_open)
+        if self.thread is None:
+            return self.site.policy.is_open
+        return threads.is_open(self.site, self.thread, self.drawn_at or self.thread.created_at)
 
 
-def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int) -> ThreadPage:
+def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now: datetime | None = None) -> ThreadPage:
     thread = threads.find(site, key)
     shown, following = comments.page_of(thread, sort, after, limit) if thread else ([], None)
-    return ThreadPage(site, key, thread, tree.grow(shown), sort, following)
+    return ThreadPage(site, key, thread, tree.grow(shown), sort, following, drawn_at=now)
 
 
 def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
@@ -69,6 +73,18 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
     for comment, before in sorted(moves, key=lambda move: move[0].author_id):
         people.count_moved(comment.author_id, before, comment.status)
     comments.add_to_tallies(tallies)
+
+
+def close_old(since: datetime, now: datetime) -> None:
+    """Publish anew the threads that have closed by their age since then: their pages still say that they are open.
+
+    A comment is refused at once in any case.
+    """
+    for site in sites.all_sites():
+        days = timedelta(days=site.policy.close_after_days)
+        if days:
+            for thread_id in threads.born(site, since - days, now - days):
+                threads.touch(thread_id, 0)
 
 
 def page_around(comment: Comment) -> ThreadPage:

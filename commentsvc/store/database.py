@@ -13,6 +13,7 @@ from sqlalchemy import and_, select
 from commentsvc.config import Config
 from commentsvc.store import (
     answers,
+    challenges,
     comments,
     decisions,
     grants,
@@ -22,7 +23,10 @@ from commentsvc.store import (
     pictures,
     provider_clients,
     rules,
+    sanctions,
     sites,
+    spam_words,
+    spoken,
     threads,
 )
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
@@ -32,6 +36,7 @@ from commentsvc.store.threads import Thread
 # Every table must be imported for the metadata to be whole.
 TABLES = (
     answers,
+    challenges,
     comments,
     decisions,
     grants,
@@ -41,7 +46,10 @@ TABLES = (
     pictures,
     provider_clients,
     rules,
+    sanctions,
     sites,
+    spam_words,
+    spoken,
     threads,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"

@@ -18,6 +18,7 @@ from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
 from commentsvc.web.edge import WATCH
+from commentsvc.web.wiring import now
 
 pages = Blueprint("reading", __name__)
 
@@ -46,7 +47,7 @@ def thread_page() -> ThreadPage:
     key = shapes.thread_key(request.args.get("thread", ""))
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
-    page = publishing.page(site, key, sort, after, limit)
+    page = publishing.page(site, key, sort, after, limit, now())
     request.environ[WATCH] = Watched(site.key, key, (site.version, page.version))
     return page
 

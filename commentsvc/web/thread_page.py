@@ -16,7 +16,7 @@ from commentsvc.services import posting, publishing
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.store import comments, sites
 from commentsvc.store.comments import Comment
-from commentsvc.web import guard, shapes
+from commentsvc.web import guard, shapes, wiring
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
@@ -60,7 +60,9 @@ def reply(site_key: str) -> BaseResponse:
         account, provider = (holder.account, holder.session.provider) if holder else (None, None)
         draft = shapes.draft(shape, site, account)
         sender = posting.Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider)
-        posted = posting.post(site, draft, sender, None, settings().secret_key, now())
+        form_sent = posting.Form(bool(request.form.get("subject")), send_anyway=True, can_work=False)
+        service = wiring.spam_service()
+        posted = posting.post(site, draft, sender, None, settings().secret_key, now(), form_sent, service)
     except CommentError as error:
         problems = dict(error.problems) if isinstance(error, Invalid) else {}
         page = _with_own(thread_page())
