@@ -120,6 +120,7 @@ Check = Callable[[Case], Reason | None]
 
 REFUSALS_DAYS = 30
 PACE_S = 600
+NEVER_HOLDS = 100  # per cent: the filter sorts, and holds nothing
 
 
 def judge(
@@ -251,7 +252,7 @@ def _refusals(case: Case) -> Reason | None:
 
 def _spam_filter(case: Case) -> Reason | None:
     score, policy = case.moment.spam_score, case.policy
-    if not policy.spam_filter or score is None or score * 100 < policy.spam_hold:
+    if not policy.spam_filter or score is None or score * 100 < policy.spam_hold or policy.spam_hold == NEVER_HOLDS:
         return None
     words = ", ".join(case.moment.spam_words)
     sentence = "It reads like comments that were spam here, so a moderator looks at it."

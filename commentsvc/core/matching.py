@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from commentsvc.core import folding
@@ -48,6 +49,32 @@ class _Word(NamedTuple):
     end: int
 
 
+class Text:
+    """A text (NFC) made ready to be looked at with any number of lists."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = folding.folded(text)
+        self.words = [_Word(found.group(), *found.span()) for found in folding.words(self.folded)]
+
+    @cached_property
+    def without_gaps(self) -> str:
+        """What scripts without spaces are looked for in; "" where there is none of them."""
+        return _NO_WORD.sub("", self.folded) if folding.is_spaceless(self.folded) else ""
+
+    @cached_property
+    def without_blanks(self) -> str:
+        return "".join(self.folded.split())
+
+    @cached_property
+    def unmasked(self) -> list[_Word]:
+        """What words may mean that are not written as usual."""
+        return list(_unmasked(self.folded, self.words))
+
+    def original(self, start: int, end: int) -> str:
+        return folding.original(self.text, start, end)
+
+
 class WordList:
     """A list made ready; `value` has a word or phrase a line."""
 
@@ -79,26 +106,26 @@ class WordList:
             first = words[0].group()
             self._longest[first] = max(self._longest.get(first, 0), len(words))
 
-    def find(self, text: str) -> Found | None:
-        """The first entry that is in the text (NFC); a word as it stands goes before one in disguise."""
-        folded = folding.folded(text)
-        words = [_Word(found.group(), *found.span()) for found in folding.words(folded)]
-        for entry, start, end in self._plain(folded, words):
-            return Found(entry.line, folding.original(text, start, end) or entry.line)
-        if self._inside and folding.is_spaceless(folded):
-            if line := self._inside.find(_NO_WORD.sub("", folded)):
-                return Found(line, line)
-        if self._signs and (line := self._signs.find("".join(folded.split()))):
+    def find(self, text: Text) -> Found | None:
+        """The first entry that is in the text; a word as it stands goes before one in disguise."""
+        for entry, start, end in self._plain(text.folded, text.words):
+            return Found(entry.line, text.original(start, end) or entry.line)
+        if self._inside and (line := self._inside.find(text.without_gaps)):
             return Found(line, line)
-        for word in _unmasked(folded, words):
+        if self._signs and (line := self._signs.find(text.without_blanks)):
+            return Found(line, line)
+        for word in text.unmasked:
             for entry in self._entries.get(word.text, ()):
                 if not any(entry.gaps):
-                    return Found(entry.line, folding.original(text, word.start, word.end) or entry.line)
+                    return Found(entry.line, text.original(word.start, word.end) or entry.line)
         return None
 
     def _plain(self, folded: str, words: Sequence[_Word]) -> Iterator[tuple[_Entry, int, int]]:
         for at, word in enumerate(words):
-            for count in range(1, self._longest.get(word.text, 0) + 1):
+            longest = self._longest.get(word.text)
+            if longest is None:
+                continue
+            for count in range(1, longest + 1):
                 part = words[at : at + count]
                 for entry in self._entries.get(" ".join(w.text for w in part), ()) if len(part) == count else ():
                     if _fits(entry, folded, words, at, count):

@@ -51,7 +51,7 @@ class Policy:
     pace_site: int = 300  # more than these turn the mode to `all`
     refusals_max: int = 3  # refused within 30 days: from then on the author's comments wait; 0: never
     spam_filter: bool = True  # learn from the moderators' decisions, and sort by it
-    spam_hold: int = 90  # per cent of likeness to spam from which a comment waits; 100 holds hardly any
+    spam_hold: int = 90  # per cent of likeness to spam from which a comment waits; 100: it only sorts
     outside_check: bool = True  # ask the spam service, where the operator has set one
     challenge_after: int = 5  # comments of a stranger's network within ten minutes until browsers must work; 0: never
     nudge: bool = False  # tell authors once what a rule on words or links would hold, before it does

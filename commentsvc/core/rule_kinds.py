@@ -9,7 +9,7 @@ from functools import cached_property
 
 from commentsvc.core import language, matching, places
 from commentsvc.core.errors import Invalid
-from commentsvc.core.matching import Substrings, WordList
+from commentsvc.core.matching import Substrings, Text, WordList
 from commentsvc.core.places import Networks
 
 VALUE_MAX = 4_000_000  # characters; some 300,000 words
@@ -74,6 +74,11 @@ class Submission:
         return places.link_hosts(self.html)
 
     @cached_property
+    def texts(self) -> list[Text]:
+        """Where words are looked for."""
+        return [Text(text) for text in (self.source, self.name, self.email, self.website) if text]
+
+    @cached_property
     def language(self) -> str | None:
         return language.guess(self.source)
 
@@ -130,8 +135,8 @@ class SiteRule:
 def _words(submission: Submission, rule: SiteRule) -> Finding | None:
     if rule.language and submission.language not in (None, rule.language):
         return None
-    for text in (submission.source, submission.name, submission.email, submission.website):
-        if text and (found := rule.words.find(text)):
+    for text in submission.texts:
+        if found := rule.words.find(text):
             return Finding("It has words that this blog's moderators look at.", found.text)
     return None
 
@@ -169,7 +174,7 @@ def _email(submission: Submission, rule: SiteRule) -> Finding | None:
 
 
 def _name(submission: Submission, rule: SiteRule) -> Finding | None:
-    found = rule.words.find(submission.name)
+    found = rule.words.find(Text(submission.name))
     return Finding("This blog's moderators look at comments under this name.", found.text) if found else None
 
 

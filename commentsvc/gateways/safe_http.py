@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,12 +29,13 @@ class BoundedAdapter(HTTPAdapter):
         kwargs.update(stream=True, timeout=self.timeout_s)
         response = super().send(request, *args, **kwargs)
         body = b""
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > BYTES_MAX:
-                raise InvalidURL("the answer is larger than any that is expected")
-            if time.monotonic() > ends_at:
-                raise ReadTimeout("the answer takes too long")
+        with closing(response):
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if len(body) > BYTES_MAX:
+                    raise InvalidURL("the answer is larger than any that is expected")
+                if time.monotonic() > ends_at:
+                    raise ReadTimeout("the answer takes too long")
         response._content = body
         return response
 

@@ -42,8 +42,8 @@ class Sanction(Base):
     lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     site: Mapped[Site | None] = relationship()
-    by_account: Mapped[Account | None] = relationship(foreign_keys=[by_account_id], lazy="joined")
-    lifted_by: Mapped[Account | None] = relationship(foreign_keys=[lifted_by_id], lazy="joined")
+    by_account: Mapped[Account | None] = relationship(foreign_keys=[by_account_id])
+    lifted_by: Mapped[Account | None] = relationship(foreign_keys=[lifted_by_id])
 
     def is_active(self, now: datetime) -> bool:
         is_over = self.until_at is not None and self.until_at <= now
@@ -52,14 +52,10 @@ class Sanction(Base):
 
 def active_for(site: Site, account_id: int | None, email: str, ip: str, now: datetime) -> Sequence[Sanction]:
     """What is in force on this site for who writes as this account, or from this address or network; oldest first."""
-    found = _of(subjects_of(account_id, email, ip), site)
-    return [sanction for sanction in found if sanction.is_active(now)]
-
-
-def _of(subjects: Sequence[Subject], site: Site) -> Sequence[Sanction]:
-    query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects]), text(NOT_LIFTED))
-    query = query.where(or_(Sanction.site_id.is_(None), Sanction.site_id == site.id))
-    return db.session.scalars(query.order_by(Sanction.id)).unique().all() if subjects else ()
+    # The site is looked at here: asked for in the query, SQLite takes the index of the site instead, which grows.
+    query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects_of(account_id, email, ip)]))
+    found = db.session.scalars(query.where(text(NOT_LIFTED)).order_by(Sanction.id)).all()
+    return [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
 
 
 def history(site: Site, subjects: Sequence[Subject]) -> Sequence[Sanction]:

@@ -1,4 +1,4 @@
-"""Texts that say nearly the same: found through changed names, links and numbers, and not where only a few words agree."""
+"""Texts that say nearly the same: found through changed links and numbers, not where only a few words agree."""
 
 import json
 

@@ -10,11 +10,11 @@ from cast import data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commentsvc.core.matching import WordList
+from commentsvc.core.matching import Text, WordList
 
 
 def found(value, text):
-    match = WordList(value).find(unicodedata.normalize("NFC", text))
+    match = WordList(value).find(Text(unicodedata.normalize("NFC", text)))
     return match.text if match else None
 
 
@@ -99,10 +99,10 @@ def test_every_entry_of_a_real_list_finds_itself_and_is_not_found_in_prose(langu
     lines = data(f"words/ldnoobw_{language}.txt").read_text().splitlines()
     entries = [line for line in lines if line.strip()]
     listed = WordList("\n".join(entries))
-    missed = [e for e in entries if not listed.find(unicodedata.normalize("NFC", f"well, {e}, indeed"))]
+    missed = [e for e in entries if not listed.find(Text(unicodedata.normalize("NFC", f"well, {e}, indeed")))]
     assert missed == []
     clean = "The class assessed the title of the document in Scunthorpe; a cockpit, a peacock and grapes were analysed."
-    assert listed.find(clean) is None
+    assert listed.find(Text(clean)) is None
 
 
 words = st.text(alphabet=string.ascii_lowercase, min_size=1, max_size=8)
@@ -111,7 +111,7 @@ words = st.text(alphabet=string.ascii_lowercase, min_size=1, max_size=8)
 @given(st.lists(words, min_size=1, max_size=5), st.lists(words, max_size=12))
 def test_plain_words_are_found_exactly_when_they_are_there(listed, said):
     is_there = bool(set(listed) & set(said))
-    match = WordList("\n".join(listed)).find(" ".join(said))
+    match = WordList("\n".join(listed)).find(Text(" ".join(said)))
     assert not is_there or match is not None
     if match is not None and match.text in said:
         assert match.text in listed or match.entry in listed
@@ -121,7 +121,7 @@ def test_plain_words_are_found_exactly_when_they_are_there(listed, said):
 def test_any_text_can_be_looked_at_and_gives_the_same_twice(text):
     listed = WordList("ass\nbuy now\n赌博\n$$$")
     text = unicodedata.normalize("NFC", text)
-    assert listed.find(text) == listed.find(text)
+    assert listed.find(Text(text)) == listed.find(Text(text))
 
 
 class Counting(dict):
@@ -144,7 +144,7 @@ def cost(listed: WordList, text: str) -> int:
         (listed._inside, "_lengths"),
     ):
         setattr(part, name, Counting(getattr(part, name)))
-    assert listed.find(text) is None
+    assert listed.find(Text(text)) is None
     return Counting.asked
 
 
