@@ -6,8 +6,9 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from commentsvc.core import tokens
+from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.policy import NAME_MAX
 from commentsvc.store import comments, jobs, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, ApiToken, Session, SigninCode
@@ -79,8 +80,8 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         )
     )
     if account is not None or joins:
-        subject, text, html = write(account.name if account else "", code, link_token)
-        jobs.add("mail", {"to": email, "subject": subject, "text": text, "html": html}, now)
+        subject, plain, html = write(account.name if account else "", code, link_token)
+        jobs.add("mail", {"to": email, "subject": subject, "text": plain, "html": html}, now)
     db.session.commit()
 
 
@@ -140,9 +141,9 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
     email = person.email.strip().lower() if person.email and person.is_email_verified else None
     account = identity.account if identity else (people.find_account(email) if email else None)
     if account is None:
-        account = people.add_account(person.name or "Somebody", email, person.website, now)
+        account = people.add_account(_name(person), email, person.website, now)
     if identity is None:
-        people.add_identity(account, person.provider, person.subject, person.name, now)
+        people.add_identity(account, person.provider, person.subject, _name(person), now)
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
@@ -152,6 +153,14 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
     return token
 
 
+def _name(person: Person) -> str:
+    """What a provider calls somebody, as far as it can be shown; they can choose another before they comment."""
+    try:
+        return text.line(person.name[:NAME_MAX], "name", "The name", NAME_MAX, required=False) or "Somebody"
+    except Invalid:
+        return "Somebody"
+
+
 def link(person: Person, account: Account, now: datetime) -> None:
     """Add a way to sign in to the account of who is signed in; raises Conflict when it belongs to another account."""
     begin_write()
@@ -159,7 +168,7 @@ def link(person: Person, account: Account, now: datetime) -> None:
     if identity is not None and identity.account_id != account.id:
         raise Conflict("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
     if identity is None:
-        people.add_identity(account, person.provider, person.subject, person.name, now)
+        people.add_identity(account, person.provider, person.subject, _name(person), now)
     db.session.commit()
 
 

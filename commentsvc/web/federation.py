@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from flask import (
     url_for,
 )
 from flask_login import current_user
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.config import Config
@@ -36,7 +38,7 @@ from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
-from commentsvc.web.wiring import now, settings
+from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("federation", __name__, url_prefix="/auth")
 log = logging.getLogger(__name__)
@@ -45,6 +47,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = "provider_attempts"
 ATTEMPTS_MAX = 3
 ATTEMPT_LIFE_S = 15 * 60
+SEALED_FOR = "posted answer of "
+ANSWER_FIELDS = ("code", "state", "user", "error", "iss")
+FIELD_MAX = 2000
 STATUS = {Kind.DENIED: 403, Kind.EXPIRED: 400, Kind.AWAY: 503, Kind.WRONG: 502}
 
 
@@ -76,9 +81,37 @@ def login(provider: str) -> BaseResponse:
 
 @pages.get("/<provider>/callback")
 def callback(provider: str) -> BaseResponse:
+    return _finish(_provider(provider), request.args)
+
+
+@pages.post("/<provider>/callback")
+def take_posted_answer(provider: str) -> BaseResponse:
+    """Bring a form that a provider's page posts to a GET of our own: only that has the browser's Lax cookie.
+
+    What it says of the person goes sealed, for addresses end up in logs.
+    """
+    if not _provider(provider).posts_answer:
+        raise MethodNotAllowed(["GET"])
+    answer = {name: value[:FIELD_MAX] for name in ANSWER_FIELDS if (value := request.form.get(name))}
+    kept = tokens.sealed(settings().secret_key, SEALED_FOR + provider, answer)
+    return redirect(url_for("federation.finish_posted", provider=provider, k=kept), 303)
+
+
+csrf.exempt(take_posted_answer)  # what comes in is looked at only after the redirect, by its state
+
+
+@pages.get("/<provider>/finish")
+def finish_posted(provider: str) -> BaseResponse:
     found = _provider(provider)
+    kept = request.args.get("k", "")
+    answer = tokens.unsealed(settings().secret_key, SEALED_FOR + provider, kept, ATTEMPT_LIFE_S)
+    return _finish(found, answer or {})
+
+
+def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
+    provider = found.name
     attempts: dict[str, Any] = dict(session.get(ATTEMPTS, {}))
-    state = request.args.get("state", "")
+    state = answer.get("state", "")
     kept = attempts.pop(state, None)
     session[ATTEMPTS] = attempts
     goal = kept["goal"] if kept else url_for("queue.sites")
@@ -89,7 +122,7 @@ def callback(provider: str) -> BaseResponse:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: too late"), goal, provider)
     attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider), kept["instance"])
     try:
-        person = found.finish(attempt, request.args)
+        person = found.finish(attempt, answer)
     except Trouble as trouble:
         return _failed(trouble, goal, provider)
     if kept["links"] and current_user.is_authenticated:

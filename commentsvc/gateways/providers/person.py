@@ -73,6 +73,10 @@ class Provider(Protocol):
     def asks_instance(self) -> bool:
         """Whether the reader must first say which server is theirs."""
 
+    @property
+    def posts_answer(self) -> bool:
+        """Whether the answer comes as a form, from the provider's own page."""
+
     def begin(self, attempt: Attempt) -> str:
         """The address to send the browser to; raises Trouble."""
 
