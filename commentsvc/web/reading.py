@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
+from werkzeug.security import safe_join
 
 from commentsvc.core import pages as paging
 from commentsvc.core import text, tree
@@ -17,13 +19,17 @@ from commentsvc.store import comments, pictures, sites, threads
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
-from commentsvc.web.edge import WATCH
+from commentsvc.web.edge import FIXED, WATCH
 
 pages = Blueprint("reading", __name__)
 
 COUNTS_MAX = 200
 RECENT_SIZE = 10
 EXCERPT_MAX = 160
+HASHED = re.compile(r"[.-](?:[0-9a-f]{8,}|[0-9A-Z]{8,})\.(?:js|css)$")  # hexadecimal, or as esbuild writes it
+KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+FOR_EVER = "public, max-age=31536000, immutable"
+A_WHILE = "public, max-age=300"
 
 
 @pages.after_request
@@ -122,13 +128,29 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
 def picture(name: str) -> Response:
     response = make_response(pictures.by_hash(name).body)
     response.mimetype = "image/webp"
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the name is the hash of the bytes
-    return response
+    return _fixed(response, FOR_EVER)  # the name is the hash of the bytes
 
 
 @pages.get("/embed.js")
 def script() -> Response:
-    response = send_file(Path(current_app.static_folder or "") / "embed.js", mimetype="text/javascript", etag=False)
-    response.direct_passthrough = False
-    response.headers["Cache-Control"] = "public, max-age=300"
+    return _file("", "embed.js", A_WHILE)
+
+
+@pages.get("/embed/<name>")
+def part(name: str) -> Response:
+    """A part of the widget; one with the hash of its bytes in its name is never asked for again."""
+    return _file("embed", name, FOR_EVER if HASHED.search(name) else A_WHILE)
+
+
+def _file(folder: str, name: str, cache_control: str) -> Response:
+    path = safe_join(str(Path(current_app.static_folder or "", folder)), name)
+    kind = KINDS.get(Path(name).suffix)
+    if path is None or kind is None or not Path(path).is_file():
+        raise NotFound("There is no such file here.")
+    return _fixed(Response(Path(path).read_bytes(), content_type=kind), cache_control)
+
+
+def _fixed(response: Response, cache_control: str) -> Response:
+    request.environ[WATCH] = FIXED
+    response.headers["Cache-Control"] = cache_control
     return response
