@@ -13,7 +13,7 @@ from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.status import Status
 from commentsvc.services import publishing
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, pictures, sites, threads
+from commentsvc.store import comments, flags, pictures, sites, threads
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
@@ -82,7 +82,8 @@ def own_comment_fragment() -> Response:
 def comment_json(comment_id: int) -> Response:
     comment, is_moderator = guard.readable_comment(comment_id)
     if is_moderator:
-        return _private(jsonify(shapes.moderated_json(comment)))
+        reported = flags.open_of([comment.id]).get(comment.id, [])
+        return _private(jsonify(shapes.moderated_json(comment, reported)))
     if comment.status == Status.APPROVED and not guard.has_credentials():
         return jsonify(shapes.comment_json(comment))
     return _private(jsonify(shapes.own_comment_json(comment)))
