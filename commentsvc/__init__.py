@@ -23,6 +23,7 @@ def create_app(config: Config) -> Flask:
         health,
         home,
         oauth_server,
+        reacting,
         reading,
         shapes,
         signin,
@@ -35,7 +36,7 @@ def create_app(config: Config) -> Flask:
     wiring.init_app(app, config)
     database.init_app(app, config)
     error_pages.init_app(app)
-    public = (reading, api, api_moderation, api_docs, thread_page, home, health)
+    public = (reading, api, reacting, api_moderation, api_docs, thread_page, home, health)
     for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

@@ -24,6 +24,12 @@ class Mode(StrEnum):
     OFF = "off"  # nothing waits
 
 
+class Votes(StrEnum):
+    UPDOWN = "updown"
+    UP = "up"  # for a comment only
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Kept as JSON on the site; an absent field has its default, so a new setting needs no migration."""
@@ -38,6 +44,8 @@ class Policy:
     edit_window_s: int = 15 * 60
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
+    votes: Votes = Votes.UPDOWN
+    flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
 
 
 BOUNDS = {
@@ -47,6 +55,7 @@ BOUNDS = {
     "edit_window_s": (0, 7 * 24 * 3600),
     "flood_s": (0, 3600),
     "links_max": (0, 100),
+    "flags_hold": (0, 100),
 }
 
 
@@ -75,6 +84,10 @@ def _checked(name: str, value: object) -> object:
         if value not in set(Mode):
             raise Invalid(name, f"The moderation mode is one of {', '.join(Mode)}.")
         return Mode(str(value))
+    if name == "votes":
+        if value not in set(Votes):
+            raise Invalid(name, f"“votes” is one of {', '.join(Votes)}.")
+        return Votes(str(value))
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

@@ -15,6 +15,7 @@ from commentsvc.store import (
     answers,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -24,6 +25,7 @@ from commentsvc.store import (
     rules,
     sites,
     threads,
+    votes,
 )
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
 from commentsvc.store.sites import Site
@@ -34,6 +36,7 @@ TABLES = (
     answers,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -43,6 +46,7 @@ TABLES = (
     rules,
     sites,
     threads,
+    votes,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"

@@ -154,6 +154,15 @@ def readable_comment(comment_id: int) -> tuple[Comment, bool]:
     raise NotFound("There is no comment with this number here.")
 
 
+def published_comment(comment_id: int) -> Comment:
+    """A comment that a reader reacts to; one that is not published is not there."""
+    comment = comments.by_id(comment_id)
+    if comment.status != Status.APPROVED:
+        raise NotFound("There is no comment with this number here.")
+    site_to_write(comment.site.key)
+    return comment
+
+
 def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
     """A comment that the asker wrote, by token or by `X-Edit-Token`; for everybody else it is not there."""
     comment = comments.by_id(comment_id)
