@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.core import languages
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -46,6 +47,7 @@ DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("r
 PREFIXES = (
     "/api/v1/comments",
     "/embed/v1/comments",
+    "/embed/v1/texts",
     "/api/v1/counts",
     "/api/v1/recent",
     "/t/",
@@ -268,13 +270,14 @@ class Edge:
 
     def _ask(self, key: str, environ: WSGIEnvironment, asked_at: float) -> Page | Other:
         """Put the question to Flask as anybody would: no cookie, no credentials, no conditions."""
-        path, _, query = key.partition("?")
+        address, _, wish = key.rpartition("#") if key.startswith("/t/") else (key, "", "")
+        query = address.partition("?")[2]
         question: dict[str, Any] = {
             name: value
             for name, value in environ.items()
             if not name.startswith("HTTP_") or name in ("HTTP_HOST", "HTTP_X_FORWARDED_PROTO")
         }
-        question.update(REQUEST_METHOD="GET", QUERY_STRING=query)
+        question.update(REQUEST_METHOD="GET", QUERY_STRING=query, HTTP_ACCEPT_LANGUAGE=wish)
         got: list[Any] = []
 
         def start_response(
@@ -317,14 +320,24 @@ def _key(environ: WSGIEnvironment) -> str | None:
     query = environ.get("QUERY_STRING", "")
     # Neither names that mean nothing nor defaults spelled out must make new pages to build.
     asked = parse_qsl(query, keep_blank_values=True)
-    known = [(name, value) for name, value in asked if name in QUERY_NAMES and (name, value) not in DEFAULTS]
-    return f"{path}?{urlencode(sorted(known))}" if known else path
+    named = [(name, value) if name != "lang" else (name, languages.nearest(value) or "") for name, value in asked]
+    known = sorted({pair for pair in named if pair[0] in QUERY_NAMES} - DEFAULTS)
+    address = f"{path}?{urlencode(known)}" if known else path
+    # A hosted page is in the reader's own language; what stands behind the mark is put to Flask as such.
+    return f"{address}#{_wish(environ, known)}" if path.startswith("/t/") else address
+
+
+def _wish(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:
+    """The language that a browser asks for, where the address itself names none."""
+    if any(name == "lang" for name, _ in known):
+        return ""
+    return languages.negotiated(environ.get("HTTP_ACCEPT_LANGUAGE", "")) or ""
 
 
 def _send(page: Page, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     encoding = _encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     etag = f'"{page.etag}"' if not encoding else f'"{page.etag}-{encoding}"'
-    vary = "Accept-Encoding, Cookie" if environ["PATH_INFO"].startswith("/t/") else "Accept-Encoding"
+    vary = "Accept-Encoding, Accept-Language, Cookie" if environ["PATH_INFO"].startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
     asked = environ.get("HTTP_IF_NONE_MATCH", "")
     if asked and (asked.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))):
