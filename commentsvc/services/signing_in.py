@@ -9,6 +9,7 @@ from typing import Protocol
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
 from commentsvc.core.policy import NAME_MAX
+from commentsvc.core.phrases import phrase
 from commentsvc.store import comments, jobs, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, ApiToken, Session, SigninCode
@@ -24,7 +25,7 @@ CODES_PER_IP = 20
 CODES_WINDOW = timedelta(hours=1)
 
 EMAIL = "email"  # the provider of who signs in by a mailed code or link
-WRONG_CODE = "This code is not right, or no longer valid. Look at the newest mail, or ask for a new code."
+WRONG_CODE = phrase("This code is not right, or no longer valid. Look at the newest mail, or ask for a new code.")
 
 
 class Person(Protocol):
@@ -65,7 +66,8 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         people.codes_sent(since, now, email=email) >= CODES_PER_EMAIL
         or people.codes_sent(since, now, ip=ip) >= CODES_PER_IP
     ):
-        raise TooMany("Too many codes were asked for. Please wait an hour, or use a code you have.", 3600)
+        sentence = phrase("Too many codes were asked for. Please wait an hour, or use a code you have.")
+        raise TooMany(sentence, 3600)
     account = people.find_account(email)
     code, link_token = tokens.new_code(), tokens.new()
     db.session.add(
@@ -166,7 +168,9 @@ def link(person: Person, account: Account, now: datetime) -> None:
     begin_write()
     identity = people.find_identity(person.provider, person.subject)
     if identity is not None and identity.account_id != account.id:
-        raise Conflict("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+        raise Conflict(
+            phrase("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+        )
     if identity is None:
         people.add_identity(account, person.provider, person.subject, _name(person), now)
     db.session.commit()
@@ -199,7 +203,7 @@ def new_api_token(account: Account, site: Site | None, now: datetime) -> str:
 def _good_link(link_token: str, now: datetime) -> SigninCode:
     found = people.code_by_link(tokens.digest(link_token))
     if not _is_usable(found, now) or not (found.joins or people.find_account(found.email)):
-        raise NotFound("This sign-in link has been used or is too old. Ask for a new one.")
+        raise NotFound(phrase("This sign-in link has been used or is too old. Ask for a new one."))
     return found
 
 

@@ -32,6 +32,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
@@ -149,7 +150,7 @@ class Tally(Base):
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 

@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import brotli
@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.core import languages
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -51,6 +52,7 @@ DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("r
 PREFIXES = (
     "/api/v1/comments",
     "/embed/v1/comments",
+    "/embed/v1/texts",
     "/api/v1/counts",
     "/api/v1/recent",
     "/t/",
@@ -64,6 +66,8 @@ TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_THE_ENCODING = frozenset({"content-length", "content-encoding", "etag", "vary"})
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
+# How a question is spelled: path, query, Accept-Encoding, and for pages that depend on it Accept-Language.
+Spelling: TypeAlias = tuple[str, str, str | None, str | None]
 
 
 @dataclass
@@ -154,7 +158,7 @@ class Slot:
     def __init__(self, until: float, second: int) -> None:
         self.until = until  # monotonic
         self.second = second  # of the wall clock
-        self.ready: dict[tuple[str, str, str | None], Ready] = {}
+        self.ready: dict[Spelling, Ready] = {}
 
 
 class Memory:
@@ -278,7 +282,9 @@ class Edge:
         slot = self._slot
         if self._clock() >= slot.until:
             slot = self._next_slot()
-        spelled = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_ENCODING"))
+        path = environ["PATH_INFO"]
+        wish = environ.get("HTTP_ACCEPT_LANGUAGE") if path.startswith("/t/") else None
+        spelled = (path, environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_ENCODING"), wish)
         ready = slot.ready.get(spelled)
         if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
             key = _key(environ)
@@ -364,13 +370,14 @@ class Edge:
 
     def _ask(self, key: str, environ: WSGIEnvironment) -> Answer:
         """Put the question to Flask as anybody would: no cookie, no credentials, no conditions."""
-        path, _, query = key.partition("?")
+        address, _, wish = key.rpartition("#") if key.startswith("/t/") else (key, "", "")
+        query = address.partition("?")[2]
         question: dict[str, Any] = {
             name: value
             for name, value in environ.items()
             if not name.startswith("HTTP_") or name in ("HTTP_HOST", "HTTP_X_FORWARDED_PROTO")
         }
-        question.update(REQUEST_METHOD="GET", QUERY_STRING=query)
+        question.update(REQUEST_METHOD="GET", QUERY_STRING=query, HTTP_ACCEPT_LANGUAGE=wish)
         got: list[Any] = []
 
         def start_response(
@@ -419,16 +426,26 @@ def _key(environ: WSGIEnvironment) -> str | None:
     query = environ.get("QUERY_STRING", "")
     # Neither names that mean nothing nor defaults spelled out must make new pages to build.
     asked = parse_qsl(query, keep_blank_values=True)
-    known = [(name, value) for name, value in asked if name in QUERY_NAMES and (name, value) not in DEFAULTS]
-    return f"{path}?{urlencode(sorted(known))}" if known else path
+    named = [(name, value) if name != "lang" else (name, languages.nearest(value) or "") for name, value in asked]
+    known = sorted({pair for pair in named if pair[0] in QUERY_NAMES} - DEFAULTS)
+    address = f"{path}?{urlencode(known)}" if known else path
+    # A hosted page is in the reader's own language; what stands behind the mark is put to Flask as such.
+    return f"{address}#{_wish(environ, known)}" if path.startswith("/t/") else address
 
 
-def _ready(page: Page, spelled: tuple[str, str, str | None], slot: Slot) -> Ready:
-    path, _, accepted = spelled
+def _wish(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:
+    """The language that a browser asks for, where the address itself names none."""
+    if any(name == "lang" for name, _ in known):
+        return ""
+    return languages.negotiated(environ.get("HTTP_ACCEPT_LANGUAGE", "")) or ""
+
+
+def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
+    path, _, accepted, _ = spelled
     encoding = _encoding(accepted or "") if page.is_text else ""
     etag = f'"{page.tag}-{encoding}"' if encoding else f'"{page.tag}"'
     body = page.body(encoding)
-    vary = "Accept-Encoding, Cookie" if path.startswith("/t/") else "Accept-Encoding"
+    vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
     if page.is_confirmed(slot):
         # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.

@@ -29,6 +29,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways.providers import registry
 from commentsvc.gateways.providers.mastodon import host_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
@@ -38,6 +39,7 @@ from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
+from commentsvc.web.translating import gettext, tell_error
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("federation", __name__, url_prefix="/auth")
@@ -129,7 +131,7 @@ def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
         try:
             signing_in.link(person, current_user.account, now())
         except Conflict as error:
-            flash(str(error), "refused")
+            flash(tell_error(error), "refused")
         return redirect(goal)
     agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
     return welcome(signing_in.admit(person, client_ip(), agent, now()), goal)
@@ -146,7 +148,7 @@ def _quiet(response: Response) -> Response:
 def ways() -> list[tuple[str, str]]:
     """The ways to sign in that work here: a name for the widget, and a name for people."""
     offered = [(provider.name, provider.label) for provider in _providers().values()]
-    return [*offered, ("email", "E-mail")] if settings().mail_url else offered
+    return [*offered, ("email", gettext("Email"))] if settings().mail_url else offered
 
 
 def _providers() -> dict[str, Provider]:
@@ -158,7 +160,7 @@ def _provider(name: str) -> Provider:
     try:
         return _providers()[name]
     except KeyError:
-        raise NotFound("This way to sign in is not offered here.") from None
+        raise NotFound(phrase("This way to sign in is not offered here.")) from None
 
 
 def _redirect_uri(provider: str) -> str:
@@ -169,7 +171,11 @@ def _ask_instance(found: Provider, goal: str, typed: str) -> Response:
     # The form's answer is a redirect to the reader's own server, wherever that is.
     named = settings().providers[found.name].get("authorize_url", "")
     g.form_leads_to = f"https: {named.removesuffix(urlsplit(named).path)}".strip()
-    problem = f"“{typed}” is no server's name; it should look like mastodon.social." if typed else ""
+    problem = ""
+    if typed:
+        problem = gettext(
+            "“%(typed)s” is no server's name; it should look like %(example)s.", typed=typed, example="mastodon.social"
+        )
     names = {"provider": found, "goal": goal, "typed": typed, "problem": problem, "links": "link" in request.args}
     return make_response(render_template("signin/instance.html", **names), 422 if problem else 200)
 
@@ -179,7 +185,7 @@ def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
     if goal.startswith(FROM_BLOG):
         g.form_leads_to = blog_of(goal)
     again = url_for("federation.login", provider=provider, next=goal)
-    page = render_template("signin/failed.html", sentence=str(trouble), other=unhurried(goal), again=again)
+    page = render_template("signin/failed.html", sentence=tell_error(trouble), other=unhurried(goal), again=again)
     return make_response(page, STATUS[trouble.kind])
 
 

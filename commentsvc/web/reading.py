@@ -12,6 +12,7 @@ from werkzeug.security import safe_join
 from commentsvc.core import pages as paging
 from commentsvc.core import text, tree
 from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
 from commentsvc.services import publishing
 from commentsvc.services.publishing import ThreadPage
@@ -20,6 +21,7 @@ from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
 from commentsvc.web.edge import FIXED, WATCH
+from commentsvc.web.translating import speak_for, widget_texts
 
 pages = Blueprint("reading", __name__)
 
@@ -52,6 +54,7 @@ def thread_page() -> ThreadPage:
     key = shapes.thread_key(request.args.get("thread", ""))
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
+    speak_for(site)
     page = publishing.page(site, key, sort, after, limit)
     request.environ[WATCH] = Watched(site.key, key, (site.version, page.version))
     return page
@@ -77,7 +80,8 @@ def own_comment_fragment() -> Response:
         raise Invalid("id", "id is the number of a comment.")
     comment, _ = guard.readable_comment(int(number))
     if comment.status == Status.DELETED:
-        raise NotFound("This comment was deleted.")
+        raise NotFound(phrase("This comment was deleted."))
+    speak_for(comment.site)
     page = publishing.page_around(comment)
     return _private(
         make_response(render_template("own_comment.html", page=page, node=tree.Node(comment, comment.depth)))
@@ -123,6 +127,19 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
         "excerpt": text.plain(comment.html, EXCERPT_MAX),
         "thread": {"key": thread.key, "title": thread.title, "url": thread.url},
     }
+
+
+@pages.get("/embed/v1/texts")
+def texts() -> Response:
+    """What the widget says, in one language; with a site, in that site's words."""
+    key = request.args.get("site", "")
+    if key:
+        site = sites.by_key(key)
+        speak_for(site)
+        request.environ[WATCH] = Watched(site.key, "", (site.version, 0))
+    response = jsonify(widget_texts())
+    response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
+    return response
 
 
 @pages.get("/avatars/<name>.webp")

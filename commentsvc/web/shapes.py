@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest
 
 from commentsvc.core import emails, text
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX, Votes
 from commentsvc.core.status import Action, Status
 from commentsvc.services.flagging import Flagged
@@ -26,9 +27,11 @@ from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import language_asked, tell
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
+YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
 
 
@@ -230,12 +233,12 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     guest = shape.author or GuestIn()
     source = checked(lambda: text.body(shape.body, policy.body_max), "")
     key = checked(lambda: thread_key(shape.thread), "")
-    title = checked(lambda: text.line(shape.title, "title", "The page's title", TITLE_MAX, False), "")
+    title = checked(lambda: text.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     url = checked(lambda: page_url(shape.url, site), "")
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
-        name = checked(lambda: text.line(guest.name, "author.name", "Your name", NAME_MAX, required), "") or ANONYMOUS
+        name = checked(lambda: text.line(guest.name, "author.name", YOUR_NAME, NAME_MAX, required), "") or ANONYMOUS
         email = checked(lambda: emails.address(guest.email, "author.email", required), "")
         website = checked(lambda: _website(guest.website), None)
     if problems:
@@ -247,7 +250,7 @@ def _website(value: str | None) -> str | None:
     try:
         return text.website(value or "")
     except Invalid as error:
-        raise Invalid("author.website", str(error)) from None
+        raise Invalid("author.website", error.sentences[0]) from None
 
 
 def thread_key(value: str) -> str:
@@ -355,7 +358,11 @@ def flagged_json(flagged: Flagged) -> dict[str, Any]:
 
 
 def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
-    answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
+    answer = {
+        **own_comment_json(posted.comment),
+        "status": posted.status,
+        "reason": posted.reason and tell(posted.reason),
+    }
     return {**answer, "edit_token": edit_token} if edit_token else answer
 
 
@@ -450,5 +457,10 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
-        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue, avatar=avatar
+        permalink=permalink,
+        hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
+        hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
+        initial=initial,
+        hue=hue,
+        avatar=avatar,
     )
