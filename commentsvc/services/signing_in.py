@@ -8,8 +8,8 @@ from typing import Protocol
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
-from commentsvc.core.policy import NAME_MAX
 from commentsvc.core.phrases import phrase
+from commentsvc.core.policy import NAME_MAX
 from commentsvc.store import comments, jobs, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, ApiToken, Session, SigninCode
