@@ -27,7 +27,7 @@ EXCERPT_MAX = 160
 
 
 @pages.after_request
-def _public(response: Response) -> Response:
+def public(response: Response) -> Response:
     """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
     if request.method not in ("GET", "HEAD"):
         return response
