@@ -27,7 +27,7 @@ from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
-from commentsvc.web.translating import language_asked, tell
+from commentsvc.web.translating import gettext, language_asked, tell
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
@@ -349,11 +349,11 @@ def _flag_json(flag: Flag) -> dict[str, Any]:
 
 def flagged_json(flagged: Flagged) -> dict[str, Any]:
     if flagged.is_held:
-        message = "Thank you. The comment is out of sight until a moderator has decided on it."
+        message = gettext("Thank you. The comment is out of sight until a moderator has decided on it.")
     elif flagged.is_answered:
-        message = "Thank you. A moderator has decided on this comment since you reported it, and left it here."
+        message = gettext("Thank you. A moderator has decided on this comment since you reported it, and left it here.")
     else:
-        message = "Thank you. This blog's moderators will look at the comment."
+        message = gettext("Thank you. This blog's moderators will look at the comment.")
     return {"message": message, "hidden": flagged.is_held}
 
 
