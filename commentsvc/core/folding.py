@@ -65,6 +65,11 @@ def words(text: str) -> list[re.Match[str]]:
     return list(_WORD.finditer(text))
 
 
+def tokens(text: str) -> list[str]:
+    """The same without their places, which costs half."""
+    return _WORD.findall(text)
+
+
 def is_spaceless(text: str) -> bool:
     """Whether the text has anything of a script without spaces."""
     return not text.isascii() and _SPACELESS.search(text) is not None

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from commentsvc.core import policy as policies
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, SiteRule, Submission
 from commentsvc.core.status import Status
@@ -150,7 +151,7 @@ def explain(
     """What each check says of a comment, in the order tried; None for one that has nothing to say."""
     case = Case(submission, policy, record, moment)
     if record.is_moderator:
-        return [("moderator", Reason("moderator", Outcome.APPROVE, "A moderator wrote it."))]
+        return [("moderator", Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it.")))]
     said: list[tuple[str, Reason | None]] = [("person", _person(case)), ("mode", _mode(case))]
     if policy.mode is Mode.OFF:
         return said
@@ -162,18 +163,22 @@ def explain(
 
 def tried(submission: Submission, rule: SiteRule) -> Reason | None:
     """What one of the site's rules says of a comment, by itself."""
-    found = rule.find(submission)
+    if rule not in submission.known:
+        submission.known[rule] = rule.find(submission)
+    found = submission.known[rule]
     return Reason(rule.name, rule.outcome, found.sentence, found.match) if found else None
 
 
 def _person(case: Case) -> Reason | None:
     standing = case.record.standing
     if standing is Standing.HELD:
-        return Reason("person", Outcome.HOLD, "A moderator reads everything that you write here before it appears.")
+        return Reason(
+            "person", Outcome.HOLD, phrase("A moderator reads everything that you write here before it appears.")
+        )
     if standing is Standing.SHADOWED:
-        return Reason("person", Outcome.REJECT, "Only its author sees it: a moderator decided that.")
+        return Reason("person", Outcome.REJECT, phrase("Only its author sees it: a moderator decided that."))
     if standing is Standing.TRUSTED:
-        return Reason("person", Outcome.APPROVE, "A moderator trusts its author.")
+        return Reason("person", Outcome.APPROVE, phrase("A moderator trusts its author."))
     return None
 
 
@@ -181,33 +186,34 @@ def _mode(case: Case) -> Reason:
     policy, record = case.policy, case.record
     name = f"mode {policy.mode}"
     if policy.mode is Mode.OFF:
-        return Reason(name, Outcome.APPROVE, "Comments appear at once here.")
+        return Reason(name, Outcome.APPROVE, phrase("Comments appear at once here."))
     if record.standing is Standing.TRUSTED:
-        return Reason(name, Outcome.APPROVE, "Comments like this one appear at once here.")
+        return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear at once here."))
     if policy.mode is Mode.ALL:
-        return Reason(name, Outcome.HOLD, "A moderator reads every comment here before it appears.")
+        return Reason(name, Outcome.HOLD, phrase("A moderator reads every comment here before it appears."))
     if policy.mode is Mode.NEW:
         if record.approved < policy.approved_needed:
-            return Reason(name, Outcome.HOLD, "A moderator reads the first comments of everyone who is new here.")
+            return Reason(
+                name, Outcome.HOLD, phrase("A moderator reads the first comments of everyone who is new here.")
+            )
         if record.age_days is not None and record.age_days < policy.young_days:
             days = policy.young_days
-            return Reason(
-                name, Outcome.HOLD, f"A moderator reads what accounts younger than {days} days write.", f"{days} days"
-            )
-    return Reason(name, Outcome.APPROVE, "Comments like this one appear at once here.")
+            sentence = phrase("A moderator reads what accounts younger than %(days)s days write.", days=days)
+            return Reason(name, Outcome.HOLD, sentence, f"{days} days")
+    return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear at once here."))
 
 
 def _trap(case: Case) -> Reason | None:
     if not case.moment.is_trapped:
         return None
-    return Reason("trap", Outcome.SPAM, "A field was filled in that people do not see.")
+    return Reason("trap", Outcome.SPAM, phrase("A field was filled in that people do not see."))
 
 
 def _haste(case: Case) -> Reason | None:
     elapsed_ms, least_s = case.moment.elapsed_ms, case.policy.form_s_min
     if elapsed_ms is None or elapsed_ms >= least_s * 1000:
         return None
-    sentence = "It was sent sooner after opening the form than people can write."
+    sentence = phrase("It was sent sooner after opening the form than people can write.")
     return Reason("haste", Outcome.HOLD, sentence, f"{elapsed_ms / 1000:.1f} s")
 
 
@@ -215,7 +221,12 @@ def _links(case: Case) -> Reason | None:
     links, most = case.submission.links, case.policy.links_max
     if links <= most:
         return None
-    sentence = f"It has {links} links; a moderator reads comments with more than {most}."
+    sentence = counted(
+        "It has one link; a moderator reads comments with more than %(limit)s.",
+        "It has %(num)s links; a moderator reads comments with more than %(limit)s.",
+        links,
+        limit=most,
+    )
     return Reason("links", Outcome.HOLD, sentence, f"{links} links")
 
 
@@ -223,7 +234,9 @@ def _copies(case: Case) -> Reason | None:
     if not case.policy.copies_held or not case.moment.copies:
         return None
     count = case.moment.copies
-    return Reason("copies", Outcome.HOLD, "Nearly the same was said here lately, in another place.", f"{count} alike")
+    return Reason(
+        "copies", Outcome.HOLD, phrase("Nearly the same was said here lately, in another place."), f"{count} alike"
+    )
 
 
 def _pace(case: Case) -> Reason | None:
@@ -234,10 +247,10 @@ def _pace(case: Case) -> Reason | None:
         ("this page", moment.thread_lately, policy.pace_thread),
     ):
         if most and count >= most:
-            sentence = "Many comments are coming in here at the moment, so a moderator reads this one first."
+            sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
             return Reason("pace", Outcome.HOLD, sentence, f"{whose}: {count} in {PACE_S // 60} minutes")
     if moment.is_flood:
-        sentence = "Many comments are coming in here at the moment, so a moderator reads this one first."
+        sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
         return Reason("pace", Outcome.HOLD, sentence, "the whole site")
     return None
 
@@ -246,7 +259,7 @@ def _refusals(case: Case) -> Reason | None:
     count, most = case.record.refused_lately, case.policy.refusals_max
     if not most or count < most:
         return None
-    sentence = "Several of your comments were refused here lately, so a moderator reads this one first."
+    sentence = phrase("Several of your comments were refused here lately, so a moderator reads this one first.")
     return Reason("refusals", Outcome.HOLD, sentence, f"{count} in {REFUSALS_DAYS} days")
 
 
@@ -255,17 +268,17 @@ def _spam_filter(case: Case) -> Reason | None:
     if not policy.spam_filter or score is None or score * 100 < policy.spam_hold or policy.spam_hold == NEVER_HOLDS:
         return None
     words = ", ".join(case.moment.spam_words)
-    sentence = "It reads like comments that were spam here, so a moderator looks at it."
+    sentence = phrase("It reads like comments that were spam here, so a moderator looks at it.")
     return Reason("spam filter", Outcome.HOLD, sentence, f"{score:.0%}: {words}" if words else f"{score:.0%}")
 
 
 def _outside(case: Case) -> Reason | None:
     answer = case.moment.outside
     if answer is Outside.NO_ANSWER:
-        sentence = "Our check for spam could not be reached, so a moderator reads this one first."
+        sentence = phrase("Our check for spam could not be reached, so a moderator reads this one first.")
         return Reason("outside check", Outcome.HOLD, sentence)
     if answer in (Outside.SPAM, Outside.BLATANT):
-        return Reason("outside check", Outcome.SPAM, "A spam service takes it for spam.", answer)
+        return Reason("outside check", Outcome.SPAM, phrase("A spam service takes it for spam."), answer)
     return None
 
 

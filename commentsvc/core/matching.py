@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,7 +24,7 @@ _LONE = frozenset("ai")  # letters that are words; one may stand before or after
 _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _NO_WORD = re.compile(r"[\W_]+")
 _SIGNS = "@$!|€£+"  # that stand for letters inside of a word
-_DISGUISED = re.compile(rf"[\w{re.escape(_SIGNS)}]+")
+_DISGUISED = re.compile(rf"[^\W\d_]*+[\d{re.escape(_SIGNS)}][\w{re.escape(_SIGNS)}]*+")
 # One is read as i, and as l: both are tried.
 _READ_AS = [str.maketrans("013457@$!|€£+" + "689", "o" + one + "eastasi" + one + "elt" + "bbg") for one in ("i", "l")]
 
@@ -55,7 +55,17 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.folded = folding.folded(text)
-        self.words = [_Word(found.group(), *found.span()) for found in folding.words(self.folded)]
+        self.tokens = folding.tokens(self.folded)
+        self.vocabulary = set(self.tokens)
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the tokens stand."""
+        return [found.span() for found in folding.words(self.folded)]
+
+    @property
+    def words(self) -> Iterator[_Word]:
+        return (_Word(token, *span) for token, span in zip(self.tokens, self.spans, strict=True))
 
     @cached_property
     def without_gaps(self) -> str:
@@ -69,7 +79,7 @@ class Text:
     @cached_property
     def unmasked(self) -> list[_Word]:
         """What words may mean that are not written as usual."""
-        return list(_unmasked(self.folded, self.words))
+        return list(_unmasked(self))
 
     def original(self, start: int, end: int) -> str:
         return folding.original(self.text, start, end)
@@ -108,8 +118,9 @@ class WordList:
 
     def find(self, text: Text) -> Found | None:
         """The first entry that is in the text; a word as it stands goes before one in disguise."""
-        for entry, start, end in self._plain(text.folded, text.words):
-            return Found(entry.line, text.original(start, end) or entry.line)
+        if not self._longest.keys().isdisjoint(text.vocabulary):
+            for entry, start, end in self._plain(text):
+                return Found(entry.line, text.original(start, end) or entry.line)
         if self._inside and (line := self._inside.find(text.without_gaps)):
             return Found(line, line)
         if self._signs and (line := self._signs.find(text.without_blanks)):
@@ -120,26 +131,29 @@ class WordList:
                     return Found(entry.line, text.original(word.start, word.end) or entry.line)
         return None
 
-    def _plain(self, folded: str, words: Sequence[_Word]) -> Iterator[tuple[_Entry, int, int]]:
-        for at, word in enumerate(words):
-            longest = self._longest.get(word.text)
+    def _plain(self, text: Text) -> Iterator[tuple[_Entry, int, int]]:
+        for at, token in enumerate(text.tokens):
+            longest = self._longest.get(token)
             if longest is None:
                 continue
-            for count in range(1, longest + 1):
-                part = words[at : at + count]
-                for entry in self._entries.get(" ".join(w.text for w in part), ()) if len(part) == count else ():
-                    if _fits(entry, folded, words, at, count):
-                        yield entry, part[0].start - len(entry.gaps[0]), part[-1].end + len(entry.gaps[-1])
+            for count in range(1, min(longest, len(text.tokens) - at) + 1):
+                for entry in self._entries.get(" ".join(text.tokens[at : at + count]), ()):
+                    if _fits(entry, text, at, count):
+                        start, end = text.spans[at][0], text.spans[at + count - 1][1]
+                        yield entry, start - len(entry.gaps[0]), end + len(entry.gaps[-1])
 
 
-def _fits(entry: _Entry, folded: str, words: Sequence[_Word], at: int, count: int) -> bool:
+def _fits(entry: _Entry, text: Text, at: int, count: int) -> bool:
     """Whether the signs of the entry stand around and between these words of the text."""
+    if not any(entry.gaps):
+        return True
+    spans = text.spans
     for place, gap in enumerate(entry.gaps):
         if not gap:
             continue
-        before = words[at + place - 1].end if at + place > 0 else 0
-        after = words[at + place].start if at + place < len(words) else len(folded)
-        signs = "".join(folded[before:after].split())
+        before = spans[at + place - 1][1] if at + place > 0 else 0
+        after = spans[at + place][0] if at + place < len(spans) else len(text.folded)
+        signs = "".join(text.folded[before:after].split())
         if place == 0:
             if not signs.endswith(gap):
                 return False
@@ -151,30 +165,34 @@ def _fits(entry: _Entry, folded: str, words: Sequence[_Word], at: int, count: in
     return True
 
 
-def _unmasked(folded: str, words: Sequence[_Word]) -> Iterator[_Word]:
+def _unmasked(text: Text) -> Iterator[_Word]:
     """What words may mean that are not written as usual: at most a few readings each."""
-    is_ascii = folded.isascii()
-    reads_foreign = not is_ascii and folding.is_mainly_ascii(folded)
-    for word in words:
-        if not is_ascii and not word.text.isascii() and (reads_foreign or folding.is_disguised(word.text)):
-            yield _Word(folding.as_ascii(word.text), word.start, word.end)
-        if _DRAWN_OUT.search(word.text):
-            for kept in (r"\1", r"\1\1"):
-                yield _Word(_DRAWN_OUT.sub(kept, word.text), word.start, word.end)
+    folded = text.folded
+    if not folded.isascii():
+        reads_foreign = folding.is_mainly_ascii(folded)
+        for word in text.words:
+            if not word.text.isascii() and (reads_foreign or folding.is_disguised(word.text)):
+                yield _Word(folding.as_ascii(word.text), word.start, word.end)
+    if _DRAWN_OUT.search(folded):
+        for word in text.words:
+            if _DRAWN_OUT.search(word.text):
+                for kept in (r"\1", r"\1\1"):
+                    yield _Word(_DRAWN_OUT.sub(kept, word.text), word.start, word.end)
     for found in _DISGUISED.finditer(folded):
         disguised = found.group()
         # “A55” is a road: where digits outnumber the letters they are digits.
-        if not disguised.isalpha() and folding.has_ascii_letters(disguised) and _letters_lead(disguised):
+        if folding.has_ascii_letters(disguised) and _letters_lead(disguised):
             for table in _READ_AS:
                 yield _Word(folding.as_ascii(disguised.strip("+!|")).translate(table), *found.span())
-    yield from _set_apart(folded, words)
+    if sum(len(token) == 1 for token in text.tokens) >= _APART_MIN:
+        yield from _set_apart(folded, text.words)
 
 
 def _letters_lead(word: str) -> bool:
     return sum(char.isalpha() for char in word) >= sum(char.isdigit() for char in word)
 
 
-def _set_apart(folded: str, words: Sequence[_Word]) -> Iterator[_Word]:
+def _set_apart(folded: str, words: Iterable[_Word]) -> Iterator[_Word]:
     """Letters that stand alone with the same between them, put together."""
     run: list[_Word] = []
     gap = ""

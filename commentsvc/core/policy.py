@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
+from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
 
 # WordPress's own limits (wp_comments columns: author tinytext 245, email 100→254 by RFC 5321, url 200).
@@ -22,6 +23,12 @@ class Mode(StrEnum):
     NEW = "new"  # those of authors without approved comments wait
     RULES = "rules"  # only what a rule holds waits
     OFF = "off"  # nothing waits
+
+
+class Votes(StrEnum):
+    UPDOWN = "updown"
+    UP = "up"  # for a comment only
+    OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,10 @@ class Policy:
     outside_check: bool = True  # ask the spam service, where the operator has set one
     challenge_after: int = 5  # comments of a stranger's network within ten minutes until browsers must work; 0: never
     nudge: bool = False  # tell authors once what a rule on words or links would hold, before it does
+    votes: Votes = Votes.UPDOWN
+    noindex: bool = False  # keep the hosted page and the feeds out of search engines
+    flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
+    language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 
 
 BOUNDS = {
@@ -74,6 +85,7 @@ BOUNDS = {
     "refusals_max": (0, 100),
     "spam_hold": (50, 100),
     "challenge_after": (0, 1000),
+    "flags_hold": (0, 100),
 }
 
 
@@ -108,11 +120,20 @@ def _checked(name: str, value: object) -> object:
         if value not in {"", *Mode}:
             raise Invalid(name, f"flood_from is one of {', '.join(Mode)}, or empty.")
         return str(value)
+    if name == "votes":
+        if value not in set(Votes):
+            raise Invalid(name, f"“votes” is one of {', '.join(Votes)}.")
+        return Votes(str(value))
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Invalid(name, f"“{name}” is a whole number from {low} to {high}.")
         return value
+    if name == "language":
+        found = languages.nearest(value) if isinstance(value, str) else None
+        if value != "" and found is None:
+            raise Invalid(name, f"The language is one of {', '.join(languages.TAGS)}, or empty.")
+        return found or ""
     if not isinstance(value, bool):
         raise Invalid(name, f"“{name}” is true or false.")
     return value

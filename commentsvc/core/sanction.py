@@ -76,10 +76,12 @@ def subject(kind: str, value: str) -> Subject:
     raise Invalid("subject", f"Say who: {', '.join(SubjectKind)} and its value.")
 
 
-def check(kind: str, has_end: bool) -> SanctionKind:
-    """Raise Invalid for a kind that there is not, or for a suspension without an end."""
+def check(kind: str, has_end: bool, has_reason: bool = True) -> SanctionKind:
+    """Raise Invalid for a kind that there is not, a suspension without an end, or a warning that says nothing."""
     if kind not in set(SanctionKind):
         raise Invalid("kind", f"kind is one of {', '.join(SanctionKind)}.")
     if kind == SanctionKind.SUSPEND and not has_end:
         raise Invalid("until", "A suspension ends some day: say when, or ban them.")
+    if kind == SanctionKind.WARN and not has_reason:
+        raise Invalid("reason", "Write what you want to tell them.")
     return SanctionKind(kind)

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from commentsvc.core import challenge, folding, judging, likeness, places, rule_kinds, text, tokens
+from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
 from commentsvc.core.errors import Challenged, Conflict, Invalid, NotAllowed, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Record, Standing, Verdict
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
 from commentsvc.core.status import Action, Status
@@ -124,7 +125,7 @@ def post(
     parent = _parent(site, thread, author, draft, now)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
     if comments.has_duplicate(thread, draft.parent_id, author, text_hash):
-        raise Conflict("You have said exactly this here already; no need to say it twice.", "duplicate")
+        raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
     record = measuring.record(author, role is not None, standing, now)
     pace = measuring.pace(site, author, sender.ip, now) if sender.limited and is_stranger else Pace()
     if sender.limited and is_stranger:
@@ -180,7 +181,8 @@ def post(
     posted = _told(comment, verdict)
     if claimed:
         claimed.comment_id = comment.id
-        claimed.answer = {"status": posted.status, "reason": posted.reason}
+        reason = None if posted.reason is None else phrases.to_json(posted.reason)
+        claimed.answer = {"status": posted.status, "reason": reason}
     db.session.commit()
     return posted
 
@@ -232,13 +234,13 @@ def withdraw(comment_id: int, now: datetime) -> None:
 
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
-    return [asdict(reason) for reason in verdict.reasons]
+    return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
 
 
 def _rendered(source: str) -> str:
     html = text.to_html(source)
     if not text.plain(html, 10).strip():
-        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
     return html
 
 
@@ -260,19 +262,21 @@ def _outside_answer(
 def _check_guest(site: Site, draft: Draft) -> None:
     """A guest may not speak here at all, or not under an address or name that is somebody else's."""
     if site.policy.signin_required:
-        raise NotAllowed("Please sign in to comment here.")
+        raise NotAllowed(phrase("Please sign in to comment here."))
     if draft.email and people.find_account(draft.email) is not None:
-        raise Invalid("author.email", "This address belongs to an account here. Sign in to use it, or give another.")
+        sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
+        raise Invalid("author.email", sentence)
     if site.policy.names_protected:
         taken = {folding.skeleton(name) for name in people.moderator_names(site)}
         if folding.skeleton(draft.name) in taken - {""}:
-            raise Invalid("author.name", "A moderator here has this name. Sign in if it is you, or give another.")
+            sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
+            raise Invalid("author.name", sentence)
 
 
 def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
     """The comment answered; one that is not published is, for a reader, not there."""
     if not threads.is_open(site, thread, now):
-        raise NotAllowed("Comments on this page are closed.")
+        raise NotAllowed(phrase("Comments are closed."))
     if draft.parent_id is None:
         return None
     parent = comments.find_parent(thread, draft.parent_id)
@@ -281,10 +285,11 @@ def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datet
     )
     if parent is None or not is_seen:
         raise Invalid(
-            "parent_id", "The comment you answer is no longer here. You can still post this as a comment of its own."
+            "parent_id",
+            phrase("The comment you answer is no longer here. You can still post this as a comment of its own."),
         )
     if parent.depth + 1 >= site.policy.depth_max:
-        raise Invalid("parent_id", "Replies go no deeper here. Please answer a comment further up.")
+        raise Invalid("parent_id", phrase("Replies go no deeper here. Please answer a comment further up."))
     return parent
 
 
@@ -307,7 +312,12 @@ def _check_pace(site: Site, pace: Pace, sender: Sender, now: datetime) -> None:
     last_at = pace.last_at(sender.ip)
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
-        raise TooMany(f"You are writing quickly. Please wait {wait_s} seconds and send it again.", wait_s)
+        sentence = counted(
+            "You are writing quickly. Please wait one second and send it again.",
+            "You are writing quickly. Please wait %(num)s seconds and send it again.",
+            wait_s,
+        )
+        raise TooMany(sentence, wait_s)
 
 
 def _check_challenge(site: Site, record: Record, pace: Pace, form: Form, secret: str, now: datetime) -> None:
@@ -318,9 +328,10 @@ def _check_challenge(site: Site, record: Record, pace: Pace, form: Form, secret:
     proof = challenge.proof(secret, site.key, form.solution, now) if form.solution else None
     if not form.can_work:
         wait_s = judging.PACE_S
-        raise TooMany("Much has come in from your network. Please wait ten minutes and send it again.", wait_s)
+        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
+        raise TooMany(sentence, wait_s)
     if proof is None or not challenges.use(proof.signature, proof.expires_at):
-        sentence = "Much has come in from your network. Your browser has to prove a moment's work first."
+        sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
         raise Challenged(sentence, challenge.new(secret, site.key, now))
 
 
@@ -342,7 +353,8 @@ def _nudge(verdict: Verdict, rulebook: ruling.Rulebook) -> None:
     is_about_text = all(r.rule == "links" or kinds.get(r.rule) in rule_kinds.ABOUT_THE_TEXT for r in holding)
     if verdict.status is Status.PENDING and is_about_text:
         reasons = [{"sentence": reason.sentence, "match": reason.match} for reason in holding]
-        raise Nudged("As it is, a moderator has to read this first. Change it, or send it to them as it is.", reasons)
+        sentence = phrase("As it is, a moderator has to read this first. Change it, or send it to them as it is.")
+        raise Nudged(sentence, reasons)
 
 
 def _record_verdict(
@@ -388,11 +400,16 @@ def _own(comment_id: int, now: datetime) -> Comment:
     threads.lock([comment.thread_id])
     comment = comments.of_ids([comment_id])[0]
     if comment.face not in (Status.APPROVED, Status.PENDING):
-        raise Conflict("A moderator has removed this comment; it can no longer be changed.", "removed")
+        raise Conflict(phrase("A moderator has removed this comment; it can no longer be changed."), "removed")
     age_s = (now - comment.created_at).total_seconds()
     if age_s > comment.site.policy.edit_window_s:
         minutes = comment.site.policy.edit_window_s // 60
-        raise NotAllowed(f"A comment can be changed for {minutes} minutes here; that time has passed.")
+        sentence = counted(
+            "A comment can be changed for one minute here; that time has passed.",
+            "A comment can be changed for %(num)s minutes here; that time has passed.",
+            minutes,
+        )
+        raise NotAllowed(sentence)
     return comment
 
 
@@ -409,4 +426,7 @@ def _again(earlier: answers.Answer, draft: Draft) -> Posted:
     if earlier.request_hash != _request_hash(draft) or earlier.comment_id is None:
         raise Invalid("Idempotency-Key", "This Idempotency-Key was used for another comment; send a new one.")
     comment = comments.by_id(earlier.comment_id)
-    return Posted(comment, Status(earlier.answer["status"]), earlier.answer["reason"])
+    reason = earlier.answer["reason"]
+    if isinstance(reason, dict):  # an answer of before sentences kept their templates has only the English
+        reason = phrases.from_json(reason)
+    return Posted(comment, Status(earlier.answer["status"]), reason)

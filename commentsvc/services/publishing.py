@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from commentsvc.core import tree
+from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
 from commentsvc.store import comments, people, sites, threads
@@ -50,29 +51,48 @@ def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now
     return ThreadPage(site, key, thread, tree.grow(shown), sort, following, drawn_at=now)
 
 
-def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
+def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
     """Bring everything that is kept in line after comments went from a status (None: new) to the one they have now.
 
     The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
+    `changed_site_ids` are sites of which something published looks different though nothing moved.
     """
-    tallies: Counter[tuple[int, Status]] = Counter()
+    tallies: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
     versions: dict[int, int] = {}
+    flagged: Counter[int] = Counter()
+    withdrawn = []
     for comment, before in moves:
         after = Status(comment.status)
         tallies[comment.site_id, after] += 1
         if before is not None:
             tallies[comment.site_id, before] -= 1
+            if comment.flag_count:
+                flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
+            if before is Status.APPROVED and after is not Status.APPROVED:
+                withdrawn.append(comment)
         was_shown = comment.is_shown
         comments.show(comment)
         if was_shown or comment.is_shown:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
             counted = change if comment.kind == Kind.COMMENT else 0
             versions[comment.thread_id] = versions.get(comment.thread_id, 0) + counted
+    if withdrawn:
+        threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
     for thread_id in sorted(versions):
         threads.touch(thread_id, versions[thread_id])
     for comment, before in sorted(moves, key=lambda move: move[0].author_id):
         people.count_moved(comment.author_id, before, comment.status)
     comments.add_to_tallies(tallies)
+    comments.add_to_flagged(flagged)
+
+
+def locked(comment_id: int) -> Comment:
+    """A published comment with its thread locked; raises NotFound for any other: for a reader it is not there."""
+    threads.lock([comments.by_id(comment_id).thread_id])
+    comment = comments.of_ids([comment_id])[0]
+    if comment.status != Status.APPROVED:
+        raise NotFound("There is no comment with this number here.")
+    return comment
 
 
 def close_old(since: datetime, now: datetime) -> None:
@@ -90,6 +110,11 @@ def close_old(since: datetime, now: datetime) -> None:
 def page_around(comment: Comment) -> ThreadPage:
     """What a single comment is drawn with: its site and thread, no other comments."""
     return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, frozenset({comment.id}))
+
+
+def bare_page(site: Site, thread: Thread) -> ThreadPage:
+    """A thread by itself, without its comments."""
+    return ThreadPage(site, thread.key, thread, [], Sort.OLDEST, None)
 
 
 def with_own(page: ThreadPage, own: Sequence[Comment]) -> ThreadPage:

@@ -13,18 +13,17 @@ from sqlalchemy import Engine
 
 from commentsvc.core import judging, policy, rule_kinds
 from commentsvc.core import text as core_text
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.judging import Facts, Reason, Verdict
-from commentsvc.core.policy import Mode, Policy
+from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Outcome, RuleKind, SiteRule, Submission
 from commentsvc.core.status import Status
-from commentsvc.store import comments, decisions, journal, rules, sites, threads
+from commentsvc.store import comments, decisions, journal, rules, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Thread
 
 EXAMPLES_MAX = 20
 BACKTEST_MAX = 10_000
@@ -151,26 +150,6 @@ def set_policy(site: Site, changes: dict[str, object], by: Account, now: datetim
         was, now_is = {name: before[name] for name in moved}, {name: after[name] for name in moved}
         journal.add("setting", now, site=site, by=by, subject=", ".join(moved), before=was, after=now_is, ip=ip)
     db.session.commit()
-
-
-def set_thread(site: Site, key: str, mode: str | None, is_open: bool | None, by: Account, now: datetime) -> Thread:
-    """Give a thread a mode of its own ("" takes it away), or close or open it; what is None stays as it is."""
-    if mode and mode not in set(Mode):
-        raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
-
-    begin_write()
-    thread = threads.get_or_add(site, key, "", "", now)
-    before = {"mode": thread.mode, "is_open": thread.is_open}
-    thread.mode = thread.mode if mode is None else mode or None
-    thread.is_open = thread.is_open if is_open is None else is_open
-    if thread.is_open != before["is_open"]:
-        db.session.flush()
-        threads.touch(thread.id, 0)
-    after = {"mode": thread.mode, "is_open": thread.is_open}
-    if before != after:
-        journal.add("thread", now, site=site, by=by, subject=key, before=before, after=after)
-    db.session.commit()
-    return thread
 
 
 def _write(rule: Rule, text: RuleText) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from commentsvc.core import sanction
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound, Sanctioned
 from commentsvc.core.judging import Standing
+from commentsvc.core.phrases import phrase
 from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
@@ -76,13 +77,18 @@ def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) ->
 
 
 def _sentence(found: Sanction) -> str:
-    why = f" They say: {found.reason}" if found.reason else ""
     if found.kind == SanctionKind.WARN:
-        return f"A moderator has a word for you before you go on.{why}"
+        return phrase("A moderator has a word for you before you go on. They say: %(reason)s", reason=found.reason)
     if found.kind == SanctionKind.SUSPEND and found.until_at:
-        day = f"{found.until_at.day} {found.until_at:%B %Y, %H:%M} UTC"
-        return f"You can write here again from {day} on: a moderator decided that.{why}"
-    return f"You can't write here: a moderator decided that.{why}"
+        until = f"{found.until_at:%Y-%m-%d %H:%M} UTC"
+        if found.reason:
+            return phrase(
+                "You can't write here before %(until)s. They say: %(reason)s", until=until, reason=found.reason
+            )
+        return phrase("You can't write here before %(until)s: a moderator decided that.", until=until)
+    if found.reason:
+        return phrase("You can't write here: a moderator decided that. They say: %(reason)s", reason=found.reason)
+    return phrase("You can't write here: a moderator decided that.")
 
 
 def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
@@ -104,7 +110,7 @@ def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "")
     Raises Invalid for what makes no sense and NotAllowed for a moderator as the subject, or a sanction on every site
     by somebody who is no admin.
     """
-    kind = sanction.check(order.kind, order.until_at is not None)
+    kind = sanction.check(order.kind, order.until_at is not None, bool(order.reason.strip()))
     subject = sanction.subject(order.subject_kind, order.subject)
     _check(order, kind, by, now)
 

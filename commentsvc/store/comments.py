@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
@@ -53,6 +55,8 @@ class Kind(StrEnum):
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
+FLAGGED = "flag_count > 0"
+FED = "comment.status = 'approved' AND comment.kind = 'comment'"
 
 
 class Comment(Base):
@@ -81,6 +85,23 @@ class Comment(Base):
         Index("ix_comment_parent_id", "parent_id"),
         Index("ix_comment_site_id_id", "site_id", "id"),
         Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
+        Index(
+            "ix_comment_flagged",
+            "site_id",
+            "status",
+            "created_at",
+            "id",
+            sqlite_where=text(FLAGGED),
+            postgresql_where=text(FLAGGED),
+        ),
+        Index(
+            "ix_comment_feed",
+            "thread_id",
+            "created_at",
+            "id",
+            sqlite_where=text("status = 'approved' AND kind = 'comment'"),
+            postgresql_where=text("status = 'approved' AND kind = 'comment'"),
+        ),
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
         Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
@@ -129,7 +150,8 @@ class Comment(Base):
     # By these one finds texts that say nearly the same (core/likeness.py); None for short ones.
     sketch_1: Mapped[int | None] = mapped_column(BigInteger)
     sketch_2: Mapped[int | None] = mapped_column(BigInteger)
-    score: Mapped[int] = mapped_column(Integer, default=0)
+    score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes
+    flag_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # open reports, one a person
     notify: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -162,12 +184,16 @@ class Tally(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(16), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
+    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
+    # Grows with every change of the row. That of `approved` changes with all that is published, whose writers wait for
+    # each other there: so who has seen a version has seen all that came before it.
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 
@@ -177,12 +203,21 @@ def find_parent(thread: Thread, parent_id: int) -> Comment | None:
 
 
 def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> tuple[list[Comment], Cursor | None]:
-    """One page: `limit` top-level comments, then all their replies; and where the next page begins."""
+    """One page: `limit` top-level comments, then all their replies; and where the next page begins.
+
+    A pinned comment is the first of the first page in every order, and on no other page.
+    """
     query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
-    query = _ordered(query, sort, after)
-    roots = list(db.session.scalars(query.limit(limit + 1)))
-    following = _cursor(roots[limit - 1], sort) if len(roots) > limit else None
-    roots = roots[:limit]
+    pinned = []
+    if thread.pinned_id is not None:
+        query = query.where(Comment.id != thread.pinned_id)
+        pinned = [db.session.get_one(Comment, thread.pinned_id)] if after is None else []
+    room = limit - len(pinned)
+    roots = list(db.session.scalars(_ordered(query, sort, after).limit(room + 1)))
+    following = None
+    if len(roots) > room:
+        following = _cursor(roots[room - 1], sort) if room else _cursor_before(roots[0], sort)
+    roots = [*pinned, *roots[:room]]
     replies: Sequence[Comment] = []
     if roots:
         reply_query = select(Comment).where(Comment.root_id.in_([r.id for r in roots]), Comment.is_shown.is_(True))
@@ -209,10 +244,46 @@ def _cursor(comment: Comment, sort: Sort) -> Cursor:
     return Cursor(sort=sort, at=comment.created_at, score=comment.score, id=comment.id)
 
 
+def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Cursor | None:
+    """Where the page begins that comes before the one beginning with `first`; None when that is the first page."""
+    query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
+    if thread.pinned_id is not None:
+        query = query.where(Comment.id != thread.pinned_id)
+    back = _ordered_back(query, sort, _cursor(first, sort))
+    earlier = db.session.scalars(back.limit(limit + 1)).all()
+    return _cursor(earlier[limit], sort) if len(earlier) > limit else None
+
+
+def _ordered_back(query: Select[Comment], sort: Sort, before: Cursor) -> Select[Comment]:
+    """The order of `_ordered` turned round: that of the oldest is that of the newest."""
+    if sort is not Sort.TOP:
+        return _ordered(query, Sort.NEWEST if sort is Sort.OLDEST else Sort.OLDEST, before)
+    score, number = Comment.score, Comment.id
+    query = query.where(or_(score > before.score, and_(score == before.score, number > before.id)))
+    return query.order_by(score, number)
+
+
+def _cursor_before(comment: Comment, sort: Sort) -> Cursor:
+    """Where a page begins whose first comment is this one."""
+    return replace(_cursor(comment, sort), id=comment.id + (-1 if sort is Sort.OLDEST else 1))
+
+
 def recent(site: Site, limit: int) -> Sequence[Comment]:
     query = select(Comment).where(Comment.site_id == site.id, Comment.status == Status.APPROVED)
     query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def recent_in(thread: Thread, limit: int) -> Sequence[Comment]:
+    """The newest published comments of a thread, replies too."""
+    query = select(Comment).where(Comment.thread_id == thread.id, text(FED)).options(joinedload(Comment.thread))
+    return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def version_of(site: Site) -> int:
+    """What grows with every change to the published comments of a site."""
+    query = select(Tally.version).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
 
 
 def imported(site: Site, import_ids: Iterable[str]) -> dict[str, Comment]:
@@ -235,12 +306,17 @@ def queue(
     thread: Thread | None = None,
     author: str | None = None,
     words: str | None = None,
+    is_flagged: bool = False,
 ) -> tuple[list[Comment], Cursor | None]:
     """What waits, or what was decided, with parent, thread and author loaded; and where the next page begins.
 
     `author` is a name or an address, exactly but for case; `words` is looked for in text, name and address.
+    With `is_flagged` only those with open reports.
     """
     query = select(Comment).where(Comment.site_id == site.id, Comment.status == status)
+    if is_flagged:
+        # Spelled out, not as a parameter: only so does SQLite see that its partial index fits.
+        query = query.where(text(f"comment.{FLAGGED}"))
     if thread is not None:
         query = query.where(Comment.thread_id == thread.id)
     if author:
@@ -286,9 +362,22 @@ def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:
     """
     insert = postgresql.insert if is_postgres() else sqlite.insert
     for (site_id, status), change in sorted(changes.items()):
-        row = insert(Tally).values(site_id=site_id, status=status, count=change)
-        more = {"count": Tally.count + change}
+        row = insert(Tally).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
+        more = {"count": Tally.count + change, "version": Tally.version + 1}
         db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
+
+
+def flagged_tally(site: Site) -> int:
+    """How many published comments of the site have open reports."""
+    query = select(Tally.flagged).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
+
+
+def add_to_flagged(changes: Mapping[int, int]) -> None:
+    """Keep the tallies of flagged comments true; `changes` are by site, whose row for `approved` is there."""
+    for site_id, change in sorted((site_id, change) for site_id, change in changes.items() if change):
+        row = update(Tally).where(Tally.site_id == site_id, Tally.status == Status.APPROVED)
+        db.session.execute(row.values(flagged=Tally.flagged + change))
 
 
 def show(comment: Comment) -> None:
@@ -321,6 +410,13 @@ def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     query = query.where(Comment.status != Status.DELETED)
     thread = threads.find(site, key)
     return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
+
+
+def changeable_of(thread: Thread, account: Account, since: datetime) -> Sequence[int]:
+    """The numbers of what an account has written in a thread since then, and nobody has removed."""
+    query = select(Comment.id).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
+    query = query.where(Comment.thread_id == thread.id, Comment.created_at > since)
+    return db.session.scalars(query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))).all()
 
 
 def adopt_guests(account: Account, email: str, now: datetime) -> None:

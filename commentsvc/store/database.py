@@ -11,11 +11,13 @@ from flask import Flask
 from sqlalchemy import and_, select
 
 from commentsvc.config import Config
+from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
     challenges,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -28,7 +30,9 @@ from commentsvc.store import (
     spam_words,
     spoken,
     threads,
+    votes,
 )
+from commentsvc.store.comments import Tally
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -39,6 +43,7 @@ TABLES = (
     challenges,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -51,6 +56,7 @@ TABLES = (
     spam_words,
     spoken,
     threads,
+    votes,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"
@@ -58,10 +64,13 @@ CHECKOUT = Path(__file__).parents[2] / "migrations"
 
 @dataclass(frozen=True)
 class Watched:
-    """What a published page was built from: a thread of a site, and (site version, thread version) as read."""
+    """What a published page was built from: a thread of a site, and (site version, thread version) as read.
+
+    Without a thread: all that is published on the site; the second version is then that of its comments.
+    """
 
     site_key: str
-    thread_key: str
+    thread_key: str | None
     versions: tuple[int, int]
 
 
@@ -102,8 +111,13 @@ def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:
         engine = db.engine
 
     def read(watched: Watched) -> tuple[int, int] | None:
-        on = and_(Thread.site_id == Site.id, Thread.key_hash == threads.hash_of(watched.thread_key))
-        query = select(Site.version, Thread.version).outerjoin(Thread, on).where(Site.key == watched.site_key)
+        if watched.thread_key is None:
+            on = and_(Tally.site_id == Site.id, Tally.status == Status.APPROVED)
+            query = select(Site.version, Tally.version).outerjoin(Tally, on)
+        else:
+            on = and_(Thread.site_id == Site.id, Thread.key_hash == threads.hash_of(watched.thread_key))
+            query = select(Site.version, Thread.version).outerjoin(Thread, on)
+        query = query.where(Site.key == watched.site_key)
         with engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else (row[0], row[1] or 0)

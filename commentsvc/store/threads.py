@@ -33,6 +33,8 @@ class Thread(Base):
     mode: Mapped[str | None] = mapped_column(String(8))  # how it takes comments; None: as the site does
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
     version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; published pages depend on it
+    # Comes first in every order. No foreign key: each of the two tables would need the other to be made first.
+    pinned_id: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship()
 
@@ -104,6 +106,12 @@ def touch(thread_id: int, count_change: int) -> None:
         .where(Thread.id == thread_id)
         .values(version=Thread.version + 1, count=Thread.count + count_change)
     )
+
+
+def unpin(comment_ids: Iterable[int], thread_ids: Iterable[int]) -> None:
+    """End the pins of comments that are no longer published."""
+    pinned = update(Thread).where(Thread.id.in_(list(thread_ids)), Thread.pinned_id.in_(list(comment_ids)))
+    db.session.execute(pinned.values(pinned_id=None))
 
 
 def counts(site: Site, keys: list[str]) -> dict[str, int]:

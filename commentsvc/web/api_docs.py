@@ -16,6 +16,7 @@ from commentsvc.web.wiring import settings
 pages = Blueprint("api_docs", __name__, url_prefix="/api/v1")
 
 ANYONE, AUTHOR, MODERATOR, OWNER = "anyone", "guest or bearer", "moderator", "owner"
+VIEWER = "whoever brings a token"
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,29 @@ CALLS = (
     Call(
         "get",
         "/viewer",
-        "whoever brings a token",
-        "Who I am on this site, what of mine waits in this thread, and what I may do.",
+        VIEWER,
+        "Who I am on this site, what of mine waits in this thread, how I voted there, and what I may do.",
         (200, 401, 403, 404, 422),
         query=("site", "thread"),
+    ),
+    Call(
+        "put",
+        "/comments/{id}/vote",
+        VIEWER,
+        "Vote for a published comment of somebody else, or against it where the site takes that; the same again "
+        "changes nothing.",
+        (200, 400, 401, 403, 404, 422, 429, 503),
+        shapes.VoteIn,
+        shapes.VoteOut,
+    ),
+    Call(
+        "post",
+        "/comments/{id}/flag",
+        AUTHOR,
+        "Report a published comment to the moderators: 201, or 200 when this person had reported it before.",
+        (200, 201, 400, 401, 403, 404, 422, 429, 503),
+        shapes.FlagIn,
+        shapes.FlagOut,
     ),
     Call(
         "post",
@@ -126,7 +146,8 @@ CALLS = (
         "get",
         "/moderation/comments",
         MODERATOR,
-        "The queue with counts per status; `sort` is newest or oldest.",
+        "The queue with counts per status; `sort` is newest or oldest. `status` is also `flagged`: published, with "
+        "reports that nobody has answered.",
         (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
     ),
@@ -155,19 +176,19 @@ CALLS = (
         query=("site", "comment", "cursor", "limit"),
     ),
     Call(
+        "post",
+        "/moderation/threads",
+        MODERATOR,
+        "Pin a comment of a thread, close the thread, or (owner) give it a mode of its own; what is not named stays.",
+        (200, 400, 401, 403, 404, 422, 503),
+        shapes.ThreadIn,
+    ),
+    Call(
         "get",
         "/moderation/comments/{id}/judgement",
         MODERATOR,
         "Why a comment is where it is: what each rule said then, and would say with today's settings.",
         (200, 401, 403, 404),
-    ),
-    Call(
-        "patch",
-        "/moderation/threads",
-        OWNER,
-        "Give a thread a mode of its own, close it or open it.",
-        (200, 400, 401, 403, 404, 422),
-        shapes.ThreadChangeIn,
     ),
     Call(
         "get",
@@ -285,7 +306,7 @@ def _operation(call: Call) -> dict[str, Any]:
     }
     if call.takes:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(call.takes)}}}
-    if call.who in (MODERATOR, OWNER):
+    if call.who in (MODERATOR, OWNER, VIEWER):
         operation["security"] = [{"bearer": []}]
     elif call.who == AUTHOR:
         operation["security"] = [{}, {"bearer": []}]

@@ -8,14 +8,17 @@ from commentsvc.core import pages as paging
 from commentsvc.core.errors import Invalid
 from commentsvc.core.pages import Sort
 from commentsvc.core.status import Status
-from commentsvc.services import moderating, ruling, sanctioning
-from commentsvc.store import comments, decisions, rules, sanctions, threads
+from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
+from commentsvc.store import comments, decisions, flags, rules, sanctions, threads
+from commentsvc.store.sites import Site
 from commentsvc.web import guard, shapes
 from commentsvc.web.shapes import S
 from commentsvc.web.wiring import RULES_MAX_BYTES, csrf, now
 
 pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
 csrf.exempt(pages)
+
+FLAGGED = "flagged"  # published, and reported by readers
 
 
 @pages.get("/comments")
@@ -27,10 +30,13 @@ def queue() -> Response:
     thread_key = request.args.get("thread", "")
     thread = threads.find(site, shapes.thread_key(thread_key)) if thread_key else None
     if thread_key and thread is None:
-        return jsonify({"comments": [], "counts": comments.tally(site), "next": None})
+        return jsonify({"comments": [], "counts": _counts(site), "next": None})
+    wanted = request.args.get("status") or Status.PENDING
+    is_flagged = wanted == FLAGGED
     found, following = comments.queue(
         site,
-        _status(request.args.get("status") or Status.PENDING),
+        Status.APPROVED if is_flagged else _status(wanted),
+        is_flagged=is_flagged,
         oldest_first=sort is Sort.OLDEST,
         after=paging.cursor(request.args.get("cursor", ""), sort),
         limit=paging.limit(request.args.get("limit", "")),
@@ -38,8 +44,13 @@ def queue() -> Response:
         author=_searchable("author"),
         words=_searchable("q"),
     )
-    listed = [shapes.moderated_json(comment) for comment in found]
-    return jsonify({"comments": listed, "counts": comments.tally(site), "next": str(following) if following else None})
+    reported = flags.open_of([comment.id for comment in found if comment.flag_count])
+    listed = [shapes.moderated_json(comment, reported.get(comment.id, [])) for comment in found]
+    return jsonify({"comments": listed, "counts": _counts(site), "next": str(following) if following else None})
+
+
+def _counts(site: Site) -> dict[str, int]:
+    return {str(status): n for status, n in comments.tally(site).items()} | {FLAGGED: comments.flagged_tally(site)}
 
 
 @pages.post("/decisions")
@@ -65,6 +76,19 @@ def log() -> Response:
     )
     listed = [shapes.decision_json(decision) for decision in found]
     return jsonify({"decisions": listed, "next": str(following) if following else None})
+
+
+@pages.post("/threads")
+def tend_thread() -> Response:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.ThreadIn)
+    site = guard.moderated(shape.site, by) if shape.mode is None else guard.owned(shape.site, by)
+    key = shapes.thread_key(shape.thread)
+    named: dict[str, object] = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
+    named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
+    named |= {"mode": shape.mode or None} if shape.mode is not None else {}
+    thread = tending.tend(site, key, named, by.account, guard.client_ip(), now())
+    return jsonify({"thread": shapes.thread_json(publishing.bare_page(site, thread))})
 
 
 @pages.get("/rules")
@@ -123,16 +147,6 @@ def judgement(comment_id: int) -> Response:
     return jsonify(shapes.judgement_json(comment, ruling.judgement(comment)))
 
 
-@pages.patch("/threads")
-def change_thread() -> Response:
-    by = guard.token_moderator()
-    shape = shapes.parsed(shapes.ThreadChangeIn)
-    site = guard.owned(shape.site, by)
-    key = shapes.thread_key(shape.thread)
-    thread = ruling.set_thread(site, key, shape.mode, shape.open, by.account, now())
-    return jsonify({"key": thread.key, "mode": thread.mode, "open": thread.is_open})
-
-
 @pages.get("/sanctions")
 def list_sanctions() -> Response:
     site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
@@ -165,7 +179,7 @@ def _long(shape: type[S]) -> S:
 
 def _status(value: str) -> Status:
     if value not in set(Status):
-        raise Invalid("status", f"status is one of {', '.join(Status)}.")
+        raise Invalid("status", f"status is one of {', '.join(Status)}, {FLAGGED}.")
     return Status(value)
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from commentsvc.core import emails, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.judging import Reason, Verdict
-from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
+from commentsvc.core.phrases import phrase
+from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX, Votes
 from commentsvc.core.rule_kinds import RuleKind
 from commentsvc.core.sanction import SanctionKind, SubjectKind
 from commentsvc.core.status import Action, Status
 from commentsvc.services import ruling
+from commentsvc.services.flagging import Flagged
 from commentsvc.services.posting import Draft, Form, Posted
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.services.ruling import Backtest, Judgement, Proposal, RuleText
@@ -28,13 +30,16 @@ from commentsvc.services.sanctioning import Order
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
+from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import gettext, language_asked, tell
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
+YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
 
 
@@ -70,6 +75,33 @@ class CommentIn(Shape):
 
 class EditIn(Shape):
     body: StrictStr
+
+
+class VoteIn(Shape):
+    value: StrictInt = Field(description="1 or -1; 0 takes the vote back")
+
+
+class VoteOut(Shape):
+    score: int
+    value: int
+
+
+class FlagIn(Shape):
+    reason: StrictStr = Field(description="spam, abuse, off_topic, illegal or other")
+    text: StrictStr = Field("", description="for the moderators, up to 1,000 characters; needed with `other`")
+
+
+class FlagOut(Shape):
+    message: str = Field(description="thanks, and what happens now")
+    hidden: bool = Field(description="this report took the comment off the page until a moderator has decided")
+
+
+class ThreadIn(Shape):
+    site: StrictStr
+    thread: StrictStr
+    pinned: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    open: StrictBool = Field(True, description="whether it takes more comments")
+    mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
 
 
 class PreviewIn(Shape):
@@ -144,13 +176,6 @@ class BacktestIn(Shape):
         return ruling.proposal(site, added, self.rule_id, listed, self.settings)
 
 
-class ThreadChangeIn(Shape):
-    site: StrictStr
-    thread: StrictStr
-    mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own")
-    open: StrictBool | None = None
-
-
 class SanctionIn(Shape):
     site: StrictStr
     kind: StrictStr = Field(description=", ".join(SanctionKind))
@@ -202,6 +227,8 @@ class ThreadOut(Shape):
     open: bool
     count: int
     version: int
+    pinned: int | None = Field(description="the comment that comes first in every order")
+    votes: str = Field(description="updown, up or off")
 
 
 class PageOut(Shape):
@@ -277,12 +304,12 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     guest = shape.author or GuestIn()
     source = checked(lambda: text.body(shape.body, policy.body_max), "")
     key = checked(lambda: thread_key(shape.thread), "")
-    title = checked(lambda: text.line(shape.title, "title", "The page's title", TITLE_MAX, False), "")
+    title = checked(lambda: text.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     url = checked(lambda: page_url(shape.url, site), "")
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
-        name = checked(lambda: text.line(guest.name, "author.name", "Your name", NAME_MAX, required), "") or ANONYMOUS
+        name = checked(lambda: text.line(guest.name, "author.name", YOUR_NAME, NAME_MAX, required), "") or ANONYMOUS
         email = checked(lambda: emails.address(guest.email, "author.email", required), "")
         website = checked(lambda: _website(guest.website), None)
     if problems:
@@ -299,7 +326,7 @@ def _website(value: str | None) -> str | None:
     try:
         return text.website(value or "")
     except Invalid as error:
-        raise Invalid("author.website", str(error)) from None
+        raise Invalid("author.website", error.sentences[0]) from None
 
 
 def thread_key(value: str) -> str:
@@ -368,8 +395,8 @@ def own_comment_json(comment: Comment) -> dict[str, Any]:
     return {**_comment(comment, True), "status": comment.face, "body": comment.source}
 
 
-def moderated_json(comment: Comment) -> dict[str, Any]:
-    """A comment as a moderator sees it."""
+def moderated_json(comment: Comment, reported: Sequence[Flag] = ()) -> dict[str, Any]:
+    """A comment as a moderator sees it, with the reports of it that are open."""
     thread = comment.thread
     return {
         **own_comment_json(comment),
@@ -379,6 +406,8 @@ def moderated_json(comment: Comment) -> dict[str, Any]:
         "ip": comment.ip,
         "user_agent": comment.user_agent,
         "reasons": comment.reasons,
+        "flag_count": comment.flag_count,
+        "flags": [_flag_json(flag) for flag in reported],
         "site": comment.site.key,
         "thread": thread.key,
         "thread_title": thread.title,
@@ -386,8 +415,31 @@ def moderated_json(comment: Comment) -> dict[str, Any]:
     }
 
 
+def _flag_json(flag: Flag) -> dict[str, Any]:
+    return {
+        "reason": flag.reason,
+        "text": flag.text,
+        "by": flag.account.name if flag.account else None,  # None: a guest
+        "created_at": machine_time(flag.created_at),
+    }
+
+
+def flagged_json(flagged: Flagged) -> dict[str, Any]:
+    if flagged.is_held:
+        message = gettext("Thank you. The comment is out of sight until a moderator has decided on it.")
+    elif flagged.is_answered:
+        message = gettext("Thank you. A moderator has decided on this comment since you reported it, and left it here.")
+    else:
+        message = gettext("Thank you. This blog's moderators will look at the comment.")
+    return {"message": message, "hidden": flagged.is_held}
+
+
 def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
-    answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
+    answer = {
+        **own_comment_json(posted.comment),
+        "status": posted.status,
+        "reason": posted.reason and tell(posted.reason),
+    }
     return {**answer, "edit_token": edit_token} if edit_token else answer
 
 
@@ -396,9 +448,11 @@ def viewer_json(
     provider: str | None,
     site: Site,
     pending: Sequence[Comment],
+    own: Sequence[int],
+    votes: Mapping[int, int],
     sanctions: Sequence[dict[str, object]] = (),
 ) -> dict[str, Any]:
-    """Who somebody is on a site, what of theirs waits in a thread, what they may do, and what moderators told them."""
+    """Who somebody is on a site, what of theirs waits in a thread or can still be changed, how they voted there, …"""
     role = people.role_on(account, site)
     return {
         "account": {
@@ -409,9 +463,14 @@ def viewer_json(
             "role": role,
         },
         "pending": [own_comment_json(comment) for comment in pending],
-        "votes": {},
+        "own": list(own),
+        "votes": {str(comment_id): value for comment_id, value in votes.items()},
         "sanctions": list(sanctions),
-        "rights": {"comment": not sanctions, "moderate": role is not None and provider is None},
+        "rights": {
+            "comment": not sanctions,
+            "vote": site.policy.votes is not Votes.OFF,
+            "moderate": role is not None and provider is None,
+        },
     }
 
 
@@ -446,6 +505,8 @@ def thread_json(page: ThreadPage) -> dict[str, Any]:
         "open": page.is_open,
         "count": page.count,
         "version": page.version,
+        "pinned": thread.pinned_id if thread else None,
+        "votes": page.site.policy.votes,
     }
 
 
@@ -480,7 +541,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 
 
 def reason_json(reason: Reason) -> dict[str, Any]:
-    found = (reason.rule, reason.outcome, reason.sentence, reason.match)
+    found = (reason.rule, reason.outcome, tell(reason.sentence), reason.match)
     return dict(zip(("rule", "outcome", "sentence", "match"), found, strict=True))
 
 
@@ -551,8 +612,25 @@ def sanction_json(sanction: Sanction, at: datetime) -> dict[str, Any]:
     }
 
 
+def terms(page: ThreadPage) -> dict[str, Any]:
+    """What the widget must know of writing in a thread."""
+    policy = page.site.policy
+    return {
+        "max": policy.body_max,
+        "guests": not policy.signin_required,
+        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]
+        "edit": policy.edit_window_s,
+    }
+
+
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
-        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue, avatar=avatar
+        permalink=permalink,
+        hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
+        hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
+        initial=initial,
+        hue=hue,
+        avatar=avatar,
+        terms=terms,
     )

@@ -9,7 +9,7 @@ from commentsvc.core import challenge
 from commentsvc.core.errors import Challenged, Invalid, NotAllowed, Nudged, TooMany
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
-from commentsvc.services import moderating, posting, ruling
+from commentsvc.services import moderating, posting, ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import AS_USUAL, Draft, Form, Sender
 from commentsvc.services.ruling import RuleText
@@ -83,7 +83,7 @@ def test_a_flood_turns_the_site_to_all_by_itself_and_says_so_in_the_journal(site
 
 
 def test_in_a_flood_a_page_with_a_mode_of_its_own_has_none(site, alice, write_here, now):
-    ruling.set_thread(site, "/free", "off", None, alice, now)
+    tending.tend(site, "/free", {"mode": "off"}, alice, "", now)
     set_policy(site, pace_site=2)
     assert [write_here(name=f"P{n}", ip=f"10.{n}.0.1", thread="/free").status for n in range(4)] == [
         "approved", "approved", "pending", "pending"
@@ -197,12 +197,12 @@ def test_a_guest_may_not_go_by_a_moderators_name_however_it_is_spelled(site, bob
 
 
 def test_a_thread_may_have_a_stricter_or_a_milder_mode_than_its_site(site, alice, write_here, now):
-    ruling.set_thread(site, "/hot", "all", None, alice, now)
+    tending.tend(site, "/hot", {"mode": "all"}, alice, "", now)
     assert write_here(thread="/hot").status == "pending"
-    ruling.set_thread(site, "/hot", "", None, alice, now)
+    tending.tend(site, "/hot", {"mode": None}, alice, "", now)
     assert write_here(thread="/hot").status == "approved"
     set_policy(site, mode="all")
-    ruling.set_thread(site, "/calm", "off", None, alice, now)
+    tending.tend(site, "/calm", {"mode": "off"}, alice, "", now)
     assert write_here(thread="/calm").status == "approved"
     assert write_here(thread="/other").status == "pending"
 
