@@ -59,6 +59,12 @@ def follow(now: datetime) -> int:
     return len(made)
 
 
+def start_imported(site: Site, now: datetime) -> None:
+    begin_write()
+    jobs.add("learn", {"site_id": site.id, "after_id": 0}, now)
+    db.session.commit()
+
+
 def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
     """Learn from comments that were decided on elsewhere, before they were brought in here; goes on by itself."""
     begin_write()

@@ -218,20 +218,34 @@ class Example:
 
 
 @dataclass
-class Backtest:
-    """How changed settings would have judged the newest comments.
+class Agreement:
+    """Of the comments that moderators decided on: what the settings by themselves would have made of them."""
 
-    `agree` counts comments that moderators decided on and the settings judged alike: to publish, or not to.
-    """
+    alike: int = 0
+    otherwise: int = 0  # published what was refused, or refused what was published
+    left: int = 0  # to the moderators
+
+    def count(self, verdict: Status, decided: Status) -> None:
+        if verdict is Status.PENDING:
+            self.left += 1
+        elif (verdict is Status.APPROVED) == (decided is Status.APPROVED):
+            self.alike += 1
+        else:
+            self.otherwise += 1
+
+
+@dataclass
+class Backtest:
+    """How changed settings would have judged the newest comments, and how that agrees with what moderators decided."""
 
     tested: int = 0
     caught: int = 0  # by the rule in question
     caught_examples: list[tuple[int, str]] = field(default_factory=list)  # comments, and what was found in them
     changes: Counter[tuple[Status, Status]] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
-    decided: int = 0
-    agree_today: int = 0
-    agree_then: int = 0
+    decided: int = 0  # by moderators
+    today: Agreement = field(default_factory=Agreement)
+    then: Agreement = field(default_factory=Agreement)
 
     @property
     def changed(self) -> int:
@@ -281,18 +295,12 @@ def backtest(site: Site, proposed: Proposal, limit: int) -> Backtest:
             found.changes[today.status, then.status] += 1
             if len(found.examples) < EXAMPLES_MAX:
                 found.examples.append(Example(comment.id, today, then, _match(spoke, then)))
-        if comment.id in decided or comment.is_imported:
-            _compare(found, Status(comment.status), today, then)
+        status = Status(comment.status)
+        if status is not Status.PENDING and (comment.id in decided or comment.is_imported):
+            found.decided += 1
+            found.today.count(today.status, status)
+            found.then.count(then.status, status)
     return found
-
-
-def _compare(found: Backtest, status: Status, today: Verdict, then: Verdict) -> None:
-    if status is Status.PENDING:
-        return
-    was_published = status is Status.APPROVED
-    found.decided += 1
-    found.agree_today += (today.status is Status.APPROVED) == was_published
-    found.agree_then += (then.status is Status.APPROVED) == was_published
 
 
 def _match(spoke: Reason | None, then: Verdict) -> str:

@@ -530,6 +530,18 @@ def seen_since(site_id: int | None, since: datetime) -> list[Seen]:
     return [Seen(*row) for row in db.session.execute(query).all()]
 
 
+def by_spam_score(site: Site, status: Status, limit: int) -> Sequence[Comment]:
+    """The comments of this status that the filter has looked at, the likest to spam first."""
+    query = select(Comment).where(Comment.site_id == site.id, Comment.status == status)
+    query = query.where(Comment.spam_score.is_not(None)).order_by(Comment.spam_score.desc(), Comment.id.desc())
+    return db.session.scalars(query.limit(limit)).all()
+
+
+def newest_of_author(author_id: int, limit: int) -> Sequence[Comment]:
+    query = select(Comment).where(Comment.author_id == author_id)
+    return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
 def imported_after(site_id: int, after_id: int, limit: int) -> Sequence[Comment]:
     """The next of a site's imported comments, in their order."""
     query = select(Comment).where(Comment.site_id == site_id, Comment.id > after_id, Comment.import_id.is_not(None))

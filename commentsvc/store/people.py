@@ -337,6 +337,10 @@ def get_or_add_author(site: Site, account: Account | None, name: str, email: str
     return db.session.scalars(query).one()
 
 
+def find_author(author_id: int) -> Author | None:
+    return db.session.get(Author, author_id) if 0 < author_id < 2**63 else None
+
+
 def author_of(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -568,7 +569,7 @@ def backtest_json(found: Backtest, shown: dict[int, Comment]) -> dict[str, Any]:
         "changed": found.changed,
         "changes": [{"from": a, "to": b, "count": count} for (a, b), count in sorted(found.changes.items())],
         "changed_examples": changed,
-        "agreement": {"decided": found.decided, "today": found.agree_today, "then": found.agree_then},
+        "agreement": {"decided": found.decided, "today": asdict(found.today), "then": asdict(found.then)},
     }
 
 

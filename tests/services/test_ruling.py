@@ -11,7 +11,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, posting, ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.services.ruling import RuleText
+from commentsvc.services.ruling import Agreement, RuleText
 from commentsvc.store import comments, journal, people, rules, sites, spoken
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
@@ -113,7 +113,9 @@ def test_a_backtest_says_what_would_change_and_how_moderators_decided(site, alic
     found = ruling.backtest(site, ruling.proposal(site, RuleText("words", "casino", "spam"), None, None, {}), 100)
     assert (found.tested, found.caught, found.changed) == (5, 4, 4)
     assert found.changes == {(Status.APPROVED, Status.SPAM): 4}
-    assert (found.decided, found.agree_today, found.agree_then) == (4, 1, 3)
+    assert (found.decided, found.today, found.then) == (4, Agreement(1, 3, 0), Agreement(3, 1, 0))
+    held = ruling.backtest(site, ruling.proposal(site, RuleText("words", "casino", "hold"), None, None, {}), 100)
+    assert held.then == Agreement(0, 0, 4)
     assert {example.match for example in found.examples} == {"casino"}
     assert comments.by_id(good).status == "approved", "nothing was changed"
 
