@@ -84,7 +84,6 @@ export class Compose {
   dress(): void {
     const { host, service } = this;
     const bar = toolbar(this.area, this.words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
-    this.area.after(bar);
     bar.append(this.counter);
     if (this.account.who) this.identify();
   }
