@@ -20,6 +20,7 @@ def create_app(config: Config) -> Flask:
         error_pages,
         facebook_calls,
         federation,
+        feeds,
         health,
         home,
         oauth_server,
@@ -38,7 +39,7 @@ def create_app(config: Config) -> Flask:
     translating.init_app(app)
     database.init_app(app, config)
     error_pages.init_app(app)
-    public = (reading, api, reacting, api_moderation, api_docs, thread_page, home, health)
+    public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
     for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

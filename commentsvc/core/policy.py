@@ -46,6 +46,7 @@ class Policy:
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     votes: Votes = Votes.UPDOWN
+    noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 

@@ -102,8 +102,9 @@ def _check_pace(comment: Comment, sender: Sender, now: datetime) -> None:
     if flags.made_since(sender.account, sender.ip, since, now) >= FLAGS_MAX:
         raise TooMany(phrase("You have reported many comments just now. Please wait a few minutes."), WINDOW_S)
     if sender.account is None and flags.open_by_guests_at(comment, sender.ip) >= GUESTS_MAX:
-        sentence = phrase("This comment was reported from your network already; a moderator will look at it.")
-        raise TooMany(sentence, WINDOW_S)
+        raise TooMany(
+            phrase("This comment was reported from your network already; a moderator will look at it."), WINDOW_S
+        )
 
 
 def _is_enough(comment: Comment) -> bool:
@@ -117,8 +118,8 @@ def _is_enough(comment: Comment) -> bool:
 def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
     """Back to the queue, by a decision that a moderator can undo; the reports stay open until one decides."""
     sentence = counted("A reader flagged it.", "%(num)s readers flagged it.", len(reported))
-    said = Counter(flag.reason for flag in reported).most_common()
-    match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in said)
+    tallied = Counter(flag.reason for flag in reported).most_common()
+    match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in tallied)
     reason = {**asdict(Reason(flags.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}
     comment.status = Status.PENDING
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != flags.HOLD_RULE)]

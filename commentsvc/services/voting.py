@@ -24,7 +24,7 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
     Raises NotFound unless the comment is published, Invalid, NotAllowed for one's own comment, or TooMany.
     """
     if value not in (1, 0, -1):
-        raise Invalid("value", "value is 1, 0 or -1.")
+        raise Invalid("value", phrase("value is 1, 0 or -1."))
 
     begin_write()
     comment = publishing.locked(comment_id)
@@ -48,7 +48,7 @@ def _check_site_and_author(comment: Comment, value: int, by: Account) -> None:
     if mode is Votes.OFF:
         raise NotAllowed(phrase("This blog does not take votes."))
     if mode is Votes.UP and value < 0:
-        raise Invalid("value", "On this blog one votes for a comment, not against it: value is 1 or 0.")
+        raise Invalid("value", phrase("On this blog one votes for a comment, not against it: value is 1 or 0."))
     if comment.author.account_id == by.id:
         raise NotAllowed(phrase("This is your own comment; only others can vote on it."))
 

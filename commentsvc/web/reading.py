@@ -35,7 +35,7 @@ A_WHILE = "public, max-age=300"
 
 
 @pages.after_request
-def _public(response: Response) -> Response:
+def public(response: Response) -> Response:
     """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
     if request.method not in ("GET", "HEAD"):
         return response
