@@ -430,7 +430,9 @@ def _ready(page: Page, spelled: tuple[str, str, str | None], slot: Slot) -> Read
     body = page.body(encoding)
     vary = "Accept-Encoding, Cookie" if path.startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
-    if page.is_confirmed(slot):
+    if page.watched == FIXED:
+        headers.append(("X-Accel-Expires", "300"))
+    elif page.is_confirmed(slot):
         # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.
         headers.append(("X-Accel-Expires", f"@{slot.second}"))
     headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]
