@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from bench import hot_reads, seeding, servers
-from bench.hot_reads import LOAD_CORE, SERVER_CORE, fetched, nginx
+from bench.hot_reads import SERVER_CORE, fetched, nginx
 from bench.servers import ROOT, Server
 
 WRAPPING = """
@@ -65,7 +65,9 @@ def run(rounds: int = 5, seconds: float = 2) -> list[dict[str, object]]:
             seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
         token = seeding.moderators_token(app)
         command = servers.serve(port, "--no-worker")
-        stack.enter_context(servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env))
+        stack.enter_context(
+            servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
+        )
         ours = stack.enter_context(front(folder, [port]))
         conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
         static = [nginx(), "-p", str(folder), "-c", str(conf)]
@@ -73,8 +75,10 @@ def run(rounds: int = 5, seconds: float = 2) -> list[dict[str, object]]:
         theirs = stack.enter_context(servers.running(static, url, folder / "log", SERVER_CORE))
         rows = [hot_reads._paired(q, ours, theirs, rounds, seconds, False) for q in hot_reads.questions()]
         late = approvals(ours, f"http://127.0.0.1:{port}", token)
-        print(f"approvals through nginx under load: {len(late)}, visible after {statistics.median(late):.2f} s (median), "
-              f"{max(late):.2f} s at most")
+        print(
+            f"approvals through nginx under load: {len(late)}, visible after {statistics.median(late):.2f} s (median), "
+            f"{max(late):.2f} s at most"
+        )
     return rows
 
 
@@ -87,9 +91,17 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
     reader.start()
     waits = []
     for n in range(count):
-        comment = _call(app_url, "POST", "/api/v1/comments", {
-            "site": "held", "thread": "/approvals", "body": f"unmistakable-{n}.", "author": {"name": "C", "email": f"c{n}@example.org"},
-        })
+        comment = _call(
+            app_url,
+            "POST",
+            "/api/v1/comments",
+            {
+                "site": "held",
+                "thread": "/approvals",
+                "body": f"unmistakable-{n}.",
+                "author": {"name": "C", "email": f"c{n}@example.org"},
+            },
+        )
         time.sleep(0.37)
         _call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
         decided = time.monotonic()

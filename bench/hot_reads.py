@@ -1,4 +1,4 @@
-"""Hot reads: `commentsvc serve` beside nginx that serves the very same bytes as files, on the same core, turn by turn."""
+"""Hot reads: `commentsvc serve` beside nginx that serves the very same bytes as files, on one core, turn by turn."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ def nginx_conf(folder: Path, port: int, base: str) -> Path:
         assert unpacked, "an empty page measures nothing"
         (files / question.name).write_bytes(body)
         locations.append(
-            LOCATION.format(
-                name=question.name, kind=headers["content-type"], encoding=headers["content-encoding"]
-            )
+            LOCATION.format(name=question.name, kind=headers["content-type"], encoding=headers["content-encoding"])
         )
     path = folder / "nginx.conf"
     path.write_text(NGINX.format(folder=folder, port=port, sendfile="on", locations="".join(locations)))
@@ -152,7 +150,9 @@ def _paired(
         "p99_ms": round(statistics.median(pair[0].p99_ms for pair in pairs), 2),
         "nginx_p99_ms": round(statistics.median(pair[1].p99_ms for pair in pairs), 2),
     }
-    line = "{what:20} {per_s:>8}/s  nginx {nginx_per_s:>8}/s  ratio {ratio:4} cpu {cpu:4} p99 {p99_ms} ms ({nginx_p99_ms})"
+    line = (
+        "{what:20} {per_s:>8}/s  nginx {nginx_per_s:>8}/s  ratio {ratio:4} cpu {cpu:4} p99 {p99_ms} ms ({nginx_p99_ms})"
+    )
     print(line.format(**row), flush=True)
     return row
 

@@ -9,6 +9,7 @@ from commentsvc.config import Config
 
 def create_app(config: Config) -> Flask:
     """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
+    from commentsvc.gateways import metrics
     from commentsvc.store import database
     from commentsvc.web import (
         account,
@@ -27,13 +28,15 @@ def create_app(config: Config) -> Flask:
         shapes,
         signin,
         thread_page,
+        watching,
         wiring,
     )
     from commentsvc.web.dashboard import log, queue
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    watching.init_app(app, config)
     wiring.init_app(app, config)
-    database.init_app(app, config)
+    database.init_app(app, config, metrics.SLOW_QUERIES.inc)
     error_pages.init_app(app)
     public = (reading, api, api_moderation, api_docs, thread_page, home, health)
     for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):

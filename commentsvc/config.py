@@ -46,6 +46,8 @@ class Config:
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cache_mb: int = 64  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
+    log_format: str = "text"  # or json: one object a line, for machines
+    slow_query_ms: int = 200  # a query that takes longer is written to the log
 
     @property
     def is_https(self) -> bool:
@@ -90,6 +92,8 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         providers=_providers(given),
         cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
+        log_format=_log_format(given.get("LOG_FORMAT", "text")),
+        slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
     )
 
 
@@ -189,7 +193,13 @@ def _on_off(name: str, value: str) -> bool:
     return value.lower() == "on"
 
 
-def _positive(name: str, value: str) -> int:
+def _log_format(value: str) -> str:
+    if value not in ("text", "json"):
+        raise BadSetting("LOG_FORMAT", "must be text or json")
+    return value
+
+
+def _positive(name: str, value: str, unit: str = "megabytes") -> int:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise BadSetting(name, "must be a whole number of megabytes, 1 or more")
+        raise BadSetting(name, f"must be a whole number of {unit}, 1 or more")
     return int(value)

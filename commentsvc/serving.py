@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from commentsvc import config as settings
 from commentsvc import create_app, worker
 from commentsvc.config import Config
+from commentsvc.gateways import log_lines, metrics
 from commentsvc.store import database
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
             with create_app(config).app_context():
                 database.upgrade()
     os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"
+    if workers > 1:
+        metrics.share(config.instance_dir / "metrics" / str(port))
     log.info("serving at %s", config.base_url)
     Granian(
         "commentsvc.serving:application",
@@ -59,8 +62,8 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
 
 def application() -> WSGIApplication:
     """The WSGI application of one worker process, from the environment's settings."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = settings.from_environment(os.environ)
+    log_lines.begin(config.log_format)
     app = create_app(config)
     if os.environ.get(JOBS_SWITCH) == "on":
         stop = threading.Event()

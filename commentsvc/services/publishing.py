@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from commentsvc.core import tree
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
+from commentsvc.gateways import metrics
 from commentsvc.store import comments, people, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
@@ -55,6 +56,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
     versions: dict[int, int] = {}
     for comment, before in moves:
         after = Status(comment.status)
+        metrics.DECISIONS.labels(after).inc()
         tallies[comment.site_id, after] += 1
         if before is not None:
             tallies[comment.site_id, before] -= 1

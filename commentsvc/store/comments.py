@@ -72,7 +72,14 @@ class Comment(Base):
             sqlite_where=text(SHOWN_ROOT),
             postgresql_where=text(SHOWN_ROOT),
         ),
-        Index("ix_comment_root_id", "root_id", "id"),
+        Index(
+            "ix_comment_replies",
+            "root_id",
+            "is_shown",
+            "id",
+            sqlite_where=text("root_id IS NOT NULL"),
+            postgresql_where=text("root_id IS NOT NULL"),
+        ),
         Index("ix_comment_parent_id", "parent_id"),
         Index("ix_comment_site_id_id", "site_id", "id"),
         Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
@@ -251,6 +258,21 @@ def tally(site: Site) -> dict[Status, int]:
     query = select(Tally.status, Tally.count).where(Tally.site_id == site.id)
     kept = {Status(status): count for status, count in db.session.execute(query).all()}
     return {status: kept.get(status, 0) for status in Status}
+
+
+def tally_of_all() -> dict[Status, int]:
+    """Comments of all sites by status."""
+    query = select(Tally.status, func.sum(Tally.count)).group_by(Tally.status)
+    kept = {status: count for status, count in db.session.execute(query)}
+    return {status: int(kept.get(status, 0)) for status in Status}
+
+
+def longest_wait_s(now: datetime) -> float:
+    """How long the comment that has waited longest for a moderator, on any site, has waited; 0 when none waits."""
+    oldest = select(func.min(Comment.created_at)).where(Comment.site_id == Site.id, Comment.status == Status.PENDING)
+    of_each_site = oldest.correlate(Site).scalar_subquery()
+    at = db.session.scalar(select(func.min(of_each_site, type_=UtcTime)).select_from(Site))
+    return max(0.0, (now - at).total_seconds()) if at else 0.0
 
 
 def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.gateways import metrics
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -61,7 +62,7 @@ EMBED_FILES = ("/embed/", (".js", ".css"))
 # Who sends one of these may be answered personally, or asks with a condition that must be looked at first.
 UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
 TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
-OF_THE_ENCODING = frozenset({"content-length", "content-encoding", "etag", "vary"})
+OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
 
@@ -103,8 +104,8 @@ class Page:
 
 
 def kept_headers(answer: Answer) -> list[tuple[str, str]]:
-    """Those that do not depend on the encoding."""
-    return [pair for pair in answer.headers if pair[0].lower() not in OF_THE_ENCODING]
+    """Those that are the same in every encoding and for everybody."""
+    return [pair for pair in answer.headers if pair[0].lower() not in OF_ONE_ANSWER]
 
 
 def new_page(answer: Answer, checked_at: float) -> Page:
@@ -273,6 +274,8 @@ class Edge:
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
         self.builds = 0
+        self.hits = 0  # added without a lock: a count that is lost once in a million costs less
+        self._hits_told = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         slot = self._slot
@@ -294,6 +297,8 @@ class Edge:
             ready = _ready(page, spelled, slot)
             if page.is_confirmed(slot):
                 slot.ready[spelled] = ready
+        else:
+            self.hits += 1
         return _send(ready, environ, start_response)
 
     def _next_slot(self) -> Slot:
@@ -302,7 +307,14 @@ class Edge:
             if at >= self._slot.until:
                 wall = self._wall()
                 self._slot = Slot(at + SLOT_S - wall % SLOT_S, int(wall))
+                self.tell()
             return self._slot
+
+    def tell(self) -> None:
+        """Hand the reads since the last time on to the metrics, whose own counting would cost a hot read too much."""
+        hits = self.hits
+        metrics.HOT_READS.inc(max(0, hits - self._hits_told))
+        self._hits_told = hits
 
     def _confirmed(self, key: str, page: Page | None, environ: WSGIEnvironment, slot: Slot) -> Page | Answer:
         """The page as it is true now, looked up or built by one request however many ask."""
@@ -342,6 +354,7 @@ class Edge:
         answer = self._ask(key, environ)
         if answer.is_public:
             self.builds += 1
+            metrics.PAGES_BUILT.inc()
             if last is not None and last.tag == tag_of(answer.body) and last.headers == kept_headers(answer):
                 last.watched = answer.watched
                 return last.confirm(asked_at, slot)
@@ -393,6 +406,7 @@ class Edge:
         if self._away_until:
             # It was away a moment ago. One request tries again; the others need not wait for what comes of it.
             self._away_until = self._clock() + PROMISE_S
+        metrics.PAGES_CONFIRMED.inc()
         versions = self._versions(watched)
         self._away_until = 0.0
         return versions
@@ -402,6 +416,7 @@ class Edge:
 
     def _note_away(self, reason: str) -> None:
         log.warning("the database is away; published pages go on: %s", reason)
+        metrics.AWAY.inc()
         self._away_until = self._clock() + PROMISE_S
 
 
