@@ -115,13 +115,27 @@ def prepare(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def begin_write() -> None:
+def begin_write(*kept: Base) -> None:
     """Start the write transaction; every verb calls it before it loads what it will change.
 
-    Ends what the request was reading, so that nothing stale is written back: loaded rows are read again.
+    Ends what the request was reading, so that nothing stale is written back: loaded rows are read again, but for
+    those in `kept`, which the verb only looks at.
     """
+    for row in kept:
+        db.session.expunge(row)
     db.session.rollback()
+    db.session.add_all(kept)
     db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+
+
+def commit_and_keep() -> None:
+    """Commit; what was loaded is not read again for the answer."""
+    session = db.session()
+    session.expire_on_commit = False
+    try:
+        session.commit()
+    finally:
+        session.expire_on_commit = True
 
 
 def begin_read() -> None:

@@ -147,15 +147,18 @@ class Ready:
     headers_304: list[tuple[str, str]]
 
 
+Spelling = tuple[str, str, str, str]  # path, query, accepted encodings, accepted languages
+
+
 class Slot:
-    """Half a second of the clock, and what lies ready for the rest of it, by path, query and accepted encodings."""
+    """Half a second of the clock, and what lies ready for the rest of it, by the words of the request."""
 
     __slots__ = ("until", "second", "ready")
 
     def __init__(self, until: float, second: int) -> None:
         self.until = until  # monotonic
         self.second = second  # of the wall clock
-        self.ready: dict[tuple[str, str, str | None], Ready] = {}
+        self.ready: dict[Spelling, Ready] = {}
 
 
 class Memory:
@@ -281,7 +284,13 @@ class Edge:
         slot = self._slot
         if self._clock() >= slot.until:
             slot = self._next_slot()
-        spelled = (environ["PATH_INFO"], environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_ENCODING"))
+        asked = environ.get
+        spelled = (
+            environ["PATH_INFO"],
+            asked("QUERY_STRING", ""),
+            asked("HTTP_ACCEPT_ENCODING", ""),
+            asked("HTTP_ACCEPT_LANGUAGE", ""),
+        )
         ready = slot.ready.get(spelled)
         if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
             key = _key(environ)
@@ -438,9 +447,9 @@ def _key(environ: WSGIEnvironment) -> str | None:
     return f"{path}?{urlencode(sorted(known))}" if known else path
 
 
-def _ready(page: Page, spelled: tuple[str, str, str | None], slot: Slot) -> Ready:
-    path, _, accepted = spelled
-    encoding = _encoding(accepted or "") if page.is_text else ""
+def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
+    path, _, accepted, _ = spelled
+    encoding = _encoding(accepted) if page.is_text else ""
     etag = f'"{page.tag}-{encoding}"' if encoding else f'"{page.tag}"'
     body = page.body(encoding)
     vary = "Accept-Encoding, Cookie" if path.startswith("/t/") else "Accept-Encoding"
