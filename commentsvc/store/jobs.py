@@ -21,7 +21,7 @@ FAILED = "failed_at IS NOT NULL"
 class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
-        Index("ix_job_open", "run_at", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+        Index("ix_job_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
         Index("ix_job_failed", "failed_at", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
     )
 
