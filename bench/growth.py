@@ -105,10 +105,8 @@ def questions(world: World, token: str) -> dict[str, Callable[[Client], int]]:
     return {
         "fragment": get(lambda: f"/embed/v1/comments?{where()}"),
         "json": get(lambda: f"/api/v1/comments?{where()}"),
-        "largest thread": get(lambda: f"/embed/v1/comments?site=site1&thread=/1/&limit={30 + next(number) % 40}"),
-        "largest, newest": get(
-            lambda: f"/embed/v1/comments?site=site1&thread=/1/&sort=newest&limit={30 + next(number) % 40}"
-        ),
+        "largest thread": get(lambda: f"{largest}&limit={30 + next(number) % 40}"),
+        "largest, newest": get(lambda: f"{largest}&sort=newest&limit={30 + next(number) % 40}"),
         "counts": get(counts),
         "recent": get(lambda: f"/api/v1/recent?{mostly()}&limit={1 + next(number) % 20}"),
         "queue": get(lambda: f"/api/v1/moderation/comments?{mostly()}", bearer),

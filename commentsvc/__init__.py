@@ -9,7 +9,7 @@ from commentsvc.config import Config
 
 def create_app(config: Config) -> Flask:
     """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
-    from commentsvc.gateways import metrics
+    from commentsvc.gateways import limits, metrics
     from commentsvc.store import database
     from commentsvc.web import (
         account,
@@ -34,6 +34,7 @@ def create_app(config: Config) -> Flask:
     from commentsvc.web.dashboard import log, queue
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    app.extensions["limits"] = limits.limiter(config.redis_url)
     watching.init_app(app, config)
     wiring.init_app(app, config)
     database.init_app(app, config, metrics.SLOW_QUERIES.inc)

@@ -37,7 +37,7 @@ class Config:
     base_url: str = "http://127.0.0.1:8000"  # where readers and moderators reach the service; no trailing slash
     instance_dir: Path = Path("instance")  # the SQLite file and the published pages live here
     database_url: str = ""  # SQLite in instance_dir unless set
-    redis_url: str = ""  # shared limits and job queue across machines; not needed on one
+    redis_url: str = ""  # limits counted for all machines together; not needed on one
     mail_url: str = ""  # smtp://user:pass@host:port; without it mail is only written to the log
     mail_from: str = "comments@localhost"  # the From of every mail
     trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed

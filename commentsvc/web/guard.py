@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 
-from flask import g, request
+from flask import current_app, g, request
 from flask_login import current_user
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
-from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn
+from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn, TooMany
 from commentsvc.core.status import Status
+from commentsvc.gateways import limits, metrics
 from commentsvc.services import granting
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
@@ -35,7 +37,24 @@ def site_to_write(key: str) -> Site:
     if origin is not None and origin != settings().origin and not site.allows(origin):
         g.refused_origin = True
         raise NotAllowed(f"{origin} is not one of this site's origins. Its owner can add it to the site's settings.")
+    check_pace()
     return site
+
+
+def check_pace() -> None:
+    """Raise TooMany when more writing comes from this address than a person can do."""
+    if not settings().limits:
+        return
+    wait_s = math.ceil(current_app.extensions["limits"].take(limits.WRITES, _neighbourhood(client_ip())))
+    if wait_s:
+        metrics.REFUSED.labels(limits.WRITES.name).inc()
+        raise TooMany(f"Too much comes from your address. Please wait {wait_s} seconds and send it again.", wait_s)
+
+
+def _neighbourhood(ip: str) -> str:
+    """Who is counted as one: an IPv4 address, or the IPv6 network that one household has."""
+    known = _address(ip)
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known and known.version == 6 else ip
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def reply(site_key: str) -> BaseResponse:
     key = shapes.thread_key(request.args.get("thread", ""))
     try:
         _check_form()
+        guard.check_pace()
         shape = shapes.CommentIn(
             site=site.key,
             thread=key,
