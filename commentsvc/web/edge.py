@@ -322,7 +322,7 @@ class Edge:
     def tell(self) -> None:
         """Hand the reads since the last time on to the metrics, whose own counting would cost a hot read too much."""
         hits = self.hits
-        metrics.HOT_READS.inc(max(0, hits - self._hits_told))
+        metrics.PAGES.labels("hot").inc(max(0, hits - self._hits_told))
         self._hits_told = hits
 
     def _confirmed(self, key: str, page: Page | None, environ: WSGIEnvironment, slot: Slot) -> Page | Answer:
@@ -363,7 +363,7 @@ class Edge:
         answer = self._ask(key, environ)
         if answer.is_public:
             self.builds += 1
-            metrics.PAGES_BUILT.inc()
+            metrics.PAGES.labels("built").inc()
             if last is not None and last.tag == tag_of(answer.body) and last.headers == kept_headers(answer):
                 last.watched = answer.watched
                 return last.confirm(asked_at, slot)
@@ -415,7 +415,7 @@ class Edge:
         if self._away_until:
             # It was away a moment ago. One request tries again; the others need not wait for what comes of it.
             self._away_until = self._clock() + PROMISE_S
-        metrics.PAGES_CONFIRMED.inc()
+        metrics.PAGES.labels("confirmed").inc()
         versions = self._versions(watched)
         self._away_until = 0.0
         return versions
@@ -425,7 +425,7 @@ class Edge:
 
     def _note_away(self, reason: str) -> None:
         log.warning("the database is away; published pages go on: %s", reason)
-        metrics.AWAY.inc()
+        metrics.DATABASE.labels("away").inc()
         self._away_until = self._clock() + PROMISE_S
 
 
