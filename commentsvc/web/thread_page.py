@@ -140,6 +140,7 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseRes
     key = _key()
     try:
         _check_form()
+        guard.check_pace()
         holder = _signed_in()
         account, provider = (holder.account, holder.session.provider) if holder else (None, None)
         place = send(Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider))
