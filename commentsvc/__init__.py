@@ -29,12 +29,14 @@ def create_app(config: Config) -> Flask:
         shapes,
         signin,
         thread_page,
+        translating,
         wiring,
     )
     from commentsvc.web.dashboard import log, queue
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     wiring.init_app(app, config)
+    translating.init_app(app)
     database.init_app(app, config)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
+from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
 
 # WordPress's own limits (wp_comments columns: author tinytext 245, email 100→254 by RFC 5321, url 200).
@@ -47,6 +48,7 @@ class Policy:
     votes: Votes = Votes.UPDOWN
     noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
+    language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 
 
 BOUNDS = {
@@ -94,6 +96,11 @@ def _checked(name: str, value: object) -> object:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Invalid(name, f"“{name}” is a whole number from {low} to {high}.")
         return value
+    if name == "language":
+        found = languages.nearest(value) if isinstance(value, str) else None
+        if value != "" and found is None:
+            raise Invalid(name, f"The language is one of {', '.join(languages.TAGS)}, or empty.")
+        return found or ""
     if not isinstance(value, bool):
         raise Invalid(name, f"“{name}” is true or false.")
     return value

@@ -8,6 +8,7 @@ from typing import Any
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.store import comments, decisions, flags, grants, people, threads, votes
@@ -24,9 +25,9 @@ def unlink(account_id: int, identity_id: int) -> None:
     identities = people.identities_of(account_id)
     found = next((i for i in identities if i.id == identity_id), None)
     if found is None:
-        raise NotFound("This way to sign in is not one of yours.")
+        raise NotFound(phrase("This way to sign in is not one of yours."))
     if len(identities) == 1:
-        raise Conflict("This is your only way to sign in. Add another one first.", "last")
+        raise Conflict(phrase("This is your only way to sign in. Add another one first."), "last")
     db.session.delete(found)
     db.session.commit()
 
@@ -102,7 +103,10 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     account = db.session.get_one(Account, account_id)
     for membership in account.memberships:
         if membership.role == people.Role.OWNER and people.owners_of(membership.site_id) == 1:
-            raise Conflict(f"You are the only owner of “{membership.site.name}”. Give it another owner first.", "owner")
+            sentence = phrase(
+                "You are the only owner of “%(site)s”. Give it another owner first.", site=membership.site.name
+            )
+            raise Conflict(sentence, "owner")
     written = list(comments.of_account(account_id))
     touched = {comment.thread_id for comment in written} | {vote.thread_id for vote in votes.of_account(account_id)}
     threads.lock(touched)

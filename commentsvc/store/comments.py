@@ -32,6 +32,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
@@ -161,7 +162,7 @@ class Tally(Base):
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 
@@ -382,6 +383,13 @@ def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     query = query.where(Comment.site_id == site.id, Comment.status == Status.PENDING)
     thread = threads.find(site, key)
     return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
+
+
+def changeable_of(thread: Thread, account: Account, since: datetime) -> Sequence[int]:
+    """The numbers of what an account has written in a thread since then, and nobody has removed."""
+    query = select(Comment.id).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
+    query = query.where(Comment.thread_id == thread.id, Comment.created_at > since)
+    return db.session.scalars(query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))).all()
 
 
 def adopt_guests(account: Account, email: str, now: datetime) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from commentsvc.core import emails, text
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX, Votes
 from commentsvc.core.status import Action, Status
 from commentsvc.services.flagging import Flagged
@@ -26,9 +27,11 @@ from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import gettext, language_asked, tell
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
+YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
 
 
@@ -230,12 +233,12 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     guest = shape.author or GuestIn()
     source = checked(lambda: text.body(shape.body, policy.body_max), "")
     key = checked(lambda: thread_key(shape.thread), "")
-    title = checked(lambda: text.line(shape.title, "title", "The page's title", TITLE_MAX, False), "")
+    title = checked(lambda: text.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     url = checked(lambda: page_url(shape.url, site), "")
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
-        name = checked(lambda: text.line(guest.name, "author.name", "Your name", NAME_MAX, required), "") or ANONYMOUS
+        name = checked(lambda: text.line(guest.name, "author.name", YOUR_NAME, NAME_MAX, required), "") or ANONYMOUS
         email = checked(lambda: emails.address(guest.email, "author.email", required), "")
         website = checked(lambda: _website(guest.website), None)
     if problems:
@@ -247,7 +250,7 @@ def _website(value: str | None) -> str | None:
     try:
         return text.website(value or "")
     except Invalid as error:
-        raise Invalid("author.website", str(error)) from None
+        raise Invalid("author.website", error.sentences[0]) from None
 
 
 def thread_key(value: str) -> str:
@@ -346,23 +349,32 @@ def _flag_json(flag: Flag) -> dict[str, Any]:
 
 def flagged_json(flagged: Flagged) -> dict[str, Any]:
     if flagged.is_held:
-        message = "Thank you. The comment is out of sight until a moderator has decided on it."
+        message = gettext("Thank you. The comment is out of sight until a moderator has decided on it.")
     elif flagged.is_answered:
-        message = "Thank you. A moderator has decided on this comment since you reported it, and left it here."
+        message = gettext("Thank you. A moderator has decided on this comment since you reported it, and left it here.")
     else:
-        message = "Thank you. This blog's moderators will look at the comment."
+        message = gettext("Thank you. This blog's moderators will look at the comment.")
     return {"message": message, "hidden": flagged.is_held}
 
 
 def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
-    answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
+    answer = {
+        **own_comment_json(posted.comment),
+        "status": posted.status,
+        "reason": posted.reason and tell(posted.reason),
+    }
     return {**answer, "edit_token": edit_token} if edit_token else answer
 
 
 def viewer_json(
-    account: Account, provider: str | None, site: Site, pending: Sequence[Comment], votes: Mapping[int, int]
+    account: Account,
+    provider: str | None,
+    site: Site,
+    pending: Sequence[Comment],
+    own: Sequence[int],
+    votes: Mapping[int, int],
 ) -> dict[str, Any]:
-    """Who somebody is on a site, what of theirs waits in a thread, how they voted there, and what they may do."""
+    """Who somebody is on a site, what of theirs waits in a thread or can still be changed, how they voted there, …"""
     role = people.role_on(account, site)
     return {
         "account": {
@@ -373,6 +385,7 @@ def viewer_json(
             "role": role,
         },
         "pending": [own_comment_json(comment) for comment in pending],
+        "own": list(own),
         "votes": {str(comment_id): value for comment_id, value in votes.items()},
         "rights": {
             "comment": True,
@@ -447,8 +460,25 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     }
 
 
+def terms(page: ThreadPage) -> dict[str, Any]:
+    """What the widget must know of writing in a thread."""
+    policy = page.site.policy
+    return {
+        "max": policy.body_max,
+        "guests": not policy.signin_required,
+        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]
+        "edit": policy.edit_window_s,
+    }
+
+
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
-        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue, avatar=avatar
+        permalink=permalink,
+        hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
+        hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
+        initial=initial,
+        hue=hue,
+        avatar=avatar,
+        terms=terms,
     )

@@ -16,6 +16,7 @@ from commentsvc.core import pages as paging
 from commentsvc.core import text, tree
 from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
 from commentsvc.core.pages import Sort
+from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
 from commentsvc.services import flagging, posting, publishing, voting
 from commentsvc.services.posting import Sender
@@ -28,6 +29,7 @@ from commentsvc.web import feeds, guard, shapes, structured_data
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
+from commentsvc.web.translating import gettext, language_asked, tell, tell_error
 from commentsvc.web.wiring import SignedIn, csrf, now, settings
 
 pages = Blueprint("thread_page", __name__)
@@ -37,18 +39,26 @@ EXCERPT_MAX = 60
 QUOTE_MAX = 300
 FIELDS = ("body", "name", "email", "website", "reason", "text")
 SAID = {
-    Status.APPROVED: "Your comment is published. Thank you!",
-    Status.PENDING: "Your comment is awaiting moderation.",
+    Status.APPROVED: marked("Your comment is published."),
+    Status.PENDING: marked("Your comment is awaiting moderation."),
 }
-SAID_NO = "Your comment was not published."
-VOTED = {"1": "Your vote for it is counted.", "-1": "Your vote against it is counted.", "0": "Your vote is taken back."}
-ORDERS = {Sort.OLDEST: "Oldest first", Sort.NEWEST: "Newest first", Sort.TOP: "Best first"}
+SAID_NO = marked("Your comment was not published.")
+VOTED = {
+    "1": marked("Your vote for it is counted."),
+    "-1": marked("Your vote against it is counted."),
+    "0": marked("Your vote is taken back."),
+}
+ORDERS = {
+    Sort.OLDEST: marked("Oldest first"),
+    Sort.NEWEST: marked("Newest first"),
+    Sort.TOP: marked("Best first"),
+}
 REASONS = {
-    FlagReason.SPAM: "It is spam",
-    FlagReason.ABUSE: "It is abusive",
-    FlagReason.OFF_TOPIC: "It is off topic",
-    FlagReason.ILLEGAL: "It is illegal",
-    FlagReason.OTHER: "Something else",
+    FlagReason.SPAM: marked("It is spam"),
+    FlagReason.ABUSE: marked("It is abusive"),
+    FlagReason.OFF_TOPIC: marked("It is off topic"),
+    FlagReason.ILLEGAL: marked("It is illegal"),
+    FlagReason.OTHER: marked("Something else"),
 }
 
 
@@ -65,8 +75,9 @@ class Asked:
 
 @pages.get("/t/<site_key>")
 def show(site_key: str) -> Response:
-    said = session.pop("said", None) if _has_session() else None
-    return _drawn(Asked(request.args.get("reply_to", ""), request.args.get("about", "")), said)
+    said = session.pop("said", "") if _has_session() else ""
+    asked = Asked(request.args.get("reply_to", ""), request.args.get("about", ""))
+    return _drawn(asked, gettext(said) if said else None)
 
 
 @pages.post("/t/<site_key>")
@@ -98,7 +109,7 @@ def vote(site_key: str) -> BaseResponse:
 
     def send(sender: Sender) -> str:
         if value not in VOTED:
-            raise Invalid("value", "A vote is for a comment or against it.")
+            raise Invalid("value", phrase("A vote is for a comment or against it."))
         by = guard.signed_in().account
         voting.vote(_comment_here(site_key, number), int(value), by, sender.limited, now())
         session["said"] = VOTED[value]
@@ -133,11 +144,11 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseRes
         account, provider = (holder.account, holder.session.provider) if holder else (None, None)
         place = send(Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider))
     except CommentError as error:
-        problems = dict(error.problems) if isinstance(error, Invalid) else {}
-        response = _drawn(Asked(asked.reply_to, asked.about, asked.form, problems, str(error)))
+        problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
+        response = _drawn(Asked(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
         response.status_code = STATUS[type(error)][0]
         return response
-    return redirect(shapes.hosted_path(site_key, key) + f"#{place}", 303)
+    return redirect(shapes.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 
 
 def _check_form() -> None:
@@ -151,12 +162,12 @@ def _check_form() -> None:
         "same-origin",
         "none",
     ):
-        raise NotAllowed("This form was not sent from this page. Please send it again from here.")
+        raise NotAllowed(phrase("This form was not sent from this page. Please send it again from here."))
     if _has_session():
         try:
             validate_csrf(request.form.get("csrf_token"))
         except ValidationError:
-            raise NotAllowed("This page was open for long. Your text is kept; please send it again.") from None
+            raise NotAllowed(phrase("This page was open for long. Your text is kept; please send it again.")) from None
 
 
 def _form() -> dict[str, str]:
@@ -175,7 +186,7 @@ def _comment_here(site_key: str, value: str) -> int:
     """The number of a comment of the thread that the form is about; raises NotFound for any other."""
     thread, number = threads.find(sites.by_key(site_key), _key()), _number(value)
     if thread is None or number is None or comments.find_parent(thread, number) is None:
-        raise NotFound("This comment is no longer here.")
+        raise NotFound(phrase("This comment is no longer here."))
     return number
 
 

@@ -127,7 +127,7 @@ def test_who_is_signed_in_at_the_service_comments_without_filling_anything_in(cl
 def test_where_signing_in_is_required_the_page_says_so_and_leads_there(client, site):
     set_policy(site, signin_required=True)
     page = client.get("/t/blog?thread=/post").text
-    assert "Sign in</a> to comment here." in page
+    assert "Sign in</a> · Please sign in to comment here." in page
     assert 'name="email"' not in page and "Post Comment" not in page
 
 
@@ -185,7 +185,7 @@ def test_the_head_of_the_page_leads_where_it_should(client, site, make_comment):
     make_comment(url=f"{BLOG}/post", title="Cats & mice")
     page = client.get(ADDRESS).text
     assert f'<link rel="canonical" href="{BLOG}/post">' in page
-    assert '<meta property="og:title" content="Comments on Cats &amp; mice">' in page
+    assert '<meta property="og:title" content="Comments on “Cats &amp; mice”">' in page
     feed = re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]* href="([^"]+)"', page)[1]
     assert client.get(feed.removeprefix("https://comments.example")).mimetype == "application/atom+xml"
     assert "ld+json" not in client.get("/t/blog?thread=/empty").text
@@ -284,7 +284,7 @@ def test_who_is_signed_in_votes_by_a_form(client, site, alice, sign_in, make_com
     set_policy(site, votes="off")
     assert vote("1").status_code == 403
     page = client.get(about).text
-    assert "Vote for it" not in page and "Report it" in page
+    assert "Vote for it" not in page and "Report this comment" in page
 
 
 def test_nobody_votes_or_reports_in_a_readers_name(app, client, site, alice, sign_in, make_comment, other_site):

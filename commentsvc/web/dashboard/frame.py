@@ -5,10 +5,12 @@ from __future__ import annotations
 from flask import flash, render_template, request
 
 from commentsvc.core import text
+from commentsvc.core.errors import CommentError
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import tell_error
 
 EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 
@@ -28,8 +30,8 @@ def say(sentence: str, undo: str = "") -> None:
     flash(sentence, undo or "done")
 
 
-def refuse(error: Exception) -> None:
-    flash(str(error), "refused")
+def refuse(error: CommentError) -> None:
+    flash(tell_error(error), "refused")
 
 
 def find_number(value: str) -> int | None:
