@@ -148,6 +148,13 @@ def texts() -> Response:
     return response
 
 
+@pages.get("/embed/v1/may-write")
+def may_write() -> Response:
+    """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
+    site = sites.by_key(request.args.get("site", ""))
+    return _private(jsonify({"may_write": guard.may_write(site)}))
+
+
 @pages.get("/avatars/<name>.webp")
 def picture(name: str) -> Response:
     response = make_response(pictures.by_hash(name).body)

@@ -27,7 +27,7 @@ from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
-from commentsvc.web.translating import gettext, language_asked, tell
+from commentsvc.web.translating import gettext, language_asked, tell, tell_kept
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
@@ -328,7 +328,7 @@ def moderated_json(comment: Comment, reported: Sequence[Flag] = ()) -> dict[str,
         "email": comment.author_email,
         "ip": comment.ip,
         "user_agent": comment.user_agent,
-        "reasons": comment.reasons,
+        "reasons": _reasons(comment.reasons),
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
         "site": comment.site.key,
@@ -417,6 +417,12 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     }
 
 
+def _reasons(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Why, as the database keeps it, in the language of who asks."""
+    shown = ("rule", "outcome", "match")
+    return [{name: r[name] for name in shown if name in r} | {"sentence": tell_kept(r)} for r in kept]
+
+
 def thread_json(page: ThreadPage) -> dict[str, Any]:
     thread = page.thread
     return {
@@ -442,7 +448,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "by": by.name if by else None,
         "rule": decision.by_rule,
         "note": decision.note,
-        "reasons": decision.reasons,
+        "reasons": _reasons(decision.reasons),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),
