@@ -245,8 +245,12 @@ def test_a_guest_reports_by_a_form(app, client, site, alice, token, make_comment
     make_comment()
     comment_id = make_comment(body="Insulting words", name="Dave")
     page = client.get(ADDRESS).text
-    assert f'<option value="{comment_id}">Dave: Insulting words</option>' in page
-    page = client.get(f"{ADDRESS}&about={comment_id}").text
+    leads = re.findall(r'<a class="react"[^>]* href="([^"]+)"', page)
+    assert [html.unescape(lead).partition("&about=")[2] for lead in leads[-2:]] == [
+        f"{comment_id}#about",
+        f"{comment_id}#report",
+    ]
+    page = client.get(html.unescape(leads[-1]).removeprefix("https://comments.example")).text
     assert "Comment by <bdi>Dave</bdi>" in page and "Vote for it" not in page
 
     sent = {"comment": str(comment_id), "reason": "other", "text": ""}
