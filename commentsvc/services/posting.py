@@ -142,7 +142,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     verdict = judging.judge(submission, comment.site.policy, site_rules(comment.site), _without(record, before))
     if before is Status.PENDING and comment.flag_count:
         # Readers had it held and no moderator has answered them: its author can't.
-        reported = [Reason(**reason) for reason in comment.reasons if reason["rule"] == HOLD_RULE]
+        reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
         verdict = judging.still_held(verdict, reported)
 
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
@@ -178,6 +178,11 @@ def site_rules(site: Site) -> list[SiteRule]:
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
     return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
+
+
+def _reason(kept: dict[str, Any]) -> Reason:
+    """A reason as `reasons_json` keeps it."""
+    return Reason(kept["rule"], Outcome(kept["outcome"]), phrases.from_json(kept), kept["match"])
 
 
 def _rendered(source: str) -> str:
