@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
 from commentsvc.services import learning, picturing, publishing
@@ -73,6 +74,7 @@ def run_due(
     db.session.commit()
     for job in claimed:
         error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, service))
+        metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
         begin_write()
         if error is None:
             jobs.finish(job, now)

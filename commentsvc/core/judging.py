@@ -161,6 +161,12 @@ def explain(
     return said
 
 
+def still_held(verdict: Verdict, earlier: Sequence[Reason]) -> Verdict:
+    """The verdict on an edited comment to which reasons of before still speak."""
+    reasons = (*earlier, *verdict.reasons)
+    return Verdict(STATUS[max((r.outcome for r in reasons), key=_STRICTNESS.index)], reasons)
+
+
 def tried(submission: Submission, rule: SiteRule) -> Reason | None:
     """What one of the site's rules says of a comment, by itself."""
     if rule not in submission.known:

@@ -45,7 +45,7 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
     Raises NotFound unless the comment is published, Invalid naming the field, or TooMany.
     """
     why = _reason(reason)
-    words = text.normalised(words, "text", "Your text")
+    words = text.normalised(words, "text")
     if len(words) > TEXT_MAX:
         raise Invalid("text", phrase("Please say it in at most %(limit)s characters.", limit=TEXT_MAX))
     if why is FlagReason.OTHER and not words:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
 from commentsvc.core.errors import Challenged, Conflict, Invalid, NotAllowed, Nudged, TooMany
-from commentsvc.core.judging import Facts, Outside, Record, Standing, Verdict
+from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
@@ -24,7 +24,8 @@ from commentsvc.services import learning, measuring, publishing, ruling, sanctio
 from commentsvc.services.measuring import Pace
 from commentsvc.store import answers, challenges, comments, decisions, journal, people, sites, spoken, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, commit_and_keep, db
+from commentsvc.store.flags import HOLD_RULE
 from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -102,25 +103,18 @@ def post(
     submission = _submission(draft, html, sender)
     outside = _outside_answer(site, draft, submission, sender, spam_service)
 
-    begin_write()
+    begin_write(site)
+    # The thread's lock makes retries wait for each other, so that the second finds the answer of the first.
+    thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
     key_hash = _key_hash(secret, idempotency_key, draft, sender) if idempotency_key else None
-    claimed = None
-    if key_hash:
-        try:
-            earlier = answers.find(site, key_hash)
-            claimed = None if earlier else answers.add(site, key_hash, _request_hash(draft), now)
-        except IntegrityError:  # PostgreSQL: the same key was committed while we waited for it
-            begin_write()
-            earlier = answers.find(site, key_hash)
-        if earlier:
-            return _again(earlier, draft)
+    if key_hash and (earlier := answers.find(site, key_hash)):
+        return _again(earlier, draft)
     role = _role(site, sender.account)
     if sender.account is None:
         _check_guest(site, draft)
     is_stranger = role is None
     account_id = sender.account.id if sender.account else None
     standing = sanctioning.standing(site, account_id, draft.email, sender.ip, now) if is_stranger else Standing.NONE
-    thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
     parent = _parent(site, thread, author, draft, now)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
@@ -144,8 +138,8 @@ def post(
         _nudge(verdict, rulebook)
     sketch = likeness.sketch(shingles)
     comment = Comment(
-        site_id=site.id,
-        thread_id=thread.id,
+        site=site,
+        thread=thread,
         parent_id=parent.id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else None,
         depth=parent.depth + 1 if parent else 0,
@@ -164,6 +158,7 @@ def post(
         renderer=text.RENDERER,
         text_hash=text_hash,
         status=verdict.status,
+        is_shown=verdict.status is Status.APPROVED,
         reasons=reasons_json(verdict),
         facts=judging.facts_json(Facts(record, moment)),
         is_shadowed=standing is Standing.SHADOWED,
@@ -179,11 +174,9 @@ def post(
     _record_verdict(comment, None, verdict, judging.version(policy, rulebook.digest), now)
     publishing.moved([(comment, None)])
     posted = _told(comment, verdict)
-    if claimed:
-        claimed.comment_id = comment.id
-        reason = None if posted.reason is None else phrases.to_json(posted.reason)
-        claimed.answer = {"status": posted.status, "reason": reason}
-    db.session.commit()
+    if key_hash:
+        _keep_answer(site, key_hash, draft, posted, now)
+    commit_and_keep()
     return posted
 
 
@@ -206,6 +199,10 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     score, words = learning.opinion(site, policy, submission)
     moment = replace(first, spam_score=score, spam_words=words)
     verdict = judging.judge(submission, policy, rulebook.rules, record, moment)
+    if before is Status.PENDING and comment.flag_count:
+        # Readers had it held and no moderator has answered them: its author can't.
+        reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
+        verdict = judging.still_held(verdict, reported)
 
     learning.forget(comment)
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
@@ -235,6 +232,11 @@ def withdraw(comment_id: int, now: datetime) -> None:
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
     return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
+
+
+def _reason(kept: dict[str, Any]) -> Reason:
+    """A reason as `reasons_json` keeps it."""
+    return Reason(kept["rule"], Outcome(kept["outcome"]), phrases.from_json(kept), kept["match"])
 
 
 def _rendered(source: str) -> str:
@@ -275,7 +277,7 @@ def _check_guest(site: Site, draft: Draft) -> None:
 
 def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
     """The comment answered; one that is not published is, for a reader, not there."""
-    if not threads.is_open(site, thread, now):
+    if not threads.is_open(site.policy, thread, now):
         raise NotAllowed(phrase("Comments are closed."))
     if draft.parent_id is None:
         return None
@@ -422,9 +424,22 @@ def _request_hash(draft: Draft) -> bytes:
     return hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).digest()
 
 
+def _keep_answer(site: Site, key_hash: bytes, draft: Draft, posted: Posted, now: datetime) -> None:
+    reason = None if posted.reason is None else phrases.to_json(posted.reason)
+    answer = {"status": posted.status, "reason": reason}
+    try:
+        answers.add(site, key_hash, _request_hash(draft), posted.comment.id, answer, now)
+    except IntegrityError:  # at the same moment, under the same key, in another thread
+        raise _used_for_another() from None
+
+
+def _used_for_another() -> Invalid:
+    return Invalid("Idempotency-Key", phrase("This Idempotency-Key was used for another comment; send a new one."))
+
+
 def _again(earlier: answers.Answer, draft: Draft) -> Posted:
     if earlier.request_hash != _request_hash(draft) or earlier.comment_id is None:
-        raise Invalid("Idempotency-Key", "This Idempotency-Key was used for another comment; send a new one.")
+        raise _used_for_another()
     comment = comments.by_id(earlier.comment_id)
     reason = earlier.answer["reason"]
     if isinstance(reason, dict):  # an answer of before sentences kept their templates has only the English

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from commentsvc.core import tree
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
+from commentsvc.gateways import metrics
 from commentsvc.store import comments, people, sites, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
@@ -29,6 +32,11 @@ class ThreadPage:
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
     drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
+    more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
+
+    @cached_property
+    def policy(self) -> Policy:
+        return self.site.policy
 
     @property
     def count(self) -> int:
@@ -41,14 +49,18 @@ class ThreadPage:
     @property
     def is_open(self) -> bool:
         if self.thread is None:
-            return self.site.policy.is_open
-        return threads.is_open(self.site, self.thread, self.drawn_at or self.thread.created_at)
+            return self.policy.is_open
+        return threads.is_open(self.policy, self.thread, self.drawn_at or self.thread.created_at)
 
 
 def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now: datetime | None = None) -> ThreadPage:
     thread = threads.find(site, key)
-    shown, following = comments.page_of(thread, sort, after, limit) if thread else ([], None)
-    return ThreadPage(site, key, thread, tree.grow(shown), sort, following, drawn_at=now)
+    if thread is None:
+        return ThreadPage(site, key, None, [], sort, None, drawn_at=now)
+    shown = comments.page_of(thread, sort, after, limit)
+    is_cut = bool(shown.more) or (after is not None and after.root_id is not None)
+    roots = tree.grow(shown.comments, with_orphans=is_cut)
+    return ThreadPage(site, key, thread, roots, sort, shown.following, drawn_at=now, more=shown.more)
 
 
 def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
@@ -63,6 +75,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     withdrawn = []
     for comment, before in moves:
         after = Status(comment.status)
+        metrics.DECISIONS.labels(after).inc()
         tallies[comment.site_id, after] += 1
         if before is not None:
             tallies[comment.site_id, before] -= 1

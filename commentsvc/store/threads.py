@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, Un
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from commentsvc.core.policy import TITLE_MAX, URL_MAX
+from commentsvc.core.policy import TITLE_MAX, URL_MAX, Policy
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.sites import Site
 
@@ -39,11 +39,11 @@ class Thread(Base):
     site: Mapped[Site] = relationship()
 
 
-def is_open(site: Site, thread: Thread, now: datetime) -> bool:
+def is_open(policy: Policy, thread: Thread, now: datetime) -> bool:
     """Whether the thread takes comments: it is not closed, nor its site, and it is not too old."""
-    days = site.policy.close_after_days
+    days = policy.close_after_days
     is_old = days > 0 and thread.created_at <= now - timedelta(days=days)
-    return site.policy.is_open and thread.is_open and not is_old
+    return policy.is_open and thread.is_open and not is_old
 
 
 def born(site: Site, after: datetime, until: datetime) -> Sequence[int]:
@@ -82,12 +82,13 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
         "version": 0,
         "created_at": now,
     }
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    thread = find(site, key)
-    if thread is None:
-        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
     query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key))
-    thread = db.session.scalars(query.with_for_update(of=Thread).execution_options(populate_existing=True)).one()
+    query = query.with_for_update(of=Thread).execution_options(populate_existing=True)
+    thread = db.session.scalar(query)
+    if thread is None:
+        insert = postgresql.insert if is_postgres() else sqlite.insert
+        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
+        thread = db.session.scalars(query).one()
     thread.url = thread.url or url
     thread.title = thread.title or title
     return thread

@@ -66,7 +66,10 @@ def thread_json() -> Response:
     page = thread_page()
     shown = [shapes.comment_json(comment) for comment in tree.walk(page.roots)]
     following = str(page.following) if page.following else None
-    return jsonify({"thread": shapes.thread_json(page), "comments": shown, "next": following})
+    answer = {"thread": shapes.thread_json(page), "comments": shown, "next": following}
+    if page.more:
+        answer["more_replies"] = [{"id": root_id, "next": str(cursor)} for root_id, cursor in page.more.items()]
+    return jsonify(answer)
 
 
 @pages.get("/embed/v1/comments")
@@ -147,6 +150,13 @@ def texts() -> Response:
     response = jsonify(widget_texts())
     response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
     return response
+
+
+@pages.get("/embed/v1/may-write")
+def may_write() -> Response:
+    """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
+    site = sites.by_key(request.args.get("site", ""))
+    return _private(jsonify({"may_write": guard.may_write(site)}))
 
 
 @pages.get("/avatars/<name>.webp")

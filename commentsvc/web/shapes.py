@@ -36,7 +36,7 @@ from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
-from commentsvc.web.translating import gettext, language_asked, tell
+from commentsvc.web.translating import gettext, language_asked, tell, tell_kept
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
@@ -232,10 +232,18 @@ class ThreadOut(Shape):
     votes: str = Field(description="updown, up or off")
 
 
+class MoreRepliesOut(Shape):
+    id: int = Field(description="the top-level comment")
+    next: str = Field(description="the cursor of a page of further replies below it")
+
+
 class PageOut(Shape):
     thread: ThreadOut
     comments: list[CommentOut]
     next: str | None
+    more_replies: list[MoreRepliesOut] = Field(
+        [], description="only where a page has too many replies to take them all"
+    )
 
 
 class PostedOut(CommentOut):
@@ -406,7 +414,7 @@ def moderated_json(comment: Comment, reported: Sequence[Flag] = ()) -> dict[str,
         "email": comment.author_email,
         "ip": comment.ip,
         "user_agent": comment.user_agent,
-        "reasons": comment.reasons,
+        "reasons": _reasons(comment.reasons),
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
         "site": comment.site.key,
@@ -497,6 +505,12 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     }
 
 
+def _reasons(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Why, as the database keeps it, in the language of who asks."""
+    shown = ("rule", "outcome", "match")
+    return [{name: r[name] for name in shown if name in r} | {"sentence": tell_kept(r)} for r in kept]
+
+
 def thread_json(page: ThreadPage) -> dict[str, Any]:
     thread = page.thread
     return {
@@ -522,7 +536,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "by": by.name if by else None,
         "rule": decision.by_rule,
         "note": decision.note,
-        "reasons": decision.reasons,
+        "reasons": _reasons(decision.reasons),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),

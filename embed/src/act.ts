@@ -4,6 +4,7 @@ import css from "./act.css";
 import { Compose } from "./compose";
 import { Refused } from "./fragment";
 import type { Actor, Host } from "./host";
+import { Hidden } from "./hidden";
 import { Keepsakes } from "./keepsakes";
 import { insert, recount } from "./place";
 import { News } from "./news";
@@ -27,11 +28,12 @@ export function act(host: Host): Actor {
   const account = new Account(service, site);
   const form = host.section.querySelector<HTMLFormElement>("form.respond");
   const compose = form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
+  const hidden = new Hidden(host, words);
   const own = new Own(host, service, words, proofFor);
-  const react = new React(host, service, account, words, () => compose?.askToSignIn(words.say("Please sign in to vote.")));
+  const react = new React(host, service, account, words, hidden, () => compose?.askToSignIn(words.say("Please sign in to vote.")));
 
-  const news = new News(host, words);
-  const rest = new Rest(host, words);
+  const news = new News(host, words, hidden);
+  const rest = new Rest(host, words, hidden);
 
   async function proofFor(id: number): Promise<Proof | null> {
     const kept = keepsakes.own().find((one) => one.id === id);
@@ -104,25 +106,31 @@ export function act(host: Host): Actor {
     }
   }
 
-  /** The words first, for what follows is said with them. */
-  async function begin(): Promise<void> {
+  /** The words, for what follows is said with them. */
+  async function learn(): Promise<void> {
     try {
       words.texts = (await service.texts(site, words.lang)).texts;
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // English sentences are better than none
     }
     compose?.dress();
+    hidden.cover();
+  }
+
+  async function begin(): Promise<void> {
+    await learned;
     const isResumed = await resume();
     if (isResumed) compose?.identify();
     await showOwn();
     if (isResumed) compose?.focus();
   }
 
+  const learned = learn();
   void begin();
   return {
     clicked(target) {
       if (compose?.clicked(target) || own.clicked(target) || rest.clicked(target)) return;
-      react.clicked(target);
+      void learned.then(() => react.clicked(target));
     },
     submit: () => void compose?.submit(),
     reply: (id) => compose?.replyTo(id),

@@ -17,7 +17,9 @@ def upgrade() -> None:
     with op.batch_alter_table("comment", schema=None) as batch_op:
         batch_op.add_column(sa.Column("spam_score", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("learnt", sa.String(length=4), nullable=True))
-    op.create_index("ix_comment_by_spam_score", "comment", ["site_id", "status", "spam_score", "id"])
+    where = sa.text("spam_score IS NOT NULL")
+    columns = ["site_id", "status", "spam_score", "id"]
+    op.create_index("ix_comment_by_spam_score", "comment", columns, sqlite_where=where, postgresql_where=where)
     op.create_table(
         "spam_word",
         sa.Column("site_id", ID, autoincrement=False, nullable=False),

@@ -250,8 +250,6 @@ def test_enough_readers_bring_a_comment_back_to_the_queue_and_a_moderator_settle
         "rule": "flags",
         "outcome": "hold",
         "sentence": "3 readers flagged it.",
-        "template": "%(num)s readers flagged it.",
-        "values": {"num": 3},
         "match": "abuse ×2, spam",
     }
     assert held["flag_count"] == len(held["flags"]) == 3
