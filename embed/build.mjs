@@ -49,3 +49,9 @@ const sentences = async (files) => {
 const sources = (await readdir("src")).filter((name) => name.endsWith(".ts"));
 await writeFile("../commentsvc/locale/widget.json", await sentences(sources));
 await writeFile("../commentsvc/locale/widget_first.json", await sentences(["thread.ts"]));
+
+// Every part that pages may style; the demo's page on styling offers them, and embed/README.md lists them.
+const drawn = [...(await Promise.all(sources.map((file) => readFile(`src/${file}`, "utf8")))), await readFile("../commentsvc/web/templates/comment.html", "utf8")];
+const parts = drawn.flatMap((source) => [...source.matchAll(/\bpart(?:=|: )"([a-z -]+)"/g)].flatMap(([, names]) => names.split(" ")));
+const buttons = drawn.flatMap((source) => [...source.matchAll(/this\.button\([^;]*?, "([a-z-]+)",/g)].map(([, name]) => name));
+await writeFile("../commentsvc/demo_content/parts.json", JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n");

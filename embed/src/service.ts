@@ -44,6 +44,12 @@ export interface Viewer {
   votes: Record<string, number>;
 }
 
+/** What moderators want somebody to know before they write again. */
+export interface Sanction {
+  id: number;
+  token: string;
+}
+
 /** Proves that somebody may do this: a token, or the right that came with a comment. */
 export type Proof = Record<string, string>;
 
@@ -115,6 +121,10 @@ export class Service {
   /** Whether a page of this origin may write here: a refused preflight looks like no network at all. */
   async mayWrite(site: string): Promise<boolean> {
     return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean }).may_write;
+  }
+
+  async acknowledge(site: string, sanction: Sanction): Promise<void> {
+    await this.send("POST", "/api/v1/sanctions/acknowledge", {}, { site, sanction: sanction.id, token: sanction.token });
   }
 
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
