@@ -134,7 +134,8 @@ export class Service {
 
   private async send(method: string, path: string, headers: Proof = {}, body?: object): Promise<unknown> {
     const isForm = body instanceof URLSearchParams;
-    const request: RequestInit = { method, headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
+    // A vote is sent also when its reader leaves the page at once; what is larger browsers let nobody send so.
+    const request: RequestInit = { method, keepalive: method === "PUT", headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
     if (body) request.body = isForm ? body : JSON.stringify(body);
     let answer: Response;
     try {
