@@ -34,7 +34,7 @@ def create_app(config: Config) -> Flask:
         watching,
         wiring,
     )
-    from commentsvc.web.dashboard import log, queue
+    from commentsvc.web.dashboard import explanation, log, persons, queue, rules_page, spam
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["limits"] = limits.limiter(config.redis_url)
@@ -44,7 +44,20 @@ def create_app(config: Config) -> Flask:
     database.init_app(app, config, metrics.note_slow_query)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):
+    for room in (
+        *public,
+        signin,
+        authorize,
+        federation,
+        facebook_calls,
+        account,
+        queue,
+        log,
+        rules_page,
+        spam,
+        persons,
+        explanation,
+    ):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

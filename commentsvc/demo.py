@@ -151,7 +151,9 @@ class Blog:
         if path == "/blog.css":
             return Response((CONTENT / "blog.css").read_text(), mimetype="text/css")
         if path.rstrip("/") == "/styling":
-            return self._page("styling.html", parts=json.loads((CONTENT / "parts.json").read_text()), languages=languages.TAGS)
+            return self._page(
+                "styling.html", parts=json.loads((CONTENT / "parts.json").read_text()), languages=languages.TAGS
+            )
         if path.startswith("/hosts/") and path.removeprefix("/hosts/") in HOSTS:
             return self._page(f"hosts{path.removeprefix('/hosts')}.html", thread=self._posts[3]["path"])
         if path.rstrip("/") == "/mailbox":

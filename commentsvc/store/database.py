@@ -16,6 +16,7 @@ from commentsvc.config import Config
 from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
+    challenges,
     comments,
     decisions,
     flags,
@@ -26,7 +27,10 @@ from commentsvc.store import (
     pictures,
     provider_clients,
     rules,
+    sanctions,
     sites,
+    spam_words,
+    spoken,
     threads,
     votes,
 )
@@ -38,6 +42,7 @@ from commentsvc.store.threads import Thread
 # Every table must be imported for the metadata to be whole.
 TABLES = (
     answers,
+    challenges,
     comments,
     decisions,
     flags,
@@ -48,7 +53,10 @@ TABLES = (
     pictures,
     provider_clients,
     rules,
+    sanctions,
     sites,
+    spam_words,
+    spoken,
     threads,
     votes,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.status import Action, Status
@@ -16,6 +17,7 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
+BY_PEOPLE = text("by_account_id IS NOT NULL")
 
 
 class Decision(Base):
@@ -23,6 +25,11 @@ class Decision(Base):
     __table_args__ = (
         Index("ix_decision_site_id_id", "site_id", "id"),
         Index("ix_decision_comment_id_id", "comment_id", "id"),
+        # What moderators decided, for those who follow it; posting writes nothing into these.
+        Index("ix_decision_of_people", "id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE),
+        Index(
+            "ix_decision_of_people_on_site", "site_id", "comment_id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -36,6 +43,7 @@ class Decision(Base):
     by_rule: Mapped[str | None] = mapped_column(String(64))  # a rule's name, or `author`, when no moderator decided
     note: Mapped[str] = mapped_column(Text, default="")
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    settings_version: Mapped[str | None] = mapped_column(String(12))  # of the policy and rules a verdict was made with
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     by_account: Mapped[Account | None] = relationship(lazy="joined")
@@ -54,6 +62,7 @@ def add(
     note: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
+    settings_version: str | None = None,
 ) -> Decision:
     decision = Decision(
         site_id=comment.site_id,
@@ -67,6 +76,7 @@ def add(
         note=note,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
+        settings_version=settings_version,
         created_at=now,
     )
     db.session.add(decision)
@@ -75,6 +85,25 @@ def add(
 
 def of_batch(batch: str) -> Sequence[Decision]:
     return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id)).all()
+
+
+def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
+    """The next decisions of moderators on every site, in their order, up to the first that is newer than `until`."""
+    query = select(Decision).where(Decision.id > decision_id, text("decision.by_account_id IS NOT NULL"))
+    found = db.session.scalars(query.order_by(Decision.id).limit(limit))
+    return list(takewhile(lambda decision: decision.created_at <= until, found))
+
+
+def of_people(site: Site, from_comment_id: int) -> set[int]:
+    """The comments from this one on that a moderator has decided on."""
+    query = select(Decision.comment_id).where(Decision.site_id == site.id, Decision.by_account_id.is_not(None))
+    return set(db.session.scalars(query.where(Decision.comment_id >= from_comment_id)))
+
+
+def first_of(comment_id: int) -> Decision | None:
+    """The verdict on a comment as it came in, or as it was last edited."""
+    query = select(Decision).where(Decision.comment_id == comment_id, Decision.settings_version.is_not(None))
+    return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
 
 def sizes_of(batches: set[str]) -> dict[str, int]:

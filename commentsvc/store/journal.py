@@ -73,6 +73,12 @@ def of_site(site: Site, kinds: Sequence[str], before_id: int | None, limit: int)
     return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
+def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[Entry]:
+    """What was written down of one thing, newest first."""
+    query = select(Entry).where(Entry.site_id == site.id, Entry.kind == kind, Entry.subject == subject)
+    return db.session.scalars(query.order_by(Entry.id.desc()).limit(limit)).all()
+
+
 def by_id(entry_id: int) -> Entry:
     entry = db.session.get(Entry, entry_id) if 0 < entry_id < 2**63 else None
     if entry is None:

@@ -9,6 +9,7 @@ from commentsvc.core.errors import CommentError
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
+from commentsvc.store.people import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.translating import tell_error
 
@@ -18,7 +19,9 @@ EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 def draw(template: str, by: Moderator, site: Site | None, **names: object) -> str:
     sites = people.moderated_sites(by.account)
     here = request.full_path.rstrip("?")
-    return render_template(template, account=by.account, sites=sites, site=site, here=here, excerpt=_excerpt, **names)
+    is_owner = site is not None and people.role_on(by.account, site) is Role.OWNER
+    common = {"is_owner": is_owner, "account": by.account, "sites": sites, "site": site, "here": here}
+    return render_template(template, excerpt=_excerpt, **common, **names)
 
 
 def _excerpt(comment: Comment) -> str:
