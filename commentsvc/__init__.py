@@ -29,14 +29,14 @@ def create_app(config: Config) -> Flask:
         thread_page,
         wiring,
     )
-    from commentsvc.web.dashboard import log, queue
+    from commentsvc.web.dashboard import acts, log, queue
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     wiring.init_app(app, config)
     database.init_app(app, config)
     error_pages.init_app(app)
     public = (reading, api, api_moderation, api_docs, thread_page, home, health)
-    for room in (*public, signin, authorize, federation, facebook_calls, account, queue, log):
+    for room in (*public, signin, authorize, federation, facebook_calls, account, queue, acts, log):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

@@ -38,6 +38,7 @@ class Policy:
     edit_window_s: int = 15 * 60
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
+    moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
 
 
 BOUNDS = {

@@ -10,7 +10,7 @@ from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import comments, decisions, grants, people, threads
+from commentsvc.store import comments, decisions, grants, people, revisions, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
@@ -114,6 +114,8 @@ def _forget_author(comment: Comment) -> None:
 
 def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:
     comment.source = comment.html = ""
+    comment.version += 1
+    revisions.forget([comment.id])
     comment.renderer = text.RENDERER
     before = Status(comment.status)
     if before is Status.DELETED:

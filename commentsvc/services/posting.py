@@ -17,7 +17,7 @@ from commentsvc.core.errors import Conflict, Invalid, NotAllowed, TooMany
 from commentsvc.core.judging import Outcome, Record, RuleKind, SiteRule, Submission, Verdict
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import answers, comments, decisions, people, rules, threads
+from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, Author
@@ -90,7 +90,7 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
     record = _record(site, author, sender)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
-    if comments.has_duplicate(thread, draft.parent_id, author, text_hash):
+    if comments.has_duplicate(thread, draft.parent_id, author.id, text_hash):
         raise Conflict("You have said exactly this here already; no need to say it twice.", "duplicate")
     if sender.limited and not record.is_moderator:
         _check_pace(site, author, sender, now)
@@ -146,6 +146,8 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     )
     verdict = judging.judge(submission, comment.site.policy, site_rules(comment.site), _without(record, before))
 
+    revisions.add(comment, now)
+    comment.version += 1
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
     comment.text_hash = hashlib.sha256(source.encode()).digest()
     comment.edited_at = now
@@ -164,6 +166,7 @@ def withdraw(comment_id: int, now: datetime) -> None:
     before = Status(comment.status)
 
     comment.status = Status.DELETED
+    comment.version += 1
     decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author")
     publishing.moved([(comment, before)])
     db.session.commit()

@@ -52,22 +52,22 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
     The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
     """
     tallies: Counter[tuple[int, Status]] = Counter()
-    versions: dict[int, int] = {}
+    authors: dict[int, Counter[str]] = {}
+    was_shown = {comment.id: comment.is_shown for comment, _ in moves}
+    comments.show_all(comment for comment, _ in moves)
+    versions: Counter[int] = Counter()
     for comment, before in moves:
         after = Status(comment.status)
         tallies[comment.site_id, after] += 1
+        authors.setdefault(comment.author_id, Counter())[after] += 1
         if before is not None:
             tallies[comment.site_id, before] -= 1
-        was_shown = comment.is_shown
-        comments.show(comment)
-        if was_shown or comment.is_shown:
+            authors[comment.author_id][before] -= 1
+        if was_shown[comment.id] or comment.is_shown:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
-            counted = change if comment.kind == Kind.COMMENT else 0
-            versions[comment.thread_id] = versions.get(comment.thread_id, 0) + counted
-    for thread_id in sorted(versions):
-        threads.touch(thread_id, versions[thread_id])
-    for comment, before in sorted(moves, key=lambda move: move[0].author_id):
-        people.count_moved(comment.author_id, before, comment.status)
+            versions[comment.thread_id] += change if comment.kind == Kind.COMMENT else 0
+    threads.touch_all(versions)
+    people.count_moved(authors)
     comments.add_to_tallies(tallies)
 
 

@@ -13,17 +13,21 @@ from sqlalchemy import and_, select
 from commentsvc.config import Config
 from commentsvc.store import (
     answers,
+    appeals,
     comments,
     decisions,
     grants,
     jobs,
     journal,
+    notes,
     people,
     pictures,
     provider_clients,
+    revisions,
     rules,
     sites,
     threads,
+    words,
 )
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
 from commentsvc.store.sites import Site
@@ -32,17 +36,21 @@ from commentsvc.store.threads import Thread
 # Every table must be imported for the metadata to be whole.
 TABLES = (
     answers,
+    appeals,
     comments,
     decisions,
     grants,
     jobs,
     journal,
+    notes,
     people,
     pictures,
     provider_clients,
+    revisions,
     rules,
     sites,
     threads,
+    words,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"

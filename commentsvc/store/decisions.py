@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select
+from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core.status import Action, Status
 from commentsvc.store.comments import Comment
@@ -16,6 +16,7 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
+EDIT = "edit"  # the act that changed a text and no status
 
 
 class Decision(Base):
@@ -34,17 +35,24 @@ class Decision(Base):
     status_after: Mapped[str] = mapped_column(String(16))
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     by_rule: Mapped[str | None] = mapped_column(String(64))  # a rule's name, or `author`, when no moderator decided
-    note: Mapped[str] = mapped_column(Text, default="")
+    note: Mapped[str] = mapped_column(Text, default="")  # for moderators
+    told: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the author
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     by_account: Mapped[Account | None] = relationship(lazy="joined")
     comment: Mapped[Comment] = relationship(lazy="select")
 
+    @property
+    def who(self) -> str:
+        if self.by_account is not None:
+            return self.by_account.name
+        return "its author" if self.by_rule == "author" else f"rule: {self.by_rule}"
+
 
 def add(
     comment: Comment,
-    action: Action,
+    action: Action | str,
     before: Status | None,
     batch: str,
     now: datetime,
@@ -52,6 +60,7 @@ def add(
     by: Account | None = None,
     rule: str | None = None,
     note: str = "",
+    told: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
 ) -> Decision:
@@ -65,6 +74,7 @@ def add(
         by_account_id=by.id if by else None,
         by_rule=rule,
         note=note,
+        told=told,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
         created_at=now,
@@ -73,8 +83,45 @@ def add(
     return decision
 
 
-def of_batch(batch: str) -> Sequence[Decision]:
-    return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id)).all()
+def of_batch(batch: str, limit: int) -> Sequence[Decision]:
+    return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id).limit(limit)).all()
+
+
+def is_of(batch: str, account: Account) -> bool:
+    """Whether the act is this moderator's."""
+    query = select(Decision.by_account_id).where(Decision.batch == batch).limit(1)
+    return db.session.scalar(query) == account.id
+
+
+def standing_in(batch: str, limit: int) -> Sequence[Decision]:
+    """The newest decisions of an act after which nothing was decided on their comments, in their order."""
+    found = db.session.scalars(_standing(batch).order_by(Decision.id.desc()).limit(limit)).all()
+    return found[::-1]
+
+
+def count_standing_in(batch: str) -> int:
+    return db.session.scalar(select(func.count()).select_from(_standing(batch).subquery())) or 0
+
+
+def _standing(batch: str) -> Select[Decision]:
+    later = aliased(Decision)
+    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id)
+    return select(Decision).where(Decision.batch == batch, ~is_later.exists())
+
+
+def newest(comment_id: int) -> Decision:
+    query = select(Decision).where(Decision.comment_id == comment_id).order_by(Decision.id.desc()).limit(1)
+    return db.session.scalars(query).one()
+
+
+def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
+    """What the moderator who last decided chose to tell each comment's author, where there is something."""
+    later = aliased(Decision)
+    moved = or_(later.status_before.is_(None), later.status_before != later.status_after)
+    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, moved)
+    query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
+    query = query.where(Decision.told != "", ~is_later.exists())
+    return {comment_id: told for comment_id, told in db.session.execute(query).all()}
 
 
 def sizes_of(batches: set[str]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     select,
@@ -263,6 +264,11 @@ def identities_of(account_id: int) -> Sequence[Identity]:
     return db.session.scalars(select(Identity).where(Identity.account_id == account_id).order_by(Identity.id)).all()
 
 
+def members_of(site_id: int) -> int:
+    """How many moderate the site, owners among them; admins are not counted."""
+    return db.session.scalar(select(func.count()).select_from(Membership).where(Membership.site_id == site_id)) or 0
+
+
 def owners_of(site_id: int) -> int:
     query = select(func.count()).select_from(Membership)
     return db.session.scalar(query.where(Membership.site_id == site_id, Membership.role == Role.OWNER)) or 0
@@ -331,19 +337,23 @@ def author_of(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 
 
-def count_moved(author_id: int, before: str | None, after: str | None) -> None:
-    """Keep an author's counts true when one of the comments went from one status to another.
+def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
+    """Keep authors' counts true when comments went from one status to another: by author, then by status.
 
     In the database, not in the session: two moderators at once must not overwrite each other's count.
     """
-    changes = {column: 0 for column in _COUNT.values()}
-    if before in _COUNT:
-        changes[_COUNT[before]] -= 1
-    if after in _COUNT:
-        changes[_COUNT[after]] += 1
-    values = {name: getattr(Author, name) + by for name, by in changes.items() if by}
-    if values:
-        db.session.execute(update(Author).where(Author.id == author_id).values(values))
+    rows = []
+    for author_id, by_status in sorted(changes.items()):
+        row = dict.fromkeys(("approved", "pending", "refused"), 0)
+        for status, change in by_status.items():
+            if status in _COUNT:
+                row[_COUNT[status]] += change
+        if any(row.values()):
+            rows.append({"author_id": author_id, **{f"more_{name}": change for name, change in row.items()}})
+    if rows:
+        table = Base.metadata.tables["author"]
+        values = {name: table.c[name] + bindparam(f"more_{name}") for name in ("approved", "pending", "refused")}
+        db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
 
 
 _COUNT = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}

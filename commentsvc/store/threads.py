@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -76,11 +76,17 @@ def lock(ids: Iterable[int]) -> None:
 
 def touch(thread_id: int, count_change: int) -> None:
     """Publish: what was built from the old version is no longer true."""
-    db.session.execute(
-        update(Thread)
-        .where(Thread.id == thread_id)
-        .values(version=Thread.version + 1, count=Thread.count + count_change)
-    )
+    touch_all({thread_id: count_change})
+
+
+def touch_all(count_changes: Mapping[int, int]) -> None:
+    """Publish threads, each with the change of its count; always in one order of rows."""
+    if count_changes:
+        table = Base.metadata.tables["thread"]
+        moved = update(table).where(table.c.id == bindparam("thread_id"))
+        moved = moved.values(version=table.c.version + 1, count=table.c.count + bindparam("change"))
+        rows = [{"thread_id": number, "change": change} for number, change in sorted(count_changes.items())]
+        db.session.connection().execute(moved, rows)
 
 
 def counts(site: Site, keys: list[str]) -> dict[str, int]:

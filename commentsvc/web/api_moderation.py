@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, request
 
 from commentsvc.core import pages as paging
-from commentsvc.core.errors import Invalid
+from commentsvc.core import searching
+from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.pages import Sort
+from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
+from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
 from commentsvc.services import moderating, ruling
-from commentsvc.store import comments, decisions, rules, threads
+from commentsvc.store import comments, decisions, finding, rules
+from commentsvc.store.finding import Wanted
 from commentsvc.web import guard, shapes
 from commentsvc.web.wiring import csrf, now
 
@@ -19,33 +25,27 @@ csrf.exempt(pages)
 
 @pages.get("/comments")
 def queue() -> Response:
-    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    by = guard.token_moderator()
+    site = guard.moderated(request.args.get("site", ""), by)
     sort = paging.sort(request.args.get("sort") or "newest")
     if sort is Sort.TOP:
         raise Invalid("sort", "sort is newest or oldest here.")
-    thread_key = request.args.get("thread", "")
-    thread = threads.find(site, shapes.thread_key(thread_key)) if thread_key else None
-    if thread_key and thread is None:
-        return jsonify({"comments": [], "counts": comments.tally(site), "next": None})
-    found, following = comments.queue(
-        site,
-        _status(request.args.get("status") or Status.PENDING),
-        oldest_first=sort is Sort.OLDEST,
-        after=paging.cursor(request.args.get("cursor", ""), sort),
-        limit=paging.limit(request.args.get("limit", "")),
-        thread=thread,
-        author=_searchable("author"),
-        words=_searchable("q"),
-    )
-    listed = [shapes.moderated_json(comment) for comment in found]
-    return jsonify({"comments": listed, "counts": comments.tally(site), "next": str(following) if following else None})
+    sees_addresses = by.sees_addresses(site)
+    search = _search(sees_addresses)
+    status = search.status or _status(request.args.get("status") or Status.PENDING)
+    after = paging.cursor(request.args.get("cursor", ""), sort)
+    limit = paging.limit(request.args.get("limit", ""))
+    found = finding.page(Wanted([site], status, sort, search, sees_addresses), after, limit)
+    listed = [shapes.moderated_json(comment, sees_addresses) for comment in found.comments]
+    following = str(found.following) if found.following else None
+    return jsonify({"comments": listed, "counts": comments.tally(site), "next": following})
 
 
 @pages.post("/decisions")
 def decide() -> Response:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.DecisionsIn)
-    decided = moderating.decide(shape.ids, shape.action, by, shape.note, now())
+    decided = moderating.decide(shape.ids, shape.action, by, shape.note, now(), shape.told, shape.versions)
     return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
 
 
@@ -101,7 +101,10 @@ def backtest() -> Response:
     shape = shapes.parsed(shapes.BacktestIn)
     site = guard.owned(shape.site, by)
     tested, caught = ruling.backtest(site, shape.kind, shape.value, shape.outcome, shape.limit)
-    examples = [{**shapes.moderated_json(c.comment), "match": c.match} for c in caught[: ruling.EXAMPLES_MAX]]
+    examples = [
+        {**shapes.moderated_json(c.comment, with_addresses=True), "match": c.match}
+        for c in caught[: ruling.EXAMPLES_MAX]
+    ]
     return jsonify({"tested": tested, "caught": len(caught), "examples": examples})
 
 
@@ -120,8 +123,16 @@ def _number(name: str) -> int | None:
     return int(value)
 
 
-def _searchable(name: str) -> str | None:
-    value = request.args.get(name, "").strip()
-    if "\0" in value or len(value) > 200:
-        raise Invalid(name, f"{name} is up to 200 characters of text.")
-    return value or None
+def _search(sees_addresses: bool) -> Search:
+    """The language of the dashboard in `q`; `author` (a name, or an address) and `thread` narrow it further."""
+    search = searching.parse(request.args.get("q", ""))
+    author, thread_key = request.args.get("author", "").strip(), request.args.get("thread", "")
+    if "\0" in author or len(author) > AUTHOR_MAX:
+        raise Invalid("author", f"author is a name or an address of up to {AUTHOR_MAX} characters.")
+    if author:
+        search = replace(search, email=author.lower()) if "@" in author else replace(search, author=author)
+    if thread_key:
+        search = replace(search, thread=shapes.thread_key(thread_key))
+    if search.asks_for_address and not sees_addresses:
+        raise NotAllowed("Addresses are for owners here; an owner can allow moderators to see them.")
+    return search

@@ -144,13 +144,13 @@ def dashboard_moderator() -> Moderator:
     return Moderator(signed_in().account)
 
 
-def readable_comment(comment_id: int) -> tuple[Comment, bool]:
-    """A comment this asker may see, and whether as its moderator: approved for all, else its author and moderators."""
+def readable_comment(comment_id: int) -> tuple[Comment, Moderator | None]:
+    """A comment this asker may see, and as which moderator: approved for all, else its author and moderators."""
     comment = comments.by_id(comment_id)
     holder = bearer()
-    is_moderator = holder is not None and holder.may_moderate(comment.site)
-    if comment.status == Status.APPROVED or is_moderator or _is_author(comment, _account_on(comment.site, holder)):
-        return comment, is_moderator
+    moderator = holder.moderator if holder is not None and holder.may_moderate(comment.site) else None
+    if comment.status == Status.APPROVED or moderator or _is_author(comment, _account_on(comment.site, holder)):
+        return comment, moderator
     raise NotFound("There is no comment with this number here.")
 
 

@@ -80,9 +80,9 @@ def own_comment_fragment() -> Response:
 
 @pages.get("/api/v1/comments/<int:comment_id>")
 def comment_json(comment_id: int) -> Response:
-    comment, is_moderator = guard.readable_comment(comment_id)
-    if is_moderator:
-        return _private(jsonify(shapes.moderated_json(comment)))
+    comment, moderator = guard.readable_comment(comment_id)
+    if moderator:
+        return _private(jsonify(shapes.moderated_json(comment, moderator.sees_addresses(comment.site))))
     if comment.status == Status.APPROVED and not guard.has_credentials():
         return jsonify(shapes.comment_json(comment))
     return _private(jsonify(shapes.own_comment_json(comment)))

@@ -69,6 +69,10 @@ class DecisionsIn(Shape):
     ids: list[StrictInt] = Field(description="1 to 500 comments")
     action: Action
     note: StrictStr = Field("", description="kept with the decision; up to 1,000 characters")
+    told: StrictStr = Field("", description="what the author reads about it; up to 1,000 characters")
+    versions: dict[int, StrictInt] = Field(
+        {}, description="`version` of each comment as you saw it, by id; 409 when somebody was faster"
+    )
 
 
 class UndoIn(Shape):
@@ -286,16 +290,17 @@ def own_comment_json(comment: Comment) -> dict[str, Any]:
     return {**_comment(comment, True), "body": comment.source}
 
 
-def moderated_json(comment: Comment) -> dict[str, Any]:
-    """A comment as a moderator sees it."""
+def moderated_json(comment: Comment, with_addresses: bool) -> dict[str, Any]:
+    """A comment as a moderator sees it; e-mail and network address are null for who may not see them."""
     thread = comment.thread
     return {
         **own_comment_json(comment),
         "kind": comment.kind,
-        "email": comment.author_email,
-        "ip": comment.ip,
+        "email": comment.author_email if with_addresses else None,
+        "ip": comment.ip if with_addresses else None,
         "user_agent": comment.user_agent,
         "reasons": comment.reasons,
+        "version": comment.version,
         "site": comment.site.key,
         "thread": thread.key,
         "thread_title": thread.title,
@@ -370,6 +375,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "by": by.name if by else None,
         "rule": decision.by_rule,
         "note": decision.note,
+        "told": decision.told,
         "reasons": decision.reasons,
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,

@@ -93,10 +93,10 @@ def test_only_the_author_sees_a_pending_comment(client, site, mallory, token):
     assert "Your comment is awaiting moderation." in fragment.text
 
 
-def test_a_moderator_sees_what_the_public_does_not(client, site, bob, token):
+def test_a_moderator_sees_what_the_public_does_not(client, site, alice, token):
     comment_id = post(client, headers={"User-Agent": "Netscape 4"}).json["id"]
 
-    seen = client.get("/api/v1/moderation/comments?site=blog", headers=token(bob)).json["comments"]
+    seen = client.get("/api/v1/moderation/comments?site=blog", headers=token(alice)).json["comments"]
 
     assert [c["id"] for c in seen] == [comment_id]
     assert seen[0]["email"] == "carol@example.org"

@@ -9,6 +9,7 @@ from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
+from commentsvc.web.dashboard import cards
 
 EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 
@@ -16,7 +17,9 @@ EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 def draw(template: str, by: Moderator, site: Site | None, **names: object) -> str:
     sites = people.moderated_sites(by.account)
     here = request.full_path.rstrip("?")
-    return render_template(template, account=by.account, sites=sites, site=site, here=here, excerpt=_excerpt, **names)
+    common = {"account": by.account, "sites": sites, "site": site, "here": here}
+    on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY}
+    return render_template(template, **common, **on_cards, **names)
 
 
 def _excerpt(comment: Comment) -> str:

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from commentsvc.core.pages import PAGE_SIZE
 from commentsvc.store import decisions
-from commentsvc.store.decisions import Decision
+from commentsvc.store.decisions import EDIT, Decision
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
 
@@ -37,7 +37,7 @@ def show(site_key: str) -> str:
     found, following = decisions.log(site, comment_id, before_id, PAGE_SIZE)
     newest = decisions.newest_of([d.comment_id for d in found])
     sizes = decisions.sizes_of({d.batch for d in found})
-    entries = [Entry(d, _who(d), sizes[d.batch], _moved(d) and newest[d.comment_id] == d.id) for d in found]
+    entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and newest[d.comment_id] == d.id) for d in found]
     return frame.draw(
         "dashboard/log.html",
         by,
@@ -50,10 +50,4 @@ def show(site_key: str) -> str:
 
 
 def _moved(decision: Decision) -> bool:
-    return decision.status_before not in (None, decision.status_after)
-
-
-def _who(decision: Decision) -> str:
-    if decision.by_account is not None:
-        return decision.by_account.name
-    return "its author" if decision.by_rule == "author" else f"rule: {decision.by_rule}"
+    return decision.action == EDIT or decision.status_before not in (None, decision.status_after)

@@ -1,0 +1,85 @@
+"""What a card shows of a comment: its text with what was looked for, its author's past, its edits, its acts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from commentsvc.core import difference, text
+from commentsvc.core.difference import Piece
+from commentsvc.core.searching import Search
+from commentsvc.core.status import Action, Status
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import appeals, revisions
+from commentsvc.store.appeals import Appeal
+from commentsvc.store.comments import Comment
+from commentsvc.store.revisions import Revision
+
+# The likeliest act first; what a comment is already is not offered.
+OFFERED = {
+    Status.PENDING: (Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
+    Status.APPROVED: (Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE),
+    Status.REJECTED: (Action.APPROVE, Action.PENDING, Action.SPAM, Action.DELETE),
+    Status.SPAM: (Action.APPROVE, Action.PENDING, Action.REJECT, Action.DELETE),
+    Status.DELETED: (Action.APPROVE, Action.PENDING),
+}
+LABEL = {
+    Action.APPROVE: "Approve",
+    Action.REJECT: "Reject",
+    Action.SPAM: "Spam",
+    Action.DELETE: "Delete",
+    Action.PENDING: "Unapprove",
+}
+# WordPress's letters; it has none for refusing without calling it spam.
+KEY = {Action.APPROVE: "a", Action.REJECT: "n", Action.SPAM: "s", Action.DELETE: "d", Action.PENDING: "u"}
+DONE = {
+    Action.APPROVE: "approved",
+    Action.REJECT: "rejected",
+    Action.SPAM: "marked as spam",
+    Action.DELETE: "deleted",
+    Action.PENDING: "put back to pending",
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The text that was replaced, and what the next one changed in it."""
+
+    revision: Revision
+    pieces: Sequence[Piece]
+
+
+@dataclass(frozen=True)
+class Card:
+    comment: Comment
+    html: str
+    edits: Sequence[Edit]
+    appeal: Appeal | None
+    sees_addresses: bool
+
+
+def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
+    """The cards of a page, with one query each for edits and appeals."""
+    earlier = revisions.of_comments([comment.id for comment in found if comment.edited_at])
+    refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
+    appealed = appeals.of_comments(refused) if refused else {}
+    return [
+        Card(
+            comment,
+            text.marked(comment.html, [*search.words, *_matches(comment)]),
+            _edits(comment, earlier.get(comment.id, ())),
+            appealed.get(comment.id),
+            by.sees_addresses(comment.site),
+        )
+        for comment in found
+    ]
+
+
+def _matches(comment: Comment) -> list[str]:
+    """What the rules found in the text; a number of links or a mode is no word of it."""
+    return [reason["match"] for reason in comment.reasons if reason.get("match")]
+
+
+def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:
+    texts = [*(revision.source for revision in earlier), comment.source]
+    return [Edit(r, difference.between(*pair)) for r, *pair in zip(earlier, texts, texts[1:], strict=False)]
