@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from commentsvc.core import tree
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
-from commentsvc.store import comments, people, threads
+from commentsvc.store import comments, decisions, people, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -26,6 +26,7 @@ class ThreadPage:
     sort: Sort
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
+    told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
 
     @property
     def count(self) -> int:
@@ -72,8 +73,9 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
 
 
 def page_around(comment: Comment) -> ThreadPage:
-    """What a single comment is drawn with: its site and thread, no other comments."""
-    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, frozenset({comment.id}))
+    """What a single comment is drawn with for its author: its site and thread, no other comments."""
+    own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
+    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
 
 
 def with_own(page: ThreadPage, own: Sequence[Comment]) -> ThreadPage:

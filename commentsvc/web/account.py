@@ -7,9 +7,9 @@ from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.core import tokens
-from commentsvc.core.errors import Conflict, NotFound
-from commentsvc.services import accounts
-from commentsvc.store import comments, grants, people
+from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.services import accounts, appealing
+from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
 from commentsvc.web.wiring import now
@@ -23,13 +23,17 @@ SHOWN = 50  # comments on the page; the copy has them all
 def show() -> str:
     holder = guard.signed_in()
     account = holder.account
+    written = comments.of_account(account.id)[:SHOWN]
     return render_template(
         "account.html",
         account=account,
         sites=people.moderated_sites(account),
         site=None,
         here=url_for("account.show"),
-        written=comments.of_account(account.id)[:SHOWN],
+        written=written,
+        told=decisions.told_to_authors([comment.id for comment in written]),
+        appealed=appeals.of_comments([comment.id for comment in written]),
+        can_appeal=appealing.can_appeal,
         labels={name: provider.label for name, provider in current_app.extensions["providers"].items()},
         identities=people.identities_of(account.id),
         sessions=people.open_sessions(account.id, now()),
@@ -43,6 +47,20 @@ def copy() -> Response:
     response = jsonify(accounts.copy_of(guard.signed_in().account, now()))
     response.headers["Content-Disposition"] = "attachment; filename=my-comments.json"
     return response
+
+
+@pages.post("/appeal")
+def appeal() -> BaseResponse:
+    account = guard.signed_in().account
+    comment_id = find_number(request.form.get("comment", "")) or 0
+    try:
+        if people.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
+            raise NotFound("There is no comment of yours with this number here.")
+        appealing.appeal(comment_id, request.form.get("text", ""), now())
+        say("Sent: a moderator will look at it again.")
+    except (Conflict, Invalid, NotFound) as error:
+        refuse(error)
+    return _back()
 
 
 @pages.post("/unlink")

@@ -98,6 +98,15 @@ CALLS = (
         headers=("X-Edit-Token",),
     ),
     Call(
+        "post",
+        "/comments/{id}/appeal",
+        AUTHOR,
+        "Ask once for another look at a comment of one's own that was refused; another moderator answers.",
+        (202, 400, 401, 403, 404, 409, 422, 503),
+        shapes.AppealIn,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
         "get",
         "/viewer",
         "whoever brings a token",

@@ -18,7 +18,7 @@ from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
 from commentsvc.core.status import Action, Status
 from commentsvc.services.posting import Draft, Posted
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import people
+from commentsvc.store import decisions, people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Account
@@ -58,6 +58,10 @@ class CommentIn(Shape):
 
 class EditIn(Shape):
     body: StrictStr
+
+
+class AppealIn(Shape):
+    text: StrictStr = Field(description="why a moderator should look again; up to 1,000 characters")
 
 
 class PreviewIn(Shape):
@@ -286,15 +290,17 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 
 def own_comment_json(comment: Comment) -> dict[str, Any]:
-    """A comment as its author sees it, whatever became of it."""
-    return {**_comment(comment, True), "body": comment.source}
+    """A comment as its author sees it, whatever became of it, with what the moderator wants to tell them."""
+    told = {} if comment.status == Status.PENDING else decisions.told_to_authors([comment.id])
+    return {**_comment(comment, True), "body": comment.source, "told": told.get(comment.id)}
 
 
 def moderated_json(comment: Comment, with_addresses: bool) -> dict[str, Any]:
     """A comment as a moderator sees it; e-mail and network address are null for who may not see them."""
     thread = comment.thread
     return {
-        **own_comment_json(comment),
+        **_comment(comment, True),
+        "body": comment.source,
         "kind": comment.kind,
         "email": comment.author_email if with_addresses else None,
         "ip": comment.ip if with_addresses else None,

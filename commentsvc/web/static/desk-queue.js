@@ -123,7 +123,7 @@ export class Queue {
     const act = { undo: "", cards: taken };
     this.#acts.push(act);
     this.sending = this.sending.then(async () => {
-      const answer = await this.#send(this.form.action, data);
+      const answer = await this.#send(this.form.getAttribute("action"), data);
       if (answer.undo) {
         act.undo = answer.undo;
         after();
