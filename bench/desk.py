@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, text
 
@@ -29,16 +30,18 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, signing_in
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import database, finding, people, sites
-from commentsvc.store.comments import Comment, Tally
-from commentsvc.store.db import db, write
+from commentsvc.store.comments import Tally
+from commentsvc.store.db import Base, db, write
 from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Author, Role
 from commentsvc.store.threads import Thread, hash_of
-from commentsvc.store.words import CommentWords
 
 AUTHORS = 50_000
 THREADS = 10_000
 BATCH = 5_000
+BODIES = 20_000
+# Words that the searches look for, each in every so-manieth comment.
+EXTRAS = {"common": 3, "seldom": 100, "rarity": 20_000, "这是一个测试": 5_000}
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -165,7 +168,6 @@ def show(label: str, times: list[float], target_ms: int) -> None:
 
 def fill(comments: int, pending: int) -> str:
     chance = random.Random(1)
-    vocabulary = [f"word{n}" for n in range(20_000)]
     now = datetime.now(UTC)
     with write():
         site = sites.add("bench", "Bench", ["https://bench.example"], Policy(), now)
@@ -176,22 +178,17 @@ def fill(comments: int, pending: int) -> str:
     db.session.execute(insert(Author), [author(site_id, n, now) for n in range(1, AUTHORS + 1)])
     db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
     db.session.commit()
+    bodies = [body(site_id, chance) for _ in range(BODIES)]
     tally = dict.fromkeys(Status, 0)
     for first in range(0, comments, BATCH):
-        rows = [one(site_id, n, comments, pending, chance, vocabulary) for n in range(first + 1, first + BATCH + 1)]
-        for row in rows:
-            tally[row["status"]] += 1
-        words = [
-            {
-                "comment_id": row["id"],
-                "words": searching.index_of(
-                    site_id, (row["source"], row["author_name"], row["author_email"]), "<a " in row["html"]
-                ),
-            }
-            for row in rows
-        ]
-        db.session.execute(insert(Comment.__table__), rows)
-        db.session.execute(insert(CommentWords.__table__), words)
+        rows, words = [], []
+        for n in range(first + 1, first + BATCH + 1):
+            row, its_words = one(site_id, n, max(1, comments // pending), chance, bodies)
+            tally[Status(row["status"])] += 1
+            rows.append(row)
+            words.append({"comment_id": n, "words": its_words})
+        db.session.execute(insert(Base.metadata.tables["comment"]), rows)
+        db.session.execute(insert(Base.metadata.tables["comment_words"]), words)
         db.session.commit()
     db.session.execute(insert(Tally), [{"site_id": site_id, "status": s, "count": n} for s, n in tally.items()])
     db.session.commit()
@@ -219,18 +216,23 @@ def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
     return {"site_id": site_id, **names, "is_open": True, "count": 90, "version": 100, "created_at": now}
 
 
+def body(site_id: int, chance: random.Random) -> tuple[str, str]:
+    """A text of 15 to 45 words, and the words it is found by."""
+    source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
+    return source, searching.index_of(site_id, [source], False)
+
+
 def one(
-    site_id: int, n: int, comments: int, pending: int, chance: random.Random, vocabulary: list[str]
-) -> dict[str, object]:
+    site_id: int, n: int, every: int, chance: random.Random, bodies: list[tuple[str, str]]
+) -> tuple[dict[str, Any], str]:
+    """Comment `n` as a row, and its words; each `every`th waits."""
     who = chance.randint(1, AUTHORS)
-    words = chance.choices(vocabulary, k=chance.randint(15, 45))
-    words += ["common"] if n % 3 == 0 else []
-    words += ["seldom"] if n % 100 == 0 else []
-    words += ["rarity"] if n % 20_000 == 0 else []
-    words += ["这是一个测试"] if n % 5_000 == 0 else []
-    source = " ".join(words)
-    link = ' <a href="https://example.org">x</a>' if n % 50 == 0 else ""
-    every = max(1, comments // pending)
+    extras = [word for word, each in EXTRAS.items() if n % each == 0]
+    source, words = chance.choice(bodies)
+    source = " ".join([source, *extras])
+    has_link = n % 50 == 0
+    name, email = f"Person {who}", f"p{who}@example.org"
+    more = searching.index_of(site_id, [*extras, name, email], has_link)
     status = Status.PENDING if n % every == 0 else Status.SPAM if n % 37 == 0 else Status.APPROVED
     return {
         "id": n,
@@ -239,12 +241,12 @@ def one(
         "depth": 0,
         "kind": "comment",
         "author_id": who,
-        "author_name": f"Person {who}",
-        "author_email": f"p{who}@example.org",
+        "author_name": name,
+        "author_email": email,
         "ip": f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}",
         "user_agent": "bench",
         "source": source,
-        "html": f"<p>{source}{link}</p>",
+        "html": f"<p>{source}{' <a href=https://example.org>x</a>' if has_link else ''}</p>",
         "renderer": "md1",
         "text_hash": hashlib.sha256(source.encode()).digest(),
         "status": status,
@@ -253,8 +255,8 @@ def one(
         "score": 0,
         "notify": False,
         "version": 1,
-        "created_at": START + timedelta(seconds=n * 60),
-    }
+        "created_at": START + timedelta(minutes=n),
+    }, f"{words} {more}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from commentsvc.store.threads import Thread, hash_of
 # to gather and sort them all.
 FIRST_READ = 2_000
 # Signs alone are in no index; so many comments are looked through for them.
-SIGNS_READ = 20_000
+SIGNS_READ = 5_000
 ROUND = 500
 
 
