@@ -23,19 +23,22 @@ def create_app(config: Config) -> Flask:
         health,
         home,
         oauth_server,
+        reacting,
         reading,
         shapes,
         signin,
         thread_page,
+        translating,
         wiring,
     )
     from commentsvc.web.dashboard import acts, log, queue
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     wiring.init_app(app, config)
+    translating.init_app(app)
     database.init_app(app, config)
     error_pages.init_app(app)
-    public = (reading, api, api_moderation, api_docs, thread_page, home, health)
+    public = (reading, api, reacting, api_moderation, api_docs, thread_page, home, health)
     for room in (*public, signin, authorize, federation, facebook_calls, account, queue, acts, log):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

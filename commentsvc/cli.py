@@ -177,18 +177,26 @@ def site_list(as_json: bool) -> None:
 @click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE…")
 @in_app
 def site_set(key: str, settings: tuple[str, ...]) -> None:
-    """Change a site's settings, such as signin_required=true or body_max=5000; shows them all."""
+    """Change a site's settings, such as signin_required=true, language=de or texts=@words.json; shows them all."""
     changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
     with write():
         site = sites.by_key(key)
         sites.change_policy(site, changes)
     for name, value in to_json(site.policy).items():
-        click.echo(f"{name}={str(value).lower()}")
+        click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    for sentence, own in site.texts.items():
+        click.echo(f"text {sentence!r}: {json.dumps(own, ensure_ascii=False)}")
 
 
-def _value(text: str) -> str | int | bool:
+def _value(text: str) -> object:
+    """A setting as typed: true, false, a whole number, words, or `@FILE` for the JSON of a file."""
     if text in ("true", "false"):
         return text == "true"
+    if text.startswith("@"):
+        try:
+            return json.loads(Path(text[1:]).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Invalid("settings", f"{text[1:]} cannot be read as JSON: {error}") from None
     return int(text) if text.isascii() and text.isdigit() else text
 
 

@@ -9,15 +9,33 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 
 PREFIX = "COMMENTSVC_"
 MIN_SECRET_LENGTH = 16
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
-PROVIDERS = ("twitter", "facebook", "wordpress", "google", "github", "microsoft", "discord", "mastodon", "oidc")
+PROVIDERS = (
+    "twitter",
+    "facebook",
+    "wordpress",
+    "google",
+    "apple",
+    "github",
+    "microsoft",
+    "discord",
+    "mastodon",
+    "oidc",
+)
 # Mastodon registers itself with each server; this only switches it on.
-NEEDED = {"oidc": ("client_id", "client_secret", "issuer"), "mastodon": ("client_id",)}
+NEEDED = {
+    "oidc": ("client_id", "client_secret", "issuer"),
+    "mastodon": ("client_id",),
+    "apple": ("client_id", "team_id", "key_id", "private_key"),
+}
 PROVIDER_SETTINGS = ("client_id", "client_secret", "authorize_url", "token_url", "userinfo_url", "issuer", "name")
+APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -171,16 +189,31 @@ def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
         settings = {k.removeprefix(prefix).lower(): v for k, v in given.items() if k.startswith(prefix)}
         if not settings:
             continue
-        for needed in NEEDED.get(provider, ("client_id", "client_secret")):
+        known = PROVIDER_SETTINGS + (APPLE_SETTINGS if provider == "apple" else ())
+        needs = NEEDED.get(provider, ("client_id", "client_secret"))
+        if provider == "apple" and "client_secret" in settings:  # signed by the operator
+            needs = ("client_id", "client_secret")
+        for needed in needs:
             if not settings.get(needed):
                 raise BadSetting(f"{prefix}{needed.upper()}", f"is missing; {provider} needs it to sign people in")
         for name, value in settings.items():
-            if name not in PROVIDER_SETTINGS:
-                raise BadSetting(f"{prefix}{name.upper()}", f"is no setting; known are {', '.join(PROVIDER_SETTINGS)}")
+            if name not in known:
+                raise BadSetting(f"{prefix}{name.upper()}", f"is no setting; known are {', '.join(known)}")
             if name.endswith(("_url", "issuer")):
                 _url(f"{prefix}{name.upper()}", value, ("http", "https"), "https://provider.example/path")
+        if "private_key" in settings:
+            _check_key(f"{prefix}PRIVATE_KEY", settings["private_key"])
         found[provider] = settings
     return found
+
+
+def _check_key(name: str, pem: str) -> None:
+    try:
+        key = ECKey.import_key(pem.replace("\\n", "\n"))
+    except (ValueError, JoseError):
+        key = None
+    if key is None or not key.is_private or key.curve_name != "P-256":
+        raise BadSetting(name, "must be the text of the .p8 file from Apple, -----BEGIN PRIVATE KEY----- and all")
 
 
 def _on_off(name: str, value: str) -> bool:

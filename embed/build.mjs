@@ -1,10 +1,34 @@
-// Builds what the service serves: embed.js with its styles inside, and the same styles for the hosted page.
+// Builds what the service serves: embed.js with its styles inside, what it loads when somebody reaches for it (named for
+// its content, so that it can be kept for ever), and the styles for the hosted page.
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const out = "../commentsvc/web/static";
 const target = ["es2022", "chrome111", "firefox113", "safari16.4"];
 const shared = { minify: true, legalComments: "none", charset: "utf8", target, logLevel: "info" };
 
+const stylesAsText = {
+  name: "styles-as-text",
+  setup(building) {
+    building.onLoad({ filter: /\.css$/ }, async (args) => {
+      const built = await build({ ...shared, entryPoints: [args.path], write: false, logLevel: "silent" });
+      return { contents: built.outputFiles[0].text, loader: "text" };
+    });
+  },
+};
+
+await rm(`${out}/embed`, { recursive: true, force: true });
+await build({
+  ...shared,
+  entryPoints: ["src/act.ts", "src/lists.ts"],
+  outdir: `${out}/embed`,
+  entryNames: "[name]-[hash]",
+  bundle: true,
+  format: "esm",
+  plugins: [stylesAsText],
+});
+const built = await readdir(`${out}/embed`);
+const named = (part) => JSON.stringify(built.find((file) => file.startsWith(`${part}-`)));
 await build({ ...shared, entryPoints: ["src/comments.css"], outfile: `${out}/comments.css` });
 await build({
   ...shared,
@@ -12,15 +36,16 @@ await build({
   outfile: `${out}/embed.js`,
   bundle: true,
   format: "esm",
-  plugins: [
-    {
-      name: "styles-as-text",
-      setup(building) {
-        building.onLoad({ filter: /\.css$/ }, async (args) => {
-          const built = await build({ ...shared, entryPoints: [args.path], write: false, logLevel: "silent" });
-          return { contents: built.outputFiles[0].text, loader: "text" };
-        });
-      },
-    },
-  ],
+  define: { ACT: named("act"), LISTS: named("lists") },
+  plugins: [stylesAsText],
 });
+
+// Every sentence that the widget may say, for the service to translate; the first bundle's come with the comments.
+const sentences = async (files) => {
+  const sources = await Promise.all(files.map((file) => readFile(`src/${file}`, "utf8")));
+  const found = sources.flatMap((source) => [...source.matchAll(/\b(?:say|key)\(\s*("(?:[^"\\]|\\.)+")/g)].map(([, text]) => JSON.parse(text)));
+  return JSON.stringify([...new Set(found)].sort(), null, 2) + "\n";
+};
+const sources = (await readdir("src")).filter((name) => name.endsWith(".ts"));
+await writeFile("../commentsvc/locale/widget.json", await sentences(sources));
+await writeFile("../commentsvc/locale/widget_first.json", await sentences(["thread.ts"]));

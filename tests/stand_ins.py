@@ -22,11 +22,14 @@ from functools import cache
 from urllib.parse import urlencode
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 ELSEWHERE = "https://elsewhere.example"
+APPLE_TEAM = "TEAM123456"
+APPLE_KEY_ID = "KEY1234567"
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 PEOPLE = [
     {"id": 1001, "name": "Ann Lee", "handle": "annlee", "email": "ann@example.org", "verified": True},
@@ -43,7 +46,7 @@ class Kind:
     authorize: str
     token: str
     me: str
-    auth: str = "post"  # or "basic", or "either"
+    auth: str = "post"  # or "basic", "either", or "signed": posted, and made by the client itself
     pkce: bool = True
     code_life_s: int = 600
     scopes: tuple[str, ...] = ()
@@ -58,6 +61,8 @@ KINDS = {
     "wordpress": Kind("WordPress.com", "/oauth2/authorize", "/oauth2/token", "/rest/v1.1/me", pkce=False,
                       scopes=("auth",)),
     "google": Kind("Google", auth="either", scopes=("openid",), **OPENID),
+    "apple": Kind("Apple", "/auth/authorize", "/auth/token", "/auth/keys", "signed", scopes=("name", "email"),
+                  is_openid=True),
     "github": Kind("GitHub", "/login/oauth/authorize", "/login/oauth/access_token", "/user"),
     "microsoft": Kind("Microsoft", auth="either", scopes=("openid",), **OPENID),
     "discord": Kind("Discord", "/oauth2/authorize", "/api/oauth2/token", "/api/v10/users/@me", "either",
@@ -101,7 +106,8 @@ class Zoo:
         self.asked: list[str] = []  # paths, to see who was asked
         self._codes: dict[str, dict] = {}
         self._tokens: dict[str, tuple[str, dict]] = {}
-        self._key, self._stranger = _keys()
+        self._key, self._stranger, self._apple_key = _keys()
+        self._consented: set[int] = set()  # whose name Apple has told once
 
     def settings(self) -> dict[str, str]:
         """The environment that points the service here."""
@@ -113,6 +119,10 @@ class Zoo:
                 found |= {prefix + "CLIENT_ID": "auto", prefix + "AUTHORIZE_URL": f"{self.base_url}/{name}"}
                 del found[prefix + "CLIENT_SECRET"]
                 continue
+            if name == "apple":
+                found |= {prefix + "TEAM_ID": APPLE_TEAM, prefix + "KEY_ID": APPLE_KEY_ID}
+                found[prefix + "PRIVATE_KEY"] = self._apple_key.as_pem(private=True).decode()
+                del found[prefix + "CLIENT_SECRET"]
             if kind.is_openid:
                 found[prefix + "ISSUER"] = self.issuer(name)
             else:
@@ -149,9 +159,11 @@ class Zoo:
         if path == kind.authorize:
             return self._login(request, name, kind, trouble)
         _make_trouble(trouble)
-        if path == "/.well-known/openid-configuration" and kind.is_openid:
+        if path == "/auth/keys" and name == "apple":
+            return _json({"keys": [self._key.as_dict(private=False)]})
+        if path == "/.well-known/openid-configuration" and kind.is_openid and name != "apple":
             return self._discovery(name, kind, trouble)
-        if path == "/jwks" and kind.is_openid:
+        if path == "/jwks" and kind.is_openid and name != "apple":
             return _json({"keys": [self._key.as_dict(private=False)]})
         if name == "mastodon" and path == "/.well-known/oauth-authorization-server" and trouble != "4.2":
             return _json({"issuer": f"{self.base_url}/mastodon/", "scopes_supported": ["profile"]})
@@ -207,6 +219,7 @@ class Zoo:
                 or (len(asked.get("code_challenge", "")) == 43 and asked.get("code_challenge_method") == "S256"),
                 "scope": set(kind.scopes if name != "mastodon" else [self._mastodon_scope()]) <= set(scopes),
                 "nonce": not kind.is_openid or bool(asked.get("nonce")),
+                "response_mode": name != "apple" or asked.get("response_mode") == "form_post",
             }.items()
             if not is_right
         ]
@@ -217,10 +230,16 @@ class Zoo:
             return Response(self._page(kind), mimetype="text/html", headers=headers)
         answer = {"state": asked["state"]}
         if trouble == "deny" or "cancel" in request.form:
-            answer["error"] = "access_denied"
+            answer["error"] = "user_cancelled_authorize" if name == "apple" else "access_denied"
         else:
             person = next(p for p in PEOPLE if str(p["id"]) == request.form["person"])
             answer["code"] = self._code(name, person, redirect_uri, asked)
+        if name == "apple":
+            if "code" in answer and person["id"] not in self._consented:
+                self._consented.add(person["id"])
+                first, _, last = person["name"].partition(" ")
+                answer["user"] = json.dumps({"name": {"firstName": first, "lastName": last}, "email": person["email"]})
+            return Response(_posting_page(redirect_uri, answer), mimetype="text/html", headers=headers)
         if kind.is_openid and name != "microsoft":
             answer["iss"] = ELSEWHERE if trouble == "another_iss" else self.issuer(name)
         return Response(status=302, headers={**headers, "Location": f"{redirect_uri}?{urlencode(answer)}"})
@@ -274,9 +293,23 @@ class Zoo:
         basic = request.authorization
         by_basic = (basic.username, basic.password) if basic and basic.type == "basic" else None
         by_post = (request.form.get("client_id"), request.form.get("client_secret"))
+        if kind.auth == "signed":
+            if by_post[0] != self.clients[name][0] or not self._is_apple_secret(by_post[1] or ""):
+                raise Refused(_token_error(name, "client"))
+            return
         given = {"basic": by_basic, "post": by_post if by_basic is None else None, "either": by_basic or by_post}
         if given[kind.auth] != self.clients[name]:
             raise Refused(_token_error(name, "client"))
+
+    def _is_apple_secret(self, value: str) -> bool:
+        try:
+            token = jwt.decode(value, self._apple_key, algorithms=["ES256"])
+        except (JoseError, ValueError):
+            return False
+        claims, now = token.claims, time.time()
+        wanted = {"iss": APPLE_TEAM, "sub": self.clients["apple"][0], "aud": self.issuer("apple")}
+        is_ours = {key: claims.get(key) for key in wanted} == wanted and token.header.get("kid") == APPLE_KEY_ID
+        return is_ours and claims["iat"] <= now < claims["exp"] <= claims["iat"] + 15_777_000
 
     def _id_token(self, name: str, person: dict, nonce: str) -> str:
         trouble, now = self.troubles.get(name), int(time.time()) + self.clock_off_s
@@ -290,10 +323,14 @@ class Zoo:
             "nonce": "another" if trouble == "wrong_nonce" else nonce,
             "picture": f"{self.base_url}/pictures/{person['id']}.png",
         }
-        if name != "oidc":  # the generic one says who it is only at userinfo
+        if name == "apple":
+            del claims["picture"]
+        elif name != "oidc":  # the generic one says who it is only at userinfo
             claims |= {"name": person["name"], "preferred_username": person["handle"]}
         if person["email"]:
             claims |= {"email": person["email"], "email_verified": person["verified"]}
+        if name == "apple" and person["email"]:
+            claims["email_verified"] = "true" if person["verified"] else "false"
         if name == "microsoft":
             claims |= {"tid": TENANT, "oid": f"oid-{person['id']}"}
         key = self._stranger if trouble == "wrong_key" else self._key
@@ -351,10 +388,18 @@ class Zoo:
 
 
 @cache
-def _keys() -> tuple[RSAKey, RSAKey]:
-    """The provider's key and a stranger's of the same name; made once, for they take a while."""
+def _keys() -> tuple[RSAKey, RSAKey, ECKey]:
+    """The provider's key, a stranger's of the same name, and the one Apple gives a client; made once, being slow."""
     names = {"kid": "first", "use": "sig", "alg": "RS256"}
-    return RSAKey.generate_key(2048, names), RSAKey.generate_key(2048, names)
+    apple = ECKey.generate_key("P-256", {"kid": APPLE_KEY_ID})
+    return RSAKey.generate_key(2048, names), RSAKey.generate_key(2048, names), apple
+
+
+def _posting_page(address: str, answer: dict[str, str]) -> str:
+    """A page of Apple's that posts the answer by itself."""
+    fields = "".join(f'<input type="hidden" name="{k}" value="{html.escape(v)}">' for k, v in answer.items())
+    form = f'<form method="post" action="{html.escape(address)}">{fields}<button>Go on</button></form>'
+    return f"<!doctype html><title>Apple</title>{form}<script>document.forms[0].submit()</script>"
 
 
 def _make_trouble(trouble: str | None) -> None:

@@ -8,11 +8,13 @@ import email_validator
 from email_validator import EmailNotValidError, validate_email
 
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX
 
 # Names such as .test and .local are refused by the library by default; a closed network may well use them.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
+EXAMPLE = "carol@example.org"
 # RFC 2047: a mail library may unpack one into headers of its own.
 ENCODED_WORD = re.compile(r"=\?.*\?", re.DOTALL)
 
@@ -25,14 +27,15 @@ def address(value: str, field: str, required: bool) -> str:
     value = value.strip()
     if not value:
         if required:
-            raise Invalid(field, "Please give your e-mail address. It will not be published.")
+            raise Invalid(field, phrase("Please give your e-mail address. It will not be published."))
         return ""
     if len(value) > EMAIL_MAX:
-        raise Invalid(field, f"An e-mail address has at most {EMAIL_MAX} characters.")
+        raise Invalid(field, phrase("An e-mail address has at most %(limit)s characters.", limit=EMAIL_MAX))
     try:
         if ENCODED_WORD.search(value):
             raise UnicodeError
         found = validate_email(value, check_deliverability=False, allow_domain_literal=False)
     except (EmailNotValidError, UnicodeError):
-        raise Invalid(field, "This is no complete e-mail address; it should look like carol@example.org.") from None
+        sentence = phrase("This is no complete e-mail address; it should look like %(example)s.", example=EXAMPLE)
+        raise Invalid(field, sentence) from None
     return found.normalized.lower()

@@ -18,6 +18,11 @@ class CommentError(Exception):
 
     slug = "error"
 
+    @property
+    def sentences(self) -> list[str]:
+        """What it says, each as it was raised: a Phrase can be told in any language, while `str()` is English."""
+        return list(self.args)
+
 
 class NotFound(CommentError):
     slug = "not-found"
@@ -39,6 +44,10 @@ class Invalid(CommentError):
     def __init__(self, field: str, reason: str, *more: tuple[str, str]) -> None:
         self.problems: list[tuple[str, str]] = [(field, reason), *more]
         super().__init__(" ".join(reason for _, reason in self.problems))
+
+    @property
+    def sentences(self) -> list[str]:
+        return [reason for _, reason in self.problems]
 
 
 class Conflict(CommentError):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.status import Status
 
@@ -97,9 +98,9 @@ def judge(submission: Submission, policy: Policy, rules: Sequence[SiteRule], rec
     and the mode `off` are approved whatever the rules say.
     """
     if record.is_moderator:
-        return Verdict(Status.APPROVED, (Reason("moderator", Outcome.APPROVE, "A moderator wrote it."),))
+        return Verdict(Status.APPROVED, (Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it.")),))
     if policy.mode is Mode.OFF:
-        return Verdict(Status.APPROVED, (Reason("mode off", Outcome.APPROVE, "Comments appear at once here."),))
+        return Verdict(Status.APPROVED, (Reason("mode off", Outcome.APPROVE, phrase("Comments appear at once here.")),))
     reasons = [_mode(policy, record), *_links_limit(submission, policy)]
     for rule in rules:
         reasons.extend(_FINDERS[rule.kind](submission, rule))
@@ -109,16 +110,22 @@ def judge(submission: Submission, policy: Policy, rules: Sequence[SiteRule], rec
 
 def _mode(policy: Policy, record: Record) -> Reason:
     if policy.mode is Mode.ALL:
-        return Reason("mode all", Outcome.HOLD, "A moderator reads every comment here before it appears.")
+        return Reason("mode all", Outcome.HOLD, phrase("A moderator reads every comment here before it appears."))
     if policy.mode is Mode.NEW and record.approved < policy.approved_needed:
-        return Reason("mode new", Outcome.HOLD, "A moderator reads the first comments of everyone who is new here.")
-    return Reason(f"mode {policy.mode}", Outcome.APPROVE, "Comments like this one appear at once here.")
+        sentence = phrase("A moderator reads the first comments of everyone who is new here.")
+        return Reason("mode new", Outcome.HOLD, sentence)
+    return Reason(f"mode {policy.mode}", Outcome.APPROVE, phrase("Comments like this one appear at once here."))
 
 
 def _links_limit(submission: Submission, policy: Policy) -> Iterator[Reason]:
     links = link_count(submission.html)
     if links > policy.links_max:
-        sentence = f"It has {links} links; a moderator reads comments with more than {policy.links_max}."
+        sentence = counted(
+            "It has one link; a moderator reads comments with more than %(limit)s.",
+            "It has %(num)s links; a moderator reads comments with more than %(limit)s.",
+            links,
+            limit=policy.links_max,
+        )
         yield Reason("links", Outcome.HOLD, sentence, f"{links} links")
 
 
@@ -131,7 +138,8 @@ def _words(submission: Submission, rule: SiteRule) -> Iterator[Reason]:
     pattern = _pattern(rule.value)
     for text in (submission.source, submission.name, submission.email, submission.website):
         if found := pattern.search(text):
-            yield Reason(rule.name, rule.outcome, "It has words that this blog's moderators look at.", found.group())
+            sentence = phrase("It has words that this blog's moderators look at.")
+            yield Reason(rule.name, rule.outcome, sentence, found.group())
             return
 
 
@@ -145,14 +153,17 @@ def _pattern(value: str) -> re.Pattern[str]:
 def _links(submission: Submission, rule: SiteRule) -> Iterator[Reason]:
     links = link_count(submission.html)
     if links > int(rule.value):
-        yield Reason(rule.name, rule.outcome, f"It has {links} links.", f"{links} links")
+        yield Reason(
+            rule.name, rule.outcome, counted("It has one link.", "It has %(num)s links.", links), f"{links} links"
+        )
 
 
 def _email(submission: Submission, rule: SiteRule) -> Iterator[Reason]:
     address = submission.email.lower()
     for line in rule.value.lower().split():
         if address == line or (line.startswith("@") and address.endswith(line)):
-            yield Reason(rule.name, rule.outcome, "This blog's moderators look at comments from this address.", line)
+            sentence = phrase("This blog's moderators look at comments from this address.")
+            yield Reason(rule.name, rule.outcome, sentence, line)
             return
 
 
@@ -163,7 +174,8 @@ def _ip(submission: Submission, rule: SiteRule) -> Iterator[Reason]:
         return
     for line in rule.value.split():
         if address in ipaddress.ip_network(line, strict=False):
-            yield Reason(rule.name, rule.outcome, "This blog's moderators look at comments from this network.", line)
+            sentence = phrase("This blog's moderators look at comments from this network.")
+            yield Reason(rule.name, rule.outcome, sentence, line)
             return
 
 

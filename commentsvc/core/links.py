@@ -8,6 +8,10 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import unquote
 
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
+
+EXAMPLE = "https://example.org"
+YOUR_WEBSITE = phrase("Your website's address")
 
 # Authority by our own reading: a browser also takes "\" for "/" and hides what stands before "@", so neither may occur.
 _WEB = re.compile(r"https?://(?P<host>\[[^\]]*\]|[^/?#@:\\\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?#].*)?", re.I)
@@ -47,16 +51,23 @@ def website(value: object, max_length: int = 200) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Invalid("website", "Your website's address must be text, such as https://example.org.")
+        raise Invalid("website", phrase("%(label)s must be text.", label=YOUR_WEBSITE))
     url = value.strip()
     if not url:
         return None
     if _BARE_HOST.match(url) and not _SCHEME.match(url):
         url = f"https://{url}"
     if len(url) > max_length:
-        raise Invalid("website", f"Your website's address is {len(url):,} characters long; {max_length:,} fit here.")
+        sentence = phrase(
+            "%(label)s is %(length)s characters long; %(limit)s fit here.",
+            label=YOUR_WEBSITE,
+            length=len(url),
+            limit=max_length,
+        )
+        raise Invalid("website", sentence)
     if not is_web_url(url):
-        raise Invalid("website", "This is no complete web address; it should look like https://example.org.")
+        sentence = phrase("This is no complete web address; it should look like %(example)s.", example=EXAMPLE)
+        raise Invalid("website", sentence)
     return unicodedata.normalize("NFC", url)
 
 

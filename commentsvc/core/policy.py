@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
+from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
 
 # WordPress's own limits (wp_comments columns: author tinytext 245, email 100→254 by RFC 5321, url 200).
@@ -24,6 +25,12 @@ class Mode(StrEnum):
     OFF = "off"  # nothing waits
 
 
+class Votes(StrEnum):
+    UPDOWN = "updown"
+    UP = "up"  # for a comment only
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Kept as JSON on the site; an absent field has its default, so a new setting needs no migration."""
@@ -39,6 +46,9 @@ class Policy:
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
+    votes: Votes = Votes.UPDOWN
+    flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
+    language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 
 
 BOUNDS = {
@@ -48,6 +58,7 @@ BOUNDS = {
     "edit_window_s": (0, 7 * 24 * 3600),
     "flood_s": (0, 3600),
     "links_max": (0, 100),
+    "flags_hold": (0, 100),
 }
 
 
@@ -76,11 +87,20 @@ def _checked(name: str, value: object) -> object:
         if value not in set(Mode):
             raise Invalid(name, f"The moderation mode is one of {', '.join(Mode)}.")
         return Mode(str(value))
+    if name == "votes":
+        if value not in set(Votes):
+            raise Invalid(name, f"“votes” is one of {', '.join(Votes)}.")
+        return Votes(str(value))
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Invalid(name, f"“{name}” is a whole number from {low} to {high}.")
         return value
+    if name == "language":
+        found = languages.nearest(value) if isinstance(value, str) else None
+        if value != "" and found is None:
+            raise Invalid(name, f"The language is one of {', '.join(languages.TAGS)}, or empty.")
+        return found or ""
     if not isinstance(value, bool):
         raise Invalid(name, f"“{name}” is true or false.")
     return value

@@ -21,6 +21,10 @@ from commentsvc.core.errors import Invalid
 from commentsvc.core.links import is_link as is_link
 from commentsvc.core.links import is_web_url as is_web_url
 from commentsvc.core.links import website as website
+from commentsvc.core.phrases import phrase
+
+YOUR_COMMENT = phrase("Your comment")
+YOUR_TEXT = phrase("Your text")
 
 # Kept beside each comment: bump it when the same source would give other HTML, so that all can be rendered again.
 RENDERER = "md1"
@@ -69,7 +73,7 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 # What goes in
 
 
-def normalised(value: str, name: str = "body", label: str = "Your text") -> str:
+def normalised(value: str, name: str = "body", label: str = YOUR_TEXT) -> str:
     """NFC with `\\n` line ends, trimmed; raises Invalid(name, …) for control characters and lone surrogates."""
     return _normal_form(value, name, label).strip()
 
@@ -83,14 +87,14 @@ def line(value: object, field: str, label: str, max_length: int, required: bool)
     if value is None:
         value = ""
     if not isinstance(value, str):
-        raise Invalid(field, f"{label} must be text.")
+        raise Invalid(field, phrase("%(label)s must be text.", label=label))
     if len(value) > max_length * _SHRINKS:
         raise _too_long(field, label, len(value), max_length)
     folded = " ".join(_normal_form(_NEWLINE.sub(" ", value.replace("\t", " ")), field, label).split())
     folded = " ".join(_BIDI.sub("", folded).split())
     if _is_invisible(folded):
         if required:
-            raise Invalid(field, f"{label} is missing; please fill it in.")
+            raise Invalid(field, phrase("%(label)s is missing; please fill it in.", label=label))
         return ""
     if len(folded) > max_length:
         raise _too_long(field, label, len(folded), max_length)
@@ -103,15 +107,15 @@ def body(value: object, max_length: int) -> str:
     Raises Invalid("body", sentence) for what is no text, shows nothing, or is longer than `max_length` characters.
     """
     if not isinstance(value, str):
-        raise Invalid("body", "A comment must be text.")
+        raise Invalid("body", phrase("%(label)s must be text.", label=YOUR_COMMENT))
     if len(value) > max_length * _SHRINKS:
-        raise _too_long("body", "Your comment", len(value), max_length)
-    source = _normal_form(value, "body", "Your comment").rstrip()
+        raise _too_long("body", YOUR_COMMENT, len(value), max_length)
+    source = _normal_form(value, "body", YOUR_COMMENT).rstrip()
     source = re.sub(r"\A(?:[^\S\n]*+\n)++", "", source)
     if _is_invisible(source):
-        raise Invalid("body", "Please write your comment first.")
+        raise Invalid("body", phrase("Please write your comment first."))
     if len(source) > max_length:
-        raise _too_long("body", "Your comment", len(source), max_length)
+        raise _too_long("body", YOUR_COMMENT, len(source), max_length)
     return source
 
 
@@ -119,7 +123,10 @@ def _normal_form(value: str, name: str, label: str) -> str:
     value = _NEWLINE.sub("\n", value)
     if found := _UNWANTED.search(value):
         code = f"U+{ord(found.group()):04X}"
-        raise Invalid(name, f"{label} has a character that cannot be shown ({code}); please take it out.")
+        sentence = phrase(
+            "%(label)s has a character that cannot be shown (%(code)s); please take it out.", label=label, code=code
+        )
+        raise Invalid(name, sentence)
     return unicodedata.normalize("NFC", value if value.isascii() else _without_piles(value))
 
 
@@ -139,7 +146,10 @@ def _is_invisible(value: str) -> bool:
 
 
 def _too_long(name: str, label: str, length: int, limit: int) -> Invalid:
-    return Invalid(name, f"{label} is {length:,} characters long; {limit:,} fit here.")
+    sentence = phrase(
+        "%(label)s is %(length)s characters long; %(limit)s fit here.", label=label, length=length, limit=limit
+    )
+    return Invalid(name, sentence)
 
 
 # What comes out
@@ -152,7 +162,10 @@ def to_html(source: str) -> str:
     """
     tokens = list(_translated(_read(_markdown(_sound(source)), TAGS | _TRANSLATED)))
     if _nesting(tokens) > NESTING_MAX:
-        raise Invalid("body", f"Quotes and lists are nested more than {NESTING_MAX} levels deep; please use fewer.")
+        sentence = phrase(
+            "Quotes and lists are nested more than %(limit)s levels deep; please use fewer.", limit=NESTING_MAX
+        )
+        raise Invalid("body", sentence)
     return _gate(tokens)
 
 

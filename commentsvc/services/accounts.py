@@ -8,9 +8,10 @@ from typing import Any
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import comments, decisions, grants, people, revisions, threads
+from commentsvc.store import comments, decisions, flags, grants, people, revisions, threads, votes
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
@@ -24,9 +25,9 @@ def unlink(account_id: int, identity_id: int) -> None:
     identities = people.identities_of(account_id)
     found = next((i for i in identities if i.id == identity_id), None)
     if found is None:
-        raise NotFound("This way to sign in is not one of yours.")
+        raise NotFound(phrase("This way to sign in is not one of yours."))
     if len(identities) == 1:
-        raise Conflict("This is your only way to sign in. Add another one first.", "last")
+        raise Conflict(phrase("This is your only way to sign in. Add another one first."), "last")
     db.session.delete(found)
     db.session.commit()
 
@@ -74,28 +75,50 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
             }
             for comment in comments.of_account(account.id)
         ],
+        "votes": [
+            {"comment": vote.comment_id, "value": vote.value, "voted_at": vote.changed_at.isoformat()}
+            for vote in votes.of_account(account.id)
+        ],
+        "reports": [
+            {
+                "comment": flag.comment_id,
+                "reason": flag.reason,
+                "text": flag.text,
+                "ip": flag.ip,
+                "written_at": flag.created_at.isoformat(),
+            }
+            for flag in flags.of_account(account.id)
+        ],
     }
 
 
 def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     """End an account and all that is known of the person.
 
-    Their comments stay as those of a deleted account, or go with their text. Raises Conflict for a site's only owner.
+    Their comments stay as those of a deleted account, or go with their text. Their votes go. What they reported to
+    moderators stays as from nobody, and without its words when the comments go.
+    Raises Conflict for a site's only owner.
     """
     begin_write()
     account = db.session.get_one(Account, account_id)
     for membership in account.memberships:
         if membership.role == people.Role.OWNER and people.owners_of(membership.site_id) == 1:
-            raise Conflict(f"You are the only owner of “{membership.site.name}”. Give it another owner first.", "owner")
+            sentence = phrase(
+                "You are the only owner of “%(site)s”. Give it another owner first.", site=membership.site.name
+            )
+            raise Conflict(sentence, "owner")
     written = list(comments.of_account(account_id))
-    threads.lock(comment.thread_id for comment in written)
+    touched = {comment.thread_id for comment in written} | {vote.thread_id for vote in votes.of_account(account_id)}
+    threads.lock(touched)
+    _take_back_votes(account_id, touched)
+    _forget_flags(account_id, keeps_comments)
     moves: list[tuple[Comment, Status | None]] = []
     for comment in written:
         _forget_author(comment)
         if not keeps_comments:
             moves += _withdraw(comment, now)
     publishing.moved(moves)
-    for thread_id in sorted({comment.thread_id for comment in written}):
+    for thread_id in sorted(touched):
         threads.touch(thread_id, 0)
     for author in people.authors_of(account_id):
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
@@ -104,6 +127,19 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     grants.end_all_of(account_id, now)
     account.name = ERASED
     db.session.commit()
+
+
+def _take_back_votes(account_id: int, locked: set[int]) -> None:
+    for vote in votes.of_account(account_id):
+        if vote.thread_id in locked:
+            votes.score(vote.comment, -vote.value)
+            db.session.delete(vote)
+
+
+def _forget_flags(account_id: int, keeps_text: bool) -> None:
+    for flag in flags.of_account(account_id):
+        flag.account_id, flag.guest_hash, flag.ip = None, tokens.digest(secrets.token_hex(16)), ""
+        flag.text = flag.text if keeps_text else ""
 
 
 def _forget_author(comment: Comment) -> None:

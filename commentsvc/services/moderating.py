@@ -11,7 +11,7 @@ from commentsvc.core import status
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
-from commentsvc.store import appeals, comments, decisions, finding, people, threads
+from commentsvc.store import appeals, comments, decisions, finding, flags, people, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
@@ -68,7 +68,8 @@ def decide(
 
     `seen` holds the versions that the moderator looked at: Conflict says who was faster when one has moved on.
     Raises Invalid for an empty or too long list, NotFound when one of them is not the moderator's to judge.
-    A comment that is where the act leads already is left as it is; Conflict when that is true of all of them.
+    A comment that is where the act leads already is left as it is, unless readers have reported it: approving it once
+    more answers them. Conflict when there was nothing to do for any.
     """
     words = _checked(Words(note, told))
     if not ids or len(ids) > BATCH_MAX:
@@ -137,12 +138,21 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
             action: str = EDIT
         else:
             # Taking back what was just written, a moderator's answer, is deleting it.
-            comment.status = back_to = Status(decision.status_before or Status.DELETED)
+            back_to = Status(decision.status_before or Status.DELETED)
+            if back_to is not before:
+                comment.status = back_to
+                moves.append((comment, before))
             action = next(a for a, target in status.TARGET.items() if target is back_to)
-        moves.append((comment, before))
         made.append(decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision))
 
     publishing.moved(moves)
+    db.session.flush()
+    for undone, decision in zip(taken_back, made, strict=True):
+        comment = found[decision.comment_id]
+        # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
+        had_opened = undone.by_rule == flags.HOLD_RULE or undone.undoes_id is not None
+        if not flags.reopen(comment, undone) and had_opened:
+            flags.answer(comment, decision)
     db.session.commit()
     return Decided(made, new_batch, decisions.count_standing_in(batch) if is_large else 0)
 
@@ -155,14 +165,19 @@ def apply(
     made = []
     for comment in found:
         before = Status(comment.status)
-        if before is status.TARGET[action]:
+        if before is not status.TARGET[action]:
+            comment.status = status.move(before, action)
+            moves.append((comment, before))
+        elif action is not Action.APPROVE or not comment.flag_count:
             continue
-        comment.status = status.move(before, action)
         comment.version += 1
-        moves.append((comment, before))
         made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
-    appeals.answer([comment.id for comment, _ in moves], by.account, now)
+    appeals.answer([decision.comment_id for decision in made], by.account, now)
     publishing.moved(moves)
+    db.session.flush()
+    by_id = {comment.id: comment for comment in found}
+    for decision in made:
+        flags.answer(by_id[decision.comment_id], decision)
     return made
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from commentsvc.core import judging, text, tokens
+from commentsvc.core import judging, phrases, text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, TooMany
 from commentsvc.core.judging import Outcome, Record, RuleKind, SiteRule, Submission, Verdict
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads
@@ -91,7 +92,7 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     record = _record(site, author, sender)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
     if comments.has_duplicate(thread, draft.parent_id, author.id, text_hash):
-        raise Conflict("You have said exactly this here already; no need to say it twice.", "duplicate")
+        raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
     if sender.limited and not record.is_moderator:
         _check_pace(site, author, sender, now)
 
@@ -128,7 +129,8 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     posted = Posted(comment, verdict.status, _plain_reason(verdict))
     if claimed:
         claimed.comment_id = comment.id
-        claimed.answer = {"status": posted.status, "reason": posted.reason}
+        reason = None if posted.reason is None else phrases.to_json(posted.reason)
+        claimed.answer = {"status": posted.status, "reason": reason}
     db.session.commit()
     return posted
 
@@ -181,37 +183,39 @@ def site_rules(site: Site) -> list[SiteRule]:
 
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
-    return [asdict(reason) for reason in verdict.reasons]
+    return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
 
 
 def _rendered(source: str) -> str:
     html = text.to_html(source)
     if not text.plain(html, 10).strip():
-        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
     return html
 
 
 def _check_guest(site: Site, email: str) -> None:
     """A guest may not speak here at all, or not under an address that somebody has proved to be theirs."""
     if site.policy.signin_required:
-        raise NotAllowed("Please sign in to comment here.")
+        raise NotAllowed(phrase("Please sign in to comment here."))
     if email and people.find_account(email) is not None:
-        raise Invalid("author.email", "This address belongs to an account here. Sign in to use it, or give another.")
+        sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
+        raise Invalid("author.email", sentence)
 
 
 def _parent(site: Site, thread: Thread, draft: Draft) -> Comment | None:
     """The comment answered; one that is not published is, for a reader, not there."""
     if not (site.policy.is_open and thread.is_open):
-        raise NotAllowed("Comments on this page are closed.")
+        raise NotAllowed(phrase("Comments are closed."))
     if draft.parent_id is None:
         return None
     parent = comments.find_parent(thread, draft.parent_id)
     if parent is None or parent.status != Status.APPROVED:
         raise Invalid(
-            "parent_id", "The comment you answer is no longer here. You can still post this as a comment of its own."
+            "parent_id",
+            phrase("The comment you answer is no longer here. You can still post this as a comment of its own."),
         )
     if parent.depth + 1 >= site.policy.depth_max:
-        raise Invalid("parent_id", "Replies go no deeper here. Please answer a comment further up.")
+        raise Invalid("parent_id", phrase("Replies go no deeper here. Please answer a comment further up."))
     return parent
 
 
@@ -238,7 +242,12 @@ def _check_pace(site: Site, author: Author, sender: Sender, now: datetime) -> No
     last_at = comments.last_written_at(site, author, sender.ip, now - window, now)
     if last_at is not None:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
-        raise TooMany(f"You are writing quickly. Please wait {wait_s} seconds and send it again.", wait_s)
+        sentence = counted(
+            "You are writing quickly. Please wait one second and send it again.",
+            "You are writing quickly. Please wait %(num)s seconds and send it again.",
+            wait_s,
+        )
+        raise TooMany(sentence, wait_s)
 
 
 def _record_verdict(comment: Comment, before: Status | None, verdict: Verdict, now: datetime) -> None:
@@ -268,11 +277,16 @@ def _own(comment_id: int, now: datetime) -> Comment:
     threads.lock([comment.thread_id])
     comment = comments.of_ids([comment_id])[0]
     if comment.status not in (Status.APPROVED, Status.PENDING):
-        raise Conflict("A moderator has removed this comment; it can no longer be changed.", "removed")
+        raise Conflict(phrase("A moderator has removed this comment; it can no longer be changed."), "removed")
     age_s = (now - comment.created_at).total_seconds()
     if age_s > comment.site.policy.edit_window_s:
         minutes = comment.site.policy.edit_window_s // 60
-        raise NotAllowed(f"A comment can be changed for {minutes} minutes here; that time has passed.")
+        sentence = counted(
+            "A comment can be changed for one minute here; that time has passed.",
+            "A comment can be changed for %(num)s minutes here; that time has passed.",
+            minutes,
+        )
+        raise NotAllowed(sentence)
     return comment
 
 
@@ -289,4 +303,7 @@ def _again(earlier: answers.Answer, draft: Draft) -> Posted:
     if earlier.request_hash != _request_hash(draft) or earlier.comment_id is None:
         raise Invalid("Idempotency-Key", "This Idempotency-Key was used for another comment; send a new one.")
     comment = comments.by_id(earlier.comment_id)
-    return Posted(comment, Status(earlier.answer["status"]), earlier.answer["reason"])
+    reason = earlier.answer["reason"]
+    if isinstance(reason, dict):  # an answer of before sentences kept their templates has only the English
+        reason = phrases.from_json(reason)
+    return Posted(comment, Status(earlier.answer["status"]), reason)

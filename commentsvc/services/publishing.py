@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from commentsvc.core import tree
+from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
 from commentsvc.store import comments, decisions, people, threads
@@ -57,6 +58,8 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
     was_shown = {comment.id: comment.is_shown for comment, _ in moves}
     comments.show_all(comment for comment, _ in moves)
     versions: Counter[int] = Counter()
+    flagged: Counter[int] = Counter()
+    withdrawn = []
     for comment, before in moves:
         after = Status(comment.status)
         tallies[comment.site_id, after] += 1
@@ -64,18 +67,39 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
         if before is not None:
             tallies[comment.site_id, before] -= 1
             authors[comment.author_id][before] -= 1
+            if comment.flag_count:
+                flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
+            if before is Status.APPROVED and after is not Status.APPROVED:
+                withdrawn.append(comment)
         if was_shown[comment.id] or comment.is_shown:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
             versions[comment.thread_id] += change if comment.kind == Kind.COMMENT else 0
+    if withdrawn:
+        threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
     threads.touch_all(versions)
     people.count_moved(authors)
     comments.add_to_tallies(tallies)
+    comments.add_to_flagged(flagged)
+
+
+def locked(comment_id: int) -> Comment:
+    """A published comment with its thread locked; raises NotFound for any other: for a reader it is not there."""
+    threads.lock([comments.by_id(comment_id).thread_id])
+    comment = comments.of_ids([comment_id])[0]
+    if comment.status != Status.APPROVED:
+        raise NotFound("There is no comment with this number here.")
+    return comment
 
 
 def page_around(comment: Comment) -> ThreadPage:
     """What a single comment is drawn with for its author: its site and thread, no other comments."""
     own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
     return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
+
+
+def bare_page(site: Site, thread: Thread) -> ThreadPage:
+    """A thread by itself, without its comments."""
+    return ThreadPage(site, thread.key, thread, [], Sort.OLDEST, None)
 
 
 def with_own(page: ThreadPage, own: Sequence[Comment]) -> ThreadPage:

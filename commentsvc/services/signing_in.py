@@ -6,8 +6,10 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from commentsvc.core import tokens
+from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.phrases import phrase
+from commentsvc.core.policy import NAME_MAX
 from commentsvc.store import comments, jobs, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, ApiToken, Session, SigninCode
@@ -23,7 +25,7 @@ CODES_PER_IP = 20
 CODES_WINDOW = timedelta(hours=1)
 
 EMAIL = "email"  # the provider of who signs in by a mailed code or link
-WRONG_CODE = "This code is not right, or no longer valid. Look at the newest mail, or ask for a new code."
+WRONG_CODE = phrase("This code is not right, or no longer valid. Look at the newest mail, or ask for a new code.")
 
 
 class Person(Protocol):
@@ -64,7 +66,8 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         people.codes_sent(since, now, email=email) >= CODES_PER_EMAIL
         or people.codes_sent(since, now, ip=ip) >= CODES_PER_IP
     ):
-        raise TooMany("Too many codes were asked for. Please wait an hour, or use a code you have.", 3600)
+        sentence = phrase("Too many codes were asked for. Please wait an hour, or use a code you have.")
+        raise TooMany(sentence, 3600)
     account = people.find_account(email)
     code, link_token = tokens.new_code(), tokens.new()
     db.session.add(
@@ -79,8 +82,8 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         )
     )
     if account is not None or joins:
-        subject, text, html = write(account.name if account else "", code, link_token)
-        jobs.add("mail", {"to": email, "subject": subject, "text": text, "html": html}, now)
+        subject, plain, html = write(account.name if account else "", code, link_token)
+        jobs.add("mail", {"to": email, "subject": subject, "text": plain, "html": html}, now)
     db.session.commit()
 
 
@@ -140,9 +143,9 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
     email = person.email.strip().lower() if person.email and person.is_email_verified else None
     account = identity.account if identity else (people.find_account(email) if email else None)
     if account is None:
-        account = people.add_account(person.name or "Somebody", email, person.website, now)
+        account = people.add_account(_name(person), email, person.website, now)
     if identity is None:
-        people.add_identity(account, person.provider, person.subject, person.name, now)
+        people.add_identity(account, person.provider, person.subject, _name(person), now)
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
@@ -152,14 +155,24 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
     return token
 
 
+def _name(person: Person) -> str:
+    """What a provider calls somebody, as far as it can be shown; they can choose another before they comment."""
+    try:
+        return text.line(person.name[:NAME_MAX], "name", "The name", NAME_MAX, required=False) or "Somebody"
+    except Invalid:
+        return "Somebody"
+
+
 def link(person: Person, account: Account, now: datetime) -> None:
     """Add a way to sign in to the account of who is signed in; raises Conflict when it belongs to another account."""
     begin_write()
     identity = people.find_identity(person.provider, person.subject)
     if identity is not None and identity.account_id != account.id:
-        raise Conflict("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+        raise Conflict(
+            phrase("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+        )
     if identity is None:
-        people.add_identity(account, person.provider, person.subject, person.name, now)
+        people.add_identity(account, person.provider, person.subject, _name(person), now)
     db.session.commit()
 
 
@@ -190,7 +203,7 @@ def new_api_token(account: Account, site: Site | None, now: datetime) -> str:
 def _good_link(link_token: str, now: datetime) -> SigninCode:
     found = people.code_by_link(tokens.digest(link_token))
     if not _is_usable(found, now) or not (found.joins or people.find_account(found.email)):
-        raise NotFound("This sign-in link has been used or is too old. Ask for a new one.")
+        raise NotFound(phrase("This sign-in link has been used or is too old. Ask for a new one."))
     return found
 
 

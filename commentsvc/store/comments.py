@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -30,6 +31,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
@@ -47,6 +49,7 @@ class Kind(StrEnum):
 
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
+FLAGGED = "flag_count > 0"
 
 
 class Comment(Base):
@@ -75,6 +78,15 @@ class Comment(Base):
         Index("ix_comment_parent_id", "parent_id"),
         Index("ix_comment_site_id_id", "site_id", "id"),
         Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
+        Index(
+            "ix_comment_flagged",
+            "site_id",
+            "status",
+            "created_at",
+            "id",
+            sqlite_where=text(FLAGGED),
+            postgresql_where=text(FLAGGED),
+        ),
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
         Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
@@ -108,7 +120,8 @@ class Comment(Base):
     # Approved, or an empty node because an approved reply hangs on it.
     is_shown: Mapped[bool] = mapped_column(default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    score: Mapped[int] = mapped_column(Integer, default=0)
+    score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes
+    flag_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # open reports, one a person
     notify: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -135,12 +148,13 @@ class Tally(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(16), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
+    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
 
 
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 
@@ -150,12 +164,21 @@ def find_parent(thread: Thread, parent_id: int) -> Comment | None:
 
 
 def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> tuple[list[Comment], Cursor | None]:
-    """One page: `limit` top-level comments, then all their replies; and where the next page begins."""
+    """One page: `limit` top-level comments, then all their replies; and where the next page begins.
+
+    A pinned comment is the first of the first page in every order, and on no other page.
+    """
     query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
-    query = _ordered(query, sort, after)
-    roots = list(db.session.scalars(query.limit(limit + 1)))
-    following = _cursor(roots[limit - 1], sort) if len(roots) > limit else None
-    roots = roots[:limit]
+    pinned = []
+    if thread.pinned_id is not None:
+        query = query.where(Comment.id != thread.pinned_id)
+        pinned = [db.session.get_one(Comment, thread.pinned_id)] if after is None else []
+    room = limit - len(pinned)
+    roots = list(db.session.scalars(_ordered(query, sort, after).limit(room + 1)))
+    following = None
+    if len(roots) > room:
+        following = _cursor(roots[room - 1], sort) if room else _cursor_before(roots[0], sort)
+    roots = [*pinned, *roots[:room]]
     replies: Sequence[Comment] = []
     if roots:
         reply_query = select(Comment).where(Comment.root_id.in_([r.id for r in roots]), Comment.is_shown.is_(True))
@@ -180,6 +203,11 @@ def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None) -> Select
 
 def _cursor(comment: Comment, sort: Sort) -> Cursor:
     return Cursor(sort=sort, at=comment.created_at, score=comment.score, id=comment.id)
+
+
+def _cursor_before(comment: Comment, sort: Sort) -> Cursor:
+    """Where a page begins whose first comment is this one."""
+    return replace(_cursor(comment, sort), id=comment.id + (-1 if sort is Sort.OLDEST else 1))
 
 
 def recent(site: Site, limit: int) -> Sequence[Comment]:
@@ -247,6 +275,19 @@ def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:
         row = insert(Tally).values(site_id=site_id, status=status, count=change)
         more = {"count": Tally.count + change}
         db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
+
+
+def flagged_tally(site: Site) -> int:
+    """How many published comments of the site have open reports."""
+    query = select(Tally.flagged).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
+
+
+def add_to_flagged(changes: Mapping[int, int]) -> None:
+    """Keep the tallies of flagged comments true; `changes` are by site, whose row for `approved` is there."""
+    for site_id, change in sorted((site_id, change) for site_id, change in changes.items() if change):
+        row = update(Tally).where(Tally.site_id == site_id, Tally.status == Status.APPROVED)
+        db.session.execute(row.values(flagged=Tally.flagged + change))
 
 
 def show(comment: Comment) -> None:

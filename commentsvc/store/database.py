@@ -16,6 +16,7 @@ from commentsvc.store import (
     appeals,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -27,6 +28,7 @@ from commentsvc.store import (
     rules,
     sites,
     threads,
+    votes,
     words,
 )
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
@@ -39,6 +41,7 @@ TABLES = (
     appeals,
     comments,
     decisions,
+    flags,
     grants,
     jobs,
     journal,
@@ -50,6 +53,7 @@ TABLES = (
     rules,
     sites,
     threads,
+    votes,
     words,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core import emails, text, tokens
 from commentsvc.core.errors import NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.sites import Site
@@ -298,7 +299,7 @@ def newest_code(email: str) -> SigninCode | None:
 def code_by_link(link_hash: bytes) -> SigninCode:
     code = db.session.scalar(select(SigninCode).where(SigninCode.link_hash == link_hash).with_for_update())
     if code is None:
-        raise NotFound("This sign-in link is not known here. Ask for a new one.")
+        raise NotFound(phrase("This sign-in link has been used or is too old. Ask for a new one."))
     return code
 
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from commentsvc.core import policy
+from commentsvc.core import catalogue, policy
 from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
 from commentsvc.store.db import Base, Id, UtcTime, db
 
@@ -38,6 +39,12 @@ class Site(Base):
     def policy(self) -> Policy:
         return policy.from_json(self.settings)
 
+    @property
+    def texts(self) -> dict[str, Any]:
+        """What this site says instead of our own sentences (see catalogue.checked_texts)."""
+        texts: dict[str, Any] = self.settings.get("texts", {})
+        return texts
+
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may write here; exactly as the browser sends it, nothing like it."""
         return any(o.origin == origin for o in self.origins)
@@ -57,7 +64,7 @@ def by_key(key: str) -> Site:
     """The site; raises NotFound with a sentence for the owner of the page."""
     site = db.session.scalar(select(Site).where(Site.key == key)) if KEY.fullmatch(key) else None
     if site is None:
-        raise NotFound("There is no site with this key here. Check the site attribute of the embed code.")
+        raise NotFound(phrase("There is no site with this key here. Check the site attribute of the embed code."))
     return site
 
 
@@ -92,8 +99,15 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
 
 
 def change_policy(site: Site, changes: Mapping[str, object]) -> None:
-    """Change some of a site's settings; raises Invalid naming one that is unknown or out of bounds."""
-    site.settings = policy.to_json(policy.changed(site.policy, changes))
+    """Change some of a site's settings; raises Invalid naming one that is unknown or out of bounds.
+
+    Beside those of the policy there is `texts`: the site's own words, all of them at once.
+    """
+    of_policy = {name: value for name, value in changes.items() if name != "texts"}
+    settings = {**site.settings, **policy.to_json(policy.changed(site.policy, of_policy))}
+    if "texts" in changes:
+        settings["texts"] = catalogue.checked_texts(changes["texts"])
+    site.settings = settings
     site.version += 1
 
 

@@ -29,6 +29,8 @@ class Thread(Base):
     is_open: Mapped[bool] = mapped_column(default=True)
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
     version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; published pages depend on it
+    # Comes first in every order. No foreign key: each of the two tables would need the other to be made first.
+    pinned_id: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship()
 
@@ -87,6 +89,12 @@ def touch_all(count_changes: Mapping[int, int]) -> None:
         moved = moved.values(version=table.c.version + 1, count=table.c.count + bindparam("change"))
         rows = [{"thread_id": number, "change": change} for number, change in sorted(count_changes.items())]
         db.session.connection().execute(moved, rows)
+
+
+def unpin(comment_ids: Iterable[int], thread_ids: Iterable[int]) -> None:
+    """End the pins of comments that are no longer published."""
+    pinned = update(Thread).where(Thread.id.in_(list(thread_ids)), Thread.pinned_id.in_(list(comment_ids)))
+    db.session.execute(pinned.values(pinned_id=None))
 
 
 def counts(site: Site, keys: list[str]) -> dict[str, int]:

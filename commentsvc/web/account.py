@@ -8,14 +8,24 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.phrases import marked, phrase
+from commentsvc.core.status import Status
 from commentsvc.services import accounts, appealing
 from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
+from commentsvc.web.translating import gettext
 from commentsvc.web.wiring import now
 
 pages = Blueprint("account", __name__, url_prefix="/account")
 
+STATUS_NAMES = {
+    Status.PENDING: marked("awaiting moderation"),
+    Status.APPROVED: marked("published"),
+    Status.REJECTED: marked("not published"),
+    Status.SPAM: marked("not published"),
+    Status.DELETED: marked("deleted"),
+}
 SHOWN = 50  # comments on the page; the copy has them all
 
 
@@ -34,6 +44,7 @@ def show() -> str:
         told=decisions.told_to_authors([comment.id for comment in written]),
         appealed=appeals.of_comments([comment.id for comment in written]),
         can_appeal=appealing.can_appeal,
+        status_names={status: gettext(name) for status, name in STATUS_NAMES.items()},
         labels={name: provider.label for name, provider in current_app.extensions["providers"].items()},
         identities=people.identities_of(account.id),
         sessions=people.open_sessions(account.id, now()),
@@ -57,7 +68,7 @@ def appeal() -> BaseResponse:
         if people.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
             raise NotFound("There is no comment of yours with this number here.")
         appealing.appeal(comment_id, request.form.get("text", ""), now())
-        say("Sent: a moderator will look at it again.")
+        say(phrase("Sent: a moderator will look at it again."))
     except (Conflict, Invalid, NotFound) as error:
         refuse(error)
     return _back()
@@ -68,7 +79,7 @@ def unlink() -> BaseResponse:
     account_id = guard.signed_in().account.id
     try:
         accounts.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
-        say("This way to sign in is removed.")
+        say(gettext("This way to sign in is removed."))
     except (Conflict, NotFound) as error:
         refuse(error)
     return _back()
@@ -84,7 +95,7 @@ def end() -> BaseResponse:
         accounts.end_family(account_id, request.form["family"], now())
     else:
         accounts.end_session(account_id, find_number(request.form.get("session", "")) or 0, now())
-    say("Done: signed out there.")
+    say(gettext("Done: signed out there."))
     return _back()
 
 
@@ -92,7 +103,7 @@ def end() -> BaseResponse:
 def erase() -> BaseResponse:
     account = guard.signed_in().account
     if request.form.get("sure") != "yes":
-        refuse(Conflict("Tick the box to say that you are sure; nothing was erased."))
+        refuse(Conflict(phrase("Tick the box to say that you are sure; nothing was erased.")))
         return _back()
     try:
         accounts.erase(account.id, request.form.get("comments") != "go", now())
@@ -101,7 +112,7 @@ def erase() -> BaseResponse:
         return _back()
     logout_user()
     session.clear()
-    say("Your account is erased.")
+    say(gettext("Your account is erased."))
     return redirect(url_for("home.show"), 303)
 
 

@@ -8,7 +8,7 @@ from commentsvc.core import text, tokens
 from commentsvc.core.errors import Invalid
 from commentsvc.services import appealing, posting
 from commentsvc.services.posting import Posted
-from commentsvc.store import comments, sites
+from commentsvc.store import comments, sites, threads, votes
 from commentsvc.web import guard, shapes
 from commentsvc.web.wiring import csrf, now, settings
 
@@ -61,7 +61,8 @@ def viewer() -> Response:
     holder = guard.viewer(site)
     key = shapes.thread_key(request.args.get("thread", ""))
     pending = comments.waiting_of(site, key, holder.account)
-    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending))
+    voted = votes.in_thread(holder.account, threads.find(site, key))
+    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, voted))
     response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
     return response
 

@@ -16,6 +16,7 @@ from commentsvc.web.wiring import settings
 pages = Blueprint("api_docs", __name__, url_prefix="/api/v1")
 
 ANYONE, AUTHOR, MODERATOR, OWNER = "anyone", "guest or bearer", "moderator", "owner"
+VIEWER = "whoever brings a token"
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,29 @@ CALLS = (
     Call(
         "get",
         "/viewer",
-        "whoever brings a token",
-        "Who I am on this site, what of mine waits in this thread, and what I may do.",
+        VIEWER,
+        "Who I am on this site, what of mine waits in this thread, how I voted there, and what I may do.",
         (200, 401, 403, 404, 422),
         query=("site", "thread"),
+    ),
+    Call(
+        "put",
+        "/comments/{id}/vote",
+        VIEWER,
+        "Vote for a published comment of somebody else, or against it where the site takes that; the same again "
+        "changes nothing.",
+        (200, 400, 401, 403, 404, 422, 429, 503),
+        shapes.VoteIn,
+        shapes.VoteOut,
+    ),
+    Call(
+        "post",
+        "/comments/{id}/flag",
+        AUTHOR,
+        "Report a published comment to the moderators: 201, or 200 when this person had reported it before.",
+        (200, 201, 400, 401, 403, 404, 422, 429, 503),
+        shapes.FlagIn,
+        shapes.FlagOut,
     ),
     Call(
         "post",
@@ -126,7 +146,8 @@ CALLS = (
         "get",
         "/moderation/comments",
         MODERATOR,
-        "The queue with counts per status; `sort` is newest or oldest.",
+        "The queue with counts per status; `sort` is newest or oldest. `status` is also `flagged`: published, with "
+        "reports that nobody has answered.",
         (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
     ),
@@ -153,6 +174,14 @@ CALLS = (
         "The log, newest first.",
         (200, 401, 403, 404, 422),
         query=("site", "comment", "cursor", "limit"),
+    ),
+    Call(
+        "post",
+        "/moderation/threads",
+        MODERATOR,
+        "Pin a comment of a thread, or close the thread; what is not named stays.",
+        (200, 400, 401, 403, 404, 422, 503),
+        shapes.ThreadIn,
     ),
     Call("get", "/moderation/rules", OWNER, "The site's rules.", (200, 401, 403, 404), query=("site",)),
     Call("post", "/moderation/rules", OWNER, "Add a rule.", (201, 400, 401, 403, 404, 422), shapes.RuleIn),
@@ -237,7 +266,7 @@ def _operation(call: Call) -> dict[str, Any]:
     }
     if call.takes:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(call.takes)}}}
-    if call.who in (MODERATOR, OWNER):
+    if call.who in (MODERATOR, OWNER, VIEWER):
         operation["security"] = [{"bearer": []}]
     elif call.who == AUTHOR:
         operation["security"] = [{}, {"bearer": []}]

@@ -13,14 +13,17 @@ from commentsvc.core.pages import Sort
 from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
-from commentsvc.services import moderating, ruling
-from commentsvc.store import comments, decisions, finding, rules
+from commentsvc.services import moderating, publishing, ruling, tending
+from commentsvc.store import comments, decisions, finding, flags, rules
 from commentsvc.store.finding import Wanted
+from commentsvc.store.sites import Site
 from commentsvc.web import guard, shapes
 from commentsvc.web.wiring import csrf, now
 
 pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
 csrf.exempt(pages)
+
+FLAGGED = "flagged"  # published, and reported by readers
 
 
 @pages.get("/comments")
@@ -32,13 +35,21 @@ def queue() -> Response:
         raise Invalid("sort", "sort is newest or oldest here.")
     sees_addresses = by.sees_addresses(site)
     search = _search(sees_addresses)
-    status = search.status or _status(request.args.get("status") or Status.PENDING)
+    asked = request.args.get("status") or Status.PENDING
+    is_flagged = asked == FLAGGED and search.status is None
+    status = Status.APPROVED if is_flagged else search.status or _status(asked)
     after = paging.cursor(request.args.get("cursor", ""), sort)
     limit = paging.limit(request.args.get("limit", ""))
-    found = finding.page(Wanted([site], status, sort, search, sees_addresses), after, limit)
-    listed = [shapes.moderated_json(comment, sees_addresses) for comment in found.comments]
+    wanted = Wanted([site], status, sort, search, sees_addresses, is_flagged=is_flagged)
+    found = finding.page(wanted, after, limit)
+    reported = flags.open_of([comment.id for comment in found.comments if comment.flag_count])
+    listed = [shapes.moderated_json(c, sees_addresses, reported.get(c.id, [])) for c in found.comments]
     following = str(found.following) if found.following else None
-    return jsonify({"comments": listed, "counts": comments.tally(site), "next": following})
+    return jsonify({"comments": listed, "counts": _counts(site), "next": following})
+
+
+def _counts(site: Site) -> dict[str, int]:
+    return {str(status): n for status, n in comments.tally(site).items()} | {FLAGGED: comments.flagged_tally(site)}
 
 
 @pages.post("/decisions")
@@ -64,6 +75,18 @@ def log() -> Response:
     )
     listed = [shapes.decision_json(decision) for decision in found]
     return jsonify({"decisions": listed, "next": str(following) if following else None})
+
+
+@pages.post("/threads")
+def tend_thread() -> Response:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.ThreadIn)
+    site = guard.moderated(shape.site, by)
+    key = shapes.thread_key(shape.thread)
+    named = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
+    named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
+    thread = tending.tend(site, key, named, by.account, guard.client_ip(), now())
+    return jsonify({"thread": shapes.thread_json(publishing.bare_page(site, thread))})
 
 
 @pages.get("/rules")
@@ -110,7 +133,7 @@ def backtest() -> Response:
 
 def _status(value: str) -> Status:
     if value not in set(Status):
-        raise Invalid("status", f"status is one of {', '.join(Status)}.")
+        raise Invalid("status", f"status is one of {', '.join(Status)}, {FLAGGED}.")
     return Status(value)
 
 

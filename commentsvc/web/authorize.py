@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.core import text
 from commentsvc.core.errors import Invalid, NotAllowed
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
 from commentsvc.services import granting, signing_in
 from commentsvc.store import grants
@@ -31,15 +32,13 @@ from commentsvc.store.db import begin_write, db
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.oauth_server import find_client, origin_of, server
+from commentsvc.web.shapes import YOUR_NAME
 from commentsvc.web.signin import JUST_SIGNED_IN, NAMED, unhurried
+from commentsvc.web.translating import speak_for, tell_error
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("authorize", __name__, url_prefix="/auth")
 
-UNTRUSTED = (
-    "This sign-in window was opened in a way that can't be trusted: {} "
-    "Close it and try again from the blog; if it happens again, tell the blog's owner."
-)
 MODES = ("web_message", "fragment")
 
 
@@ -74,9 +73,9 @@ def answer() -> BaseResponse:
         session.clear()
         return redirect(unhurried(request.full_path), 303)
     try:
-        name = text.line(request.form.get("name", ""), "name", "Your name", NAME_MAX, required=True)
+        name = text.line(request.form.get("name", ""), "name", YOUR_NAME, NAME_MAX, required=True)
     except Invalid as error:
-        return _confirm(site, request.full_path, str(error), 422)
+        return _confirm(site, request.full_path, tell_error(error), 422)
     signing_in.rename(current_user.account, name, now())
     return _hand_over(grant, mode)
 
@@ -127,16 +126,27 @@ def _checked() -> tuple[Any, Site, str]:
     """The request, checked by the protocol; raises NotAllowed with a page, and never sends anybody anywhere."""
     client = find_client(request.args.get("client_id", ""))
     if client is None or not client.check_redirect_uri(request.args.get("redirect_uri", "")):
-        raise NotAllowed(UNTRUSTED.format("its address is not one of the blog's."))
+        raise _untrusted("its address is not one of the blog's.")
+    speak_for(client.site)
     try:
         grant = server.get_consent_grant(end_user=None)
     except OAuth2Error as error:
-        raise NotAllowed(UNTRUSTED.format(error.get_error_description())) from None
+        raise _untrusted(str(error.get_error_description())) from None
     mode = request.args.get("response_mode", "fragment")
     if mode not in MODES:
         raise NotAllowed(f"response_mode is one of {', '.join(MODES)}.")
     g.form_leads_to = origin_of(request.args["redirect_uri"])
     return grant, client.site, mode
+
+
+def _untrusted(cause: str) -> NotAllowed:
+    """`cause` is for the blog's owner, who has to mend it."""
+    sentence = phrase(
+        "This sign-in window was opened in a way that can't be trusted. Close it and try again from the blog; "
+        "if it happens again, tell the blog's owner: %(cause)s",
+        cause=cause,
+    )
+    return NotAllowed(sentence)
 
 
 def _choose(site: Site, goal: str, problem: str = "", status: int = 200) -> Response:

@@ -2,6 +2,10 @@
 
 It knows nothing of comments. Flask is its origin: a view says in `environ[WATCH]` which thread its answer was built
 from and at which versions; while those versions stand, the bytes stand.
+
+Time passes in half seconds of the wall clock, the same for every process and for a cache in front that counts whole
+seconds (deploy/nginx.conf). In each of them the first request for a page has it confirmed; then its answer lies ready,
+headers and all, for whoever asks in the same words until the half second ends.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import brotli
@@ -26,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.core import languages
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -36,9 +41,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WATCH = "commentsvc.watch"
+FIXED = "fixed"  # in place of what is watched: these bytes stay the same as long as the process lives
 SESSION_COOKIE = "commentsvc"
 # Confirmed twice within the second that the contract promises, so that the rebuild too fits into it.
-FRESH_S = 0.5
+SLOT_S = 0.5
 PROMISE_S = 1.0
 WAIT_MAX_S = 2.0
 QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to"})
@@ -46,45 +52,113 @@ DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("r
 PREFIXES = (
     "/api/v1/comments",
     "/embed/v1/comments",
+    "/embed/v1/texts",
     "/api/v1/counts",
     "/api/v1/recent",
     "/t/",
     "/embed.js",
     "/avatars/",
 )
+EMBED_FILES = ("/embed/", (".js", ".css"))
+# Who sends one of these may be answered personally, or asks with a condition that must be looked at first.
+UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
+TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
+OF_THE_ENCODING = frozenset({"content-length", "content-encoding", "etag", "vary"})
+PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
+# How a question is spelled: path, query, Accept-Encoding, and for pages that depend on it Accept-Language.
+Spelling: TypeAlias = tuple[str, str, str | None, str | None]
 
 
 @dataclass
 class Page:
-    """One answer in its three encodings. `checked_at` is monotonic; it moves, nothing else does."""
+    """One answer. `packed` is its body in brotli (as it is, for pictures); other encodings are made from that."""
 
     status: str
     headers: list[tuple[str, str]]
-    body: bytes
-    watched: Watched | None
-    checked_at: float
-    gzip: bytes = field(init=False)
-    br: bytes = field(init=False)
-    etag: str = field(init=False)
+    packed: bytes
+    tag: str
+    is_text: bool
+    watched: Watched | str | None
+    checked_at: float  # monotonic
+    slot: Slot | None = None  # in which it was last confirmed
+    _gzip: bytes = field(default=b"", repr=False)
 
-    def __post_init__(self) -> None:
-        self.gzip = gzip.compress(self.body, 6, mtime=0)
-        self.br = brotli.compress(self.body, quality=5)
-        self.etag = hashlib.sha256(self.body).hexdigest()[:24]
+    def is_confirmed(self, slot: Slot) -> bool:
+        return self.slot is not None and self.slot.until >= slot.until
+
+    def confirm(self, checked_at: float, slot: Slot) -> Page:
+        self.checked_at, self.slot = checked_at, slot
+        return self
 
     @property
     def size_bytes(self) -> int:
-        return len(self.body) + len(self.gzip) + len(self.br)
+        """Counts the gzip as if it were there already: it is some 1.3 times the brotli."""
+        return len(self.packed) * 5 // 2 + PAGE_OVERHEAD_BYTES
+
+    def body(self, encoding: str) -> bytes:
+        if encoding == "br" or not self.is_text:
+            return self.packed
+        if encoding == "gzip":
+            self._gzip = self._gzip or gzip.compress(brotli.decompress(self.packed), 6, mtime=0)
+            return self._gzip
+        plain: bytes = brotli.decompress(self.packed)
+        return plain
+
+
+def kept_headers(answer: Answer) -> list[tuple[str, str]]:
+    """Those that do not depend on the encoding."""
+    return [pair for pair in answer.headers if pair[0].lower() not in OF_THE_ENCODING]
+
+
+def new_page(answer: Answer, checked_at: float) -> Page:
+    """The answer as it is kept; what never changes is worth the slowest compression."""
+    kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
+    is_text = kind.startswith(TEXTS)
+    packed = answer.body
+    if is_text:
+        packed = brotli.compress(packed, quality=11 if answer.watched == FIXED else 5)
+    return Page(answer.status, kept_headers(answer), packed, tag_of(answer.body), is_text, answer.watched, checked_at)
+
+
+def tag_of(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
-class Other:
-    """An answer that is not kept: anything but a cookieless 200."""
+class Answer:
+    """What Flask said."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+    watched: Watched | str | None
+
+    @property
+    def is_public(self) -> bool:
+        return self.status.startswith("200") and all(name.lower() != "set-cookie" for name, _ in self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer in one encoding, to be sent without looking at anything again."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: list[bytes]
+    etag: str
+    headers_304: list[tuple[str, str]]
+
+
+class Slot:
+    """Half a second of the clock, and what lies ready for the rest of it, by path, query and accepted encodings."""
+
+    __slots__ = ("until", "second", "ready")
+
+    def __init__(self, until: float, second: int) -> None:
+        self.until = until  # monotonic
+        self.second = second  # of the wall clock
+        self.ready: dict[Spelling, Ready] = {}
 
 
 class Memory:
@@ -133,23 +207,26 @@ class Disk:
 
     def get(self, key: str, now: float) -> Page | None:
         try:
-            head, _, body = self._path(key).read_bytes().partition(b"\n")
+            head, _, packed = self._path(key).read_bytes().partition(b"\n")
             kept = json.loads(head)
-        except (OSError, ValueError):
+            if tag_of(packed) != kept["packed_tag"]:
+                return None
+        except (OSError, ValueError, KeyError):
             return None  # not there, or half written by a machine that died: as good as not there
         headers = [(name, value) for name, value in kept["headers"]]
         # Versions that no database has: the first look at the database builds the page again.
         watched = Watched(kept["watched"][0], kept["watched"][1], (-1, -1)) if kept["watched"] else None
-        return Page(kept["status"], headers, body, watched, now)
+        return Page(kept["status"], headers, packed, kept["tag"], kept["is_text"], watched, now)
 
     def put(self, key: str, page: Page) -> None:
-        watched = [page.watched.site_key, page.watched.thread_key] if page.watched else None
-        head = json.dumps({"status": page.status, "headers": page.headers, "watched": watched})
+        watched = [page.watched.site_key, page.watched.thread_key] if isinstance(page.watched, Watched) else None
+        kept = {"status": page.status, "headers": page.headers, "watched": watched, "tag": page.tag}
+        head = json.dumps({**kept, "is_text": page.is_text, "packed_tag": tag_of(page.packed)})
         path = self._path(key)
         part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(head.encode() + b"\n" + page.body)
+            part.write_bytes(head.encode() + b"\n" + page.packed)
             os.replace(part, path)
             self._prune()
         except OSError as error:
@@ -186,31 +263,54 @@ class Edge:
         memory: Memory,
         disk: Disk,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._inner = inner
         self._versions = versions
         self._memory = memory
         self._disk = disk
         self._clock = clock
+        self._wall = wall
+        self._slot = Slot(0.0, 0)
+        self._slot_lock = threading.Lock()
         self._flights: dict[str, threading.Lock] = {}
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
         self.builds = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        key = _key(environ)
-        if key is None:
-            return self._inner(environ, start_response)
-        page = self._memory.get(key)
-        if page is None or self._clock() - page.checked_at >= FRESH_S:
-            answer = self._confirmed(key, page, environ)
-            if isinstance(answer, Other):
-                start_response(answer.status, answer.headers)
-                return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
-            page = answer
-        return _send(page, environ, start_response)
+        slot = self._slot
+        if self._clock() >= slot.until:
+            slot = self._next_slot()
+        path = environ["PATH_INFO"]
+        wish = environ.get("HTTP_ACCEPT_LANGUAGE") if path.startswith("/t/") else None
+        spelled = (path, environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_ENCODING"), wish)
+        ready = slot.ready.get(spelled)
+        if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
+            key = _key(environ)
+            if key is None:
+                return self._inner(environ, start_response)
+            page = self._memory.get(key)
+            if page is None or not page.is_confirmed(slot):
+                answer = self._confirmed(key, page, environ, slot)
+                if isinstance(answer, Answer):
+                    start_response(answer.status, answer.headers)
+                    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+                page = answer
+            ready = _ready(page, spelled, slot)
+            if page.is_confirmed(slot):
+                slot.ready[spelled] = ready
+        return _send(ready, environ, start_response)
 
-    def _confirmed(self, key: str, page: Page | None, environ: WSGIEnvironment) -> Page | Other:
+    def _next_slot(self) -> Slot:
+        with self._slot_lock:
+            at = self._clock()
+            if at >= self._slot.until:
+                wall = self._wall()
+                self._slot = Slot(at + SLOT_S - wall % SLOT_S, int(wall))
+            return self._slot
+
+    def _confirmed(self, key: str, page: Page | None, environ: WSGIEnvironment, slot: Slot) -> Page | Answer:
         """The page as it is true now, looked up or built by one request however many ask."""
         with self._flights_lock:
             flight = self._flights.setdefault(key, threading.Lock())
@@ -218,63 +318,66 @@ class Edge:
             if page is not None and (self._is_away() or self._clock() - page.checked_at < PROMISE_S):
                 return page
             if not flight.acquire(timeout=WAIT_MAX_S):
-                return page if page is not None else self._build(key, environ)
+                return page if page is not None else self._build(key, environ, slot)
         try:
             page = self._memory.get(key)
-            if page is not None and self._clock() - page.checked_at < FRESH_S:
+            if page is not None and page.is_confirmed(slot):
                 return page
-            return self._confirm(key, page, environ)
+            return self._confirm(key, page, environ, slot)
         finally:
             flight.release()
             with self._flights_lock:
                 self._flights.pop(key, None)
 
-    def _confirm(self, key: str, page: Page | None, environ: WSGIEnvironment) -> Page | Other:
-        if page is not None and page.watched is not None:
-            if self._is_away():
-                return page
+    def _confirm(self, key: str, page: Page | None, environ: WSGIEnvironment, slot: Slot) -> Page | Answer:
+        if page is not None and (page.watched == FIXED or self._is_away()):
+            return page.confirm(page.checked_at, slot)
+        if page is not None and isinstance(page.watched, Watched):
             asked_at = self._clock()
             try:
-                versions = self._versions(page.watched)
+                versions = self._look(page.watched)
             except (DBAPIError, PoolTimeout) as error:
-                self._note_away(error)
-                return page
+                self._note_away(first_line(error))
+                return page.confirm(page.checked_at, slot)
             if versions == page.watched.versions:
-                page.checked_at = asked_at
-                return page
-        return self._build(key, environ, page)
+                return page.confirm(asked_at, slot)
+        return self._build(key, environ, slot, page)
 
-    def _build(self, key: str, environ: WSGIEnvironment, last: Page | None = None) -> Page | Other:
+    def _build(self, key: str, environ: WSGIEnvironment, slot: Slot, last: Page | None = None) -> Page | Answer:
         asked_at = self._clock()
-        answer = self._ask(key, environ, asked_at)
-        if isinstance(answer, Page):
+        answer = self._ask(key, environ)
+        if answer.is_public:
             self.builds += 1
-            if last is not None and last.body == answer.body and last.headers == answer.headers:
-                last.watched, last.checked_at = answer.watched, asked_at
-                return last
-            self._memory.put(key, answer)
-            self._disk.put(key, answer)
-            return answer
+            if last is not None and last.tag == tag_of(answer.body) and last.headers == kept_headers(answer):
+                last.watched = answer.watched
+                return last.confirm(asked_at, slot)
+            page = new_page(answer, asked_at).confirm(asked_at, slot)
+            self._memory.put(key, page)
+            if page.watched != FIXED:
+                self._disk.put(key, page)
+            return page
         if answer.status.startswith("5"):
             kept = last or self._disk.get(key, self._clock())
+            if answer.status.startswith("503"):
+                self._note_away(answer.status)
             if kept is not None:
                 self._memory.put(key, kept)
-                kept.checked_at = self._clock()
-                return kept
+                return kept.confirm(self._clock(), slot)
         elif last is not None:
             self._memory.drop(key)
             self._disk.drop(key)
         return answer
 
-    def _ask(self, key: str, environ: WSGIEnvironment, asked_at: float) -> Page | Other:
+    def _ask(self, key: str, environ: WSGIEnvironment) -> Answer:
         """Put the question to Flask as anybody would: no cookie, no credentials, no conditions."""
-        path, _, query = key.partition("?")
+        address, _, wish = key.rpartition("#") if key.startswith("/t/") else (key, "", "")
+        query = address.partition("?")[2]
         question: dict[str, Any] = {
             name: value
             for name, value in environ.items()
             if not name.startswith("HTTP_") or name in ("HTTP_HOST", "HTTP_X_FORWARDED_PROTO")
         }
-        question.update(REQUEST_METHOD="GET", QUERY_STRING=query)
+        question.update(REQUEST_METHOD="GET", QUERY_STRING=query, HTTP_ACCEPT_LANGUAGE=wish)
         got: list[Any] = []
 
         def start_response(
@@ -291,17 +394,21 @@ class Edge:
             if close:
                 close()
         status, headers = got
-        names = {name.lower() for name, _ in headers}
-        if not status.startswith("200") or "set-cookie" in names:
-            return Other(status, headers, body)
-        kept = [(n, v) for n, v in headers if n.lower() not in ("content-length", "etag", "vary", "content-encoding")]
-        return Page(status, kept, body, question.get(WATCH), asked_at)
+        return Answer(status, headers, body, question.get(WATCH))
+
+    def _look(self, watched: Watched) -> tuple[int, int] | None:
+        if self._away_until:
+            # It was away a moment ago. One request tries again; the others need not wait for what comes of it.
+            self._away_until = self._clock() + PROMISE_S
+        versions = self._versions(watched)
+        self._away_until = 0.0
+        return versions
 
     def _is_away(self) -> bool:
         return self._clock() < self._away_until
 
-    def _note_away(self, error: Exception) -> None:
-        log.warning("the database is away; published pages go on: %s", first_line(error))
+    def _note_away(self, reason: str) -> None:
+        log.warning("the database is away; published pages go on: %s", reason)
         self._away_until = self._clock() + PROMISE_S
 
 
@@ -310,33 +417,57 @@ def _key(environ: WSGIEnvironment) -> str | None:
     if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return None
     path = environ.get("PATH_INFO", "")
-    if not path.startswith(PREFIXES) or "HTTP_AUTHORIZATION" in environ or "HTTP_X_EDIT_TOKEN" in environ:
+    if "HTTP_AUTHORIZATION" in environ or "HTTP_X_EDIT_TOKEN" in environ:
+        return None
+    if not path.startswith(PREFIXES) and not (path.startswith(EMBED_FILES[0]) and path.endswith(EMBED_FILES[1])):
         return None
     if path.startswith("/t/") and f"{SESSION_COOKIE}=" in environ.get("HTTP_COOKIE", ""):
         return None
     query = environ.get("QUERY_STRING", "")
     # Neither names that mean nothing nor defaults spelled out must make new pages to build.
     asked = parse_qsl(query, keep_blank_values=True)
-    known = [(name, value) for name, value in asked if name in QUERY_NAMES and (name, value) not in DEFAULTS]
-    return f"{path}?{urlencode(sorted(known))}" if known else path
+    named = [(name, value) if name != "lang" else (name, languages.nearest(value) or "") for name, value in asked]
+    known = sorted({pair for pair in named if pair[0] in QUERY_NAMES} - DEFAULTS)
+    address = f"{path}?{urlencode(known)}" if known else path
+    # A hosted page is in the reader's own language; what stands behind the mark is put to Flask as such.
+    return f"{address}#{_wish(environ, known)}" if path.startswith("/t/") else address
 
 
-def _send(page: Page, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    encoding = _encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-    etag = f'"{page.etag}"' if not encoding else f'"{page.etag}-{encoding}"'
-    vary = "Accept-Encoding, Cookie" if environ["PATH_INFO"].startswith("/t/") else "Accept-Encoding"
+def _wish(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:
+    """The language that a browser asks for, where the address itself names none."""
+    if any(name == "lang" for name, _ in known):
+        return ""
+    return languages.negotiated(environ.get("HTTP_ACCEPT_LANGUAGE", "")) or ""
+
+
+def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
+    path, _, accepted, _ = spelled
+    encoding = _encoding(accepted or "") if page.is_text else ""
+    etag = f'"{page.tag}-{encoding}"' if encoding else f'"{page.tag}"'
+    body = page.body(encoding)
+    vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
-    asked = environ.get("HTTP_IF_NONE_MATCH", "")
-    if asked and (asked.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))):
-        headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
-        start_response("304 Not Modified", headers)
-        return []
-    body = {"br": page.br, "gzip": page.gzip}.get(encoding, page.body)
+    if page.is_confirmed(slot):
+        # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.
+        headers.append(("X-Accel-Expires", f"@{slot.second}"))
+    headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
-    start_response(page.status, headers)
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+    return Ready(page.status, headers, [body], etag, headers_304)
+
+
+def _send(ready: Ready, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    asked = environ.get("HTTP_IF_NONE_MATCH")
+    if asked and (asked == ready.etag or _matches(asked, ready.etag)):
+        start_response("304 Not Modified", ready.headers_304.copy())
+        return []
+    start_response(ready.status, ready.headers.copy())
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else ready.body
+
+
+def _matches(asked: str, etag: str) -> bool:
+    return asked.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))
 
 
 def _encoding(accepted: str) -> str:

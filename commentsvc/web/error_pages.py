@@ -12,18 +12,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from commentsvc.core.phrases import marked
 from commentsvc.store.db import db, first_line, is_away
+from commentsvc.web.translating import gettext, tell, tell_error
 from commentsvc.web.wiring import settings
 
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[CommentError], tuple[int, str]] = {
-    NotFound: (404, "Not found"),
-    NotSignedIn: (401, "Not signed in"),
-    NotAllowed: (403, "Not allowed"),
-    Invalid: (422, "Please check what you sent"),
-    Conflict: (409, "This can't be done now"),
-    TooMany: (429, "Too many at once"),
+    NotFound: (404, marked("Not found")),
+    NotSignedIn: (401, marked("Not signed in")),
+    NotAllowed: (403, marked("Not allowed")),
+    Invalid: (422, marked("Please check what you sent")),
+    Conflict: (409, marked("This can't be done now")),
+    TooMany: (429, marked("Too many at once")),
 }
 AWAY_RETRY_S = 5
 FOR_PROGRAMS = ("/api/", "/embed/")
@@ -41,8 +43,8 @@ def _known(error: CommentError) -> Response:
     status, title = STATUS[type(error)]
     if isinstance(error, NotSignedIn) and not _for_programs() and request.method in ("GET", "HEAD"):
         return make_response(redirect("/auth/signin?" + urlencode({"next": request.full_path.rstrip("?")})))
-    problems = error.problems if isinstance(error, Invalid) else []
-    response = problem(status, title, str(error), error.slug, problems)
+    problems = [(field, tell(reason)) for field, reason in error.problems] if isinstance(error, Invalid) else []
+    response = problem(status, gettext(title), tell_error(error), error.slug, problems)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if status == 401:
@@ -54,41 +56,48 @@ def _database(error: Exception) -> Response:
     db.session.rollback()
     if isinstance(error, DBAPIError) and not is_away(error):
         log.exception("the database refused a query", exc_info=error)
-        return problem(500, "Something went wrong", "An error of ours; it has been written to the log.", "internal")
+        return _of_ours(500)
     log.warning("the database is away: %s", first_line(error))
-    detail = "Comments can't be saved at the moment. Please keep your text and try again in a few seconds."
-    response = problem(503, "Back in a moment", detail, "away")
+    detail = gettext("Comments can't be saved at the moment. Please keep your text and try again in a few seconds.")
+    response = problem(503, gettext("Back in a moment"), detail, "away")
     response.headers["Retry-After"] = str(AWAY_RETRY_S)
     return response
 
 
 def _stale_form(error: CSRFError) -> Response:
-    detail = (
+    detail = gettext(
         "This form was opened too long ago or in another session. Go back, reload the page and send it again. "
         "If it happens once more, let this site keep a cookie: without one it can't know you again."
     )
-    return problem(400, "Please reload the page", detail, "stale-form")
+    return problem(400, gettext("Please reload the page"), detail, "stale-form")
 
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 413:
-        return problem(413, "Too large", "This is more than a comment may hold. Please shorten it.", "too-large")
+        detail = gettext("This is more than a comment may hold. Please shorten it.")
+        return problem(413, gettext("Too large"), detail, "too-large")
     if status < 400:  # a redirect that werkzeug raises
         return make_response(error.get_response())
-    detail = {404: "There is nothing at this address.", 405: "This address does not take this method."}
     if status >= 500:
-        text = "An error of ours; it has been written to the log."
-        return problem(status, "Something went wrong", text, "internal")
-    text = detail.get(status, error.description or "")
-    response = problem(status, error.name, text, error.name.lower().replace(" ", "-"))
+        return _of_ours(status)
+    slug = error.name.lower().replace(" ", "-")
+    if status == 404:
+        return problem(404, gettext("Not found"), gettext("There is nothing at this address."), slug)
+    text = "This address does not take this method." if status == 405 else error.description or ""
+    response = problem(status, error.name, text, slug)
     if status == 405 and error.get_response().headers.get("Allow"):
         response.headers["Allow"] = error.get_response().headers["Allow"]
     return response
 
 
+def _of_ours(status: int) -> Response:
+    detail = gettext("An error of ours; it has been written to the log.")
+    return problem(status, gettext("Something went wrong"), detail, "internal")
+
+
 def problem(status: int, title: str, detail: str, slug: str, problems: list[tuple[str, str]] | None = None) -> Response:
-    """The answer itself, in the form that fits whoever asked."""
+    """The answer itself, in the form that fits whoever asked; what it says is told already."""
     if not _for_programs():
         return make_response(render_template("error.html", title=title, detail=detail, status=status), status)
     document: dict[str, object] = {

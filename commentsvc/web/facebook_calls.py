@@ -7,6 +7,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.exceptions import BadRequest
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways.providers.facebook import Facebook
 from commentsvc.services import accounts
 from commentsvc.store import people
@@ -36,7 +37,7 @@ def show_deletion(code: str) -> str:
     try:
         user = _codes().loads(code)
     except BadSignature:
-        raise NotFound("There is no such request here. Look at the address again.") from None
+        raise NotFound(phrase("There is no such request here. Look at the address again.")) from None
     # Somebody may sign in again after a deletion; then there is something new to delete.
     is_done = people.find_identity(Facebook.name, user) is None
     return render_template("signin/deletion.html", code=code, is_done=is_done)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,11 +23,13 @@ from flask import (
     url_for,
 )
 from flask_login import current_user
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways.providers import registry
 from commentsvc.gateways.providers.mastodon import host_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
@@ -36,7 +39,8 @@ from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
-from commentsvc.web.wiring import now, settings
+from commentsvc.web.translating import gettext, tell_error
+from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("federation", __name__, url_prefix="/auth")
 log = logging.getLogger(__name__)
@@ -45,6 +49,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = "provider_attempts"
 ATTEMPTS_MAX = 3
 ATTEMPT_LIFE_S = 15 * 60
+SEALED_FOR = "posted answer of "
+ANSWER_FIELDS = ("code", "state", "user", "error", "iss")
+FIELD_MAX = 2000
 STATUS = {Kind.DENIED: 403, Kind.EXPIRED: 400, Kind.AWAY: 503, Kind.WRONG: 502}
 
 
@@ -76,9 +83,37 @@ def login(provider: str) -> BaseResponse:
 
 @pages.get("/<provider>/callback")
 def callback(provider: str) -> BaseResponse:
+    return _finish(_provider(provider), request.args)
+
+
+@pages.post("/<provider>/callback")
+def take_posted_answer(provider: str) -> BaseResponse:
+    """Bring a form that a provider's page posts to a GET of our own: only that has the browser's Lax cookie.
+
+    What it says of the person goes sealed, for addresses end up in logs.
+    """
+    if not _provider(provider).posts_answer:
+        raise MethodNotAllowed(["GET"])
+    answer = {name: value[:FIELD_MAX] for name in ANSWER_FIELDS if (value := request.form.get(name))}
+    kept = tokens.sealed(settings().secret_key, SEALED_FOR + provider, answer)
+    return redirect(url_for("federation.finish_posted", provider=provider, k=kept), 303)
+
+
+csrf.exempt(take_posted_answer)  # what comes in is looked at only after the redirect, by its state
+
+
+@pages.get("/<provider>/finish")
+def finish_posted(provider: str) -> BaseResponse:
     found = _provider(provider)
+    kept = request.args.get("k", "")
+    answer = tokens.unsealed(settings().secret_key, SEALED_FOR + provider, kept, ATTEMPT_LIFE_S)
+    return _finish(found, answer or {})
+
+
+def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
+    provider = found.name
     attempts: dict[str, Any] = dict(session.get(ATTEMPTS, {}))
-    state = request.args.get("state", "")
+    state = answer.get("state", "")
     kept = attempts.pop(state, None)
     session[ATTEMPTS] = attempts
     goal = kept["goal"] if kept else url_for("queue.sites")
@@ -89,14 +124,14 @@ def callback(provider: str) -> BaseResponse:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: too late"), goal, provider)
     attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider), kept["instance"])
     try:
-        person = found.finish(attempt, request.args)
+        person = found.finish(attempt, answer)
     except Trouble as trouble:
         return _failed(trouble, goal, provider)
     if kept["links"] and current_user.is_authenticated:
         try:
             signing_in.link(person, current_user.account, now())
         except Conflict as error:
-            flash(str(error), "refused")
+            flash(tell_error(error), "refused")
         return redirect(goal)
     agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
     return welcome(signing_in.admit(person, client_ip(), agent, now()), goal)
@@ -113,7 +148,7 @@ def _quiet(response: Response) -> Response:
 def ways() -> list[tuple[str, str]]:
     """The ways to sign in that work here: a name for the widget, and a name for people."""
     offered = [(provider.name, provider.label) for provider in _providers().values()]
-    return [*offered, ("email", "E-mail")] if settings().mail_url else offered
+    return [*offered, ("email", gettext("Email"))] if settings().mail_url else offered
 
 
 def _providers() -> dict[str, Provider]:
@@ -125,7 +160,7 @@ def _provider(name: str) -> Provider:
     try:
         return _providers()[name]
     except KeyError:
-        raise NotFound("This way to sign in is not offered here.") from None
+        raise NotFound(phrase("This way to sign in is not offered here.")) from None
 
 
 def _redirect_uri(provider: str) -> str:
@@ -136,7 +171,11 @@ def _ask_instance(found: Provider, goal: str, typed: str) -> Response:
     # The form's answer is a redirect to the reader's own server, wherever that is.
     named = settings().providers[found.name].get("authorize_url", "")
     g.form_leads_to = f"https: {named.removesuffix(urlsplit(named).path)}".strip()
-    problem = f"“{typed}” is no server's name; it should look like mastodon.social." if typed else ""
+    problem = ""
+    if typed:
+        problem = gettext(
+            "“%(typed)s” is no server's name; it should look like %(example)s.", typed=typed, example="mastodon.social"
+        )
     names = {"provider": found, "goal": goal, "typed": typed, "problem": problem, "links": "link" in request.args}
     return make_response(render_template("signin/instance.html", **names), 422 if problem else 200)
 
@@ -146,7 +185,7 @@ def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
     if goal.startswith(FROM_BLOG):
         g.form_leads_to = blog_of(goal)
     again = url_for("federation.login", provider=provider, next=goal)
-    page = render_template("signin/failed.html", sentence=str(trouble), other=unhurried(goal), again=again)
+    page = render_template("signin/failed.html", sentence=tell_error(trouble), other=unhurried(goal), again=again)
     return make_response(page, STATUS[trouble.kind])
 
 

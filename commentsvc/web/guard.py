@@ -11,6 +11,7 @@ from flask_login import current_user
 from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
 from commentsvc.services import granting
 from commentsvc.services.moderating import Moderator
@@ -34,7 +35,10 @@ def site_to_write(key: str) -> Site:
     origin = request.headers.get("Origin")
     if origin is not None and origin != settings().origin and not site.allows(origin):
         g.refused_origin = True
-        raise NotAllowed(f"{origin} is not one of this site's origins. Its owner can add it to the site's settings.")
+        sentence = phrase(
+            "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.", origin=origin
+        )
+        raise NotAllowed(sentence)
     return site
 
 
@@ -69,7 +73,8 @@ def bearer() -> Bearer | None:
         found = people.find_token(tokens.digest(value))
         if found is not None:
             return Bearer(found.account, found.site_id)
-    raise NotSignedIn("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
+    sentence = phrase("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
+    raise NotSignedIn(sentence)
 
 
 def sender(site: Site) -> Sender:
@@ -84,7 +89,7 @@ def bearer_on(site: Site) -> Bearer | None:
     """Whose token came with the request; raises NotAllowed for one of another site."""
     holder = bearer()
     if holder and holder.only_site_id not in (None, site.id):
-        raise NotAllowed("This token is for another site.")
+        raise NotAllowed(phrase("This token is for another site."))
     return holder
 
 
@@ -135,7 +140,7 @@ def owned_rule(rule_id: int, by: Moderator) -> Rule:
 def signed_in() -> SignedIn:
     """The browser session on our own pages; raises NotSignedIn."""
     if not current_user.is_authenticated:
-        raise NotSignedIn("Please sign in.")
+        raise NotSignedIn(phrase("Please sign in."))
     found: SignedIn = current_user._get_current_object()
     return found
 
@@ -151,7 +156,16 @@ def readable_comment(comment_id: int) -> tuple[Comment, Moderator | None]:
     moderator = holder.moderator if holder is not None and holder.may_moderate(comment.site) else None
     if comment.status == Status.APPROVED or moderator or _is_author(comment, _account_on(comment.site, holder)):
         return comment, moderator
-    raise NotFound("There is no comment with this number here.")
+    raise NotFound(phrase("There is no comment with this number here."))
+
+
+def published_comment(comment_id: int) -> Comment:
+    """A comment that a reader reacts to; one that is not published is not there."""
+    comment = comments.by_id(comment_id)
+    if comment.status != Status.APPROVED:
+        raise NotFound("There is no comment with this number here.")
+    site_to_write(comment.site.key)
+    return comment
 
 
 def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
@@ -163,7 +177,7 @@ def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
     if not _is_author(comment, account):
         if holder is None and "X-Edit-Token" not in request.headers:
             raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")
-        raise NotFound("There is no comment of yours with this number here.")
+        raise NotFound(phrase("There is no comment of yours with this number here."))
     return comment, account
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, send_file
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
+from werkzeug.security import safe_join
 
 from commentsvc.core import pages as paging
 from commentsvc.core import text, tree
 from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
 from commentsvc.services import publishing
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, pictures, sites, threads
+from commentsvc.store import comments, flags, pictures, sites, threads
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
-from commentsvc.web.edge import WATCH
+from commentsvc.web.edge import FIXED, WATCH
+from commentsvc.web.translating import speak_for, widget_texts
 
 pages = Blueprint("reading", __name__)
 
 COUNTS_MAX = 200
 RECENT_SIZE = 10
 EXCERPT_MAX = 160
+HASHED = re.compile(r"[.-](?:[0-9a-f]{8,}|[0-9A-Z]{8,})\.(?:js|css)$")  # hexadecimal, or as esbuild writes it
+KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+FOR_EVER = "public, max-age=31536000, immutable"
+A_WHILE = "public, max-age=300"
 
 
 @pages.after_request
@@ -46,6 +54,7 @@ def thread_page() -> ThreadPage:
     key = shapes.thread_key(request.args.get("thread", ""))
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
+    speak_for(site)
     page = publishing.page(site, key, sort, after, limit)
     request.environ[WATCH] = Watched(site.key, key, (site.version, page.version))
     return page
@@ -71,7 +80,8 @@ def own_comment_fragment() -> Response:
         raise Invalid("id", "id is the number of a comment.")
     comment, _ = guard.readable_comment(int(number))
     if comment.status == Status.DELETED:
-        raise NotFound("This comment was deleted.")
+        raise NotFound(phrase("This comment was deleted."))
+    speak_for(comment.site)
     page = publishing.page_around(comment)
     return _private(
         make_response(render_template("own_comment.html", page=page, node=tree.Node(comment, comment.depth)))
@@ -82,7 +92,8 @@ def own_comment_fragment() -> Response:
 def comment_json(comment_id: int) -> Response:
     comment, moderator = guard.readable_comment(comment_id)
     if moderator:
-        return _private(jsonify(shapes.moderated_json(comment, moderator.sees_addresses(comment.site))))
+        reported = flags.open_of([comment.id]).get(comment.id, [])
+        return _private(jsonify(shapes.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
     if comment.status == Status.APPROVED and not guard.has_credentials():
         return jsonify(shapes.comment_json(comment))
     return _private(jsonify(shapes.own_comment_json(comment)))
@@ -118,17 +129,46 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
     }
 
 
+@pages.get("/embed/v1/texts")
+def texts() -> Response:
+    """What the widget says, in one language; with a site, in that site's words."""
+    key = request.args.get("site", "")
+    if key:
+        site = sites.by_key(key)
+        speak_for(site)
+        request.environ[WATCH] = Watched(site.key, "", (site.version, 0))
+    response = jsonify(widget_texts())
+    response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
+    return response
+
+
 @pages.get("/avatars/<name>.webp")
 def picture(name: str) -> Response:
     response = make_response(pictures.by_hash(name).body)
     response.mimetype = "image/webp"
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the name is the hash of the bytes
-    return response
+    return _fixed(response, FOR_EVER)  # the name is the hash of the bytes
 
 
 @pages.get("/embed.js")
 def script() -> Response:
-    response = send_file(Path(current_app.static_folder or "") / "embed.js", mimetype="text/javascript", etag=False)
-    response.direct_passthrough = False
-    response.headers["Cache-Control"] = "public, max-age=300"
+    return _file("", "embed.js", A_WHILE)
+
+
+@pages.get("/embed/<name>")
+def part(name: str) -> Response:
+    """A part of the widget; one with the hash of its bytes in its name is never asked for again."""
+    return _file("embed", name, FOR_EVER if HASHED.search(name) else A_WHILE)
+
+
+def _file(folder: str, name: str, cache_control: str) -> Response:
+    path = safe_join(str(Path(current_app.static_folder or "", folder)), name)
+    kind = KINDS.get(Path(name).suffix)
+    if path is None or kind is None or not Path(path).is_file():
+        raise NotFound("There is no such file here.")
+    return _fixed(Response(Path(path).read_bytes(), content_type=kind), cache_control)
+
+
+def _fixed(response: Response, cache_control: str) -> Response:
+    request.environ[WATCH] = FIXED
+    response.headers["Cache-Control"] = cache_control
     return response

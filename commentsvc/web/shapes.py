@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,19 +14,24 @@ from werkzeug.exceptions import BadRequest
 
 from commentsvc.core import emails, text
 from commentsvc.core.errors import Invalid
-from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
+from commentsvc.core.phrases import phrase
+from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX, Votes
 from commentsvc.core.status import Action, Status
+from commentsvc.services.flagging import Flagged
 from commentsvc.services.posting import Draft, Posted
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.store import decisions, people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
+from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import language_asked, tell
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
+YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
 
 
@@ -62,6 +67,32 @@ class EditIn(Shape):
 
 class AppealIn(Shape):
     text: StrictStr = Field(description="why a moderator should look again; up to 1,000 characters")
+
+
+class VoteIn(Shape):
+    value: StrictInt = Field(description="1 or -1; 0 takes the vote back")
+
+
+class VoteOut(Shape):
+    score: int
+    value: int
+
+
+class FlagIn(Shape):
+    reason: StrictStr = Field(description="spam, abuse, off_topic, illegal or other")
+    text: StrictStr = Field("", description="for the moderators, up to 1,000 characters; needed with `other`")
+
+
+class FlagOut(Shape):
+    message: str = Field(description="thanks, and what happens now")
+    hidden: bool = Field(description="this report took the comment off the page until a moderator has decided")
+
+
+class ThreadIn(Shape):
+    site: StrictStr
+    thread: StrictStr
+    pinned: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    open: StrictBool = Field(True, description="whether it takes more comments")
 
 
 class PreviewIn(Shape):
@@ -133,6 +164,8 @@ class ThreadOut(Shape):
     open: bool
     count: int
     version: int
+    pinned: int | None = Field(description="the comment that comes first in every order")
+    votes: str = Field(description="updown, up or off")
 
 
 class PageOut(Shape):
@@ -208,12 +241,12 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     guest = shape.author or GuestIn()
     source = checked(lambda: text.body(shape.body, policy.body_max), "")
     key = checked(lambda: thread_key(shape.thread), "")
-    title = checked(lambda: text.line(shape.title, "title", "The page's title", TITLE_MAX, False), "")
+    title = checked(lambda: text.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     url = checked(lambda: page_url(shape.url, site), "")
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
-        name = checked(lambda: text.line(guest.name, "author.name", "Your name", NAME_MAX, required), "") or ANONYMOUS
+        name = checked(lambda: text.line(guest.name, "author.name", YOUR_NAME, NAME_MAX, required), "") or ANONYMOUS
         email = checked(lambda: emails.address(guest.email, "author.email", required), "")
         website = checked(lambda: _website(guest.website), None)
     if problems:
@@ -225,7 +258,7 @@ def _website(value: str | None) -> str | None:
     try:
         return text.website(value or "")
     except Invalid as error:
-        raise Invalid("author.website", str(error)) from None
+        raise Invalid("author.website", error.sentences[0]) from None
 
 
 def thread_key(value: str) -> str:
@@ -295,8 +328,8 @@ def own_comment_json(comment: Comment) -> dict[str, Any]:
     return {**_comment(comment, True), "body": comment.source, "told": told.get(comment.id)}
 
 
-def moderated_json(comment: Comment, with_addresses: bool) -> dict[str, Any]:
-    """A comment as a moderator sees it; e-mail and network address are null for who may not see them."""
+def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Flag] = ()) -> dict[str, Any]:
+    """A comment as a moderator sees it, with its open reports; addresses are null for who may not see them."""
     thread = comment.thread
     return {
         **_comment(comment, True),
@@ -307,6 +340,8 @@ def moderated_json(comment: Comment, with_addresses: bool) -> dict[str, Any]:
         "user_agent": comment.user_agent,
         "reasons": comment.reasons,
         "version": comment.version,
+        "flag_count": comment.flag_count,
+        "flags": [_flag_json(flag) for flag in reported],
         "site": comment.site.key,
         "thread": thread.key,
         "thread_title": thread.title,
@@ -314,13 +349,38 @@ def moderated_json(comment: Comment, with_addresses: bool) -> dict[str, Any]:
     }
 
 
+def _flag_json(flag: Flag) -> dict[str, Any]:
+    return {
+        "reason": flag.reason,
+        "text": flag.text,
+        "by": flag.account.name if flag.account else None,  # None: a guest
+        "created_at": machine_time(flag.created_at),
+    }
+
+
+def flagged_json(flagged: Flagged) -> dict[str, Any]:
+    if flagged.is_held:
+        message = "Thank you. The comment is out of sight until a moderator has decided on it."
+    elif flagged.is_answered:
+        message = "Thank you. A moderator has decided on this comment since you reported it, and left it here."
+    else:
+        message = "Thank you. This blog's moderators will look at the comment."
+    return {"message": message, "hidden": flagged.is_held}
+
+
 def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
-    answer = {**own_comment_json(posted.comment), "status": posted.status, "reason": posted.reason}
+    answer = {
+        **own_comment_json(posted.comment),
+        "status": posted.status,
+        "reason": posted.reason and tell(posted.reason),
+    }
     return {**answer, "edit_token": edit_token} if edit_token else answer
 
 
-def viewer_json(account: Account, provider: str | None, site: Site, pending: Sequence[Comment]) -> dict[str, Any]:
-    """Who somebody is on a site, what of theirs waits in a thread, and what they may do."""
+def viewer_json(
+    account: Account, provider: str | None, site: Site, pending: Sequence[Comment], votes: Mapping[int, int]
+) -> dict[str, Any]:
+    """Who somebody is on a site, what of theirs waits in a thread, how they voted there, and what they may do."""
     role = people.role_on(account, site)
     return {
         "account": {
@@ -331,8 +391,12 @@ def viewer_json(account: Account, provider: str | None, site: Site, pending: Seq
             "role": role,
         },
         "pending": [own_comment_json(comment) for comment in pending],
-        "votes": {},
-        "rights": {"comment": True, "moderate": role is not None and provider is None},
+        "votes": {str(comment_id): value for comment_id, value in votes.items()},
+        "rights": {
+            "comment": True,
+            "vote": site.policy.votes is not Votes.OFF,
+            "moderate": role is not None and provider is None,
+        },
     }
 
 
@@ -367,6 +431,8 @@ def thread_json(page: ThreadPage) -> dict[str, Any]:
         "open": page.is_open,
         "count": page.count,
         "version": page.version,
+        "pinned": thread.pinned_id if thread else None,
+        "votes": page.site.policy.votes,
     }
 
 
@@ -403,5 +469,10 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
-        permalink=permalink, hosted=hosted_url, hosted_path=hosted_path, initial=initial, hue=hue, avatar=avatar
+        permalink=permalink,
+        hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
+        hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
+        initial=initial,
+        hue=hue,
+        avatar=avatar,
     )

@@ -8,11 +8,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.core import emails, tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
+from commentsvc.core.phrases import phrase
 from commentsvc.services import signing_in
 from commentsvc.store import people
 from commentsvc.web.guard import USER_AGENT_MAX, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
+from commentsvc.web.translating import gettext, tell_error
 from commentsvc.web.wiring import SignedIn, now, settings
 
 pages = Blueprint("signin", __name__, url_prefix="/auth")
@@ -42,14 +44,14 @@ def send() -> BaseResponse:
     try:
         address = emails.address(typed, "email", required=False)
         if not address:
-            raise Invalid("email", "Please give the e-mail address of your account.")
+            raise Invalid("email", phrase("Please give the e-mail address of your account."))
         joins = goal.startswith(JOINING)
         secret = settings().secret_key
         signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins)
     except Invalid as error:
-        return _ask_page(goal, typed, str(error), 422)
+        return _ask_page(goal, typed, tell_error(error), 422)
     except TooMany as error:
-        response = _ask_page(goal, typed, str(error), 429)
+        response = _ask_page(goal, typed, tell_error(error), 429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     session[ADDRESS], session[GOAL] = address, goal
@@ -64,13 +66,13 @@ def type_code() -> BaseResponse:
 @pages.post("/code")
 def use_code() -> BaseResponse:
     if ADDRESS not in session:
-        flash("This browser has asked for no code, or too long ago. Ask for a new one.", "refused")
+        flash(gettext("This browser has asked for no code, or too long ago. Ask for a new one."), "refused")
         return redirect(url_for("signin.ask"), 303)
     code = "".join(request.form.get("code", "").split())  # the mail writes it in two groups
     try:
         token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, client_ip(), _user_agent(), now())
     except Invalid as error:
-        return _code_page(str(error), 422)
+        return _code_page(tell_error(error), 422)
     return welcome(token, session[GOAL])
 
 
@@ -80,7 +82,7 @@ def ask_before_link(token: str) -> Response:
     try:
         name = signing_in.name_of_link(token, now())
     except NotFound as error:
-        return _link_gone(str(error))
+        return _link_gone(tell_error(error))
     return make_response(render_template("signin/link.html", name=name, token=token))
 
 
@@ -89,7 +91,7 @@ def use_link(token: str) -> BaseResponse:
     try:
         session_token = signing_in.by_link(token, client_ip(), _user_agent(), now())
     except NotFound as error:
-        return _link_gone(str(error))
+        return _link_gone(tell_error(error))
     return welcome(session_token, url_for("queue.sites"))
 
 
@@ -99,7 +101,7 @@ def sign_out() -> BaseResponse:
         signing_in.sign_out(current_user.token, now())
     logout_user()
     session.clear()
-    flash("You are signed out.", "done")
+    flash(gettext("You are signed out."), "done")
     return redirect(url_for("signin.ask"), 303)
 
 

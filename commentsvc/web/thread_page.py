@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
 from commentsvc.core.errors import CommentError, Invalid, NotAllowed
+from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
 from commentsvc.services import posting, publishing
 from commentsvc.services.publishing import ThreadPage
@@ -20,6 +21,7 @@ from commentsvc.web import guard, shapes
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
+from commentsvc.web.translating import gettext, language_asked, tell, tell_error
 from commentsvc.web.wiring import SignedIn, csrf, now, settings
 
 pages = Blueprint("thread_page", __name__)
@@ -27,18 +29,18 @@ pages = Blueprint("thread_page", __name__)
 OWN_MAX = 20
 FIELDS = ("body", "name", "email", "website")
 SAID = {
-    Status.APPROVED: "Your comment is published. Thank you!",
-    Status.PENDING: "Your comment is awaiting moderation.",
+    Status.APPROVED: marked("Your comment is published."),
+    Status.PENDING: marked("Your comment is awaiting moderation."),
 }
-SAID_NO = "Your comment was not published."
+SAID_NO = marked("Your comment was not published.")
 
 
 @pages.get("/t/<site_key>")
 def show(site_key: str) -> Response:
     page = _with_own(thread_page())
     parent = _parent(page, request.args.get("reply_to", ""))
-    said = session.pop("said", None) if _has_session() else None
-    return _drawn(page, parent, dict.fromkeys(FIELDS, ""), {}, said=said)
+    said = session.pop("said", "") if _has_session() else ""
+    return _drawn(page, parent, dict.fromkeys(FIELDS, ""), {}, said=gettext(said) if said else None)
 
 
 @pages.post("/t/<site_key>")
@@ -62,14 +64,15 @@ def reply(site_key: str) -> BaseResponse:
         sender = posting.Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider)
         posted = posting.post(site, draft, sender, None, settings().secret_key, now())
     except CommentError as error:
-        problems = dict(error.problems) if isinstance(error, Invalid) else {}
         page = _with_own(thread_page())
-        response = _drawn(page, _parent(page, parent_id), form, problems, trouble=str(error))
+        problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
+        response = _drawn(page, _parent(page, parent_id), form, problems, trouble=tell_error(error))
         response.status_code = STATUS[type(error)][0]
         return response
     session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
     session["said"] = SAID.get(posted.status, SAID_NO)
-    return redirect(shapes.hosted_path(site.key, key) + f"#comment-{posted.comment.id}", 303)
+    page_path = shapes.hosted_path(site.key, key, **language_asked())
+    return redirect(f"{page_path}#comment-{posted.comment.id}", 303)
 
 
 csrf.exempt(reply)  # it is checked below instead, where a refusal keeps the text
@@ -86,12 +89,12 @@ def _check_form() -> None:
         "same-origin",
         "none",
     ):
-        raise NotAllowed("This form was not sent from this page. Please send it again from here.")
+        raise NotAllowed(phrase("This form was not sent from this page. Please send it again from here."))
     if _has_session():
         try:
             validate_csrf(request.form.get("csrf_token"))
         except ValidationError:
-            raise NotAllowed("This page was open for long. Your text is kept; please send it again.") from None
+            raise NotAllowed(phrase("This page was open for long. Your text is kept; please send it again.")) from None
 
 
 def _has_session() -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
+import flask_babel
+from babel import dates
 from flask import Flask, Response, current_app, g, request, session
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
@@ -103,7 +106,15 @@ def day(value: datetime) -> str:
 
 
 def exact_time(value: datetime) -> str:
-    return f"{value.day} {value:%B %Y at %H:%M} UTC"
+    """Day and minute, in the language of the page."""
+    return f"{flask_babel.format_datetime(value, _long_with_minutes(str(flask_babel.get_locale())))} UTC"
+
+
+@lru_cache(maxsize=64)
+def _long_with_minutes(locale: str) -> str:
+    """CLDR's pattern for a long date with a short time; its own long times are to the second."""
+    time = dates.get_time_format("short", locale).pattern
+    return str(dates.get_datetime_format("long", locale)).format(time, dates.get_date_format("long", locale).pattern)
 
 
 def machine_time(value: datetime) -> str:

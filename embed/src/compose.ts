@@ -1,136 +1,146 @@
-// The reply form: one form that moves to where the reply will stand, and loses no word on the way.
+// The reply form: one form that moves to where the reply will stand, and loses no word on the way. The service draws it;
+// this makes it work.
 
 import { make, uuid } from "./dom";
-import { guest, keepGuest, type Guest, type Memory } from "./memory";
-import { Refused, type FieldProblem, type Outgoing, type Posted, type Service } from "./service";
+import { Refused, type FieldProblem } from "./fragment";
+import type { Host } from "./host";
+import { guest, keepGuest, type Guest, type Keepsakes } from "./keepsakes";
+import { bearer, type Outgoing, type Posted, type Service } from "./service";
 import { canSignIn, type Account } from "./signin";
-import { texts } from "./texts";
+import { toolbar } from "./toolbar";
+import type { Words } from "./words";
 
 /** What the page's thread says of writing here. */
 export interface Terms {
-  requireEmail: boolean;
-  bodyMax: number;
-  takesGuests: boolean;
-  ways: Way[];
+  max: number; // characters
+  guests: boolean;
+  ways: [name: string, label: string][]; // to sign in: for the service, and for people
 }
 
-/** A way to sign in that the service offers: a name for it, and a name for people. */
-export type Way = [name: string, label: string];
-
-export interface Target {
-  parent: number | null;
-  name: string;
+interface Listeners {
+  posted: (answer: Posted, parent: number | null, isStillThere: boolean) => Promise<void>;
+  identified: () => void;
 }
 
-export interface Page {
-  site: string;
-  thread: string;
-  url: string;
-  title: string;
-}
-
-const NAME_MAX = 245;
-const EMAIL_MAX = 254;
-const WEBSITE_MAX = 200;
+const RETRY_S = [5, 10, 20, 40, 60];
+const NEAR_THE_END = 0.1; // of what fits, when what is left begins to be counted
 
 export class Compose {
-  readonly form = make("form", { class: "respond", part: "form", novalidate: true });
-  private readonly heading = make("h3", { class: "respond-heading", part: "form-heading", id: "respond-heading" });
-  private readonly cancel = make("button", { class: "cancel", part: "cancel", type: "button" }, texts.cancelReply);
-  private readonly body: Field<HTMLTextAreaElement>;
-  private readonly name: Field<HTMLInputElement>;
-  private readonly email: Field<HTMLInputElement>;
-  private readonly website: Field<HTMLInputElement>;
-  private readonly save = make("input", { type: "checkbox", id: "respond-save" });
-  private readonly identity = make("div", { class: "identity", part: "identity" });
-  private readonly guestFields = make("div", { class: "guest" });
-  private readonly trouble = make("p", { class: "trouble", part: "trouble", role: "alert", hidden: true });
-  private readonly send = make("button", { class: "send", part: "send", type: "submit" }, texts.post);
-  private target: Target = { parent: null, name: "" };
+  private readonly area = this.of<HTMLTextAreaElement>("textarea");
+  private readonly heading = this.of("#respond-heading");
+  private readonly cancel = this.of("[data-act=cancel]");
+  private readonly identity = this.of(".identity");
+  private readonly guestFields = this.form.querySelector<HTMLElement>(".guest");
+  private readonly trouble = this.of(".trouble");
+  private readonly send = this.of(".send");
+  private readonly counter = make("span", { class: "counter", part: "counter" });
+  private readonly countdown = make("span", { class: "retry" });
+  private readonly terms = JSON.parse(this.host.section.dataset["terms"] || "{}") as Terms;
+  private readonly waysDrawn = [...this.identity.childNodes];
+  private readonly home = this.form.parentElement as HTMLElement;
+  private readonly titleAtHome = this.heading.textContent ?? "";
+  private readonly sendWords = this.send.textContent ?? "";
+  private readonly startedAt = Date.now();
+  private parent: number | null = null;
   private isSending = false;
+  private acknowledged: Record<string, unknown> = {}; // what the service asked and the author has answered
+  private retry = 0;
+  private tries = 0;
 
   constructor(
+    readonly form: HTMLFormElement,
+    private readonly host: Host,
     private readonly service: Service,
-    private readonly memory: Memory,
-    private readonly page: () => Page,
+    private readonly keepsakes: Keepsakes,
     private readonly account: Account,
-    private readonly terms: Terms,
-    private readonly posted: (posted: Posted, target: Target) => void,
-    canceled: () => void,
+    private readonly words: Words,
+    private readonly listeners: Listeners,
   ) {
-    const must = terms.requireEmail;
-    const area = make("textarea", { rows: "5", required: true, name: "body" });
-    const input = (type: string, autocomplete: string, max: number, required: boolean): HTMLInputElement =>
-      make("input", { type, autocomplete, maxlength: String(max), required, name: autocomplete });
-    this.body = new Field("body", texts.comment, area, true);
-    this.name = new Field("author.name", texts.name, input("text", "name", NAME_MAX, must), must);
-    this.email = new Field("author.email", texts.email, input("email", "email", EMAIL_MAX, must), must);
-    this.website = new Field("author.website", texts.website, input("url", "url", WEBSITE_MAX, false), false);
-    this.form.setAttribute("aria-labelledby", "respond-heading");
-    const hint = make("p", { class: "hint", part: "hint" }, texts.hint + (must ? ` ${texts.required}` : ""));
-    this.guestFields.append(
-      hint,
-      make("div", { class: "who" }, this.name.root, this.email.root, this.website.root),
-      make("p", { class: "save" }, this.save, make("label", { for: "respond-save" }, texts.saveMe)),
-    );
-    this.form.append(
-      make("div", { class: "respond-top" }, this.heading, this.cancel),
-      this.body.root,
-      this.identity,
-      this.guestFields,
-      this.trouble,
-      make("p", { class: "send-row" }, this.send),
-    );
+    const typed = this.area.value; // before all of this was here
+    const bar = toolbar(this.area, words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
+    this.area.after(bar);
+    bar.append(this.counter);
     const known = guest();
-    if (known) this.fill(known);
-    this.identify();
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.submit();
+    if (known && this.guestFields) {
+      for (const name of ["name", "email", "website"] as const) if (!this.input(name).value) this.input(name).value = known[name];
+      this.of<HTMLInputElement>("#respond-save").checked = true;
+    }
+    this.area.addEventListener("input", () => this.typed());
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        void this.submit();
+      } else if (event.key === "Escape" && this.parent !== null && !event.defaultPrevented) {
+        this.cancelReply();
+      }
     });
-    area.addEventListener("input", () => this.keep());
-    this.cancel.addEventListener("click", canceled);
-    this.aim({ parent: null, name: "" });
+    window.addEventListener("online", () => this.retry && void this.submit(), { signal: host.gone });
+    host.gone.addEventListener("abort", () => this.stopRetrying());
+    this.area.value = typed || this.keepsakes.draft(null).text;
+    this.grow();
+    this.count();
+    this.identify();
   }
 
-  /** Point the form at a comment, or at the page; each has its own draft. */
-  aim(target: Target): void {
-    this.target = target;
-    this.heading.textContent = target.parent === null ? texts.leaveReply : texts.replyTo(target.name);
-    this.cancel.hidden = target.parent === null;
-    this.body.input.value = this.memory.draft(target.parent).text;
-    this.clearProblems();
-  }
-
-  isAimedAt(target: Target): boolean {
-    return this.target === target;
+  /** Do what a button of the form is for; gives whether it was one. */
+  clicked(target: Element): boolean {
+    const act = target.getAttribute("data-act");
+    if (target.matches("a.reply")) this.replyTo(Number(target.getAttribute("data-reply")));
+    else if (act === "cancel") this.cancelReply();
+    else if (act === "sign-in") void this.signIn(target.getAttribute("data-way") ?? "", target.textContent ?? "");
+    else return false;
+    return true;
   }
 
   focus(): void {
-    this.body.input.focus();
+    this.area.focus();
+  }
+
+  /** Take the form to a comment, or back to the end; each place has its own draft. */
+  replyTo(id: number | null): void {
+    const item = id === null ? null : this.host.item(id);
+    const name = item?.querySelector(".author")?.textContent?.trim() ?? "";
+    this.parent = item ? id : null;
+    this.stopRetrying();
+    if (item) item.querySelector(":scope > article")?.after(this.form);
+    else this.home.append(this.form);
+    this.heading.textContent = item ? this.words.say("Reply to %(name)s", { name }) : this.titleAtHome;
+    this.cancel.hidden = !item;
+    this.area.value = this.keepsakes.draft(this.parent).text;
+    this.grow();
+    this.count();
+    this.show([]);
+    this.focus();
+  }
+
+  private cancelReply(): void {
+    const item = this.form.closest(".comment");
+    this.replyTo(null);
+    item?.querySelector<HTMLElement>(":scope > article .reply")?.focus();
   }
 
   /** Show who writes: somebody signed in, or a guest who may sign in. */
   identify(): void {
-    const who = this.account.who;
-    this.guestFields.hidden = who !== null || !this.terms.takesGuests;
+    const { who } = this.account;
+    if (this.guestFields) this.guestFields.hidden = who !== null;
     if (who) {
       const label = this.terms.ways.find(([name]) => name === who.provider)?.[1] ?? who.provider;
-      const sentence = who.provider === "email" ? texts.usingMail : texts.using(label);
+      const sentence =
+        who.provider === "email"
+          ? this.words.say("You are commenting using your e-mail address.")
+          : this.words.say("You are commenting using your %(label)s account.", { label });
       const picture = who.avatar ? [make("img", { class: "face", src: who.avatar, alt: "", width: "32", height: "32" })] : [];
-      const name = make("b", {}, make("bdi", {}, who.name));
-      const out = this.button(texts.logOut, "log-out", () => void this.logOut());
-      const change = this.button(texts.change, "change", () => void this.signIn("", texts.change));
-      this.identity.replaceChildren(make("p", { class: "signed-in" }, ...picture, make("span", {}, name, ": ", sentence), out, change));
-    } else if (this.terms.ways.length && canSignIn()) {
-      const ways = this.terms.ways.map(([name, label]) =>
-        make("li", {}, this.button(label, "way", () => void this.signIn(name, label))),
+      const change = this.words.say("Change");
+      this.identity.replaceChildren(
+        make("p", { class: "signed-in" }, ...picture, make("span", {}, make("b", {}, make("bdi", {}, who.name)), ": ", sentence)),
+        make(
+          "p",
+          { class: "signed-in" },
+          this.button(this.words.say("Log out"), "log-out", () => void this.logOut()),
+          this.button(change, "change", () => void this.signIn("", change)),
+        ),
       );
-      const sentence = this.terms.takesGuests ? texts.details : texts.signIn;
-      this.identity.replaceChildren(make("p", { class: "ways-hint" }, sentence), make("ul", { class: "ways" }, ...ways));
-    } else {
-      this.identity.replaceChildren();
-    }
+    } else this.identity.replaceChildren(...(canSignIn() ? this.waysDrawn : []));
   }
 
   private button(words: string, part: string, act: () => void): HTMLButtonElement {
@@ -144,21 +154,23 @@ export class Compose {
     const giveUp = new AbortController();
     this.keep();
     const going = this.account.signIn(provider, giveUp.signal);
-    const cancel = this.button(texts.cancel, "cancel-signin", () => giveUp.abort());
-    this.identity.replaceChildren(make("p", { class: "connecting", role: "status" }, texts.connecting(label), " ", cancel));
+    const cancel = this.button(this.words.say("Cancel"), "cancel-signin", () => giveUp.abort());
+    const sentence = this.words.say("Connecting to %(label)s…", { label });
+    this.identity.replaceChildren(make("p", { class: "connecting", role: "status" }, sentence, " ", cancel));
     cancel.focus();
     let trouble = "";
     try {
       await going;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      trouble = error.message || texts.signInFailed;
+      trouble = error.message || this.words.say("That did not work. Nothing is lost; please try again.");
     }
     this.identify();
     this.show([], trouble);
-    const buttons = [...this.identity.querySelectorAll("button")];
-    if (this.account.who) this.body.input.focus();
-    else buttons.find((button) => button.textContent === label)?.focus();
+    if (this.account.who) {
+      this.listeners.identified();
+      this.focus();
+    } else [...this.identity.querySelectorAll("button")].find((button) => button.textContent === label)?.focus();
   }
 
   private async logOut(): Promise<void> {
@@ -172,51 +184,118 @@ export class Compose {
     this.identity.querySelector("button")?.focus();
   }
 
-  private fill(known: Guest): void {
-    this.name.input.value = known.name;
-    this.email.input.value = known.email;
-    this.website.input.value = known.website;
-    this.save.checked = true;
+  private typed(): void {
+    this.keep();
+    this.grow();
+    this.count();
+    this.acknowledged = {};
+    if (this.retry) {
+      this.stopRetrying();
+      this.show([]);
+    }
   }
 
   private keep(): void {
-    this.memory.keepDraft(this.target.parent, { ...this.memory.draft(this.target.parent), text: this.body.input.value });
+    this.keepsakes.keepDraft(this.parent, { ...this.keepsakes.draft(this.parent), text: this.area.value });
   }
 
-  private async submit(): Promise<void> {
+  /** The box grows with its words; where browsers can't do that by themselves. */
+  private grow(): void {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.area.style.height = "auto";
+    this.area.style.height = `${this.area.scrollHeight + 4}px`;
+  }
+
+  private count(): void {
+    const left = this.terms.max - [...this.area.value].length;
+    const isNear = left < this.terms.max * NEAR_THE_END;
+    this.counter.textContent = isNear ? this.words.say("%(num)s characters left", { num: left }) : "";
+    this.counter.classList.toggle("is-over", left < 0);
+  }
+
+  async submit(): Promise<void> {
     if (this.isSending || this.findMissing()) return;
-    const target = this.target;
+    window.clearTimeout(this.retry);
+    this.retry = 0;
+    const { parent } = this;
     const signedIn = this.account.who;
-    if (!signedIn && !this.terms.takesGuests) return this.askToSignIn(texts.signInFirst);
-    const who: Guest = { name: this.name.input.value, email: this.email.input.value, website: this.website.input.value };
-    const text = this.body.input.value;
-    const outgoing: Outgoing = { ...this.page(), parent_id: target.parent, body: text, ...(signedIn ? {} : { author: who }) };
-    const request = JSON.stringify([outgoing.site, outgoing.thread, target.parent, text, signedIn ? signedIn.name : who]);
-    const kept = this.memory.draft(target.parent);
+    if (!signedIn && !this.terms.guests) return this.askToSignIn(this.words.say("Please sign in to comment here. Your text is kept."));
+    const text = this.area.value;
+    const author = signedIn ? {} : { author: this.who() };
+    const outgoing: Outgoing = { ...this.host.page, parent_id: parent, body: text, ...author };
+    const request = JSON.stringify([outgoing.site, outgoing.thread, parent, text, signedIn?.name ?? outgoing.author]);
+    const kept = this.keepsakes.draft(parent);
     const key = kept.key && kept.request === request ? kept.key : uuid();
-    this.memory.keepDraft(target.parent, { text, key, request });
-    if (!signedIn) keepGuest(this.save.checked ? who : null);
+    this.keepsakes.keepDraft(parent, { text, key, request });
+    if (outgoing.author) keepGuest(this.of<HTMLInputElement>("#respond-save").checked ? outgoing.author : null);
     this.busy(true);
     try {
       const token = signedIn ? await this.account.token() : null;
-      if (signedIn && !token) return this.askToSignIn(texts.signedOut);
-      const posted = await this.service.post(outgoing, key, token);
-      // What was written while this was on its way stays.
-      if (this.memory.draft(target.parent).text === text) this.memory.keepDraft(target.parent, { text: "" });
-      this.posted(posted, target);
+      if (signedIn && !token) return this.signedOut();
+      const body = { ...outgoing, ...this.signs(), ...this.acknowledged };
+      const answer = await this.service.post(body, this.words.lang, key, token ? bearer(token) : {});
+      this.tries = 0;
+      this.acknowledged = {};
+      // What was written while this was on its way stays, and whoever has gone on to another comment is left in peace.
+      if (this.keepsakes.draft(parent).text === text) this.keepsakes.keepDraft(parent, { text: "" });
+      const isStillThere = this.parent === parent;
+      if (isStillThere) {
+        this.replyTo(null);
+      }
+      await this.listeners.posted(answer, parent, isStillThere);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (error.status === 401 && signedIn) {
-        this.account.forget();
-        return this.askToSignIn(texts.signedOut);
-      }
-      this.show(error.problems, error.message || texts.noNetwork);
+      if (error.status === 401 && signedIn) return this.signedOut();
+      if (error.status === 0 || error.status >= 500) this.tryAgainLater();
+      else this.refused(error);
     } finally {
       this.busy(false);
     }
   }
 
-  private askToSignIn(sentence: string): void {
+  private refused(error: Refused): void {
+    this.tries = 0;
+    this.show(error.problems, error.message || this.words.say("That did not work. Nothing is lost; please try again."));
+  }
+
+  /** What tells a person from a program: a field that nobody sees, and how long it took to write. */
+  private signs(): Record<string, unknown> {
+    const trap = this.form.querySelector<HTMLInputElement>(".trap input")?.value ?? "";
+    return { elapsed_ms: Date.now() - this.startedAt, ...(trap ? { trap } : {}) };
+  }
+
+  private who(): Guest {
+    return { name: this.input("name").value, email: this.input("email").value, website: this.input("website").value };
+  }
+
+  /** The network or the service is away: the text is kept, and sent again by itself; the same key makes no second comment. */
+  private tryAgainLater(): void {
+    const wait = RETRY_S[Math.min(this.tries++, RETRY_S.length - 1)] ?? 60;
+    let left = wait;
+    const tick = (): void => {
+      if (left <= 0) return void this.submit();
+      this.countdown.textContent = navigator.onLine
+        ? this.words.say("Trying again in %(num)s seconds…", { num: left })
+        : this.words.say("You are offline; it will be sent when you are back.");
+      if (navigator.onLine) left--;
+      this.retry = window.setTimeout(tick, 1000);
+    };
+    this.show([], this.words.say("Your comment could not be sent. Your text is kept."));
+    this.trouble.append(" ", this.countdown);
+    tick();
+  }
+
+  private stopRetrying(): void {
+    window.clearTimeout(this.retry);
+    this.retry = this.tries = 0;
+  }
+
+  private signedOut(): void {
+    this.account.forget();
+    this.askToSignIn(this.words.say("You have been signed out. Please sign in again; your text is kept."));
+  }
+
+  askToSignIn(sentence: string): void {
     this.identify();
     this.show([], sentence);
     this.identity.querySelector("button")?.focus();
@@ -226,72 +305,54 @@ export class Compose {
     this.isSending = isSending;
     // Not `disabled`: that would take the focus away from whoever pressed it.
     this.send.setAttribute("aria-disabled", String(isSending));
-    this.send.textContent = isSending ? texts.sending : texts.post;
-    if (isSending) this.clearProblems();
+    this.send.textContent = isSending ? this.words.say("Posting…") : this.sendWords;
+    if (isSending) this.show([]);
   }
 
-  private get fields(): Field<HTMLInputElement | HTMLTextAreaElement>[] {
-    return [this.body, this.name, this.email, this.website];
+  private of<E extends HTMLElement = HTMLElement>(selector: string): E {
+    return this.form.querySelector<E>(selector)!;
+  }
+
+  private input(name: string): HTMLInputElement {
+    return this.of<HTMLInputElement>(`#respond-${name}`);
+  }
+
+  private get fields(): (HTMLInputElement | HTMLTextAreaElement)[] {
+    const all = [...this.form.querySelectorAll<HTMLInputElement>(".field input, .field textarea")];
+    return this.guestFields?.hidden === false ? all : [this.area];
   }
 
   private findMissing(): boolean {
-    const fields = this.guestFields.hidden ? [this.body] : this.fields;
-    const missing = fields.filter((field) => field.isRequired && !field.input.value.trim());
-    if (missing.length === 0) return false;
-    const sentence = (field: Field<HTMLElement>): string => (field.name === "body" ? texts.empty : texts.requiredField(field.label));
-    this.show(missing.map((field) => ({ field: field.name, message: sentence(field) })), "");
-    return true;
-  }
-
-  private clearProblems(): void {
-    this.fields.forEach((field) => field.say(""));
-    this.trouble.hidden = true;
-    this.trouble.textContent = "";
+    const missing = this.fields.filter((field) => field.required && !field.value.trim());
+    const sentence = (field: HTMLElement): string => {
+      const label = this.of(`label[for=${field.id}]`).firstChild?.textContent?.trim() ?? "";
+      return field === this.area ? this.words.say("Please write your comment first.") : this.words.say("%(label)s is required.", { label });
+    };
+    if (missing.length) this.show(missing.map((field) => ({ field: nameOf(field), message: sentence(field) })));
+    return missing.length > 0;
   }
 
   /** Put each problem beside its field, what has no field above the button, and the focus where it can be mended. */
-  private show(problems: FieldProblem[], otherwise: string): void {
-    this.clearProblems();
-    const placed = this.fields.filter((field) => {
-      const found = problems.filter((problem) => problem.field === field.name);
-      field.say(found.map((problem) => problem.message).join(" "));
+  private show(problems: FieldProblem[], otherwise = ""): void {
+    const { fields } = this;
+    const placed = fields.filter((field) => {
+      const found = problems.filter((problem) => problem.field === nameOf(field));
+      const note = this.of(`#${field.id}-problem`);
+      note.textContent = found.map((problem) => problem.message).join(" ");
+      note.hidden = !found.length;
+      for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", note.id]] as const) {
+        if (found.length) field.setAttribute(name, value);
+        else field.removeAttribute(name);
+      }
       return found.length > 0;
     });
-    const homeless = problems.filter((problem) => !this.fields.some((field) => field.name === problem.field));
+    const homeless = problems.filter((problem) => !fields.some((field) => nameOf(field) === problem.field));
     const sentence = homeless.map((problem) => problem.message).join(" ") || (placed.length ? "" : otherwise);
     this.trouble.textContent = sentence;
     this.trouble.hidden = !sentence;
-    placed[0]?.input.focus();
+    placed[0]?.focus();
   }
 }
 
-class Field<E extends HTMLElement> {
-  readonly root: HTMLParagraphElement;
-  private readonly problem: HTMLElement;
-
-  constructor(
-    readonly name: string,
-    readonly label: string,
-    readonly input: E,
-    readonly isRequired: boolean,
-  ) {
-    const id = `respond-${name.replace("author.", "")}`;
-    input.id = id;
-    input.setAttribute("part", "input");
-    this.problem = make("span", { class: "problem", part: "problem", id: `${id}-problem`, hidden: true });
-    const star = isRequired ? [make("span", { "aria-hidden": "true" }, " *")] : [];
-    this.root = make("p", { class: `field field-${name.replace("author.", "")}` }, make("label", { for: id }, label, ...star), input, this.problem);
-  }
-
-  say(sentence: string): void {
-    this.problem.textContent = sentence;
-    this.problem.hidden = !sentence;
-    if (sentence) {
-      this.input.setAttribute("aria-invalid", "true");
-      this.input.setAttribute("aria-describedby", this.problem.id);
-    } else {
-      this.input.removeAttribute("aria-invalid");
-      this.input.removeAttribute("aria-describedby");
-    }
-  }
-}
+/** What the service calls a field of the form. */
+const nameOf = (field: HTMLInputElement | HTMLTextAreaElement): string => (field.name === "body" ? "body" : `author.${field.name}`);

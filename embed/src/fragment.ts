@@ -1,26 +1,53 @@
 // The one place where HTML enters the page. XMLHttpRequest parses it into an inert document: no script in it runs, and
 // unlike innerHTML it needs no Trusted Types policy, so it works on the strictest pages.
 
-import { Refused } from "./service";
-
 const TIMEOUT_MS = 20_000;
 
-/** Load a page of HTML and take the first element that matches, cleaned and owned by this document; throws Refused. */
-export function load(address: string, selector: string, signal: AbortSignal, headers: Record<string, string> = {}): Promise<HTMLElement> {
+/** A refusal in the service's own words; `status` 0 when no answer came at all. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    detail = "",
+    readonly problems: FieldProblem[] = [],
+    readonly problem: Record<string, unknown> = {},
+  ) {
+    super(detail);
+  }
+}
+
+export interface FieldProblem {
+  field: string;
+  message: string;
+}
+
+/** An address of the service; what is empty is not said. */
+export function address(base: string, path: string, query: Record<string, string>): string {
+  const given = Object.entries(query).filter(([, value]) => value);
+  return `${base}${path}?${new URLSearchParams(given)}`;
+}
+
+/** Load HTML and take the first element that matches, cleaned and owned by this document; with a `body` it is a POST. Throws Refused. */
+export function load(
+  url: string,
+  selector: string,
+  signal: AbortSignal,
+  headers: Record<string, string> = {},
+  body: string | null = null,
+): Promise<{ element: HTMLElement; etag: string | null }> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("GET", address);
+    request.open(body === null ? "GET" : "POST", url);
     request.responseType = "document";
     request.timeout = TIMEOUT_MS;
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
       const found = request.status === 200 ? request.responseXML?.querySelector<HTMLElement>(selector) : null;
-      if (found) resolve(document.importNode(cleaned(found), true));
-      else reject(new Refused(request.status, ""));
+      if (found) resolve({ element: document.importNode(cleaned(found), true), etag: request.getResponseHeader("ETag") });
+      else reject(new Refused(request.status));
     };
-    request.onerror = request.ontimeout = () => reject(new Refused(0, ""));
+    request.onerror = request.ontimeout = () => reject(new Refused(0));
     signal.addEventListener("abort", () => request.abort(), { once: true });
-    request.send();
+    request.send(body);
   });
 }
 

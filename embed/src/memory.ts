@@ -1,26 +1,6 @@
-// What this browser remembers: drafts, one's own comments, and, only if asked to, who one is. Works without storage too.
+// What this browser remembers, and only after somebody has done something. Works without storage too.
 
 const PREFIX = "commentsvc:";
-const OWN_MAX = 50;
-
-export interface Guest {
-  name: string;
-  email: string;
-  website: string;
-}
-
-/** A comment being written. `key` makes a second try of the very same request no second comment. */
-export interface Draft {
-  text: string;
-  key?: string;
-  request?: string;
-}
-
-/** A comment written here; the token proves it. */
-export interface Own {
-  id: number;
-  token: string;
-}
 
 const lost = new Map<string, string>(); // where storage is blocked, for as long as the page is open
 
@@ -35,9 +15,9 @@ export function recall<T>(name: string): T | null {
   }
 }
 
-/** Keep something as JSON; null forgets it. */
+/** Keep something as JSON; null and an empty list forget it. */
 export function remember(name: string, value: unknown): void {
-  const text = value === null ? null : JSON.stringify(value);
+  const text = value === null || (Array.isArray(value) && !value.length) ? null : JSON.stringify(value);
   try {
     if (text === null) localStorage.removeItem(PREFIX + name);
     else localStorage.setItem(PREFIX + name, text);
@@ -48,43 +28,17 @@ export function remember(name: string, value: unknown): void {
   }
 }
 
-export class Memory {
-  constructor(private readonly thread: string) {}
-
-  draft(parent: number | null): Draft {
-    const kept = recall<Draft>(this.draftName(parent));
-    return typeof kept?.text === "string" ? kept : { text: "" };
-  }
-
-  keepDraft(parent: number | null, draft: Draft): void {
-    remember(this.draftName(parent), draft.text ? draft : null);
-  }
-
-  own(): Own[] {
-    const kept = recall<Own[]>(`own:${this.thread}`);
-    return Array.isArray(kept) ? kept.filter((own) => Number.isInteger(own?.id) && typeof own.token === "string") : [];
-  }
-
-  addOwn(own: Own): void {
-    remember(`own:${this.thread}`, [...this.own(), own].slice(-OWN_MAX));
-  }
-
-  forgetOwn(id: number): void {
-    const rest = this.own().filter((own) => own.id !== id);
-    remember(`own:${this.thread}`, rest.length ? rest : null);
-  }
-
-  private draftName(parent: number | null): string {
-    return `draft:${this.thread}:${parent ?? ""}`;
-  }
+/** A list of numbers that was kept; empty for anything else. */
+export function recallNumbers(name: string): number[] {
+  const kept = recall<unknown>(name);
+  return Array.isArray(kept) ? kept.filter((number): number is number => Number.isInteger(number)) : [];
 }
 
-/** The guest who asked to be remembered here, or null. */
-export function guest(): Guest | null {
-  const kept = recall<Guest>("guest");
-  return typeof kept?.name === "string" ? kept : null;
-}
-
-export function keepGuest(value: Guest | null): void {
-  remember("guest", value);
+/** Whether anything is kept of somebody who writes: a draft, a comment of their own, a sign-in. */
+export function hasKept(): boolean {
+  try {
+    return [...lost.keys(), ...Object.keys(localStorage)].some((key) => /^(commentsvc:)?(own|draft|account):/.test(key));
+  } catch {
+    return lost.size > 0;
+  }
 }

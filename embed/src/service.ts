@@ -1,25 +1,10 @@
-// Speaks to the service: where it is, what it is asked, and what it answers when it refuses.
+// Speaks to the service for those who act: what it is asked, and what it answers when it refuses.
 
-import type { Guest } from "./memory";
-import type { Who } from "./signin";
+import { address, load, Refused, type FieldProblem } from "./fragment";
+import type { Guest } from "./keepsakes";
+import type { Texts } from "./words";
 
 const SEND_TIMEOUT_MS = 30_000;
-
-export interface FieldProblem {
-  field: string;
-  message: string;
-}
-
-/** A refusal in the service's own words; `status` 0 when no answer came at all. */
-export class Refused extends Error {
-  constructor(
-    readonly status: number,
-    detail: string,
-    readonly problems: FieldProblem[] = [],
-  ) {
-    super(detail);
-  }
-}
 
 export interface Outgoing {
   site: string;
@@ -41,21 +26,28 @@ export interface Posted {
   id: number;
   status: string;
   reason: string | null;
+  body: string;
   edit_token?: string;
+}
+
+/** Who is signed in here, as the form shows it. */
+export interface Who {
+  name: string;
+  provider: string;
+  avatar: string | null;
 }
 
 export interface Viewer {
   account: Who;
   pending: { id: number }[];
+  own?: number[]; // comments of this thread that can still be changed
+  votes: Record<string, number>;
 }
 
-export interface Recent {
-  id: number;
-  author: { name: string };
-  excerpt: string;
-  permalink: string;
-  thread: { title: string; key: string };
-}
+/** Proves that somebody may do this: a token, or the right that came with a comment. */
+export type Proof = Record<string, string>;
+
+export const bearer = (token: string): Proof => ({ Authorization: `Bearer ${token}` });
 
 export class Service {
   /** `base` has no slash at its end; it may have a path, behind a proxy on the blog's own origin. */
@@ -66,78 +58,80 @@ export class Service {
   }
 
   authorize(query: Record<string, string>): string {
-    return this.address("/auth/authorize", query);
+    return address(this.base, "/auth/authorize", query);
   }
 
-  /** Trade a code or a refresh token; throws Refused. */
+  /** Trade a code or a refresh token; throws Refused, like all that follow. */
   async token(form: Record<string, string>): Promise<Tokens> {
-    return (await this.send("/auth/token", { body: new URLSearchParams(form) })) as Tokens;
+    return (await this.send("POST", "/auth/token", {}, new URLSearchParams(form))) as Tokens;
   }
 
   async revoke(site: string, token: string): Promise<void> {
-    await this.send("/auth/revoke", { body: new URLSearchParams({ token, client_id: site }) });
+    await this.send("POST", "/auth/revoke", {}, new URLSearchParams({ token, client_id: site }));
   }
 
-  /** Who the token's holder is, and what of theirs waits in the thread; throws Refused. */
+  async texts(site: string, lang: string): Promise<{ lang: string; dir: string; texts: Texts }> {
+    return (await this.send("GET", `/embed/v1/texts?${new URLSearchParams({ site, lang })}`)) as { lang: string; dir: string; texts: Texts };
+  }
+
+  /** Who the token's holder is, and what of theirs is in the thread. */
   async viewer(site: string, thread: string, token: string): Promise<Viewer> {
-    const query = new URLSearchParams({ site, thread });
-    const headers = { Authorization: `Bearer ${token}` };
-    return (await this.send(`/api/v1/viewer?${query}`, { method: "GET", headers })) as Viewer;
+    return (await this.send("GET", `/api/v1/viewer?${new URLSearchParams({ site, thread })}`, bearer(token))) as Viewer;
   }
 
-  hosted(site: string, thread: string): string {
-    return this.address(`/t/${encodeURIComponent(site)}`, { thread });
+  /** A comment as its author may see it, drawn. */
+  async drawn(id: number, lang: string, proof: Proof, signal: AbortSignal): Promise<HTMLElement> {
+    return (await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof)).element;
   }
 
-  fragment(site: string, thread: string, sort: string, cursor: string, lang: string): string {
-    return this.address("/embed/v1/comments", { site, thread, sort, cursor, lang });
+  /** The same key again never makes a second comment. */
+  async post(comment: object, lang: string, key: string, proof: Proof): Promise<Posted> {
+    return (await this.send("POST", `/api/v1/comments?lang=${lang}`, { "Idempotency-Key": key, ...proof }, comment)) as Posted;
   }
 
-  ownComment(id: number): string {
-    return this.address("/embed/v1/comment", { id: String(id) });
+  async source(id: number, proof: Proof): Promise<string> {
+    return ((await this.send("GET", `/api/v1/comments/${id}`, proof)) as Posted).body;
   }
 
-  /** Send a comment; throws Refused. The same key again never makes a second comment. */
-  async post(comment: Outgoing, key: string, token: string | null): Promise<Posted> {
-    const headers = { "Content-Type": "application/json", "Idempotency-Key": key, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-    return (await this.send("/api/v1/comments", { headers, body: JSON.stringify(comment) })) as Posted;
+  async edit(id: number, body: string, lang: string, proof: Proof): Promise<Posted> {
+    return (await this.send("PATCH", `/api/v1/comments/${id}?lang=${lang}`, proof, { body })) as Posted;
   }
 
-  private async send(path: string, more: RequestInit): Promise<unknown> {
+  async withdraw(id: number, proof: Proof): Promise<void> {
+    await this.send("DELETE", `/api/v1/comments/${id}`, proof);
+  }
+
+  async vote(id: number, value: number, proof: Proof): Promise<number> {
+    return ((await this.send("PUT", `/api/v1/comments/${id}/vote`, proof, { value })) as { score: number }).score;
+  }
+
+  async flag(id: number, reason: string, text: string, lang: string, proof: Proof): Promise<void> {
+    await this.send("POST", `/api/v1/comments/${id}/flag?lang=${lang}`, proof, { reason, ...(text ? { text } : {}) });
+  }
+
+  async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
+    const headers = { "Content-Type": "application/json", Accept: "text/html" };
+    return (await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element;
+  }
+
+  private async send(method: string, path: string, headers: Proof = {}, body?: object): Promise<unknown> {
+    const isForm = body instanceof URLSearchParams;
+    const request: RequestInit = { method, headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
+    if (body) request.body = isForm ? body : JSON.stringify(body);
     let answer: Response;
     try {
-      const signal = AbortSignal.timeout(SEND_TIMEOUT_MS);
-      answer = await fetch(this.base + path, { method: "POST", credentials: "omit", signal, ...more });
+      answer = await fetch(this.base + path, { credentials: "omit", signal: AbortSignal.timeout(SEND_TIMEOUT_MS), ...request });
     } catch {
-      throw new Refused(0, "");
+      throw new Refused(0);
     }
     return read(answer);
-  }
-
-  async counts(site: string, threads: string[]): Promise<Record<string, number>> {
-    const query = threads.map((thread) => ["thread", thread]);
-    const answer = (await this.get("/api/v1/counts", [["site", site], ...query])) as { counts: Record<string, number> };
-    return answer.counts;
-  }
-
-  async recent(site: string, limit: string): Promise<Recent[]> {
-    const query = [["site", site], ...(limit ? [["limit", limit]] : [])];
-    return ((await this.get("/api/v1/recent", query)) as { comments: Recent[] }).comments;
-  }
-
-  private get(path: string, query: string[][]): Promise<unknown> {
-    return this.send(`${path}?${new URLSearchParams(query)}`, { method: "GET" });
-  }
-
-  private address(path: string, query: Record<string, string>): string {
-    const given = Object.entries(query).filter(([, value]) => value);
-    return `${this.base}${path}?${new URLSearchParams(given)}`;
   }
 }
 
 async function read(answer: Response): Promise<unknown> {
+  if (answer.status === 204) return null;
   const body: unknown = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body;
   const problem = (body ?? {}) as { detail?: string; errors?: FieldProblem[] };
-  throw new Refused(answer.status, problem.detail ?? "", problem.errors ?? []);
+  throw new Refused(answer.status, problem.detail ?? "", problem.errors ?? [], problem as Record<string, unknown>);
 }

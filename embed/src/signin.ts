@@ -1,14 +1,8 @@
 // Signs a reader in: a window of the service, a code that comes back, and the tokens kept for this blog alone.
 
-import { Refused, type Service, type Tokens } from "./service";
+import { Refused } from "./fragment";
 import { recall, remember } from "./memory";
-
-/** Who is signed in here, as the form shows it. */
-export interface Who {
-  name: string;
-  provider: string;
-  avatar: string | null;
-}
+import type { Service, Tokens, Who } from "./service";
 
 interface Kept extends Who {
   access: string;
@@ -67,7 +61,7 @@ export class Account {
     };
     if (!this.kept) return null;
     // One tab at a time: a refresh token that is used twice ends the sign-in.
-    return fresh() ?? navigator.locks.request(`commentsvc:${this.site}`, async () => fresh() ?? (await this.refresh()));
+    return fresh() ?? alone(`commentsvc:${this.site}`, async () => fresh() ?? (await this.refresh()));
   }
 
   private async refresh(): Promise<string | null> {
@@ -240,6 +234,16 @@ function arrived(): Answer | null {
 
 function clearHash(): void {
   history.replaceState(history.state, "", location.pathname + location.search);
+}
+
+/** One tab at a time; where pages may hold no locks (a sandboxed frame), there is nobody to share with either. */
+async function alone<T>(name: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await navigator.locks.request(name, act);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "SecurityError") return act();
+    throw error;
+  }
 }
 
 const channelName = (site: string): string => `commentsvc:${site}`;

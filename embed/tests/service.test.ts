@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, expect, it, vi } from "vitest";
-import { Refused, Service } from "../src/service";
+import { address, Refused } from "../src/fragment";
+import { Service } from "../src/service";
 
 const comment = { site: "blog", thread: "/a", url: "", title: "", parent_id: null, body: "hi", author: { name: "C", email: "c@example.org", website: "" } };
 
@@ -18,19 +19,19 @@ async function refusal(promise: Promise<unknown>): Promise<Refused> {
 
 it("names the fields that the service names", async () => {
   answering(422, JSON.stringify({ detail: "Please check.", errors: [{ field: "body", message: "Too long." }] }));
-  const error = await refusal(new Service("https://c.test").post(comment, "k", null));
+  const error = await refusal(new Service("https://c.test").post(comment, "en", "k", {}));
   expect([error.status, error.message, error.problems]).toEqual([422, "Please check.", [{ field: "body", message: "Too long." }]]);
 });
 
 it("tells a broken network from an answer", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("network")));
-  expect((await refusal(new Service("https://c.test").post(comment, "k", null))).status).toBe(0);
+  expect((await refusal(new Service("https://c.test").post(comment, "en", "k", {}))).status).toBe(0);
   answering(502, "<h1>Bad gateway</h1>");
-  expect((await refusal(new Service("https://c.test").post(comment, "k", null))).status).toBe(502);
+  expect((await refusal(new Service("https://c.test").post(comment, "en", "k", {}))).status).toBe(502);
 });
 
 it("writes addresses that keep every thread key whole", () => {
-  const service = new Service("https://blog.test/comments");
-  expect(service.hosted("blog", "/a?b=1&c=ü#d")).toBe("https://blog.test/comments/t/blog?thread=%2Fa%3Fb%3D1%26c%3D%C3%BC%23d");
-  expect(service.fragment("blog", "/a", "oldest", "", "")).toBe("https://blog.test/comments/embed/v1/comments?site=blog&thread=%2Fa&sort=oldest");
+  const base = "https://blog.test/comments";
+  expect(address(base, "/t/blog", { thread: "/a?b=1&c=ü#d" })).toBe("https://blog.test/comments/t/blog?thread=%2Fa%3Fb%3D1%26c%3D%C3%BC%23d");
+  expect(address(base, "/x", { site: "blog", cursor: "" })).toBe("https://blog.test/comments/x?site=blog");
 });

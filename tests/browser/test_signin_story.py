@@ -157,7 +157,7 @@ def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
     expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
 
 
-PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "GitHub", "Microsoft", "Discord", "Example ID"]
+PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "Apple", "GitHub", "Microsoft", "Discord", "Example ID"]
 
 
 def through_provider(page, demo, label):

@@ -37,7 +37,16 @@ def test_a_number_has_its_bounds(field):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("mode", "some"), ("mode", 1), ("is_open", 1), ("is_open", "yes"), ("colour", 1)]
+    ("field", "value"),
+    [
+        ("mode", "some"),
+        ("mode", 1),
+        ("votes", "down"),
+        ("votes", True),
+        ("is_open", 1),
+        ("is_open", "yes"),
+        ("colour", 1),
+    ],
 )
 def test_what_is_no_setting_or_no_value_of_it_is_refused(field, value):
     with pytest.raises(Invalid) as caught:

@@ -568,7 +568,7 @@ def test_a_long_body_is_told_its_length():
 
 @pytest.mark.parametrize("value", [None, 7, ["a"], {"a": 1}, b"a", True])
 def test_a_body_must_be_text(value):
-    with pytest.raises(Invalid, match="A comment must be text"):
+    with pytest.raises(Invalid, match="Your comment must be text"):
         text.body(value, 10_000)
 
 

@@ -10,15 +10,16 @@ from sqlalchemy import func, select
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import moderating, posting
+from commentsvc.services import flagging, moderating, posting, voting
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import comments, decisions, people, sites
+from commentsvc.store import comments, decisions, flags, people, sites
 from commentsvc.store.comments import Comment, Kind, Tally
 from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Author
 from commentsvc.store.threads import Thread
+from commentsvc.store.votes import Vote
 
 LEADS_TO = {status: action for action, status in TARGET.items()}
 
@@ -33,6 +34,12 @@ def check_kept_numbers():
     for site in sites.all_sites():
         for status, count in comments.tally(site).items():
             assert count == sum(c.site_id == site.id and c.status == status for c in rows), status
+        flagged = [c for c in rows if c.site_id == site.id and c.status == Status.APPROVED and c.flag_count]
+        assert comments.flagged_tally(site) == len(flagged)
+    open_flags = flags.open_of([c.id for c in rows])
+    assert [c.flag_count for c in rows] == [len(open_flags.get(c.id, [])) for c in rows]
+    scores = dict(db.session.execute(select(Vote.comment_id, func.sum(Vote.value)).group_by(Vote.comment_id)).all())
+    assert [c.score for c in rows] == [scores.get(c.id, 0) for c in rows]
     for author in db.session.scalars(select(Author)):
         theirs = [c.status for c in rows if c.author_id == author.id]
         refused = theirs.count("rejected") + theirs.count("spam")
@@ -235,13 +242,27 @@ def test_the_first_comments_of_a_new_site_may_come_at_once(app, site, at_once, n
     assert db.session.scalar(select(Tally.count).where(Tally.status == "pending")) == 8
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_kept_numbers_stay_true_on_a_random_walk(site, alice, make_comment, now, seed):
     chance = random.Random(seed)
     by, ids, undos = Moderator(alice), [], []
     for step in range(60):
         parents = [i for i in ids if comments.by_id(i).status == "approved" and comments.by_id(i).depth < 3]
-        act = chance.choice(["post", "reply", "decide", "decide", "decide", "undo", "edit", "withdraw"])
+        acts = [
+            "post",
+            "reply",
+            "decide",
+            "decide",
+            "decide",
+            "undo",
+            "undo",
+            "edit",
+            "withdraw",
+            "flag",
+            "flag",
+            "vote",
+        ]
+        act = chance.choice(acts)
         at = now + timedelta(seconds=step)
         try:
             if act == "post" or not ids:
@@ -256,10 +277,15 @@ def test_kept_numbers_stay_true_on_a_random_walk(site, alice, make_comment, now,
                 undos.append(moderating.decide(some, chance.choice(list(Action)), by, "", at).undo)
             elif act == "undo" and undos:
                 moderating.undo(chance.choice(undos), by, at)
+            elif act == "flag":
+                reader = Sender(None, "192.0.2.7", f"Browser {chance.randint(1, 4)}", False)
+                flagging.flag(chance.choice(ids), "spam", "", reader, SECRET, at)
+            elif act == "vote":
+                voting.vote(chance.choice(ids), chance.choice([-1, 0, 1]), alice, False, at)
             elif act == "edit":
                 posting.edit(chance.choice(ids), f"edited {step}", None, at)
             elif act == "withdraw":
                 posting.withdraw(chance.choice(ids), at)
-        except (Conflict, Invalid, NotAllowed):
+        except (Conflict, Invalid, NotAllowed, NotFound):
             db.session.rollback()
-    check_kept_numbers()
+        check_kept_numbers()

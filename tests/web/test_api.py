@@ -69,6 +69,8 @@ def test_an_approved_comment_is_in_every_read(client, site, alice, token):
         "open": True,
         "count": 1,
         "version": 1,
+        "pinned": None,
+        "votes": "updown",
     }
     assert page["comments"][0]["permalink"] == f"{BLOG}/post#comment-{comment_id}"
     assert client.get("/api/v1/counts?site=blog&thread=/post&thread=/none").json["counts"] == {"/post": 1, "/none": 0}

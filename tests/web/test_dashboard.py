@@ -39,7 +39,9 @@ def shown(page) -> list[int]:
 
 
 def tabs(page) -> dict[str, int]:
-    return {name: int(count) for name, _, count in re.findall(TABS, page.text)}
+    counts = {name: int(count) for name, _, count in re.findall(TABS, page.text)}
+    assert counts.pop("flagged") == 0
+    return counts
 
 
 def undo_in(page) -> str:

@@ -179,7 +179,7 @@ def test_counts_are_small_and_say_when_nothing_moved(desk, make_comment):
     address = f"/dashboard/blog/counts?status=pending&since={first}"
     answer = desk.client.get(address)
     assert answer.json == {
-        "counts": {"pending": 1, "approved": 0, "rejected": 0, "spam": 0, "deleted": 0},
+        "counts": {"pending": 1, "flagged": 0, "approved": 0, "rejected": 0, "spam": 0, "deleted": 0},
         "appeals": 0,
         "new": 0,
     }
@@ -311,3 +311,21 @@ def test_who_is_alone_answers_appeals_against_themselves(desk, alice, make_comme
     assert desk(f"comment/{comment_id}/uphold").status_code == 200
     assert "Look again" not in desk.client.get("/dashboard/blog/appeals").text
     assert row(comment_id).status == "rejected"
+
+
+def test_what_readers_report_has_its_own_list_and_keeping_it_answers_them(desk, site, make_comment):
+    comment_id = make_comment(body="Reported")
+    quiet = make_comment(body="Quiet")
+    report = {"reason": "abuse", "text": "He <b>insults</b> me"}
+    assert desk.client.post(f"/api/v1/comments/{comment_id}/flag", json=report).status_code in (200, 201, 202)
+    page = desk.client.get("/dashboard/blog?status=flagged").text
+    assert "Reported" in page and "Quiet" not in page
+    assert "<b>abuse</b>" in page and "He &lt;b&gt;insults&lt;/b&gt; me" in page and "Keep<kbd" in page
+    assert desk.client.get("/dashboard/blog/counts?status=flagged").json["counts"]["flagged"] == 1
+
+    kept = desk("decide", one=f"approve:{comment_id}", seen=f"{comment_id}:{row(comment_id).version}")
+    assert kept.status_code == 200
+    assert desk.client.get("/dashboard/blog/counts").json["counts"]["flagged"] == 0
+    assert (row(comment_id).status, row(quiet).status) == ("approved", "approved")
+    desk("undo", undo=kept.json["undo"])
+    assert desk.client.get("/dashboard/blog/counts").json["counts"]["flagged"] == 1

@@ -7,12 +7,14 @@ import time
 
 import brotli
 import pytest
+from werkzeug.test import Client
 
 from commentsvc.core.status import Action
 from commentsvc.services import moderating
 from commentsvc.services.moderating import Moderator
+from commentsvc.store.database import Watched
 from commentsvc.store.db import db
-from commentsvc.web.edge import Memory, Page
+from commentsvc.web.edge import Edge, Memory, Page
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -194,7 +196,7 @@ def test_a_torn_file_on_disk_is_as_good_as_none(make_app, app, client, tmp_path,
 
 def test_memory_is_bounded_by_bytes_and_forgets_the_least_recently_read():
     def page(name):
-        return Page("200 OK", [], name.encode() * 10, None, 0.0)
+        return Page("200 OK", [], name.encode() * 10, name, True, None, 0.0)
 
     memory = Memory(max_bytes=page("a").size_bytes * 2)
     memory.put("a", page("a"))
@@ -297,3 +299,115 @@ def test_defaults_spelled_out_are_the_same_page(client, app, make_comment):
     for more in ("", "&sort=oldest", "&cursor=&lang=", "&limit=&utm_source=x"):
         assert client.get(JSON + more).status_code == 200
     assert app.extensions["edge"].builds == builds + 1
+
+
+@pytest.fixture
+def widget_part(app, tmp_path):
+    """Puts a file where the widget's build puts its parts."""
+    app.static_folder = str(tmp_path / "static")
+    (tmp_path / "static" / "embed").mkdir(parents=True)
+
+    def put(name, source):
+        (tmp_path / "static" / "embed" / name).write_text(source)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "for_ever"),
+    [
+        ("compose-0a1b2c3d.js", "text/javascript; charset=utf-8", True),
+        ("compose.0A1B2C3D.css", "text/css; charset=utf-8", True),
+        ("comment-composing.js", "text/javascript; charset=utf-8", False),
+    ],
+)
+def test_a_part_of_the_widget_is_kept_for_ever_when_its_name_holds_its_hash(
+    app, client, widget_part, name, kind, for_ever
+):
+    source = "export const words = 'so many words to be made small';\n" * 200
+    widget_part(name, source)
+    answer = client.get(f"/embed/{name}", headers={"Accept-Encoding": "br, gzip"})
+    assert brotli.decompress(answer.data).decode() == source
+    assert len(answer.data) == len(brotli.compress(source.encode(), quality=11))
+    assert answer.headers["Content-Type"] == kind
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert ("immutable" in answer.headers["Cache-Control"]) is for_ever
+
+    builds = app.extensions["edge"].builds
+    time.sleep(0.6)
+    assert client.get(f"/embed/{name}?v=2").text == source
+    assert app.extensions["edge"].builds == builds
+
+
+@pytest.mark.parametrize("name", ["none.js", "../desk.js", "..%2Fdesk.js", "secret.txt", "%00.js", "folder.js"])
+def test_what_is_no_part_of_the_widget_is_not_served(client, widget_part, tmp_path, name):
+    widget_part("secret.txt", "x")
+    (tmp_path / "static" / "desk.js").write_text("x")
+    (tmp_path / "static" / "embed" / "folder.js").mkdir()
+    assert client.get(f"/embed/{name}").status_code == 404
+
+
+def test_pages_age_with_the_half_seconds_of_the_wall_clock_and_say_so_to_nginx_alone():
+    """A cache in front that counts whole seconds then never adds to the second that the contract allows."""
+    clock, wall = [100.0], [1000.30]
+    asked = []
+
+    def inner(environ, start_response):
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"hello"]
+
+    def versions(watched):
+        asked.append(clock[0])
+        return (1, 1)
+
+    edge = Edge(inner, versions, Memory(2**20), NoDisk(), lambda: clock[0], lambda: wall[0])
+    reader = Client(edge)
+
+    def read_at(second):
+        clock[0], wall[0] = 100.0 + second - 1000.30, second
+        return reader.get("/t/blog?thread=/post").headers["X-Accel-Expires"]
+
+    assert read_at(1000.30) == "@1000"
+    assert read_at(1000.49) == "@1000" and asked == []
+    assert read_at(1000.51) == "@1000" and len(asked) == 1
+    assert read_at(1000.99) == "@1000" and len(asked) == 1
+    assert read_at(1001.01) == "@1001" and len(asked) == 2
+
+
+class NoDisk:
+    def get(self, key, now):
+        return None
+
+    def put(self, key, page):
+        pass
+
+
+def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_second():
+    release, inside = threading.Event(), threading.Event()
+    version = [1]
+
+    def inner(environ, start_response):
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, version[0]))
+        if version[0] == 2:
+            inside.set()
+            assert release.wait(5)
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"version %d" % version[0]]
+
+    clock = [100.0]
+    edge = Edge(inner, lambda watched: (1, version[0]), Memory(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
+    address = "/t/blog?thread=/post"
+    assert Client(edge).get(address).text == "version 1"
+    version[0] = 2
+    clock[0] = 100.6
+    one = threading.Thread(target=lambda: Client(edge).get(address))
+    one.start()
+    assert inside.wait(5)
+    other = Client(edge).get(address)
+    assert other.text == "version 1"
+    assert "X-Accel-Expires" not in other.headers, "what is being replaced must not be kept in front"
+    release.set()
+    one.join()
+    assert Client(edge).get(address).text == "version 2"
+    assert edge.builds == 2

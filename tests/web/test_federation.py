@@ -5,6 +5,7 @@ import hashlib
 import re
 import secrets
 from datetime import UTC, datetime
+from html import unescape
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -24,7 +25,7 @@ from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web import shapes
 
 ALL = sorted(stand_ins.KINDS)
-OPENID = ["google", "microsoft", "oidc"]
+OPENID = ["apple", "google", "microsoft", "oidc"]
 VERIFYING = sorted(set(ALL) - {"facebook", "microsoft", "mastodon"})
 ANN = stand_ins.PEOPLE[0]
 SERVICE = "https://comments.example"
@@ -56,9 +57,19 @@ def go(client, provider, person=ANN, goal="/auth/signin", cancel=False):
         return begun
     form = {"cancel": "1"} if cancel else {"person": person["id"]}
     chosen = requests.post(begun.location, data=form, allow_redirects=False, timeout=10)
-    assert chosen.status_code == 302, chosen.text
-    assert chosen.headers["Location"].startswith(f"{SERVICE}/auth/{provider}/callback?")
-    return client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    return client.get(answer_of(client.application, provider, chosen))
+
+
+def answer_of(app, provider, chosen):
+    """Where the provider's answer lands in the reader's browser: a redirect, or a form posted without cookies."""
+    if provider != "apple":
+        assert chosen.status_code == 302, chosen.text
+        assert chosen.headers["Location"].startswith(f"{SERVICE}/auth/{provider}/callback?")
+        return chosen.headers["Location"].removeprefix(SERVICE)
+    fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', chosen.text)}
+    posted = app.test_client().post(f"/auth/{provider}/callback", data=fields)
+    assert (posted.status_code, "Set-Cookie" in posted.headers) == (303, False), posted.text
+    return posted.location
 
 
 def identities():
@@ -123,7 +134,7 @@ def test_a_provider_in_trouble_ends_on_a_page_that_says_so(app, client, zoo, pro
     begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.troubles[provider] = trouble
-    page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    page = client.get(answer_of(app, provider, chosen))
     assert page.status_code == status, page.text
     assert "Traceback" not in page.text and "You are not signed in" in page.text
     assert "Try again" in page.text
@@ -163,7 +174,7 @@ def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provide
     begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.age_codes(stand_ins.KINDS[provider].code_life_s + 1)
-    answer = chosen.headers["Location"].removeprefix(SERVICE)
+    answer = answer_of(app, provider, chosen)
     late = client.get(answer)
     assert (late.status_code, "too long" in late.text) == (400, True), late.text
     assert client.get(answer).status_code == 400, "the state is used up"
@@ -173,15 +184,46 @@ def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provide
 def test_an_answer_counts_only_in_the_browser_that_asked_and_at_its_own_door(app, client, provider):
     begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
-    answer = chosen.headers["Location"].removeprefix(SERVICE)
+    answer = answer_of(app, provider, chosen)
     assert app.test_client().get(answer).status_code == 400, "another browser: login CSRF"
     other = next(name for name in ALL if name != provider)
     assert client.get(answer.replace(f"/auth/{provider}/", f"/auth/{other}/")).status_code == 400, "mix-up"
-    query = dict(parse_qsl(urlsplit(answer).query))
-    for state in ("", "x", query["state"][:-1]):
-        path = f"/auth/{provider}/callback?" + urlencode({**query, "state": state})
+    right = dict(parse_qsl(urlsplit(begun.location).query))["state"]
+    for state in ("", "x", right[:-1]):
+        path = f"/auth/{provider}/callback?" + urlencode({"code": "x", "state": state})
         assert client.get(path).status_code == 400
     assert accounts() == []
+
+
+def test_apple_tells_the_name_once_and_it_is_kept_and_its_form_leaves_no_trace_in_an_address(app, zoo):
+    client = app.test_client()
+    begun = begin(client, "apple")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    assert "Ann" in chosen.text
+    answer = answer_of(app, "apple", chosen)
+    assert not [word for word in ("Ann", "ann@example.org", "code=") if word in answer]
+    assert client.get(answer).status_code == 303
+    assert go(app.test_client(), "apple").status_code == 303
+    assert accounts() == [("Ann Lee", "ann@example.org")]
+
+
+@pytest.mark.parametrize(
+    "user", ["", "x", "[]", "{}", '{"name": 1}', '{"name": {"firstName": ["x"]}}', '{"name": {"firstName": "\\u0000"}}']
+)
+def test_apple_without_a_name_that_can_be_shown_makes_somebody(app, zoo, user):
+    client = app.test_client()
+    begun = begin(client, "apple")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', chosen.text)}
+    posted = app.test_client().post("/auth/apple/callback", data={**fields, "user": user})
+    assert client.get(posted.location).status_code == 303
+    assert [name for name, _ in accounts()] == ["Somebody"]
+
+
+def test_a_form_is_taken_only_from_who_posts_one_and_only_ours_comes_back(client):
+    assert client.post("/auth/google/callback", data={"code": "x"}).status_code == 405
+    assert client.get("/auth/apple/finish?k=x").status_code == 400
+    assert client.get("/auth/apple/finish").status_code == 400
 
 
 def test_facebook_without_an_address_and_twitter_that_refuses_it_sign_in_all_the_same(app, zoo):
@@ -277,6 +319,11 @@ def test_who_did_not_get_through_one_door_may_choose_another(app, client, site, 
     [
         ({"TWITTER_CLIENT_ID": "x"}, "TWITTER_CLIENT_SECRET"),
         ({"OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "y"}, "OIDC_ISSUER"),
+        ({"APPLE_CLIENT_ID": "x", "APPLE_TEAM_ID": "y"}, "APPLE_KEY_ID"),
+        (
+            {"APPLE_CLIENT_ID": "x", "APPLE_TEAM_ID": "y", "APPLE_KEY_ID": "z", "APPLE_PRIVATE_KEY": "no key"},
+            "APPLE_PRIVATE_KEY",
+        ),
         ({"GITHUB_CLIENT_ID": "x", "GITHUB_CLIENT_SECRET": "y", "GITHUB_TOKEN_URL": "github.com"}, "GITHUB_TOKEN_URL"),
         ({"GITHUB_CLIENT_ID": "x", "GITHUB_CLIENT_SECRET": "y", "GITHUB_COLOUR": "red"}, "GITHUB_COLOUR"),
     ],
@@ -343,7 +390,7 @@ def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.troubles["github"] = "slow"
-    page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    page = client.get(answer_of(app, "github", chosen))
     assert (page.status_code, "does not answer" in page.text) == (503, True)
 
 

@@ -115,5 +115,5 @@ def test_who_is_signed_in_at_the_service_comments_without_filling_anything_in(cl
 def test_where_signing_in_is_required_the_page_says_so_and_leads_there(client, site):
     set_policy(site, signin_required=True)
     page = client.get("/t/blog?thread=/post").text
-    assert "Sign in</a> to comment here." in page
+    assert "Sign in</a> · Please sign in to comment here." in page
     assert 'name="email"' not in page and "Post Comment" not in page

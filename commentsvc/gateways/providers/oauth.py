@@ -31,6 +31,7 @@ class OAuthProvider:
     uses_pkce = True
     token_in_query = False
     asks_instance = False
+    posts_answer = False
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.client_id = settings["client_id"]

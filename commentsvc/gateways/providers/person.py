@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from commentsvc.core.errors import CommentError
+from commentsvc.core.phrases import marked, phrase
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class Kind(StrEnum):
 
 
 SENTENCES = {
-    Kind.DENIED: "You did not let {label} tell us who you are, so you are not signed in. Nothing was kept.",
-    Kind.EXPIRED: "Signing in with {label} took too long, or its answer was used already. Please try again.",
-    Kind.AWAY: "{label} does not answer at the moment. Please try again in a minute, or sign in another way.",
-    Kind.WRONG: "{label} gave an answer that can't be trusted, so you are not signed in. Please try again; "
-    "if it happens again, tell the owner of this service.",
+    Kind.DENIED: marked("You did not let %(label)s tell us who you are, so you are not signed in. Nothing was kept."),
+    Kind.EXPIRED: marked("Signing in with %(label)s took too long, or its answer was used already. Please try again."),
+    Kind.AWAY: marked("%(label)s does not answer at the moment. Please try again in a minute, or sign in another way."),
+    Kind.WRONG: marked(
+        "%(label)s gave an answer that can't be trusted, so you are not signed in. Please try again; "
+        "if it happens again, tell the owner of this service."
+    ),
 }
 
 
@@ -61,7 +64,7 @@ class Trouble(CommentError):
     def __init__(self, label: str, kind: Kind, cause: str = "") -> None:
         self.kind = kind
         self.cause = cause
-        super().__init__(SENTENCES[kind].format(label=label))
+        super().__init__(phrase(SENTENCES[kind], label=label))
 
 
 class Provider(Protocol):
@@ -72,6 +75,10 @@ class Provider(Protocol):
     @property
     def asks_instance(self) -> bool:
         """Whether the reader must first say which server is theirs."""
+
+    @property
+    def posts_answer(self) -> bool:
+        """Whether the answer comes as a form, from the provider's own page."""
 
     def begin(self, attempt: Attempt) -> str:
         """The address to send the browser to; raises Trouble."""

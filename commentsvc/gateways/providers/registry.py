@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from commentsvc.gateways.providers.apple import Apple
 from commentsvc.gateways.providers.discord import Discord
 from commentsvc.gateways.providers.facebook import Facebook
 from commentsvc.gateways.providers.github import GitHub
@@ -16,7 +17,7 @@ from commentsvc.gateways.providers.person import Provider
 from commentsvc.gateways.providers.twitter import Twitter
 from commentsvc.gateways.providers.wordpress import WordPress
 
-BEFORE: tuple[type[OAuthProvider], ...] = (Twitter, Facebook, WordPress, Google, GitHub, Microsoft, Discord)
+BEFORE: tuple[type[OAuthProvider], ...] = (Twitter, Facebook, WordPress, Google, Apple, GitHub, Microsoft, Discord)
 
 
 def configured(settings: Mapping[str, Mapping[str, str]], clients: Clients) -> dict[str, Provider]:

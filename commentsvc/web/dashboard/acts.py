@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.searching import Search
-from commentsvc.core.status import TARGET, Action
+from commentsvc.core.status import TARGET, Action, Status
 from commentsvc.services import answering, moderating, rewriting
 from commentsvc.services.moderating import Decided, Moderator, Words
 from commentsvc.store import appeals, comments, decisions
@@ -72,7 +72,7 @@ def show(site_key: str, comment_id: int) -> str:
         above=comments.above(comment),
         below=comments.below(comment),
         log=log,
-        offered=cards.OFFERED[comment.current],
+        offered=_offered(comment),
     )
 
 
@@ -82,8 +82,8 @@ def card(site_key: str, comment_id: int) -> str:
     by = guard.dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
     drawn = cards.of([comment], by, Search())[0]
-    offered = cards.OFFERED[comment.current]
-    return frame.draw("dashboard/one_card.html", by, None, card=drawn, place_key=site_key, offered=offered)
+    names = {"card": drawn, "place_key": site_key, "offered": _offered(comment)}
+    return frame.draw("dashboard/one_card.html", by, None, **names)
 
 
 @pages.post("/<site_key>/comment/<int:comment_id>/edit")
@@ -184,6 +184,11 @@ def _here(place: Place, comment_id: int) -> Comment:
     if not found or all(found[0].site_id != site.id for site in place.sites):
         raise NotFound("There is no comment with this number here.")
     return found[0]
+
+
+def _offered(comment: Comment) -> tuple[Action, ...]:
+    is_flagged = comment.status == Status.APPROVED and comment.flag_count
+    return cards.OFFERED_FLAGGED if is_flagged else cards.OFFERED[comment.current]
 
 
 def _chosen() -> tuple[str, list[int]]:

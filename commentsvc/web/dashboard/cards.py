@@ -10,9 +10,10 @@ from commentsvc.core.difference import Piece
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import appeals, revisions
+from commentsvc.store import appeals, flags, revisions
 from commentsvc.store.appeals import Appeal
 from commentsvc.store.comments import Comment
+from commentsvc.store.flags import Flag, FlagReason
 from commentsvc.store.revisions import Revision
 
 # The likeliest act first; what a comment is already is not offered.
@@ -22,6 +23,15 @@ OFFERED = {
     Status.REJECTED: (Action.APPROVE, Action.PENDING, Action.SPAM, Action.DELETE),
     Status.SPAM: (Action.APPROVE, Action.PENDING, Action.REJECT, Action.DELETE),
     Status.DELETED: (Action.APPROVE, Action.PENDING),
+}
+# Approving what is published answers the readers who reported it.
+OFFERED_FLAGGED = (Action.APPROVE, Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE)
+SAYS = {
+    FlagReason.SPAM: "spam",
+    FlagReason.ABUSE: "abuse",
+    FlagReason.OFF_TOPIC: "off topic",
+    FlagReason.ILLEGAL: "illegal",
+    FlagReason.OTHER: "something else",
 }
 LABEL = {
     Action.APPROVE: "Approve",
@@ -55,6 +65,7 @@ class Card:
     html: str
     edits: Sequence[Edit]
     appeal: Appeal | None
+    reported: Sequence[Flag]
     sees_addresses: bool
 
 
@@ -63,12 +74,14 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     earlier = revisions.of_comments([comment.id for comment in found if comment.edited_at])
     refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
     appealed = appeals.of_comments(refused) if refused else {}
+    reported = flags.open_of([comment.id for comment in found if comment.flag_count])
     return [
         Card(
             comment,
             text.marked(comment.html, [*search.words, *_matches(comment)]),
             _edits(comment, earlier.get(comment.id, ())),
             appealed.get(comment.id),
+            reported.get(comment.id, ()),
             by.sees_addresses(comment.site),
         )
         for comment in found
@@ -77,7 +90,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
 
 def _matches(comment: Comment) -> list[str]:
     """What the rules found in the text; a number of links or a mode is no word of it."""
-    return [reason["match"] for reason in comment.reasons if reason.get("match")]
+    return [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
 
 
 def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:

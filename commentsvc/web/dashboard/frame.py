@@ -5,11 +5,13 @@ from __future__ import annotations
 from flask import flash, render_template, request
 
 from commentsvc.core import text
+from commentsvc.core.errors import CommentError
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards
+from commentsvc.web.translating import tell_error
 
 EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 
@@ -18,7 +20,7 @@ def draw(template: str, by: Moderator, site: Site | None, **names: object) -> st
     sites = people.moderated_sites(by.account)
     here = request.full_path.rstrip("?")
     common = {"account": by.account, "sites": sites, "site": site, "here": here}
-    on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY}
+    on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
     return render_template(template, **common, **on_cards, **names)
 
 
@@ -31,8 +33,8 @@ def say(sentence: str, undo: str = "") -> None:
     flash(sentence, undo or "done")
 
 
-def refuse(error: Exception) -> None:
-    flash(str(error), "refused")
+def refuse(error: CommentError) -> None:
+    flash(tell_error(error), "refused")
 
 
 def find_number(value: str) -> int | None:

@@ -25,11 +25,13 @@ pages = Blueprint("queue", __name__, url_prefix="/dashboard")
 ALL = "_all"  # stands in the address for all sites of a moderator; no site has such a key
 COUNTED_MAX = 10_000
 NEW_MAX = 100
+FLAGGED = "flagged"  # published, and reported by readers
 EMPTY = {
     Status.PENDING: "Nothing is waiting for you. Enjoy the quiet.",
     Status.APPROVED: "No comment has been approved yet. The first one you approve will be here.",
     Status.REJECTED: "You have not had to reject anything.",
     Status.SPAM: "No spam. Long may it last.",
+    FLAGGED: "No reader reports anything.",
     Status.DELETED: "Nothing has been deleted. What you delete waits here, and can be brought back.",
 }
 
@@ -58,7 +60,8 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
     by = guard.dashboard_moderator()
     place = find_place(site_key, by)
     query = request.args.get("q", "").replace("\0", "").strip()
-    status, problem = _status(), ""
+    listed, problem = _list(), ""
+    status = Status.APPROVED if listed == FLAGGED else Status(listed)
     try:
         search = _search(query, place, by)
     except Invalid as error:
@@ -68,14 +71,15 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
         return redirect(goal)
     sort = _sort(status)
     after = core_pages.cursor(request.args.get("cursor", ""), sort)
-    wanted = Wanted(place.sites, status, sort, search, _sees_addresses(place, by))
+    sees_addresses = _sees_addresses(place, by)
+    wanted = Wanted(place.sites, status, sort, search, sees_addresses, is_flagged=listed == FLAGGED)
     found = Found([], None) if problem else finding.page(wanted, after, core_pages.PAGE_SIZE)
     drawn = frame.draw(
         "dashboard/queue.html",
         by,
         place.site,
         place_key=site_key,
-        status=status,
+        status=listed,
         query=query,
         problem=problem,
         sort=sort,
@@ -85,9 +89,9 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
         tally=_tally(place.sites),
         appealed=_appeals(place, by),
         newest_id=finding.newest_id(place.sites),
-        offered=cards.OFFERED[status],
+        offered=cards.OFFERED_FLAGGED if listed == FLAGGED else cards.OFFERED[status],
         canned=notes.of_site(place.site) if place.site else (),
-        empty=EMPTY[status],
+        empty=EMPTY[listed],
     )
     return (drawn, 422) if problem else drawn
 
@@ -98,7 +102,8 @@ def counts(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     place = find_place(site_key, by)
     since = frame.find_number(request.args.get("since", ""))
-    new = finding.arrived_since(place.sites, _status(), since, NEW_MAX) if since is not None else 0
+    status = Status.APPROVED if _list() == FLAGGED else Status(_list())
+    new = finding.arrived_since(place.sites, status, since, NEW_MAX) if since is not None and _list() != FLAGGED else 0
     response = jsonify({"counts": _tally(place.sites), "appeals": _appeals(place, by), "new": new})
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
@@ -112,7 +117,7 @@ def matching(site_key: str) -> Response:
     place = find_place(site_key, by)
     wanted = wanted_list(place, by)
     if wanted.search.is_empty:
-        count = _tally(place.sites)[wanted.status]
+        count = _tally(place.sites)[FLAGGED if wanted.is_flagged else wanted.status]
     else:
         count = len(finding.ids(wanted, COUNTED_MAX + 1))
     is_exact = wanted.search.is_empty or count <= COUNTED_MAX
@@ -143,7 +148,9 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
     values = request.values
     search = _search(values.get("q", ""), place, by)
     until = frame.find_number(values.get("until", ""))
-    return Wanted(place.sites, _status(), Sort.OLDEST, search, _sees_addresses(place, by), until)
+    is_flagged = _list() == FLAGGED
+    status = Status.APPROVED if is_flagged else Status(_list())
+    return Wanted(place.sites, status, Sort.OLDEST, search, _sees_addresses(place, by), until, is_flagged)
 
 
 def find_place(site_key: str, by: Moderator) -> Place:
@@ -164,11 +171,12 @@ def _sees_addresses(place: Place, by: Moderator) -> bool:
     return all(by.sees_addresses(site) for site in place.sites)
 
 
-def _status() -> Status:
+def _list() -> str:
+    """The list that is asked for: a status, or those that readers report."""
     value = request.values.get("status", Status.PENDING)
-    if value not in set(Status):
-        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}.")
-    return Status(value)
+    if value not in {*Status, FLAGGED}:
+        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}, {FLAGGED}.")
+    return value
 
 
 def _sort(status: Status) -> Sort:
@@ -179,9 +187,10 @@ def _sort(status: Status) -> Sort:
     return Sort(asked) if asked else Sort.OLDEST if status is Status.PENDING else Sort.NEWEST
 
 
-def _tally(of: list[Site]) -> dict[Status, int]:
+def _tally(of: list[Site]) -> dict[str, int]:
     tallies = [comments.tally(site) for site in of]
-    return {status: sum(tally[status] for tally in tallies) for status in Status}
+    pending, *decided = ((str(status), sum(tally[status] for tally in tallies)) for status in Status)
+    return dict([pending, (FLAGGED, sum(comments.flagged_tally(site) for site in of)), *decided])
 
 
 def _appeals(place: Place, by: Moderator) -> int:

@@ -1,26 +1,31 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { guest, keepGuest, Memory } from "../src/memory";
+import { guest, keepGuest, Keepsakes } from "../src/keepsakes";
+import { hasKept, recallNumbers, remember } from "../src/memory";
 
 afterEach(() => {
-  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
   localStorage.clear();
 });
 
+const blocked = (): never => {
+  throw new DOMException("blocked", "SecurityError");
+};
+
 describe("what the browser remembers", () => {
   it("keeps a draft for each thread and parent, until it is empty", () => {
-    const here = new Memory("blog:/a");
+    const here = new Keepsakes("blog:/a");
     here.keepDraft(null, { text: "to all" });
     here.keepDraft(7, { text: "to seven", key: "k", request: "r" });
-    expect(new Memory("blog:/a").draft(null).text).toBe("to all");
-    expect(new Memory("blog:/a").draft(7)).toEqual({ text: "to seven", key: "k", request: "r" });
-    expect(new Memory("blog:/b").draft(null).text).toBe("");
+    expect(new Keepsakes("blog:/a").draft(null).text).toBe("to all");
+    expect(new Keepsakes("blog:/a").draft(7)).toEqual({ text: "to seven", key: "k", request: "r" });
+    expect(new Keepsakes("blog:/b").draft(null).text).toBe("");
     here.keepDraft(null, { text: "" });
     expect(localStorage.length).toBe(1);
   });
 
   it("knows one's own comments and forgets them one by one", () => {
-    const here = new Memory("blog:/a");
+    const here = new Keepsakes("blog:/a");
     for (let id = 1; id <= 60; id++) here.addOwn({ id, token: "t" });
     expect(here.own().map((own) => own.id)).toEqual(Array.from({ length: 50 }, (_, index) => index + 11));
     here.forgetOwn(60);
@@ -38,22 +43,27 @@ describe("what the browser remembers", () => {
   it("survives what other scripts leave in its place", () => {
     localStorage.setItem("commentsvc:draft:blog:/a:", "{not json");
     localStorage.setItem("commentsvc:own:blog:/a", '{"id": 1}');
-    expect(new Memory("blog:/a").draft(null).text).toBe("");
-    expect(new Memory("blog:/a").own()).toEqual([]);
+    localStorage.setItem("commentsvc:folded:blog", '["x", 3]');
+    expect(new Keepsakes("blog:/a").draft(null).text).toBe("");
+    expect(new Keepsakes("blog:/a").own()).toEqual([]);
+    expect(recallNumbers("folded:blog")).toEqual([3]);
+  });
+
+  it("says whether anybody has written here, and not that somebody has folded a thread", () => {
+    remember("folded:blog", [1]);
+    expect(hasKept()).toBe(false);
+    remember("folded:blog", []);
+    expect(localStorage.length).toBe(0);
+    new Keepsakes("blog:/a").keepDraft(null, { text: "x" });
+    expect(hasKept()).toBe(true);
   });
 
   it("works for as long as the page is open where storage is blocked", () => {
-    vi.stubGlobal("localStorage", {
-      getItem: () => { throw new DOMException("blocked", "SecurityError"); },
-      setItem: () => { throw new DOMException("blocked", "SecurityError"); },
-      removeItem: () => { throw new DOMException("blocked", "SecurityError"); },
-      clear: () => undefined,
-    });
-    const here = new Memory("blog:/blocked");
-    here.keepDraft(null, { text: "still here" });
-    expect(here.draft(null).text).toBe("still here");
+    vi.stubGlobal("localStorage", { getItem: blocked, setItem: blocked, removeItem: blocked });
+    const here = new Keepsakes("blog:/blocked");
+    here.keepDraft(null, { text: "kept all the same" });
+    expect(here.draft(null).text).toBe("kept all the same");
     here.keepDraft(null, { text: "" });
     expect(here.draft(null).text).toBe("");
-    vi.unstubAllGlobals();
   });
 });

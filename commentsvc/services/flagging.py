@@ -1,0 +1,133 @@
+"""Takes a reader's report of a comment in; enough of them bring the comment back to the queue."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from commentsvc.core import text, tokens
+from commentsvc.core.errors import Invalid, TooMany
+from commentsvc.core.judging import Outcome, Reason
+from commentsvc.core.status import Action, Status
+from commentsvc.services import publishing
+from commentsvc.services.posting import Sender
+from commentsvc.store import decisions, flags, people
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.flags import TEXT_MAX, Flag, FlagReason
+
+FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
+WINDOW_S = 10 * 60
+# A guest is known by address and browser, and a browser's name is free to choose: one address alone must not reach the
+# usual threshold.
+GUESTS_MAX = 2
+SPELLED = {"offtopic": FlagReason.OFF_TOPIC, "illegal_content": FlagReason.ILLEGAL}
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """`is_new` is false for a person who had reported the comment before; `is_held`: it is out of sight now."""
+
+    is_new: bool
+    is_held: bool
+    is_answered: bool  # a moderator has decided on it since this person reported it
+
+
+def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, now: datetime) -> Flagged:
+    """Report a published comment to the moderators; a person counts once, and may change what they said.
+
+    Raises NotFound unless the comment is published, Invalid naming the field, or TooMany.
+    """
+    why = _reason(reason)
+    words = text.normalised(words, "text", "Your text")
+    if len(words) > TEXT_MAX:
+        raise Invalid("text", f"Please say it in at most {TEXT_MAX:,} characters.")
+    if why is FlagReason.OTHER and not words:
+        raise Invalid("text", "Please say in a few words what is wrong with this comment.")
+
+    begin_write()
+    comment = publishing.locked(comment_id)
+    guest_hash = tokens.keyed(secret, "flag", sender.ip, sender.user_agent)
+    found = flags.find(comment, sender.account, guest_hash)
+    if found is None:
+        if sender.limited:
+            _check_pace(comment, sender, now)
+        db.session.add(_new(comment, why, words, sender, guest_hash, now))
+        flags.open_in(comment, 1)
+    elif found.handled_at is None:
+        found.reason, found.text = why, words
+    elif comment.edited_at and comment.edited_at > found.handled_at:
+        # What was judged is not what stands there now.
+        found.reason, found.text, found.created_at = why, words, now
+        found.handled_at = found.decision_id = None
+        flags.open_in(comment, 1)
+    is_held = _is_enough(comment)
+    if is_held:
+        db.session.flush()
+        _hold(comment, flags.open_of([comment.id])[comment.id], now)
+    flagged = Flagged(found is None, is_held, found is not None and found.handled_at is not None)
+    db.session.commit()
+    return flagged
+
+
+def _reason(value: str) -> FlagReason:
+    word = re.sub(r"[\s_-]+", "_", value.strip().lower())
+    if word in SPELLED:
+        return SPELLED[word]
+    if word not in set(FlagReason):
+        raise Invalid("reason", f"reason is one of {', '.join(FlagReason)}.")
+    return FlagReason(word)
+
+
+def _new(comment: Comment, why: FlagReason, words: str, sender: Sender, guest_hash: bytes, now: datetime) -> Flag:
+    return Flag(
+        site_id=comment.site_id,
+        comment_id=comment.id,
+        account_id=sender.account.id if sender.account else None,
+        guest_hash=None if sender.account else guest_hash,
+        reason=why,
+        text=words,
+        ip=sender.ip,
+        created_at=now,
+    )
+
+
+def _check_pace(comment: Comment, sender: Sender, now: datetime) -> None:
+    since = now - timedelta(seconds=WINDOW_S)
+    if flags.made_since(sender.account, sender.ip, since, now) >= FLAGS_MAX:
+        raise TooMany("You have reported many comments just now. Please wait a few minutes.", WINDOW_S)
+    if sender.account is None and flags.open_by_guests_at(comment, sender.ip) >= GUESTS_MAX:
+        raise TooMany("This comment was reported from your network already; a moderator will look at it.", WINDOW_S)
+
+
+def _is_enough(comment: Comment) -> bool:
+    needed = comment.site.policy.flags_hold
+    if not needed or comment.flag_count < needed:
+        return False
+    writer = comment.author.account
+    return writer is None or people.role_on(writer, comment.site) is None
+
+
+def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
+    """Back to the queue, by a decision that a moderator can undo; the reports stay open until one decides."""
+    sentence = f"{len(reported)} readers flagged it." if len(reported) > 1 else "A reader flagged it."
+    counted = Counter(flag.reason for flag in reported).most_common()
+    match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in counted)
+    reason = asdict(Reason(flags.HOLD_RULE, Outcome.HOLD, sentence, match))
+    comment.status = Status.PENDING
+    comment.version += 1
+    comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != flags.HOLD_RULE)]
+    decisions.add(
+        comment,
+        Action.PENDING,
+        Status.APPROVED,
+        secrets.token_hex(16),
+        now,
+        rule=flags.HOLD_RULE,
+        reasons=[reason],
+    )
+    publishing.moved([(comment, Status.APPROVED)])

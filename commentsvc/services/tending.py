@@ -1,0 +1,47 @@
+"""Tends a thread: which comment is pinned, and whether it takes more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from commentsvc.core.errors import Invalid
+from commentsvc.core.status import Status
+from commentsvc.store import comments, journal, threads
+from commentsvc.store.comments import Kind
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.people import Account
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+
+
+def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Thread:
+    """Change what is named of a thread, `pinned_id` or `is_open`; a page nobody has written to gets its thread so.
+
+    Raises Invalid for a comment that can't be pinned: only a published one of this thread that answers none.
+    """
+    begin_write()
+    thread = threads.get_or_add(site, key, "", "", now)
+    if changes.get("pinned_id") is not None:
+        _check_pin(thread, changes["pinned_id"])
+    before = {name: getattr(thread, name) for name in changes}
+
+    changed = {name: value for name, value in changes.items() if value != before[name]}
+    if changed:
+        for name, value in changed.items():
+            setattr(thread, name, value)
+        db.session.flush()
+        was = {name: before[name] for name in changed}
+        journal.add("thread", now, site=site, by=by, subject=key, before=was, after=changed, ip=ip)
+        threads.touch(thread.id, 0)
+    db.session.commit()
+    return thread
+
+
+def _check_pin(thread: Thread, comment_id: int) -> None:
+    comment = comments.find_parent(thread, comment_id)
+    if comment is None or comment.status != Status.APPROVED or comment.kind != Kind.COMMENT:
+        raise Invalid("pinned", "Only a published comment of this thread can be pinned.")
+    if comment.parent_id is not None:
+        raise Invalid("pinned", "Only a comment that answers no other can be pinned.")

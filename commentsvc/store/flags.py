@@ -1,0 +1,108 @@
+"""Flags: readers' reports of a comment, one a person; open until a moderator decides on the comment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, select, update
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.core.status import Status
+from commentsvc.store import comments
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.decisions import Decision
+from commentsvc.store.people import Account
+
+TEXT_MAX = 1000
+HOLD_RULE = "flags"  # who decides when enough readers have reported a comment
+
+
+class FlagReason(StrEnum):
+    SPAM = "spam"
+    ABUSE = "abuse"
+    OFF_TOPIC = "off_topic"
+    ILLEGAL = "illegal"
+    OTHER = "other"
+
+
+class Flag(Base):
+    __tablename__ = "flag"
+    __table_args__ = (
+        UniqueConstraint("comment_id", "account_id"),
+        UniqueConstraint("comment_id", "guest_hash"),
+        CheckConstraint("(account_id IS NULL) <> (guest_hash IS NULL)", name="account_or_guest"),
+        Index("ix_flag_account_id_created_at", "account_id", "created_at"),
+        Index("ix_flag_ip_created_at", "ip", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    guest_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # of address and browser, keyed
+    reason: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(String(TEXT_MAX), default="")  # as typed
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    handled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), index=True)  # what answered it
+    account: Mapped[Account | None] = relationship(lazy="raise_on_sql")
+    comment: Mapped[Comment] = relationship(lazy="raise_on_sql")
+
+
+def find(comment: Comment, account: Account | None, guest_hash: bytes) -> Flag | None:
+    query = select(Flag).where(Flag.comment_id == comment.id)
+    return db.session.scalar(query.where(Flag.account_id == account.id if account else Flag.guest_hash == guest_hash))
+
+
+def open_of(comment_ids: Collection[int]) -> dict[int, list[Flag]]:
+    """The open reports of each of these comments that has some, the oldest first, with their accounts."""
+    query = select(Flag).where(Flag.comment_id.in_(list(comment_ids)), Flag.handled_at.is_(None))
+    found: dict[int, list[Flag]] = {}
+    for flag in db.session.scalars(query.order_by(Flag.id).options(joinedload(Flag.account))):
+        found.setdefault(flag.comment_id, []).append(flag)
+    return found
+
+
+def open_in(comment: Comment, change: int) -> None:
+    """Count reports of a comment that opened, or (negative) that were answered; the caller holds the thread's lock."""
+    was_flagged = comment.flag_count > 0
+    comment.flag_count += change
+    if comment.status == Status.APPROVED and was_flagged != (comment.flag_count > 0):
+        comments.add_to_flagged({comment.site_id: 1 if comment.flag_count else -1})
+
+
+def answer(comment: Comment, decision: Decision) -> None:
+    """A decision on the comment answers what is open; the comment has its new status already."""
+    if comment.flag_count:
+        answered = update(Flag).where(Flag.comment_id == comment.id, Flag.handled_at.is_(None))
+        db.session.execute(answered.values(handled_at=decision.created_at, decision_id=decision.id))
+        open_in(comment, -comment.flag_count)
+
+
+def reopen(comment: Comment, undone: Decision) -> bool:
+    """What a decision had answered is open again when it is undone; says whether there was any."""
+    opened = update(Flag).where(Flag.decision_id == undone.id).values(handled_at=None, decision_id=None)
+    change = len(db.session.scalars(opened.returning(Flag.id)).all())
+    if change:
+        open_in(comment, change)
+    return change > 0
+
+
+def made_since(account: Account | None, ip: str, since: datetime, now: datetime) -> int:
+    query = select(func.count()).select_from(Flag).where(Flag.created_at > since, Flag.created_at <= now)
+    return db.session.scalar(query.where(Flag.account_id == account.id if account else Flag.ip == ip)) or 0
+
+
+def open_by_guests_at(comment: Comment, ip: str) -> int:
+    """Open reports of a comment by guests of one network address."""
+    query = select(func.count()).select_from(Flag).where(Flag.comment_id == comment.id, Flag.ip == ip)
+    return db.session.scalar(query.where(Flag.guest_hash.is_not(None), Flag.handled_at.is_(None))) or 0
+
+
+def of_account(account_id: int) -> Sequence[Flag]:
+    query = select(Flag).where(Flag.account_id == account_id).order_by(Flag.id)
+    return db.session.scalars(query.options(joinedload(Flag.comment))).all()

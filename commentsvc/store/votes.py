@@ -1,0 +1,71 @@
+"""Votes: one a person and comment; the sum of a comment's votes is kept as its score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, select, update
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.people import Account
+from commentsvc.store.threads import Thread
+
+
+class Vote(Base):
+    """A vote taken back stays with the value 0: how often somebody changes their mind has a limit."""
+
+    __tablename__ = "vote"
+    __table_args__ = (
+        CheckConstraint("value IN (-1, 0, 1)", name="value"),
+        Index("ix_vote_account_id_thread_id", "account_id", "thread_id"),
+        Index("ix_vote_account_id_changed_at", "account_id", "changed_at"),
+    )
+
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"))
+    value: Mapped[int] = mapped_column(Integer)
+    changes: Mapped[int] = mapped_column(Integer)  # as often as it was set without a pause
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    comment: Mapped[Comment] = relationship(lazy="raise_on_sql")
+
+
+def find(comment: Comment, account: Account) -> Vote | None:
+    return db.session.get(Vote, (comment.id, account.id), populate_existing=True)
+
+
+def add(comment: Comment, account: Account, now: datetime) -> Vote:
+    """A vote that says nothing yet."""
+    values = {"comment_id": comment.id, "account_id": account.id, "thread_id": comment.thread_id}
+    vote = Vote(**values, value=0, changes=0, changed_at=now)
+    db.session.add(vote)
+    return vote
+
+
+def score(comment: Comment, change: int) -> int:
+    """Add to a comment's score, in the database; gives the sum."""
+    changed = update(Comment).where(Comment.id == comment.id).values(score=Comment.score + change)
+    return db.session.scalars(changed.returning(Comment.score)).one()
+
+
+def changes_since(account: Account, since: datetime, now: datetime) -> int:
+    query = select(func.coalesce(func.sum(Vote.changes), 0)).where(Vote.account_id == account.id)
+    return db.session.scalar(query.where(Vote.changed_at > since, Vote.changed_at <= now)) or 0
+
+
+def in_thread(account: Account, thread: Thread | None) -> dict[int, int]:
+    """What an account has voted in a thread, by comment."""
+    if thread is None:
+        return {}
+    query = select(Vote.comment_id, Vote.value).where(Vote.account_id == account.id, Vote.thread_id == thread.id)
+    return {comment_id: value for comment_id, value in db.session.execute(query.where(Vote.value != 0)).all()}
+
+
+def of_account(account_id: int) -> Sequence[Vote]:
+    """All votes of an account, those taken back too, read anew, by comment."""
+    query = select(Vote).where(Vote.account_id == account_id).order_by(Vote.comment_id)
+    query = query.options(joinedload(Vote.comment)).execution_options(populate_existing=True)
+    return db.session.scalars(query).all()

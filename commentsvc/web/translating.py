@@ -1,0 +1,160 @@
+"""Says our sentences in the language of the request: Flask-Babel with our catalogues, and a site's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flask_babel
+from babel import Locale, support
+from babel.numbers import format_decimal
+from flask import Flask, g, has_request_context, request
+from flask_babel import Domain
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup, escape
+
+from commentsvc.core import catalogue, languages, phrases
+from commentsvc.core.errors import CommentError
+from commentsvc.core.phrases import Phrase
+from commentsvc.store.sites import Site
+
+babel = flask_babel.Babel()
+
+
+def language() -> str:
+    """Ours for this request: `lang` of the query, else what the browser asks for, else the site's, else English.
+
+    The edge takes the browser's wish from public reads: their pages are the same for everybody.
+    """
+    if not has_request_context() or request.path.startswith("/dashboard"):  # English is all that it speaks
+        return languages.DEFAULT
+    return (
+        languages.nearest(request.args.get("lang", ""))
+        or languages.negotiated(request.headers.get("Accept-Language", ""))
+        or g.get("site_language")
+        or languages.DEFAULT
+    )
+
+
+def language_asked() -> dict[str, str]:
+    """What a link to another page of ours carries on: the language that the query names, if it does."""
+    asked = languages.nearest(request.args.get("lang", "")) if has_request_context() else None
+    return {"lang": asked} if asked else {}
+
+
+def widget_texts() -> dict[str, object]:
+    """The widget's sentences in the language of the request; it fills and counts them itself."""
+    tag, own = language(), g.get("site_texts", {})
+    texts = {key: catalogue.entry(tag, key, own) for key in catalogue.widget_keys()}
+    return {"lang": tag, "dir": languages.direction(tag), "texts": texts}
+
+
+def speak_for(site: Site) -> None:
+    """From here on this request says things as the site wants them said."""
+    g.site_language = site.policy.language
+    g.site_texts = site.texts
+    flask_babel.refresh()
+
+
+def tell(sentence: str) -> str:
+    """The sentence in the language of the request; one that is not ours stays as it is."""
+    return _told(sentence.template, sentence.values) if isinstance(sentence, Phrase) else sentence
+
+
+def tell_error(error: CommentError) -> str:
+    return " ".join(tell(sentence) for sentence in error.sentences)
+
+
+def tell_kept(kept: Mapping[str, Any]) -> str:
+    """A sentence of the database (see phrases.to_json)."""
+    return tell(phrases.from_json(kept))
+
+
+def gettext(key: str, **values: object) -> str:
+    """A sentence of ours; each `%(name)s` in it stands for a value."""
+    return _told(key, values)
+
+
+def _told(key: str, values: Mapping[str, object]) -> str:
+    sentence = _form(key, values)
+    return sentence % {name: _shown(value) for name, value in values.items()} if values else sentence
+
+
+def _form(key: str, values: Mapping[str, object]) -> str:
+    sentences: Sentences = flask_babel.get_translations()
+    return sentences.form(key, values.get("num"))
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, int):
+        return format_decimal(value, locale=flask_babel.get_locale())
+    return tell(value) if isinstance(value, Phrase) else value
+
+
+class Sentences(support.NullTranslations):
+    """Our catalogue of a language behind the methods that Flask-Babel asks, with a site's own words in front."""
+
+    def __init__(self, tag: str, texts: Mapping[str, object]) -> None:
+        super().__init__()
+        self.tag = tag
+        self.texts = texts
+
+    def form(self, key: str, num: object) -> str:
+        return catalogue.form(catalogue.entry(self.tag, key, self.texts), self.tag, num)
+
+    def ugettext(self, message: str) -> str:
+        return self.form(message, None)
+
+    def ungettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.form(msgid2, n)
+
+
+class Catalogues(Domain):
+    """Flat JSON files instead of gettext's: the widget reads the same."""
+
+    def get_translations(self) -> Sentences:
+        return Sentences(language(), g.get("site_texts", {}))
+
+
+def _locale() -> Locale:
+    return Locale.parse(languages.locale_name(language()))
+
+
+# Flask-Babel's own would trust a sentence as HTML. Ours may be a site owner's words, so they are escaped, and only the
+# values that are markup already stay so.
+@pass_eval_context
+def _in_template(context: EvalContext, key: str, **values: object) -> str:
+    sentence = _form(key, values)
+    shown = {name: _shown(value) for name, value in values.items()}
+    if context.autoescape:
+        return Markup(escape(sentence)) % shown if shown else Markup(escape(sentence))
+    return sentence % shown if shown else sentence
+
+
+@pass_eval_context
+def _counted_in_template(context: EvalContext, singular: str, plural: str, num: int, **values: object) -> str:
+    in_template: Callable[..., str] = _in_template
+    return in_template(context, plural, num=num, **values)
+
+
+def bdi(text: str) -> Markup:
+    """A name of somebody's choosing within a sentence of ours; its direction is its own."""
+    return Markup("<bdi>%s</bdi>") % text
+
+
+def bold(text: str) -> Markup:
+    return Markup("<b>%s</b>") % text
+
+
+def init_app(app: Flask) -> None:
+    babel.init_app(app, locale_selector=_locale)
+    babel.domain_instance = Catalogues()
+    app.jinja_env.globals.update(
+        _=_in_template,
+        gettext=_in_template,
+        ngettext=_counted_in_template,
+        language=language,
+        direction=lambda: languages.direction(language()),
+    )
+    app.jinja_env.filters.update(bdi=bdi, bold=bold, told=tell_kept)

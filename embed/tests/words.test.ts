@@ -1,0 +1,29 @@
+// @vitest-environment happy-dom
+import { expect, it } from "vitest";
+import { Words } from "../src/words";
+
+const MORE = "Show %(num)s more comments";
+
+it("says what it has in the language, and the English sentence where there is nothing", () => {
+  const words = new Words("de", { "Try again": "Noch einmal" });
+  expect(words.say("Try again")).toBe("Noch einmal");
+  expect(words.say("Reply to %(name)s", { name: "Ann" })).toBe("Reply to Ann");
+});
+
+it.each([
+  ["ru", 1, "ещё один"],
+  ["ru", 3, "ещё 3 комментария"],
+  ["ru", 5, "ещё 5 комментариев"],
+  ["ru", 21, "ещё один"],
+])("chooses the plural as %s does for %i", (lang, num, expected) => {
+  const texts = { [MORE]: { one: "ещё один", few: "ещё %(num)s комментария", many: "ещё %(num)s комментариев", other: "ещё %(num)s комментария" } };
+  expect(new Words(lang, texts).say(MORE, { num })).toBe(expected);
+});
+
+it("writes numbers as the language does", () => {
+  expect(new Words("de").say("%(num)s x", { num: 12_345 })).toBe("12.345 x");
+});
+
+it("puts what a person wrote in as it is, also what looks like a place to fill", () => {
+  expect(new Words().say("Reply to %(name)s", { name: "%(name)s <b>" })).toBe("Reply to %(name)s <b>");
+});
