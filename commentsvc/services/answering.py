@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import asdict
 from datetime import datetime
 
-from commentsvc.core import text
+from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid
 from commentsvc.core.judging import Outcome, Reason
 from commentsvc.core.status import Action, Status
@@ -27,6 +26,13 @@ def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: d
     begin_write()
     (comment,) = moderating.locked([comment_id], by)
     moderating.check_unchanged([comment], {} if seen is None else {comment_id: seen})
+    decided = publish(comment, source, by, now)
+    db.session.commit()
+    return decided
+
+
+def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Decided:
+    """As answer(), for a comment that the caller has locked; the caller commits."""
     policy = comment.site.policy
     source = text.body(source, policy.body_max)
     html = text.to_html(source)
@@ -37,14 +43,14 @@ def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: d
     reply = _reply(comment, source, html, by, now)
     if comments.has_duplicate(comment.thread, comment.id, reply.author_id, reply.text_hash):
         raise Conflict("You have answered exactly this here already.", "duplicate")
-    batch = secrets.token_hex(16)
+    batch = tokens.new_batch()
     made = moderating.apply([comment], Action.APPROVE, by, Words(), batch, now)
 
     db.session.add(reply)
     db.session.flush()
     made.append(decisions.add(reply, Action.APPROVE, None, batch, now, by=by.account))
     publishing.moved([(reply, None)])
-    db.session.commit()
+    publishing.tell_who_waits([(reply, None)], now)
     return Decided(made, batch)
 
 

@@ -15,7 +15,7 @@ from commentsvc.core.judging import Outcome, Reason
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.services.posting import Sender
-from commentsvc.store import decisions, flags, people
+from commentsvc.store import decisions, flags, people, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.flags import TEXT_MAX, Flag, FlagReason
@@ -131,3 +131,4 @@ def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
         reasons=[reason],
     )
     publishing.moved([(comment, Status.APPROVED)])
+    watches.announce(comment, now)

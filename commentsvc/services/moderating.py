@@ -174,6 +174,7 @@ def apply(
         made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
     appeals.answer([decision.comment_id for decision in made], by.account, now)
     publishing.moved(moves)
+    publishing.tell_who_waits(moves, now)
     db.session.flush()
     by_id = {comment.id: comment for comment in found}
     for decision in made:

@@ -18,7 +18,7 @@ from commentsvc.core.judging import Outcome, Record, RuleKind, SiteRule, Submiss
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads
+from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account, Author
@@ -126,6 +126,8 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     db.session.flush()
     _record_verdict(comment, None, verdict, now)
     publishing.moved([(comment, None)])
+    publishing.tell_who_waits([(comment, None)], now)
+    watches.announce(comment, now)
     posted = Posted(comment, verdict.status, _plain_reason(verdict))
     if claimed:
         claimed.comment_id = comment.id
@@ -157,6 +159,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     comment.reasons = reasons_json(verdict)
     _record_verdict(comment, before, verdict, now)
     publishing.moved([(comment, before)])
+    watches.announce(comment, now)
     db.session.commit()
     return Posted(comment, verdict.status, _plain_reason(verdict))
 

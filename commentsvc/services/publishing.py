@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from commentsvc.core import tree
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.status import Status
-from commentsvc.store import comments, decisions, people, threads
+from commentsvc.store import comments, decisions, jobs, people, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -80,6 +81,13 @@ def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
     people.count_moved(authors)
     comments.add_to_tallies(tallies)
     comments.add_to_flagged(flagged)
+
+
+def tell_who_waits(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:
+    """Queue what tells authors that somebody has answered them, in the commit that publishes the answers."""
+    published = [c.id for c, before in moves if c.status == Status.APPROVED and before is not Status.APPROVED]
+    for comment_id in comments.awaited_replies(published) if published else ():
+        jobs.add("answered", {"comment_id": comment_id}, now)
 
 
 def locked(comment_id: int) -> Comment:

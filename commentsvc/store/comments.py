@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
@@ -229,6 +229,20 @@ def below(comment: Comment) -> Sequence[Comment]:
 def newest(site: Site, limit: int) -> Sequence[Comment]:
     query = select(Comment).where(Comment.site_id == site.id).order_by(Comment.id.desc()).limit(limit)
     return db.session.scalars(query.options(joinedload(Comment.thread))).all()
+
+
+def awaited_replies(ids: Iterable[int]) -> Sequence[int]:
+    """Those of `ids` that answer somebody who wants to be told."""
+    parent = aliased(Comment)
+    query = select(Comment.id).join(parent, parent.id == Comment.parent_id)
+    query = query.where(Comment.id.in_(list(ids)), parent.notify.is_(True), parent.author_email.is_not(None))
+    return db.session.scalars(query.order_by(Comment.id)).all()
+
+
+def stop_telling(comment: Comment) -> None:
+    """Whoever wrote this wants no more mail about answers to anything of theirs on this site."""
+    theirs = update(Comment).where(Comment.site_id == comment.site_id, Comment.author_id == comment.author_id)
+    db.session.execute(theirs.where(Comment.notify.is_(True)).values(notify=False))
 
 
 def site_ids_of(ids: Iterable[int]) -> dict[int, int]:

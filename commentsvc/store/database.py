@@ -21,6 +21,7 @@ from commentsvc.store import (
     jobs,
     journal,
     notes,
+    notices,
     people,
     pictures,
     provider_clients,
@@ -29,6 +30,7 @@ from commentsvc.store import (
     sites,
     threads,
     votes,
+    watches,
     words,
 )
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
@@ -46,6 +48,7 @@ TABLES = (
     jobs,
     journal,
     notes,
+    notices,
     people,
     pictures,
     provider_clients,
@@ -54,6 +57,7 @@ TABLES = (
     sites,
     threads,
     votes,
+    watches,
     words,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"

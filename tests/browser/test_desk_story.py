@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-MAIL = re.compile(r"http://\S+/auth/link/\S+")
+MAIL = re.compile(r"http://[\w.:]+/auth/link/[\w-]+")
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1200, "height": 800}}
 
@@ -148,9 +148,10 @@ def test_replying_approves_and_editing_shows_at_once(demo, reader):
     card = page.locator(".card", has_text="Waiting number 1")
     card.focus()
     page.keyboard.press("q")
+    expect(card.locator(".edit-form textarea")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("Mended by Alice")
-    card.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save").click()
     mended = page.locator(".card", has_text="Mended by Alice")
     expect(mended).to_contain_text("Edited once")
 
