@@ -191,6 +191,23 @@ class Server:
             self.process.kill()
 
 
+def test_a_site_gets_a_language_and_words_of_its_own(ready, tmp_path):
+    words = tmp_path / "words.json"
+    words.write_text(json.dumps({"Leave a Reply": {"de": "Ihre Meinung?"}}))
+    status, said, _ = ready("site", "set", "blog", "language=de-AT", f"texts=@{words}")
+    assert status == 0
+    assert "language=de\n" in said
+    assert """'Leave a Reply': {"de": "Ihre Meinung?"}""" in said
+    _, said, _ = ready("site", "set", "blog", "body_max=5000")
+    assert "Ihre Meinung?" in said, "another change leaves them alone"
+    words.write_text("{}")
+    assert "Ihre Meinung?" not in ready("site", "set", "blog", f"texts=@{words}")[1]
+    words.write_text('{"No such sentence": "x"}')
+    for wrong, names in ((f"@{words}", "No such sentence"), ("@missing.json", "missing.json"), ("hello", "texts")):
+        status, _, trouble = ready("site", "set", "blog", f"texts={wrong}")
+        assert (status, names in trouble) == (2, True)
+
+
 def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, environ, tmp_path):
     environ = {**environ, "COMMENTSVC_MAIL_URL": f"mailbox://{tmp_path}/mail"}
     server = Server(environ, tmp_path)

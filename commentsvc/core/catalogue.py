@@ -39,6 +39,12 @@ def widget_keys() -> tuple[str, ...]:
 
 
 @cache
+def first_keys() -> frozenset[str]:
+    """Those of them that come with the comments."""
+    return frozenset(json.loads((FOLDER / "widget_first.json").read_text(encoding="utf-8")))
+
+
+@cache
 def keys() -> frozenset[str]:
     return frozenset(widget_keys()).union(*(of(tag) for tag in languages.TAGS))
 

@@ -357,6 +357,13 @@ def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
 
 
+def changeable_of(thread: Thread, account: Account, since: datetime) -> Sequence[int]:
+    """The numbers of what an account has written in a thread since then, and nobody has removed."""
+    query = select(Comment.id).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
+    query = query.where(Comment.thread_id == thread.id, Comment.created_at > since)
+    return db.session.scalars(query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))).all()
+
+
 def adopt_guests(account: Account, email: str, now: datetime) -> None:
     """Give the account what was written as a guest under an address that its holder has now proved."""
     query = select(Author.id, Author.site_id).where(Author.email == email, Author.account_id.is_(None))

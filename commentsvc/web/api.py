@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, g, jsonify, make_response, request
+from datetime import timedelta
+
+from flask import Blueprint, Response, current_app, g, jsonify, make_response, render_template, request
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Invalid
@@ -61,8 +63,11 @@ def viewer() -> Response:
     holder = guard.viewer(site)
     key = shapes.thread_key(request.args.get("thread", ""))
     pending = comments.waiting_of(site, key, holder.account)
-    voted = votes.in_thread(holder.account, threads.find(site, key))
-    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, voted))
+    thread = threads.find(site, key)
+    voted = votes.in_thread(holder.account, thread)
+    since = now() - timedelta(seconds=site.policy.edit_window_s)
+    own = comments.changeable_of(thread, holder.account, since) if thread else []
+    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted))
     response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
     return response
 
@@ -71,7 +76,11 @@ def viewer() -> Response:
 def preview() -> Response:
     shape = shapes.parsed(shapes.PreviewIn)
     site = guard.site_to_write(shape.site)
-    return jsonify({"html": text.to_html(text.body(shape.body, site.policy.body_max))})
+    html = text.to_html(text.body(shape.body, site.policy.body_max))
+    # The widget asks for HTML: browsers parse that into an inert document on pages where they parse no string.
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return make_response(render_template("preview.html", draft={"html": html}))
+    return jsonify({"html": html})
 
 
 def _status_code(posted: Posted) -> int:

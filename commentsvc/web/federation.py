@@ -148,7 +148,13 @@ def _quiet(response: Response) -> Response:
 def ways() -> list[tuple[str, str]]:
     """The ways to sign in that work here: a name for the widget, and a name for people."""
     offered = [(provider.name, provider.label) for provider in _providers().values()]
-    return [*offered, ("email", gettext("Email"))] if settings().mail_url else offered
+    return [*offered, ("email", gettext("E-mail"))] if settings().mail_url else offered
+
+
+def label_of(provider: str) -> str:
+    """What people call a provider, also one that is no longer offered."""
+    found = _providers().get(provider)
+    return found.label if found else provider.title()
 
 
 def _providers() -> dict[str, Provider]:
@@ -192,4 +198,5 @@ def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
 def init_app(app: Flask, config: Config) -> None:
     app.extensions["providers"] = registry.configured(config.providers, KeptClients(config.secret_key))
     app.jinja_env.globals["signin_ways"] = ways
+    app.jinja_env.filters["provider_label"] = label_of
     app.jinja_env.globals["providers"] = lambda: list(_providers().values())

@@ -21,7 +21,7 @@ from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
 from commentsvc.web.edge import FIXED, WATCH
-from commentsvc.web.translating import speak_for, widget_texts
+from commentsvc.web.translating import ngettext, said, speak_for, widget_texts
 
 pages = Blueprint("reading", __name__)
 
@@ -110,14 +110,20 @@ def counts() -> Response:
     keys = [shapes.thread_key(key) for key in request.args.getlist("thread")]
     if not 1 <= len(keys) <= COUNTS_MAX:
         raise Invalid("thread", f"Name 1 to {COUNTS_MAX} threads: &thread=…&thread=….")
-    return jsonify({"counts": threads.counts(site, keys)})
+    speak_for(site)
+    found = threads.counts(site, keys)
+    # As the widget writes them, in the language asked for; the numbers alone are for everybody else.
+    texts = {str(count): ngettext("One comment", "%(num)s comments", count) for count in sorted(set(found.values()))}
+    return jsonify({"counts": found, "texts": texts})
 
 
 @pages.get("/api/v1/recent")
 def recent() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     limit = paging.limit(request.args.get("limit", ""), RECENT_SIZE)
-    return jsonify({"comments": [_recent_json(comment) for comment in comments.recent(site, limit)]})
+    speak_for(site)
+    line = said("%(name)s on %(title)s")  # how the widget writes a line, with its places left to fill
+    return jsonify({"comments": [_recent_json(comment) for comment in comments.recent(site, limit)], "line": line})
 
 
 def _recent_json(comment: comments.Comment) -> dict[str, Any]:

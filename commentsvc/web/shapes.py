@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
@@ -378,9 +378,14 @@ def posted_json(posted: Posted, edit_token: str | None) -> dict[str, Any]:
 
 
 def viewer_json(
-    account: Account, provider: str | None, site: Site, pending: Sequence[Comment], votes: Mapping[int, int]
+    account: Account,
+    provider: str | None,
+    site: Site,
+    pending: Sequence[Comment],
+    own: Sequence[int],
+    votes: Mapping[int, int],
 ) -> dict[str, Any]:
-    """Who somebody is on a site, what of theirs waits in a thread, how they voted there, and what they may do."""
+    """Who somebody is on a site, what of theirs waits in a thread or can still be changed, how they voted there, …"""
     role = people.role_on(account, site)
     return {
         "account": {
@@ -391,6 +396,7 @@ def viewer_json(
             "role": role,
         },
         "pending": [own_comment_json(comment) for comment in pending],
+        "own": list(own),
         "votes": {str(comment_id): value for comment_id, value in votes.items()},
         "rights": {
             "comment": True,
@@ -466,6 +472,17 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     }
 
 
+def terms(page: ThreadPage) -> dict[str, Any]:
+    """What the widget must know of writing in a thread."""
+    policy = page.site.policy
+    return {
+        "max": policy.body_max,
+        "guests": not policy.signin_required,
+        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]
+        "edit": policy.edit_window_s,
+    }
+
+
 def init_app(app: Flask) -> None:
     """Names the templates use."""
     app.jinja_env.filters.update(
@@ -475,4 +492,5 @@ def init_app(app: Flask) -> None:
         initial=initial,
         hue=hue,
         avatar=avatar,
+        terms=terms,
     )

@@ -43,7 +43,7 @@ def language_asked() -> dict[str, str]:
     return {"lang": asked} if asked else {}
 
 
-def widget_texts() -> dict[str, object]:
+def widget_texts() -> dict[str, Any]:
     """The widget's sentences in the language of the request; it fills and counts them itself."""
     tag, own = language(), g.get("site_texts", {})
     texts = {key: catalogue.entry(tag, key, own) for key in catalogue.widget_keys()}
@@ -69,6 +69,22 @@ def tell_error(error: CommentError) -> str:
 def tell_kept(kept: Mapping[str, Any]) -> str:
     """A sentence of the database (see phrases.to_json)."""
     return tell(phrases.from_json(kept))
+
+
+def first_texts() -> dict[str, object]:
+    """The few of the widget's sentences that it may need before it has asked for them all; English ones it has."""
+    texts = widget_texts()["texts"]
+    return {key: text for key, text in texts.items() if key in catalogue.first_keys() and text != key}
+
+
+def said(key: str) -> str:
+    """A sentence of ours whose places somebody else fills."""
+    return _form(key, {})
+
+
+def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
+    """A counted sentence of ours; the plural is its key."""
+    return _told(plural, {"num": num, **values})
 
 
 def gettext(key: str, **values: object) -> str:
@@ -155,6 +171,7 @@ def init_app(app: Flask) -> None:
         gettext=_in_template,
         ngettext=_counted_in_template,
         language=language,
+        first_texts=first_texts,
         direction=lambda: languages.direction(language()),
     )
     app.jinja_env.filters.update(bdi=bdi, bold=bold, told=tell_kept)

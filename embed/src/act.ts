@@ -12,36 +12,19 @@ import { React } from "./react";
 import { Rest } from "./rest";
 import { bearer, Service, type Posted, type Proof } from "./service";
 import { Account, handOver } from "./signin";
-import { key, Words } from "./words";
+import { key } from "./words";
 
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
-/** Make a thread on the page one that can be acted on. */
-export async function act(host: Host): Promise<Actor> {
+/** Make a thread on the page one that can be acted on; at once, and what must be asked for follows. */
+export function act(host: Host): Actor {
   const { site, thread } = host.page;
   if (!host.root.adoptedStyleSheets.includes(styles)) host.root.adoptedStyleSheets.push(styles);
+  const { words } = host;
   const service = new Service(host.base);
   const keepsakes = new Keepsakes(`${site}:${thread}`);
   const account = new Account(service, site);
-  let trouble = "";
-  const [words, isResumed] = await Promise.all([
-    service.texts(site, host.words.lang).then(
-      ({ lang, texts }) => new Words(lang, texts),
-      () => host.words, // English sentences are better than none
-    ),
-    resume().catch((error: unknown) => {
-      if (!(error instanceof Refused)) throw error;
-      trouble = error.message;
-      return false;
-    }),
-  ]);
-  const { lang } = words;
-
-  async function resume(): Promise<boolean> {
-    return !(await handOver(site)) && (await account.resume());
-  }
-
   const form = host.section.querySelector<HTMLFormElement>("form.respond");
   const compose = form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
   const own = new Own(host, service, words, proofFor);
@@ -68,7 +51,7 @@ export async function act(host: Host): Promise<Actor> {
     host.say([words.say(sentence), answer.reason].filter(Boolean).join(" "));
     host.emit("comment-posted", { id: answer.id, status: answer.status });
     try {
-      const item = await service.drawn(answer.id, lang, (await proofFor(answer.id)) ?? {}, host.gone);
+      const item = await service.drawn(answer.id, words.lang, (await proofFor(answer.id)) ?? {}, host.gone);
       if (parent) item.dataset["parent"] = String(parent);
       if (!host.item(answer.id)) insert(host, item);
       if (isPublished) recount(host, words, host.count + 1);
@@ -98,7 +81,7 @@ export async function act(host: Host): Promise<Actor> {
       mine.map(async ({ id, proof }) => {
         try {
           if (!host.item(id)) {
-            const item = await service.drawn(id, lang, proof, host.gone);
+            const item = await service.drawn(id, words.lang, proof, host.gone);
             if (item.dataset["status"] && !host.item(id)) insert(host, item);
           }
           own.offer(id);
@@ -110,10 +93,32 @@ export async function act(host: Host): Promise<Actor> {
     );
   }
 
-  await showOwn();
-  if (trouble) host.say(trouble);
-  if (isResumed) compose?.focus();
+  /** Take up a sign-in that comes back to this page, in this tab or for the one that waits. */
+  async function resume(): Promise<boolean> {
+    try {
+      return !(await handOver(site)) && (await account.resume());
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      host.say(error.message || words.say("That did not work. Nothing is lost; please try again."));
+      return false;
+    }
+  }
 
+  /** The words first, for what follows is said with them. */
+  async function begin(): Promise<void> {
+    try {
+      words.texts = (await service.texts(site, words.lang)).texts;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // English sentences are better than none
+    }
+    compose?.dress();
+    const isResumed = await resume();
+    if (isResumed) compose?.identify();
+    await showOwn();
+    if (isResumed) compose?.focus();
+  }
+
+  void begin();
   return {
     clicked(target) {
       if (compose?.clicked(target) || own.clicked(target) || rest.clicked(target)) return;

@@ -57,9 +57,6 @@ export class Compose {
     private readonly listeners: Listeners,
   ) {
     const typed = this.area.value; // before all of this was here
-    const bar = toolbar(this.area, words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
-    this.area.after(bar);
-    bar.append(this.counter);
     const known = guest();
     if (known && this.guestFields) {
       for (const name of ["name", "email", "website"] as const) if (!this.input(name).value) this.input(name).value = known[name];
@@ -76,10 +73,20 @@ export class Compose {
     });
     window.addEventListener("online", () => this.retry && void this.submit(), { signal: host.gone });
     host.gone.addEventListener("abort", () => this.stopRetrying());
-    this.area.value = typed || this.keepsakes.draft(null).text;
+    this.area.value = [this.keepsakes.draft(null).text, typed].filter(Boolean).join("\n\n");
+    if (typed) this.keep();
     this.grow();
     this.count();
     this.identify();
+  }
+
+  /** Put on what is said in the page's language, now that it is known. */
+  dress(): void {
+    const { host, service } = this;
+    const bar = toolbar(this.area, this.words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
+    this.area.after(bar);
+    bar.append(this.counter);
+    if (this.account.who) this.identify();
   }
 
   /** Do what a button of the form is for; gives whether it was one. */

@@ -50,5 +50,5 @@ export interface Actor {
 }
 
 export interface Act {
-  act(host: Host): Promise<Actor>;
+  act(host: Host): Actor;
 }

@@ -17,7 +17,7 @@ const threadOf = (element: Element): string => element.getAttribute("thread") ??
 
 /** Show how many comments a page has; all of a page's are asked for in one request for each site. */
 export function count(base: string, element: Element): void {
-  if (waiting.size === 0) queueMicrotask(() => void askCounts(base));
+  if (waiting.size === 0) setTimeout(() => void askCounts(base)); // when all of the page's have come
   waiting.add(element);
 }
 

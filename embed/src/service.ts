@@ -49,6 +49,9 @@ export type Proof = Record<string, string>;
 
 export const bearer = (token: string): Proof => ({ Authorization: `Bearer ${token}` });
 
+/** The language of the page, in which the service is to answer; a header that needs no leave from it. */
+const spoken = (lang: string): Proof => ({ "Accept-Language": lang });
+
 export class Service {
   /** `base` has no slash at its end; it may have a path, behind a proxy on the blog's own origin. */
   constructor(readonly base: string) {}
@@ -86,7 +89,7 @@ export class Service {
 
   /** The same key again never makes a second comment. */
   async post(comment: object, lang: string, key: string, proof: Proof): Promise<Posted> {
-    return (await this.send("POST", `/api/v1/comments?lang=${lang}`, { "Idempotency-Key": key, ...proof }, comment)) as Posted;
+    return (await this.send("POST", "/api/v1/comments", { ...spoken(lang), "Idempotency-Key": key, ...proof }, comment)) as Posted;
   }
 
   async source(id: number, proof: Proof): Promise<string> {
@@ -94,7 +97,7 @@ export class Service {
   }
 
   async edit(id: number, body: string, lang: string, proof: Proof): Promise<Posted> {
-    return (await this.send("PATCH", `/api/v1/comments/${id}?lang=${lang}`, proof, { body })) as Posted;
+    return (await this.send("PATCH", `/api/v1/comments/${id}`, { ...spoken(lang), ...proof }, { body })) as Posted;
   }
 
   async withdraw(id: number, proof: Proof): Promise<void> {
@@ -106,7 +109,7 @@ export class Service {
   }
 
   async flag(id: number, reason: string, text: string, lang: string, proof: Proof): Promise<void> {
-    await this.send("POST", `/api/v1/comments/${id}/flag?lang=${lang}`, proof, { reason, ...(text ? { text } : {}) });
+    await this.send("POST", `/api/v1/comments/${id}/flag`, { ...spoken(lang), ...proof }, { reason, ...(text ? { text } : {}) });
   }
 
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {

@@ -179,7 +179,8 @@ export class Account {
   /** Take up a sign-in that this very tab left the page for. Gives whether there was one that came back. */
   async resume(): Promise<boolean> {
     const answer = arrived();
-    const away = takeAway();
+    // Without an answer the reader may just be leaving for one.
+    const away = answer && takeAway();
     if (!answer || away?.site !== this.site || away.state !== answer.state) return false;
     clearHash();
     window.scrollTo(0, away.scroll);

@@ -67,7 +67,7 @@ export function commentThread(base: string, styles: CSSStyleSheet): CustomElemen
         // Reaching for the form, by whatever means, brings what makes it work.
         for (const type of ["focusin", "pointerover"]) {
           this.root.addEventListener(type, (event) => {
-            if (!this.#actor && (event.target as Element).closest(".respond")) void this.#reach();
+            if (!this.#actor && (event.target as Element).closest(".respond, .actions")) void this.#reach();
           });
         }
       }
@@ -317,8 +317,10 @@ export function commentThread(base: string, styles: CSSStyleSheet): CustomElemen
         if (item && (target as HTMLAnchorElement).pathname === location.pathname) queueMicrotask(() => this.goTo(item));
       } else {
         event.preventDefault();
-        // A window may only be opened in the click itself, and what opens it may not be here yet.
-        void this.#reach((actor) => actor.clicked(target));
+        // What is typed until the form has moved must not go where it was.
+        const area = target.matches(".reply") ? this.section.querySelector("textarea") : null;
+        if (area) area.readOnly = true;
+        void this.#reach((actor) => actor.clicked(target)).finally(() => area && (area.readOnly = false));
       }
     }
 

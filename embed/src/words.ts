@@ -8,8 +8,8 @@ export const key = (english: string): string => english;
 
 export class Words {
   constructor(
-    readonly lang = "en",
-    private readonly texts: Texts = {},
+    public lang = "en",
+    public texts: Texts = {},
   ) {}
 
   /** The sentence with its values filled in; `num` chooses the plural. */

@@ -52,3 +52,15 @@ def test_what_is_no_setting_or_no_value_of_it_is_refused(field, value):
     with pytest.raises(Invalid) as caught:
         policy.changed(Policy(), {field: value})
     assert caught.value.problems[0][0] == field
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("de", "de"), ("pt-BR", "pt"), ("zh-TW", "zh-Hant"), ("", "")])
+def test_a_site_speaks_the_nearest_of_our_languages(asked, kept):
+    assert policy.changed(Policy(), {"language": asked}).language == kept
+
+
+@pytest.mark.parametrize("language", ["xx", "German", 1, None, True])
+def test_a_language_that_we_do_not_speak_is_refused(language):
+    with pytest.raises(Invalid) as caught:
+        policy.changed(Policy(), {"language": language})
+    assert caught.value.problems[0][0] == "language"

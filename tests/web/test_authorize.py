@@ -150,7 +150,8 @@ def test_somebody_new_signs_in_by_mail_chooses_a_name_and_comments(client, site,
     viewer = client.get("/api/v1/viewer?site=blog&thread=/post", headers=own).json
     assert (viewer["account"]["name"], viewer["account"]["provider"]) == ("Ann Lee", "email")
     assert [c["id"] for c in viewer["pending"]] == [posted.json["id"]]
-    assert viewer["rights"] == {"comment": True, "moderate": False}
+    assert viewer["rights"] == {"comment": True, "vote": True, "moderate": False}
+    assert viewer["own"] == [posted.json["id"]], "it can still be changed"
 
 
 def test_who_was_here_before_signs_in_without_being_asked_again(client, signed_in, enter):

@@ -79,28 +79,30 @@ def test_the_widgets_texts_are_served_with_their_plurals(client, site):
     answer = client.get("/embed/v1/texts?lang=de&site=blog")
     assert (answer.json["lang"], answer.json["dir"]) == ("de", "ltr")
     assert set(answer.json["texts"]) == set(catalogue.widget_keys())
-    assert answer.json["texts"]["Name"] == in_german("Name")
-    assert set(answer.json["texts"]["%(num)s comments"]) == {"one", "other"}
+    assert answer.json["texts"]["Cancel"] == in_german("Cancel")
+    assert set(answer.json["texts"]["%(num)s thoughts on “%(title)s”"]) == {"one", "other"}
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "max-age=86400" in answer.headers["Cache-Control"]
     assert "stale-while-revalidate" in answer.headers["Cache-Control"]
     again = client.get("/embed/v1/texts?lang=de&site=blog", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
     english = client.get("/embed/v1/texts").json
-    assert (english["lang"], english["texts"]["Name"]) == ("en", "Name")
-    assert english["texts"]["%(num)s comments"] == {"one": "One comment", "other": "%(num)s comments"}
+    assert (english["lang"], english["texts"]["Cancel"]) == ("en", "Cancel")
+    more = {"one": "Show one more comment", "other": "Show %(num)s more comments"}
+    assert english["texts"]["Show %(num)s more comments"] == more
     assert client.get("/embed/v1/texts?site=nowhere").status_code == 404
 
 
 def test_a_site_says_it_in_its_own_words_and_another_does_not(client, site, other_site, set_texts, make_comment):
     make_comment()
     assert "Leave a Reply" in client.get(HOSTED).text
-    set_texts({"Leave a Reply": "Say <b>something</b>", "Reply": {"de": "Erwidern"}})
+    set_texts({"Leave a Reply": "Say <b>something</b>", "Reply": {"de": "Erwidern"}, "Cancel": "Not <i>now</i>"})
     assert "Say &lt;b&gt;something&lt;/b&gt;" in client.get(HOSTED + "&lang=en").text, "words, never markup"
     assert ">Erwidern<" in client.get(FRAGMENT + "&lang=de").text
     assert ">Reply<" in client.get(FRAGMENT + "&lang=en").text
-    assert client.get("/embed/v1/texts?site=blog&lang=de").json["texts"]["Leave a Reply"] == "Say <b>something</b>"
-    assert client.get("/embed/v1/texts?site=other").json["texts"]["Leave a Reply"] == "Leave a Reply"
+    assert "Say &lt;b&gt;something&lt;/b&gt;" in client.get(FRAGMENT + "&lang=en").text
+    assert client.get("/embed/v1/texts?site=blog&lang=de").json["texts"]["Cancel"] == "Not <i>now</i>"
+    assert client.get("/embed/v1/texts?site=other").json["texts"]["Cancel"] == "Cancel"
     set_policy(site, body_max=500)
     assert sites.by_key("blog").texts, "another change leaves them alone"
 
