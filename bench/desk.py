@@ -234,7 +234,7 @@ def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
 def body(site_id: int, chance: random.Random) -> tuple[str, str]:
     """A text of 15 to 45 words, and the words it is found by."""
     source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
-    return source, searching.index_of(site_id, [source], False)
+    return source, searching.index_of(site_id, source, "", "", False)
 
 
 def one(
@@ -247,7 +247,7 @@ def one(
     source = " ".join([source, *extras])
     has_link = n % 50 == 0
     name, email = f"Person {who}", f"p{who}@example.org"
-    more = searching.index_of(site_id, [*extras, name, email], has_link)
+    more = searching.index_of(site_id, " ".join(extras), name, email, has_link)
     status = Status.PENDING if n % every == 0 else Status.SPAM if n % 37 == 0 else Status.APPROVED
     return {
         "id": n,

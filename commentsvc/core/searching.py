@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -51,12 +52,12 @@ class Search:
 
     def index_words(self, site_id: int) -> list[str]:
         """The beginnings of words that every comment of the site that fits holds, as `index_of` keeps them."""
-        found = [word for text in (*self.words, self.author, self.email) for word in words_of(text)]
-        return _of_site(site_id, [*found, *([LINK] if self.has_link else [])])
+        found = [word for text in self.words for word in words_of(text)]
+        return _of_site(site_id, [*found, *_whole(self.author, self.email, self.has_link)])
 
 
-# Stands among a comment's words when it holds a link; no word of a text has this form.
-LINK = "\u2020link"
+# Begins what stands among a comment's words and is no word of its text.
+_MARK = "\u2020"
 
 
 def parse(query: str) -> Search:
@@ -167,16 +168,26 @@ def words_of(text: str) -> list[str]:
     return found
 
 
-def index_of(site_id: int, texts: Iterable[str], has_link: bool) -> str:
+def index_of(site_id: int, source: str, name: str, email: str, has_link: bool) -> str:
     """All the words of a comment, each once, with spaces between; each names its site, so that none is looked up
     among those of others.
     """
-    words = dict.fromkeys(word for text in texts for word in _with_ends(text))
-    return " ".join(_of_site(site_id, [*([LINK] if has_link else []), *list(words)[:WORDS_MAX]]))
+    words = dict.fromkeys(word for text in (name, email, source) for word in _with_ends(text))
+    return " ".join(_of_site(site_id, [*_whole(name, email, has_link), *list(words)[:WORDS_MAX]]))
+
+
+def _whole(name: str, email: str, has_link: bool) -> list[str]:
+    """What is looked up as a whole: names and addresses share their words with too many others."""
+    found = [f"{_MARK}{kind}{_short(fold(value))}" for kind, value in (("n", name), ("e", email)) if value]
+    return [*found, *([f"{_MARK}link"] if has_link else [])]
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _of_site(site_id: int, words: list[str]) -> list[str]:
-    return [f"{site_id}\u2020{word}" for word in dict.fromkeys(words)]
+    return [f"{site_id}{_MARK}{word}" for word in dict.fromkeys(words)]
 
 
 def _with_ends(text: str) -> list[str]:

@@ -147,8 +147,11 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
 
     publishing.moved(moves)
     db.session.flush()
+    had_answered = flags.answered_by([decision.id for decision in taken_back])
     for undone, decision in zip(taken_back, made, strict=True):
         comment = found[decision.comment_id]
+        if not comment.flag_count and undone.id not in had_answered:
+            continue
         # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
         had_opened = undone.by_rule == flags.HOLD_RULE or undone.undoes_id is not None
         if not flags.reopen(comment, undone) and had_opened:

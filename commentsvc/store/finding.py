@@ -23,7 +23,7 @@ from commentsvc.store.threads import Thread, hash_of
 
 # Read in order before the index is asked: where many comments fit, a page is full by then, and the index would have
 # to gather and sort them all.
-FIRST_READ = 2_000
+FIRST_READ = 1_000
 # Signs alone are in no index; so many comments are looked through for them.
 SIGNS_READ = 5_000
 ROUND = 500

@@ -59,7 +59,8 @@ def hits(words: Sequence[str]) -> CTE:
 
 def keep(connection: Connection, comment: Comment) -> None:
     texts = (comment.source, comment.author_name, comment.author_email or "")
-    values = {"comment_id": comment.id, "words": searching.index_of(comment.site_id, texts, has_link(comment.html))}
+    words = searching.index_of(comment.site_id, *texts, has_link(comment.html))
+    values = {"comment_id": comment.id, "words": words}
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = insert(CommentWords).values(values)
     connection.execute(row.on_conflict_do_update(index_elements=["comment_id"], set_={"words": row.excluded.words}))

@@ -64,7 +64,7 @@ def _fill() -> None:
             {
                 "comment_id": row.id,
                 "words": searching.index_of(
-                    row.site_id, (row.source, row.author_name, row.author_email or ""), "<a " in row.html
+                    row.site_id, row.source, row.author_name, row.author_email or "", "<a " in row.html
                 ),
             }
             for row in rows

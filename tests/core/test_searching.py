@@ -89,7 +89,7 @@ def test_what_fits(query, text, is_found):
     search = parse(query)
     assert fits(search, [text]) is is_found
     if is_found:
-        kept = index_of(7, [text], False).split(" ")
+        kept = index_of(7, text, "", "", False).split(" ")
         assert all(any(word.startswith(asked) for word in kept) for asked in search.index_words(7))
 
 
@@ -97,7 +97,7 @@ def test_what_fits(query, text, is_found):
 def test_the_index_never_hides_what_fits(text, query):
     search = Search(words=(query,)) if query else Search()
     if fits(search, [text]):
-        kept = index_of(1, [text], False).split(" ")
+        kept = index_of(1, text, "", "", False).split(" ")
         assert all(any(word.startswith(asked) for word in kept) for asked in search.index_words(1))
 
 
@@ -119,4 +119,6 @@ def test_hostile_texts_are_queries_like_any_other():
 
 
 def test_words_of_one_site_are_not_those_of_another():
-    assert set(index_of(1, ["same"], True).split()).isdisjoint(index_of(11, ["same"], True).split())
+    assert set(index_of(1, "same", "same", "same", True).split()).isdisjoint(
+        index_of(11, "same", "same", "same", True).split()
+    )
