@@ -32,7 +32,7 @@ def create_app(config: Config) -> Flask:
         translating,
         wiring,
     )
-    from commentsvc.web.dashboard import acts, log, mails, queue
+    from commentsvc.web.dashboard import acts, log, mails, members, queue, settings
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     wiring.init_app(app, config)
@@ -40,7 +40,21 @@ def create_app(config: Config) -> Flask:
     database.init_app(app, config)
     error_pages.init_app(app)
     public = (reading, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    for room in (*public, signin, authorize, federation, facebook_calls, account, queue, acts, log, mails, mail_links):
+    for room in (
+        *public,
+        signin,
+        authorize,
+        federation,
+        facebook_calls,
+        account,
+        queue,
+        acts,
+        log,
+        mails,
+        members,
+        settings,
+        mail_links,
+    ):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

@@ -29,7 +29,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
     if source == comment.source:
         raise Conflict("Nothing to do: the text is the same.", "no-change")
 
-    _write(comment, source, _html(source), text.RENDERER, now)
+    _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
     comment.version += 1
     decision = decisions.add(comment, EDIT, comment.current, secrets.token_hex(16), now, by=by)
     publishing.moved([(comment, comment.current)])
@@ -40,8 +40,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
 def restore(comment: Comment, edit: Decision, by: Account, now: datetime) -> None:
     """Bring back the text that an edit replaced; the caller holds the lock and commits."""
     before = revisions.newest(comment.id, edit.created_at)
-    html = _html(before.source) if before.renderer == text.RENDERER else text.html_to_html(before.source)
-    _write(comment, before.source, html, before.renderer, now)
+    _write(comment, before.source, _html(before.source, before.renderer), before.renderer, now)
 
 
 def _write(comment: Comment, source: str, html: str, renderer: str, now: datetime) -> None:
@@ -51,8 +50,9 @@ def _write(comment: Comment, source: str, html: str, renderer: str, now: datetim
     comment.edited_at = now
 
 
-def _html(source: str) -> str:
-    html = text.to_html(source)
+def _html(source: str, renderer: str) -> str:
+    """What came in as HTML, by an import, is edited as HTML."""
+    html = text.html_to_html(source) if renderer == text.HTML_RENDERER else text.to_html(source)
     if not text.plain(html, 10).strip():
         raise Invalid("body", "Nothing of this would be visible; please write some words.")
     return html

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import emails, text, tokens
 from commentsvc.core.errors import NotFound
@@ -32,6 +32,7 @@ from commentsvc.store.sites import Site
 
 PROVIDER_MAX = 64
 SUBJECT_MAX = 255
+TOKEN_NAME_MAX = 80
 
 
 class Role(StrEnum):
@@ -97,7 +98,9 @@ class ApiToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    name: Mapped[str] = mapped_column(String(TOKEN_NAME_MAX), default="", server_default="")  # what it is for
     account: Mapped[Account] = relationship(lazy="joined")
+    site: Mapped[Site | None] = relationship()
 
 
 class SigninCode(Base):
@@ -215,6 +218,22 @@ def set_role(account: Account, site: Site, role: Role) -> None:
         membership.role = role
     db.session.flush()
     db.session.expire(account, ["memberships"])
+
+
+def remove_role(account: Account, site: Site) -> None:
+    db.session.execute(delete(Membership).where(Membership.account_id == account.id, Membership.site_id == site.id))
+    db.session.expire(account, ["memberships"])
+
+
+def members_with_roles(site: Site) -> Sequence[Membership]:
+    query = select(Membership).where(Membership.site_id == site.id).join(Account, Account.id == Membership.account_id)
+    return db.session.scalars(query.order_by(Account.name, Account.id).options(joinedload(Membership.account))).all()
+
+
+def api_tokens_of(account: Account) -> Sequence[ApiToken]:
+    """The personal tokens that still work, the newest first."""
+    query = select(ApiToken).where(ApiToken.account_id == account.id, ApiToken.revoked_at.is_(None))
+    return db.session.scalars(query.options(joinedload(ApiToken.site)).order_by(ApiToken.id.desc())).all()
 
 
 def find_membership(account: Account, site: Site) -> Membership | None:

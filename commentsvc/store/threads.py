@@ -70,6 +70,12 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
     return thread
 
 
+def newest_key(site: Site) -> str:
+    """The page that was first written on last; `/` where nobody has written yet."""
+    query = select(Thread.key).where(Thread.site_id == site.id).order_by(Thread.id.desc()).limit(1)
+    return db.session.scalar(query) or "/"
+
+
 def lock(ids: Iterable[int]) -> None:
     """Hold these threads until the transaction ends, always in the same order, so that no two wait for each other."""
     query = select(Thread.id).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)

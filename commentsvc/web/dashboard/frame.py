@@ -9,6 +9,7 @@ from commentsvc.core.errors import CommentError
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
+from commentsvc.store.people import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards
 from commentsvc.web.translating import tell_error
@@ -19,7 +20,8 @@ EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 def draw(template: str, by: Moderator, site: Site | None, **names: object) -> str:
     sites = people.moderated_sites(by.account)
     here = request.full_path.rstrip("?")
-    common = {"account": by.account, "sites": sites, "site": site, "here": here}
+    is_owner = site is not None and people.role_on(by.account, site) is Role.OWNER
+    common = {"is_owner": is_owner, "account": by.account, "sites": sites, "site": site, "here": here}
     on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
     return render_template(template, **common, **on_cards, **names)
 
