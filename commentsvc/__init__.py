@@ -26,6 +26,7 @@ def create_app(config: Config) -> Flask:
         oauth_server,
         reacting,
         reading,
+        security,
         shapes,
         signin,
         thread_page,
@@ -54,6 +55,7 @@ def create_app(config: Config) -> Flask:
         members,
         settings,
         mail_links,
+        security,
     ):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

@@ -46,6 +46,7 @@ class Policy:
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
+    second_factor_required: bool = False  # of whoever moderates in the dashboard
     votes: Votes = Votes.UPDOWN
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English

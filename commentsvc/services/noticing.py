@@ -125,6 +125,8 @@ def act(token: str, secret: str, reply: str, now: datetime) -> Decided:
         raise Conflict("This mail was used already. You can change what you decided in the dashboard.", "used")
     by = Moderator(notice.account)
     (comment,) = moderating.locked([notice.comment_id], by)
+    if comment.site.policy.second_factor_required:
+        raise Conflict("This site asks for a second factor, so its comments are decided in the dashboard.", "second")
     moderating.check_unchanged([comment], {comment.id: notice.version})
     if reply.strip() and action is Action.APPROVE:
         decided = answering.publish(comment, reply, by, now)
@@ -183,7 +185,8 @@ def _send(watch: Watch, waiting: Sequence[Comment], count: int, sender: Sender, 
     for comment in waiting:
         notice_id = notices.add(watch.account, comment, now)
         if notice_id is not None:
-            links = {action: sender.act_link(notice_id, action) for action in OFFERED}
+            offered = () if watch.site.policy.second_factor_required else OFFERED
+            links = {action: sender.act_link(notice_id, action) for action in offered}
             shown.append(_shown(comment, links))
     if not shown:
         return False

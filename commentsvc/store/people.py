@@ -138,6 +138,8 @@ class Session(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    proved_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it last showed a second factor
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # wrong codes since
     account: Mapped[Account] = relationship(lazy="joined")
 
 

@@ -31,7 +31,7 @@ SHOWN = 50  # comments on the page; the copy has them all
 
 @pages.get("")
 def show() -> str:
-    holder = guard.signed_in()
+    holder = guard.proved()
     account = holder.account
     written = comments.of_account(account.id)[:SHOWN]
     return render_template(
@@ -55,14 +55,14 @@ def show() -> str:
 
 @pages.get("/copy.json")
 def copy() -> Response:
-    response = jsonify(accounts.copy_of(guard.signed_in().account, now()))
+    response = jsonify(accounts.copy_of(guard.proved().account, now()))
     response.headers["Content-Disposition"] = "attachment; filename=my-comments.json"
     return response
 
 
 @pages.post("/appeal")
 def appeal() -> BaseResponse:
-    account = guard.signed_in().account
+    account = guard.proved().account
     comment_id = find_number(request.form.get("comment", "")) or 0
     try:
         if people.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
@@ -76,7 +76,7 @@ def appeal() -> BaseResponse:
 
 @pages.post("/unlink")
 def unlink() -> BaseResponse:
-    account_id = guard.signed_in().account.id
+    account_id = guard.proved().account.id
     try:
         accounts.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
         say(gettext("This way to sign in is removed."))
@@ -87,7 +87,7 @@ def unlink() -> BaseResponse:
 
 @pages.post("/end")
 def end() -> BaseResponse:
-    holder = guard.signed_in()
+    holder = guard.proved()
     account_id, own = holder.account.id, tokens.digest(holder.token)
     if "everywhere" in request.form:
         accounts.end_everywhere(account_id, now(), but=own)
@@ -101,7 +101,8 @@ def end() -> BaseResponse:
 
 @pages.post("/erase")
 def erase() -> BaseResponse:
-    account = guard.signed_in().account
+    account = guard.proved().account
+    guard.check_fresh()
     if request.form.get("sure") != "yes":
         refuse(Conflict(phrase("Tick the box to say that you are sure; nothing was erased.")))
         return _back()

@@ -41,6 +41,7 @@ def change(site_key: str) -> Response:
     """Invite, take an invitation back, give another role, or remove: the button says which."""
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
+    guard.check_fresh()
     form, ip = request.form, client_ip()
     number = frame.find_number(form.get("member", form.get("invitation", ""))) or 0
     act = form.get("act", "")

@@ -155,7 +155,10 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
 
 def find_place(site_key: str, by: Moderator) -> Place:
     if site_key == ALL:
-        return Place(site_key, None, people.moderated_sites(by.account))
+        every = people.moderated_sites(by.account)
+        for site in every:
+            guard.check_second_factor(site)
+        return Place(site_key, None, every)
     site = guard.moderated(site_key, by)
     return Place(site_key, site, [site])
 

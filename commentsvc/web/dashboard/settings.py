@@ -27,7 +27,8 @@ from commentsvc.web.wiring import settings as service_settings
 pages = Blueprint("settings", __name__, url_prefix="/dashboard")
 
 GROUPS = {
-    "Moderation": ("mode", "approved_needed", "links_max", "flags_hold", "moderators_see_addresses"),
+    "Moderation": ("mode", "approved_needed", "links_max", "flags_hold"),
+    "Moderators": ("moderators_see_addresses", "second_factor_required"),
     "Commenting": (
         "is_open",
         "signin_required",
@@ -52,6 +53,7 @@ SAYS = {
         "Moderators see addresses",
         "E-mail and network addresses of those who comment; owners always see them.",
     ),
+    "second_factor_required": ("Moderators need a second factor", "An app or a passkey, before they get in."),
     "is_open": ("Open for comments", "Without it every page of the site only shows what is there."),
     "signin_required": ("Only signed-in readers comment", "Without it guests give a name and an address."),
     "name_and_email_required": ("Guests must give name and address", "The address is never shown to readers."),
@@ -152,6 +154,7 @@ def make_token(site_key: str) -> Response | str:
     """A new token is on the page that answers, and nowhere else, ever."""
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
+    guard.check_fresh()
     try:
         token = signing_in.make_api_token(by.account, site, request.form.get("name", ""), client_ip(), now())
     except Invalid as error:
