@@ -33,7 +33,7 @@ def create_app(config: Config) -> Flask:
         translating,
         wiring,
     )
-    from commentsvc.web.dashboard import acts, log, mails, members, queue, settings
+    from commentsvc.web.dashboard import acts, figures_page, log, mails, members, queue, settings
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     wiring.init_app(app, config)
@@ -56,6 +56,7 @@ def create_app(config: Config) -> Flask:
         settings,
         mail_links,
         security,
+        figures_page,
     ):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

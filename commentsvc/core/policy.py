@@ -47,6 +47,7 @@ class Policy:
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
     second_factor_required: bool = False  # of whoever moderates in the dashboard
+    is_transparent: bool = False  # a public page says how much is published and refused, and how fast
     votes: Votes = Votes.UPDOWN
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English

@@ -24,6 +24,7 @@ class Decision(Base):
     __table_args__ = (
         Index("ix_decision_site_id_id", "site_id", "id"),
         Index("ix_decision_comment_id_id", "comment_id", "id"),
+        Index("ix_decision_site_id_created_at", "site_id", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

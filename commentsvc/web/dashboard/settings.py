@@ -28,7 +28,7 @@ pages = Blueprint("settings", __name__, url_prefix="/dashboard")
 
 GROUPS = {
     "Moderation": ("mode", "approved_needed", "links_max", "flags_hold"),
-    "Moderators": ("moderators_see_addresses", "second_factor_required"),
+    "Moderators": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
     "Commenting": (
         "is_open",
         "signin_required",
@@ -54,6 +54,7 @@ SAYS = {
         "E-mail and network addresses of those who comment; owners always see them.",
     ),
     "second_factor_required": ("Moderators need a second factor", "An app or a passkey, before they get in."),
+    "is_transparent": ("Public page about moderation", "Readers see how much is published and refused, and how fast."),
     "is_open": ("Open for comments", "Without it every page of the site only shows what is there."),
     "signin_required": ("Only signed-in readers comment", "Without it guests give a name and an address."),
     "name_and_email_required": ("Guests must give name and address", "The address is never shown to readers."),
