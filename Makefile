@@ -35,7 +35,7 @@ check: lint types test browser
 
 # For whoever changes the widget; needs Node.
 widget:
-	cd embed && npm ci && npm run check && npm test && npm run build
+	cd embed && npm ci && npm run check && npm test && npm run build && npm run size
 
 # For whoever changes the dependencies in pyproject.toml.
 lock: .venv/.ready-dev

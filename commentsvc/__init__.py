@@ -20,6 +20,7 @@ def create_app(config: Config) -> Flask:
         error_pages,
         facebook_calls,
         federation,
+        feeds,
         health,
         home,
         mail_links,
@@ -40,24 +41,10 @@ def create_app(config: Config) -> Flask:
     translating.init_app(app)
     database.init_app(app, config)
     error_pages.init_app(app)
-    public = (reading, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    for room in (
-        *public,
-        signin,
-        authorize,
-        federation,
-        facebook_calls,
-        account,
-        queue,
-        acts,
-        log,
-        mails,
-        members,
-        settings,
-        mail_links,
-        security,
-        figures_page,
-    ):
+    public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
+    own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
+    desk = (queue, acts, log, mails, members, settings, figures_page)
+    for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

@@ -13,13 +13,16 @@ from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlencode
 
 import click
+from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
 from commentsvc import config as settings
 from commentsvc import create_app
 from commentsvc.config import BadSetting, Config
+from commentsvc.core import pages as paging
 from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.services import importing, signing_in
@@ -29,6 +32,7 @@ from commentsvc.store.people import Role
 
 FAILED = 1
 WRONG_USE = 2
+PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
 
 
 def main() -> None:
@@ -240,6 +244,26 @@ def token_create(email: str, site_key: str | None) -> None:
         site = sites.by_key(site_key) if site_key else None
         token = signing_in.new_api_token(people.account_by_email(email), site, datetime.now(UTC))
     click.echo(token)
+
+
+@commands.command()
+@click.option("--site", "site_key", required=True)
+@click.option("--thread", required=True, help="The page's identifier, such as /2026/hello/.")
+@click.option("--format", type=click.Choice(list(PAGE_PATHS)), default="html", show_default=True)
+@click.option(
+    "--limit", default=paging.PAGE_SIZE, show_default=True, help="Top-level comments; replies come with them."
+)
+@click.option("--lang", default="", help="The language of the words around the comments.")
+@in_app
+def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> None:
+    """Print the comments of a page, for a static build: what GET /embed/v1/comments gives, or as json the API."""
+    sites.by_key(site_key)
+    query = urlencode({"site": site_key, "thread": thread, "limit": limit, "lang": lang})
+    with current_app.test_request_context(f"{PAGE_PATHS[format]}?{query}"):
+        response = current_app.full_dispatch_request()
+    if response.status_code != 200:
+        raise Invalid("thread", response.get_json()["detail"])
+    click.echo(response.get_data(), nl=False)
 
 
 @commands.command("import")

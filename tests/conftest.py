@@ -226,6 +226,18 @@ def token(app, now):
 
 
 @pytest.fixture
+def person(app, now, token):
+    """A reader's account by name; gives the headers of their token."""
+
+    def make(name, on=None):
+        with write():
+            account = people.make_account(f"{name.lower()}@example.net", name, False, now)
+        return token(account, on)
+
+    return make
+
+
+@pytest.fixture
 def sign_in(app, now):
     """Sign a client in at the dashboard, as the operator's printed link does."""
 

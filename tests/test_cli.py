@@ -249,3 +249,38 @@ def test_an_sqlite_file_that_vanished_is_not_replaced_and_its_pages_are_still_se
         assert not (tmp_path / "instance" / "commentsvc.sqlite3").exists()
     finally:
         server.stop()
+
+
+def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, tmp_path):
+    export = Path(__file__).parents[1] / "commentsvc" / "demo_content" / "field-notes.wordpress.xml"
+    base_url = {"COMMENTSVC_BASE_URL": "https://comments.example"}
+    ready("import", "wordpress", str(export), "--site", "blog")
+    thread = "/2026/09/why-i-left-the-big-comment-platform/"
+    words = ["render", "--site", "blog", "--thread", thread]
+    status, html, _ = ready(*words, **base_url)
+    assert status == 0
+    status, document, _ = ready(*words, "--format", "json", **base_url)
+    assert (status, json.loads(document)["thread"]["count"]) == (0, 8)
+    assert html.count("<article") == 8
+    links = re.findall(r'(?:href|src|data-hosted)="([^"]*)"', html)
+    assert links and all(urllib.parse.urlsplit(link).scheme in ("http", "https") for link in links), "all absolute"
+    first = ready(*words, "--limit", "1", **base_url)[1]
+    assert "More comments" in first and html.startswith(first[:40])
+
+    server = Server({**environ, **base_url}, tmp_path)
+    try:
+        query = urllib.parse.urlencode({"site": "blog", "thread": thread})
+        assert server.get(f"/embed/v1/comments?{query}") == html
+        assert server.get(f"/api/v1/comments?{query}") == document
+    finally:
+        server.stop()
+
+    for wrong, status, says in (
+        (["--site", "other", "--thread", "/x"], 1, "site"),
+        (["--site", "blog", "--thread", ""], 2, "thread"),
+        (["--site", "blog", "--thread", "/x", "--limit", "0"], 2, "limit"),
+        (["--site", "blog", "--thread", "/x", "--format", "pdf"], 2, "pdf"),
+    ):
+        code, said, trouble = ready("render", *wrong)
+        assert (code, said) == (status, "")
+        assert says in trouble

@@ -108,6 +108,12 @@ def judge(submission: Submission, policy: Policy, rules: Sequence[SiteRule], rec
     return Verdict(STATUS[strictest], tuple(reasons))
 
 
+def still_held(verdict: Verdict, earlier: Sequence[Reason]) -> Verdict:
+    """The verdict on an edited comment to which reasons of before still speak."""
+    reasons = (*earlier, *verdict.reasons)
+    return Verdict(STATUS[max((r.outcome for r in reasons), key=_STRICTNESS.index)], reasons)
+
+
 def _mode(policy: Policy, record: Record) -> Reason:
     if policy.mode is Mode.ALL:
         return Reason("mode all", Outcome.HOLD, phrase("A moderator reads every comment here before it appears."))

@@ -49,6 +49,7 @@ class Policy:
     second_factor_required: bool = False  # of whoever moderates in the dashboard
     is_transparent: bool = False  # a public page says how much is published and refused, and how fast
     votes: Votes = Votes.UPDOWN
+    noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 

@@ -117,7 +117,7 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
         _forget_author(comment)
         if not keeps_comments:
             moves += _withdraw(comment, now)
-    publishing.moved(moves)
+    publishing.moved(moves, {comment.site_id for comment in written})
     for thread_id in sorted(touched):
         threads.touch(thread_id, 0)
     for author in people.authors_of(account_id):

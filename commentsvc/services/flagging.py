@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from commentsvc.core import text, tokens
+from commentsvc.core import phrases, text, tokens
 from commentsvc.core.errors import Invalid, TooMany
 from commentsvc.core.judging import Outcome, Reason
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.services.posting import Sender
@@ -43,11 +44,11 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
     Raises NotFound unless the comment is published, Invalid naming the field, or TooMany.
     """
     why = _reason(reason)
-    words = text.normalised(words, "text", "Your text")
+    words = text.normalised(words, "text")
     if len(words) > TEXT_MAX:
-        raise Invalid("text", f"Please say it in at most {TEXT_MAX:,} characters.")
+        raise Invalid("text", phrase("Please say it in at most %(limit)s characters.", limit=TEXT_MAX))
     if why is FlagReason.OTHER and not words:
-        raise Invalid("text", "Please say in a few words what is wrong with this comment.")
+        raise Invalid("text", phrase("Please say in a few words what is wrong with this comment."))
 
     begin_write()
     comment = publishing.locked(comment_id)
@@ -99,9 +100,11 @@ def _new(comment: Comment, why: FlagReason, words: str, sender: Sender, guest_ha
 def _check_pace(comment: Comment, sender: Sender, now: datetime) -> None:
     since = now - timedelta(seconds=WINDOW_S)
     if flags.made_since(sender.account, sender.ip, since, now) >= FLAGS_MAX:
-        raise TooMany("You have reported many comments just now. Please wait a few minutes.", WINDOW_S)
+        raise TooMany(phrase("You have reported many comments just now. Please wait a few minutes."), WINDOW_S)
     if sender.account is None and flags.open_by_guests_at(comment, sender.ip) >= GUESTS_MAX:
-        raise TooMany("This comment was reported from your network already; a moderator will look at it.", WINDOW_S)
+        raise TooMany(
+            phrase("This comment was reported from your network already; a moderator will look at it."), WINDOW_S
+        )
 
 
 def _is_enough(comment: Comment) -> bool:
@@ -114,10 +117,10 @@ def _is_enough(comment: Comment) -> bool:
 
 def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
     """Back to the queue, by a decision that a moderator can undo; the reports stay open until one decides."""
-    sentence = f"{len(reported)} readers flagged it." if len(reported) > 1 else "A reader flagged it."
-    counted = Counter(flag.reason for flag in reported).most_common()
-    match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in counted)
-    reason = asdict(Reason(flags.HOLD_RULE, Outcome.HOLD, sentence, match))
+    sentence = counted("A reader flagged it.", "%(num)s readers flagged it.", len(reported))
+    tallied = Counter(flag.reason for flag in reported).most_common()
+    match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in tallied)
+    reason = {**asdict(Reason(flags.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}
     comment.status = Status.PENDING
     comment.version += 1
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != flags.HOLD_RULE)]

@@ -14,13 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from commentsvc.core import judging, phrases, text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, TooMany
-from commentsvc.core.judging import Outcome, Record, RuleKind, SiteRule, Submission, Verdict
+from commentsvc.core.judging import Outcome, Reason, Record, RuleKind, SiteRule, Submission, Verdict
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
+from commentsvc.store.flags import HOLD_RULE
 from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -149,6 +150,10 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
         source, html, comment.author_name, comment.author_email or "", comment.author_website or "", comment.ip
     )
     verdict = judging.judge(submission, comment.site.policy, site_rules(comment.site), _without(record, before))
+    if before is Status.PENDING and comment.flag_count:
+        # Readers had it held and no moderator has answered them: its author can't.
+        reported = [Reason(**reason) for reason in comment.reasons if reason["rule"] == HOLD_RULE]
+        verdict = judging.still_held(verdict, reported)
 
     revisions.add(comment, now)
     comment.version += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -49,12 +49,13 @@ def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int) -> 
     return ThreadPage(site, key, thread, tree.grow(shown), sort, following)
 
 
-def moved(moves: Sequence[tuple[Comment, Status | None]]) -> None:
+def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
     """Bring everything that is kept in line after comments went from a status (None: new) to the one they have now.
 
     The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
+    `changed_site_ids` are sites of which something published looks different though nothing moved.
     """
-    tallies: Counter[tuple[int, Status]] = Counter()
+    tallies: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
     authors: dict[int, Counter[str]] = {}
     was_shown = {comment.id: comment.is_shown for comment, _ in moves}
     comments.show_all(comment for comment, _ in moves)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from commentsvc.core.errors import Invalid, NotAllowed, TooMany
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Votes
 from commentsvc.services import publishing
 from commentsvc.store import threads, votes
@@ -23,7 +24,7 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
     Raises NotFound unless the comment is published, Invalid, NotAllowed for one's own comment, or TooMany.
     """
     if value not in (1, 0, -1):
-        raise Invalid("value", "value is 1, 0 or -1.")
+        raise Invalid("value", phrase("value is 1, 0 or -1."))
 
     begin_write()
     comment = publishing.locked(comment_id)
@@ -45,13 +46,13 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
 def _check_site_and_author(comment: Comment, value: int, by: Account) -> None:
     mode = comment.site.policy.votes
     if mode is Votes.OFF:
-        raise NotAllowed("This blog does not take votes.")
+        raise NotAllowed(phrase("This blog does not take votes."))
     if mode is Votes.UP and value < 0:
-        raise Invalid("value", "On this blog one votes for a comment, not against it: value is 1 or 0.")
+        raise Invalid("value", phrase("On this blog one votes for a comment, not against it: value is 1 or 0."))
     if comment.author.account_id == by.id:
-        raise NotAllowed("This is your own comment; only others can vote on it.")
+        raise NotAllowed(phrase("This is your own comment; only others can vote on it."))
 
 
 def _check_pace(by: Account, now: datetime) -> None:
     if votes.changes_since(by, now - timedelta(seconds=WINDOW_S), now) >= CHANGES_MAX:
-        raise TooMany("You are voting quickly. Please wait a minute and vote again.", WINDOW_S)
+        raise TooMany(phrase("You are voting quickly. Please wait a minute and vote again."), WINDOW_S)

@@ -50,6 +50,7 @@ class Kind(StrEnum):
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 FLAGGED = "flag_count > 0"
+FED = "comment.status = 'approved' AND comment.kind = 'comment'"
 
 
 class Comment(Base):
@@ -86,6 +87,14 @@ class Comment(Base):
             "id",
             sqlite_where=text(FLAGGED),
             postgresql_where=text(FLAGGED),
+        ),
+        Index(
+            "ix_comment_feed",
+            "thread_id",
+            "created_at",
+            "id",
+            sqlite_where=text("status = 'approved' AND kind = 'comment'"),
+            postgresql_where=text("status = 'approved' AND kind = 'comment'"),
         ),
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
@@ -149,6 +158,9 @@ class Tally(Base):
     status: Mapped[str] = mapped_column(String(16), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
     flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
+    # Grows with every change of the row. That of `approved` changes with all that is published, whose writers wait for
+    # each other there: so who has seen a version has seen all that came before it.
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 def by_id(comment_id: int) -> Comment:
@@ -205,6 +217,25 @@ def _cursor(comment: Comment, sort: Sort) -> Cursor:
     return Cursor(sort=sort, at=comment.created_at, score=comment.score, id=comment.id)
 
 
+def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Cursor | None:
+    """Where the page begins that comes before the one beginning with `first`; None when that is the first page."""
+    query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
+    if thread.pinned_id is not None:
+        query = query.where(Comment.id != thread.pinned_id)
+    back = _ordered_back(query, sort, _cursor(first, sort))
+    earlier = db.session.scalars(back.limit(limit + 1)).all()
+    return _cursor(earlier[limit], sort) if len(earlier) > limit else None
+
+
+def _ordered_back(query: Select[Comment], sort: Sort, before: Cursor) -> Select[Comment]:
+    """The order of `_ordered` turned round: that of the oldest is that of the newest."""
+    if sort is not Sort.TOP:
+        return _ordered(query, Sort.NEWEST if sort is Sort.OLDEST else Sort.OLDEST, before)
+    score, number = Comment.score, Comment.id
+    query = query.where(or_(score > before.score, and_(score == before.score, number > before.id)))
+    return query.order_by(score, number)
+
+
 def _cursor_before(comment: Comment, sort: Sort) -> Cursor:
     """Where a page begins whose first comment is this one."""
     return replace(_cursor(comment, sort), id=comment.id + (-1 if sort is Sort.OLDEST else 1))
@@ -214,6 +245,18 @@ def recent(site: Site, limit: int) -> Sequence[Comment]:
     query = select(Comment).where(Comment.site_id == site.id, Comment.status == Status.APPROVED)
     query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def recent_in(thread: Thread, limit: int) -> Sequence[Comment]:
+    """The newest published comments of a thread, replies too."""
+    query = select(Comment).where(Comment.thread_id == thread.id, text(FED)).options(joinedload(Comment.thread))
+    return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def version_of(site: Site) -> int:
+    """What grows with every change to the published comments of a site."""
+    query = select(Tally.version).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
 
 
 def imported(site: Site, import_ids: Iterable[str]) -> dict[str, Comment]:
@@ -286,8 +329,8 @@ def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:
     """
     insert = postgresql.insert if is_postgres() else sqlite.insert
     for (site_id, status), change in sorted(changes.items()):
-        row = insert(Tally).values(site_id=site_id, status=status, count=change)
-        more = {"count": Tally.count + change}
+        row = insert(Tally).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
+        more = {"count": Tally.count + change, "version": Tally.version + 1}
         db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import and_, select
 
 from commentsvc.config import Config
+from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
     appeals,
@@ -35,6 +36,7 @@ from commentsvc.store import (
     watches,
     words,
 )
+from commentsvc.store.comments import Tally
 from commentsvc.store.db import db, engine_options, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -70,10 +72,13 @@ CHECKOUT = Path(__file__).parents[2] / "migrations"
 
 @dataclass(frozen=True)
 class Watched:
-    """What a published page was built from: a thread of a site, and (site version, thread version) as read."""
+    """What a published page was built from: a thread of a site, and (site version, thread version) as read.
+
+    Without a thread: all that is published on the site; the second version is then that of its comments.
+    """
 
     site_key: str
-    thread_key: str
+    thread_key: str | None
     versions: tuple[int, int]
 
 
@@ -114,8 +119,13 @@ def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:
         engine = db.engine
 
     def read(watched: Watched) -> tuple[int, int] | None:
-        on = and_(Thread.site_id == Site.id, Thread.key_hash == threads.hash_of(watched.thread_key))
-        query = select(Site.version, Thread.version).outerjoin(Thread, on).where(Site.key == watched.site_key)
+        if watched.thread_key is None:
+            on = and_(Tally.site_id == Site.id, Tally.status == Status.APPROVED)
+            query = select(Site.version, Tally.version).outerjoin(Tally, on)
+        else:
+            on = and_(Thread.site_id == Site.id, Thread.key_hash == threads.hash_of(watched.thread_key))
+            query = select(Site.version, Thread.version).outerjoin(Thread, on)
+        query = query.where(Site.key == watched.site_key)
         with engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else (row[0], row[1] or 0)

@@ -47,8 +47,8 @@ SESSION_COOKIE = "commentsvc"
 SLOT_S = 0.5
 PROMISE_S = 1.0
 WAIT_MAX_S = 2.0
-QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to"})
-DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", "")}
+QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to", "about"})
+DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", ""), ("about", "")}
 PREFIXES = (
     "/api/v1/comments",
     "/embed/v1/comments",
@@ -56,6 +56,7 @@ PREFIXES = (
     "/api/v1/counts",
     "/api/v1/recent",
     "/t/",
+    "/feeds/",
     "/embed.js",
     "/avatars/",
 )

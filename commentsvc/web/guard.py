@@ -32,14 +32,20 @@ def site_to_write(key: str) -> Site:
     A request without an Origin comes from no browser; it carries nobody's cookies and proves who it is by itself.
     """
     site = sites.by_key(key)
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != settings().origin and not site.allows(origin):
+    if not may_write(site):
         g.refused_origin = True
         sentence = phrase(
-            "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.", origin=origin
+            "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.",
+            origin=request.headers["Origin"],
         )
         raise NotAllowed(sentence)
     return site
+
+
+def may_write(site: Site) -> bool:
+    """Whether the page that the request comes from, if it comes from one, may write to the site."""
+    origin = request.headers.get("Origin")
+    return origin is None or origin == settings().origin or site.allows(origin)
 
 
 @dataclass(frozen=True)

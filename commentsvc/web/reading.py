@@ -35,7 +35,7 @@ A_WHILE = "public, max-age=300"
 
 
 @pages.after_request
-def _public(response: Response) -> Response:
+def public(response: Response) -> Response:
     """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
     if request.method not in ("GET", "HEAD"):
         return response
@@ -146,6 +146,13 @@ def texts() -> Response:
     response = jsonify(widget_texts())
     response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
     return response
+
+
+@pages.get("/embed/v1/may-write")
+def may_write() -> Response:
+    """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
+    site = sites.by_key(request.args.get("site", ""))
+    return _private(jsonify({"may_write": guard.may_write(site)}))
 
 
 @pages.get("/avatars/<name>.webp")

@@ -27,7 +27,7 @@ from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
-from commentsvc.web.translating import language_asked, tell
+from commentsvc.web.translating import gettext, language_asked, tell, tell_kept
 from commentsvc.web.wiring import machine_time, settings
 
 ANONYMOUS = "Anonymous"
@@ -338,7 +338,7 @@ def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Fl
         "email": comment.author_email if with_addresses else None,
         "ip": comment.ip if with_addresses else None,
         "user_agent": comment.user_agent,
-        "reasons": comment.reasons,
+        "reasons": _reasons(comment.reasons),
         "version": comment.version,
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
@@ -360,11 +360,11 @@ def _flag_json(flag: Flag) -> dict[str, Any]:
 
 def flagged_json(flagged: Flagged) -> dict[str, Any]:
     if flagged.is_held:
-        message = "Thank you. The comment is out of sight until a moderator has decided on it."
+        message = gettext("Thank you. The comment is out of sight until a moderator has decided on it.")
     elif flagged.is_answered:
-        message = "Thank you. A moderator has decided on this comment since you reported it, and left it here."
+        message = gettext("Thank you. A moderator has decided on this comment since you reported it, and left it here.")
     else:
-        message = "Thank you. This blog's moderators will look at the comment."
+        message = gettext("Thank you. This blog's moderators will look at the comment.")
     return {"message": message, "hidden": flagged.is_held}
 
 
@@ -428,6 +428,12 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     }
 
 
+def _reasons(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Why, as the database keeps it, in the language of who asks."""
+    shown = ("rule", "outcome", "match")
+    return [{name: r[name] for name in shown if name in r} | {"sentence": tell_kept(r)} for r in kept]
+
+
 def thread_json(page: ThreadPage) -> dict[str, Any]:
     thread = page.thread
     return {
@@ -454,7 +460,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "rule": decision.by_rule,
         "note": decision.note,
         "told": decision.told,
-        "reasons": decision.reasons,
+        "reasons": _reasons(decision.reasons),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),

@@ -1,8 +1,10 @@
-"""The hosted page of a thread, for readers without scripts: lists the comments, takes a guest's reply by a form."""
+"""The hosted page of a thread, for readers without scripts: reads, replies, votes and reports by plain forms."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session
 from flask_login import current_user
@@ -10,14 +12,20 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
-from commentsvc.core.errors import CommentError, Invalid, NotAllowed
+from commentsvc.core import pages as paging
+from commentsvc.core import text, tree
+from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
+from commentsvc.core.pages import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
-from commentsvc.services import posting, publishing
+from commentsvc.services import flagging, posting, publishing, voting
+from commentsvc.services.posting import Sender
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, sites
+from commentsvc.store import comments, people, sites, threads, votes
 from commentsvc.store.comments import Comment
-from commentsvc.web import guard, shapes
+from commentsvc.store.flags import TEXT_MAX, FlagReason
+from commentsvc.store.people import Account
+from commentsvc.web import feeds, guard, shapes, structured_data
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
@@ -27,55 +35,120 @@ from commentsvc.web.wiring import SignedIn, csrf, now, settings
 pages = Blueprint("thread_page", __name__)
 
 OWN_MAX = 20
-FIELDS = ("body", "name", "email", "website")
+EXCERPT_MAX = 60
+QUOTE_MAX = 300
+FIELDS = ("body", "name", "email", "website", "reason", "text")
 SAID = {
     Status.APPROVED: marked("Your comment is published."),
     Status.PENDING: marked("Your comment is awaiting moderation."),
 }
 SAID_NO = marked("Your comment was not published.")
+VOTED = {
+    "1": marked("Your vote for it is counted."),
+    "-1": marked("Your vote against it is counted."),
+    "0": marked("Your vote is taken back."),
+}
+ORDERS = {
+    Sort.OLDEST: marked("Oldest first"),
+    Sort.NEWEST: marked("Newest first"),
+    Sort.TOP: marked("Best first"),
+}
+REASONS = {
+    FlagReason.SPAM: marked("It is spam"),
+    FlagReason.ABUSE: marked("It is abusive"),
+    FlagReason.OFF_TOPIC: marked("It is off topic"),
+    FlagReason.ILLEGAL: marked("It is illegal"),
+    FlagReason.OTHER: marked("Something else"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader is doing on the page: which comment they answer or look at, what they typed, what went wrong."""
+
+    reply_to: str = ""
+    about: str = ""
+    form: dict[str, str] = field(default_factory=lambda: dict.fromkeys(FIELDS, ""))
+    problems: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
 
 @pages.get("/t/<site_key>")
 def show(site_key: str) -> Response:
-    page = _with_own(thread_page())
-    parent = _parent(page, request.args.get("reply_to", ""))
     said = session.pop("said", "") if _has_session() else ""
-    return _drawn(page, parent, dict.fromkeys(FIELDS, ""), {}, said=gettext(said) if said else None)
+    asked = Asked(request.args.get("reply_to", ""), request.args.get("about", ""))
+    return _drawn(asked, gettext(said) if said else None)
 
 
 @pages.post("/t/<site_key>")
 def reply(site_key: str) -> BaseResponse:
-    form = {name: request.form.get(name, "") for name in FIELDS}
     parent_id = request.form.get("parent_id", "")
-    site = sites.by_key(site_key)
-    key = shapes.thread_key(request.args.get("thread", ""))
-    try:
-        _check_form()
+
+    def send(sender: Sender) -> str:
+        site = sites.by_key(site_key)
+        form = _form()
         shape = shapes.CommentIn(
             site=site.key,
-            thread=key,
+            thread=_key(),
             body=form["body"],
-            parent_id=int(parent_id) if parent_id.isascii() and parent_id.isdigit() and len(parent_id) < 19 else None,
+            parent_id=_number(parent_id),
             author=shapes.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
         )
+        draft = shapes.draft(shape, site, sender.account)
+        posted = posting.post(site, draft, sender, None, settings().secret_key, now())
+        session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
+        session["said"] = SAID.get(posted.status, SAID_NO)
+        return f"comment-{posted.comment.id}"
+
+    return _done(site_key, send, Asked(reply_to=parent_id, form=_form()))
+
+
+@pages.post("/t/<site_key>/vote")
+def vote(site_key: str) -> BaseResponse:
+    number, value = request.form.get("comment", ""), request.form.get("value", "")
+
+    def send(sender: Sender) -> str:
+        if value not in VOTED:
+            raise Invalid("value", phrase("A vote is for a comment or against it."))
+        by = guard.signed_in().account
+        voting.vote(_comment_here(site_key, number), int(value), by, sender.limited, now())
+        session["said"] = VOTED[value]
+        return "said"
+
+    return _done(site_key, send, Asked(about=number))
+
+
+@pages.post("/t/<site_key>/flag")
+def flag(site_key: str) -> BaseResponse:
+    number, form = request.form.get("comment", ""), _form()
+
+    def send(sender: Sender) -> str:
+        comment_id = _comment_here(site_key, number)
+        flagged = flagging.flag(comment_id, form["reason"], form["text"], sender, settings().secret_key, now())
+        session["said"] = shapes.flagged_json(flagged)["message"]
+        return "said"
+
+    return _done(site_key, send, Asked(about=number, form=form))
+
+
+for view in (reply, vote, flag):
+    csrf.exempt(view)  # it is checked in `_done` instead, where a refusal keeps the text
+
+
+def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseResponse:
+    """Send what a form holds and lead to the place on the page that `send` names; or show the form with its trouble."""
+    key = _key()
+    try:
+        _check_form()
         holder = _signed_in()
         account, provider = (holder.account, holder.session.provider) if holder else (None, None)
-        draft = shapes.draft(shape, site, account)
-        sender = posting.Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider)
-        posted = posting.post(site, draft, sender, None, settings().secret_key, now())
+        place = send(Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider))
     except CommentError as error:
-        page = _with_own(thread_page())
         problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
-        response = _drawn(page, _parent(page, parent_id), form, problems, trouble=tell_error(error))
+        response = _drawn(Asked(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
         response.status_code = STATUS[type(error)][0]
         return response
-    session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
-    session["said"] = SAID.get(posted.status, SAID_NO)
-    page_path = shapes.hosted_path(site.key, key, **language_asked())
-    return redirect(f"{page_path}#comment-{posted.comment.id}", 303)
-
-
-csrf.exempt(reply)  # it is checked below instead, where a refusal keeps the text
+    return redirect(shapes.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 
 
 def _check_form() -> None:
@@ -97,6 +170,26 @@ def _check_form() -> None:
             raise NotAllowed(phrase("This page was open for long. Your text is kept; please send it again.")) from None
 
 
+def _form() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in FIELDS}
+
+
+def _key() -> str:
+    return shapes.thread_key(request.args.get("thread", ""))
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _comment_here(site_key: str, value: str) -> int:
+    """The number of a comment of the thread that the form is about; raises NotFound for any other."""
+    thread, number = threads.find(sites.by_key(site_key), _key()), _number(value)
+    if thread is None or number is None or comments.find_parent(thread, number) is None:
+        raise NotFound(phrase("This comment is no longer here."))
+    return number
+
+
 def _has_session() -> bool:
     return SESSION_COOKIE in request.cookies
 
@@ -110,44 +203,74 @@ def _user_agent() -> str:
     return request.headers.get("User-Agent", "")[: guard.USER_AGENT_MAX]
 
 
-def _with_own(page: ThreadPage) -> ThreadPage:
+def _with_own(page: ThreadPage, account: Account | None) -> ThreadPage:
+    """The page with what this reader wrote from this browser, or by this account, and nobody else sees yet."""
     if not _has_session() or page.thread is None:
         return page
     own = [c for c in comments.of_ids(session.get("own", [])) if c.thread_id == page.thread.id]
-    return publishing.with_own(page, [c for c in own if c.status not in (Status.APPROVED, Status.DELETED)])
+    waiting = comments.waiting_of(page.site, page.key, account) if account else []
+    mine = {c.id: c for c in (*own, *waiting)}
+    return publishing.with_own(page, [c for c in mine.values() if c.status not in (Status.APPROVED, Status.DELETED)])
 
 
-def _parent(page: ThreadPage, value: str) -> Comment | None:
-    if page.thread is None or not (value.isascii() and value.isdigit() and len(value) < 19):
+def _published(page: ThreadPage, value: str) -> Comment | None:
+    number = _number(value)
+    if page.thread is None or number is None:
         return None
-    found = comments.find_parent(page.thread, int(value))
+    found = comments.find_parent(page.thread, number)
     return found if found is not None and found.status == Status.APPROVED else None
 
 
-def _drawn(
-    page: ThreadPage,
-    parent: Comment | None,
-    form: dict[str, str],
-    problems: dict[str, str],
-    trouble: str = "",
-    said: str | None = None,
-) -> Response:
+def _drawn(asked: Asked, said: str | None = None) -> Response:
+    page = thread_page()
     holder = _signed_in()
-    title = (page.thread.title if page.thread else "") or page.key
+    account = holder.account if holder else None
+    discussion = structured_data.discussion(page)
+    page = _with_own(page, account)
+    about = _published(page, asked.about)
+    cast = votes.find(about, account) if about and account else None
     response = make_response(
         render_template(
             "thread_page.html",
             page=page,
-            title=title,
-            parent=parent,
-            form=form,
-            problems=defaultdict(str, problems),
-            trouble=trouble,
+            title=(page.thread.title if page.thread else "") or page.key,
+            discussion=discussion,
+            feed=feeds.address(page.site.key, page.key),
+            orders=ORDERS,
+            previous=_previous(page),
+            choices=[(c.id, c.author_name, text.plain(c.html, EXCERPT_MAX)) for c in _listed(page)],
+            parent=_published(page, asked.reply_to),
+            about=about,
+            quote=text.plain(about.html, QUOTE_MAX) if about else "",
+            is_own=bool(about and account and people.author_of(about.author_id).account_id == account.id),
+            cast=cast.value if cast else 0,
+            reasons=REASONS,
+            text_max=TEXT_MAX,
+            form=asked.form,
+            problems=defaultdict(str, asked.problems),
+            trouble=asked.trouble,
             said=said,
-            account=holder.account if holder else None,
-            here=request.full_path.rstrip("?") + "#respond",
+            account=account,
+            here=request.full_path.rstrip("?"),
             csrf_field=generate_csrf() if _has_session() else "",
         )
     )
     response.headers["Cache-Control"] = "private, no-store" if _has_session() else "no-cache"
+    if page.site.policy.noindex:
+        response.headers["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _listed(page: ThreadPage) -> list[Comment]:
+    return [comment for comment in tree.walk(page.roots) if comment.status == Status.APPROVED]
+
+
+def _previous(page: ThreadPage) -> str | None:
+    """The cursor of the page before, '' for the first page; None when this is the first."""
+    if not request.args.get("cursor"):
+        return None
+    if page.thread is None or not page.roots:
+        return ""
+    limit = paging.limit(request.args.get("limit", ""))
+    before = comments.page_before(page.thread, page.roots[0].comment, page.sort, limit)
+    return str(before) if before else ""

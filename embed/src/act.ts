@@ -4,6 +4,7 @@ import css from "./act.css";
 import { Compose } from "./compose";
 import { Refused } from "./fragment";
 import type { Actor, Host } from "./host";
+import { Hidden } from "./hidden";
 import { Keepsakes } from "./keepsakes";
 import { insert, recount } from "./place";
 import { News } from "./news";
@@ -27,11 +28,12 @@ export function act(host: Host): Actor {
   const account = new Account(service, site);
   const form = host.section.querySelector<HTMLFormElement>("form.respond");
   const compose = form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
+  const hidden = new Hidden(host, words);
   const own = new Own(host, service, words, proofFor);
-  const react = new React(host, service, account, words, () => compose?.askToSignIn(words.say("Please sign in to vote.")));
+  const react = new React(host, service, account, words, hidden, () => compose?.askToSignIn(words.say("Please sign in to vote.")));
 
-  const news = new News(host, words);
-  const rest = new Rest(host, words);
+  const news = new News(host, words, hidden);
+  const rest = new Rest(host, words, hidden);
 
   async function proofFor(id: number): Promise<Proof | null> {
     const kept = keepsakes.own().find((one) => one.id === id);
@@ -112,6 +114,7 @@ export function act(host: Host): Actor {
       if (!(error instanceof Refused)) throw error; // English sentences are better than none
     }
     compose?.dress();
+    hidden.cover();
     const isResumed = await resume();
     if (isResumed) compose?.identify();
     await showOwn();

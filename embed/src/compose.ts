@@ -5,6 +5,7 @@ import { make, uuid } from "./dom";
 import { Refused, type FieldProblem } from "./fragment";
 import type { Host } from "./host";
 import { guest, keepGuest, type Guest, type Keepsakes } from "./keepsakes";
+import { tell } from "./misconfigured";
 import { bearer, type Outgoing, type Posted, type Service } from "./service";
 import { canSignIn, type Account } from "./signin";
 import { toolbar } from "./toolbar";
@@ -84,7 +85,6 @@ export class Compose {
   dress(): void {
     const { host, service } = this;
     const bar = toolbar(this.area, this.words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
-    this.area.after(bar);
     bar.append(this.counter);
     if (this.account.who) this.identify();
   }
@@ -253,8 +253,9 @@ export class Compose {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.status === 401 && signedIn) return this.signedOut();
-      if (error.status === 0 || error.status >= 500) this.tryAgainLater();
-      else this.refused(error);
+      if (error.status && error.status < 500) return this.refused(error);
+      if (await this.isForbidden()) return;
+      this.tryAgainLater();
     } finally {
       this.busy(false);
     }
@@ -290,6 +291,20 @@ export class Compose {
     this.show([], this.words.say("Your comment could not be sent. Your text is kept."));
     this.trouble.append(" ", this.countdown);
     tick();
+  }
+
+  /** Say so when it is not the network but this page that may not write here. */
+  private async isForbidden(): Promise<boolean> {
+    try {
+      if (await this.service.mayWrite(this.host.page.site)) return false;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return false;
+    }
+    const { origin } = location;
+    tell(`${origin} is not one of the origins of the site “${this.host.page.site}”. Add it in the site's settings, and readers can write here.`);
+    this.show([], this.words.say("%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.", { origin }));
+    return true;
   }
 
   private stopRetrying(): void {

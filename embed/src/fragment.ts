@@ -42,7 +42,7 @@ export function load(
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
       const found = request.status === 200 ? request.responseXML?.querySelector<HTMLElement>(selector) : null;
-      if (found) resolve({ element: document.importNode(cleaned(found), true), etag: request.getResponseHeader("ETag") });
+      if (found) resolve({ element: document.importNode(cleaned(found), true), etag: body === null ? request.getResponseHeader("ETag") : null });
       else reject(new Refused(request.status));
     };
     request.onerror = request.ontimeout = () => reject(new Refused(0));

@@ -29,9 +29,7 @@ export interface Host {
   item(id: number): HTMLElement | null;
   /** Bring a comment into view and the focus to it. */
   goTo(item: HTMLElement, isTarget?: boolean): void;
-  /** Lay over a comment that the reader does not want to see, or take that away. */
-  cover(item: HTMLElement, isCovered: boolean): void;
-  /** Fit what the service drew to this browser: its times, what is folded and hidden. */
+  /** Fit what the service drew to this browser: its times, what is folded. */
   prepare(root: HTMLElement): void;
   tellRest(): void;
   emit(name: string, detail: object): void;

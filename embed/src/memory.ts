@@ -34,10 +34,10 @@ export function recallNumbers(name: string): number[] {
   return Array.isArray(kept) ? kept.filter((number): number is number => Number.isInteger(number)) : [];
 }
 
-/** Whether anything is kept of somebody who writes: a draft, a comment of their own, a sign-in. */
+/** Whether anything is kept that only the other bundle can use: a draft, a comment of one's own, a sign-in, hidden people. */
 export function hasKept(): boolean {
   try {
-    return [...lost.keys(), ...Object.keys(localStorage)].some((key) => /^(commentsvc:)?(own|draft|account):/.test(key));
+    return [...lost.keys(), ...Object.keys(localStorage)].some((key) => /^(commentsvc:)?(own|draft|account|hidden):/.test(key));
   } catch {
     return lost.size > 0;
   }

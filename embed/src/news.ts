@@ -2,6 +2,7 @@
 
 import { make } from "./dom";
 import { load, Refused } from "./fragment";
+import type { Hidden } from "./hidden";
 import type { Host } from "./host";
 import { insert, recount } from "./place";
 import type { Words } from "./words";
@@ -10,6 +11,7 @@ export class News {
   constructor(
     private readonly host: Host,
     private readonly words: Words,
+    private readonly hidden: Hidden,
   ) {}
 
   /** Look what is new: on the page being read, and among the newest. */
@@ -51,6 +53,7 @@ export class News {
       item.classList.add("is-new");
       insert(this.host, item);
     }
+    this.hidden.cover();
     const first = this.host.sort === "newest" ? tops.at(-1) : tops[0];
     if (first) this.host.goTo(first);
   }

@@ -2,8 +2,8 @@
 
 import { make } from "./dom";
 import { Refused } from "./fragment";
+import type { Hidden } from "./hidden";
 import type { Host } from "./host";
-import { recallNumbers, remember } from "./memory";
 import { bearer, type Service } from "./service";
 import type { Account } from "./signin";
 import { key, type Words } from "./words";
@@ -24,6 +24,7 @@ export class React {
     private readonly service: Service,
     private readonly account: Account,
     private readonly words: Words,
+    private readonly hidden: Hidden,
     private readonly askToSignIn: () => void,
   ) {
     host.root.addEventListener("pointerdown", (event) => {
@@ -36,7 +37,7 @@ export class React {
     const act = target.getAttribute("data-act");
     if (!item) return;
     if (act === "vote") void this.vote(item, Number(target.getAttribute("data-value")));
-    if (act === "uncover") this.hidePerson(Number(item.dataset["by"]), false);
+    if (act === "uncover") this.hidden.hide(Number(item.dataset["by"]), false);
     if (act === "menu") this.open(item, target as HTMLButtonElement);
   }
 
@@ -92,7 +93,7 @@ export class React {
     const entries: [string, () => void][] = [
       [this.words.say("Copy link"), () => void this.share(item)],
       [this.words.say("Report this comment…"), () => this.report(item, button)],
-      [this.words.say("Hide comments by %(name)s", { name }), () => this.hidePerson(Number(item.dataset["by"]), true)],
+      [this.words.say("Hide comments by %(name)s", { name }), () => this.hidden.hide(Number(item.dataset["by"]), true)],
     ];
     const items = entries.map(([label, act]) => {
       const entry = make("button", { type: "button", role: "menuitem", tabindex: "-1" }, label);
@@ -123,14 +124,6 @@ export class React {
     this.menu = null;
     button?.setAttribute("aria-expanded", "false");
     if (takesFocusBack) button?.focus();
-  }
-
-  /** Hide or show what a person wrote, on this blog, in this browser. */
-  private hidePerson(by: number, isHidden: boolean): void {
-    const name = `hidden:${this.host.page.site}`;
-    const others = recallNumbers(name).filter((other) => other !== by);
-    remember(name, isHidden ? [...others, by] : others);
-    this.host.section.querySelectorAll<HTMLElement>(`[data-by="${by}"]`).forEach((item) => this.host.cover(item, isHidden));
   }
 
   private async share(item: HTMLElement): Promise<void> {

@@ -1,6 +1,7 @@
 // The rest of a thread: page after page, as the reader asks for it, or up to a comment that a link leads to.
 
 import { load, Refused } from "./fragment";
+import type { Hidden } from "./hidden";
 import type { Host } from "./host";
 import type { Words } from "./words";
 
@@ -8,6 +9,7 @@ export class Rest {
   constructor(
     private readonly host: Host,
     private readonly words: Words,
+    private readonly hidden: Hidden,
   ) {}
 
   clicked(target: Element): boolean {
@@ -43,6 +45,7 @@ export class Rest {
       const following = element.querySelector(":scope > .more");
       if (following) link.replaceWith(following);
       else link.remove();
+      this.hidden.cover();
       host.tellRest();
       return fresh[0] ?? null;
     } catch (error) {

@@ -112,6 +112,11 @@ export class Service {
     await this.send("POST", `/api/v1/comments/${id}/flag`, { ...spoken(lang), ...proof }, { reason, ...(text ? { text } : {}) });
   }
 
+  /** Whether a page of this origin may write here: a refused preflight looks like no network at all. */
+  async mayWrite(site: string): Promise<boolean> {
+    return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean }).may_write;
+  }
+
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
     const headers = { "Content-Type": "application/json", Accept: "text/html" };
     return (await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element;

@@ -17,7 +17,7 @@ const AT_ONCE = 25; // comments drawn in one go, so that no task is long on a sl
 const FOLDED_MAX = 200; // remembered on a blog
 const MINUTE_MS = 60_000;
 
-export function commentThread(base: string, styles: CSSStyleSheet): CustomElementConstructor {
+export function commentThread(base: string, styles: CSSStyleSheet) {
   let tries = 0;
 
   /** The other bundle; a failed try is not remembered by a browser under another name. */
@@ -221,30 +221,19 @@ export function commentThread(base: string, styles: CSSStyleSheet): CustomElemen
       this.tellRest();
     }
 
-    /** What a browser adds to what the service drew: the reader's times, and what the reader has folded or hidden. */
+    /** What a browser adds to what the service drew: the reader's times, and what the reader has folded. */
     prepare(root: HTMLElement): void {
       tell(root, this.words.lang);
-      const { site } = this.page;
-      const folded = recallNumbers(`folded:${site}`);
-      const hidden = recallNumbers(`hidden:${site}`);
-      if (folded.length + hidden.length === 0) return;
+      const folded = recallNumbers(`folded:${this.page.site}`);
+      if (folded.length === 0) return;
       for (const item of [root, ...root.querySelectorAll<HTMLElement>(".comment")]) {
         if (folded.includes(Number(item.dataset["id"]))) this.#fold(item, true);
-        if (hidden.includes(Number(item.dataset["by"]))) this.cover(item, true);
       }
     }
 
     #fold(item: HTMLElement, isFolded: boolean): void {
       item.classList.toggle("is-folded", isFolded);
       item.querySelector(".fold")?.setAttribute("aria-expanded", String(!isFolded));
-    }
-
-    cover(item: HTMLElement, isCovered: boolean): void {
-      item.classList.toggle("is-hidden", isCovered);
-      const article = item.querySelector("article");
-      article?.querySelector(".uncover")?.remove();
-      if (!isCovered) return;
-      article?.prepend(make("button", { type: "button", class: "uncover", "data-act": "uncover" }, this.words.say("Hidden by you. Show")));
     }
 
     /** Say how many comments the rest of the thread has. */

@@ -68,7 +68,7 @@ export function toolbar(area: HTMLTextAreaElement, words: Words, render: (signal
     area.hidden = false;
   });
   bar.append(...all);
-  area.after(shown);
+  area.after(shown, bar);
   return bar;
 }
 

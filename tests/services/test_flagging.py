@@ -87,6 +87,17 @@ def test_what_was_edited_since_may_be_reported_again(site, alice, held, now):
     check_kept_numbers()
 
 
+def test_an_edit_does_not_lead_around_the_readers_who_had_it_held(site, alice, held, now):
+    set_policy(site, mode=Mode.OFF, edit_window_s=7 * 24 * 3600)
+    posted = posting.edit(held, "Just as bad", None, now)
+    assert (posted.status, posted.reason) == (Status.PENDING, "3 readers flagged it.")
+    assert state(held) == ("pending", 3, 3)
+    moderating.decide([held], Action.APPROVE, Moderator(alice), "", now)
+    report(held, 4, at=now)
+    assert posting.edit(held, "Better", None, now).status is Status.APPROVED, "what was answered no longer holds it"
+    check_kept_numbers()
+
+
 def test_one_reader_is_spoken_of_as_one(site, make_comment, now):
     set_policy(site, flags_hold=1)
     comment_id = make_comment()

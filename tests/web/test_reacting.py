@@ -11,18 +11,6 @@ from commentsvc.store import comments, people, sites
 from commentsvc.store.db import db, write
 
 
-@pytest.fixture
-def person(app, now, token):
-    """A reader's account by name; gives the headers of their token."""
-
-    def make(name, on=None):
-        with write():
-            account = people.make_account(f"{name.lower()}@example.net", name, False, now)
-        return token(account, on)
-
-    return make
-
-
 def vote(client, comment_id, value, auth=None, origin=BLOG):
     headers = {"Origin": origin, **(auth or {})}
     return client.put(f"/api/v1/comments/{comment_id}/vote", json={"value": value}, headers=headers)

@@ -180,3 +180,11 @@ def test_a_code_is_mailed_in_the_language_of_who_asks(client, alice, csrf):
     assert mail["text"].startswith(in_german("Hello %(name)s,") % {"name": "Alice"} + "\n\n")
     assert "&#" not in mail["text"]
     assert '<html lang="de" dir="ltr">' in mail["html"]
+
+
+def test_moderators_read_why_in_their_language_and_nothing_of_how_it_is_kept(client, alice, token, make_comment):
+    make_comment(status=Status.PENDING)
+    queue = client.get("/api/v1/moderation/comments?site=blog&lang=de", headers=token(alice)).json
+    (reason,) = queue["comments"][0]["reasons"]
+    assert set(reason) == {"rule", "outcome", "sentence", "match"}
+    assert reason["sentence"] == in_german("A moderator reads every comment here before it appears.")
