@@ -112,7 +112,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
 
     An act on more than 500 is undone in parts, each call the newest 500 that nobody has decided on since; `into` is
     the act that the parts before have made, and `left` says how many remain.
-    Raises NotFound for an unknown act, Conflict when one of the comments has been decided on since.
+    Raises NotFound for an unknown act, Conflict when something was decided since on one of the comments and still holds.
     """
     begin_write()
     size = decisions.sizes_of({batch}).get(batch, 0)
@@ -123,7 +123,11 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
     found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
     # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
-    taken_back = [d for d in decisions.standing_in(batch, BATCH_MAX) if d.comment_id in found]
+    if is_large:
+        taken_back = [d for d in decisions.standing_in(batch, BATCH_MAX) if d.comment_id in found]
+    else:
+        can_undo = decisions.undoable(found)
+        taken_back = [decision for decision in members if decision.id in can_undo]
     if not taken_back or (not is_large and len(taken_back) != size):
         raise Conflict("Something was decided on these comments since; look at them again.", "changed-since")
     new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)

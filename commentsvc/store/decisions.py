@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
+from commentsvc.core import history
 from commentsvc.core.status import Action, Status
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
@@ -131,10 +132,14 @@ def sizes_of(batches: set[str]) -> dict[str, int]:
     return {batch: count for batch, count in db.session.execute(query).all()}
 
 
-def newest_of(comment_ids: list[int]) -> dict[int, int]:
-    """The id of each comment's newest decision, by comment."""
-    query = select(Decision.comment_id, Decision.id).where(Decision.comment_id.in_(comment_ids)).order_by(Decision.id)
-    return {comment_id: decision_id for comment_id, decision_id in db.session.execute(query).all()}
+def undoable(comment_ids: Iterable[int]) -> set[int]:
+    """The decisions on these comments that can be undone now: nothing that came after them still holds."""
+    query = select(Decision.comment_id, Decision.id, Decision.undoes_id)
+    query = query.where(Decision.comment_id.in_(list(comment_ids))).order_by(Decision.id)
+    steps: dict[int, list[tuple[int, int | None]]] = {}
+    for comment_id, decision_id, undoes_id in db.session.execute(query).all():
+        steps.setdefault(comment_id, []).append((decision_id, undoes_id))
+    return {decision_id for done in steps.values() for decision_id in history.standing(done)}
 
 
 def log(site: Site, comment_id: int | None, before_id: int | None, limit: int) -> tuple[list[Decision], int | None]:

@@ -19,7 +19,7 @@ pages = Blueprint("log", __name__, url_prefix="/dashboard")
 class Entry:
     """A decision, who made it, on how many comments together, and whether it can still be undone.
 
-    Only a comment's newest decision can, and the whole act goes with it.
+    Only one after which nothing holds can, and the whole act goes with it.
     """
 
     decision: Decision
@@ -35,9 +35,9 @@ def show(site_key: str) -> str:
     comment_id = frame.find_number(request.args.get("comment", ""))
     before_id = frame.find_number(request.args.get("before", ""))
     found, following = decisions.log(site, comment_id, before_id, PAGE_SIZE)
-    newest = decisions.newest_of([d.comment_id for d in found])
+    can_undo = decisions.undoable({d.comment_id for d in found})
     sizes = decisions.sizes_of({d.batch for d in found})
-    entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and newest[d.comment_id] == d.id) for d in found]
+    entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and d.id in can_undo) for d in found]
     return frame.draw(
         "dashboard/log.html",
         by,
