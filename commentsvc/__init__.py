@@ -9,6 +9,7 @@ from commentsvc.config import Config
 
 def create_app(config: Config) -> Flask:
     """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
+    from commentsvc.gateways import limits, metrics
     from commentsvc.store import database
     from commentsvc.web import (
         account,
@@ -32,14 +33,17 @@ def create_app(config: Config) -> Flask:
         signin,
         thread_page,
         translating,
+        watching,
         wiring,
     )
     from commentsvc.web.dashboard import acts, figures_page, log, mails, members, queue, settings
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    app.extensions["limits"] = limits.limiter(config.redis_url)
+    watching.init_app(app, config)
     wiring.init_app(app, config)
     translating.init_app(app)
-    database.init_app(app, config)
+    database.init_app(app, config, metrics.note_slow_query)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
     own = (signin, authorize, federation, facebook_calls, account, security, mail_links)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -25,6 +24,7 @@ from commentsvc.config import BadSetting, Config
 from commentsvc.core import pages as paging
 from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
+from commentsvc.gateways import log_lines
 from commentsvc.services import importing, signing_in
 from commentsvc.store import database, people, sites
 from commentsvc.store.db import first_line, is_away, write
@@ -86,8 +86,7 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
 @click.version_option(package_name="commentsvc")
 def commands() -> None:
     """Moderated, self-hosted comments for any page."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    log_lines.begin("text")
 
 
 @commands.command()
@@ -110,7 +109,9 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     from commentsvc import serving
 
     os.environ.setdefault(f"{settings.PREFIX}BASE_URL", settings.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}")
-    serving.run(read_config(), host, port, workers, with_jobs=not no_worker)
+    config = read_config()
+    log_lines.begin(config.log_format)
+    serving.run(config, host, port, workers, with_jobs=not no_worker)
 
 
 @commands.command()
@@ -119,6 +120,7 @@ def worker() -> None:
     from commentsvc import worker as loop
 
     config = read_config()
+    log_lines.begin(config.log_format)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

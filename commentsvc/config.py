@@ -55,7 +55,7 @@ class Config:
     base_url: str = "http://127.0.0.1:8000"  # where readers and moderators reach the service; no trailing slash
     instance_dir: Path = Path("instance")  # the SQLite file and the published pages live here
     database_url: str = ""  # SQLite in instance_dir unless set
-    redis_url: str = ""  # shared limits and job queue across machines; not needed on one
+    redis_url: str = ""  # limits counted for all machines together; not needed on one
     mail_url: str = ""  # smtp://user:pass@host:port; without it mail is only written to the log
     mail_from: str = "comments@localhost"  # the From of every mail
     trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
@@ -64,6 +64,8 @@ class Config:
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cache_mb: int = 64  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
+    log_format: str = "text"  # or json: one object a line, for machines
+    slow_query_ms: int = 200  # a query that takes longer is written to the log
 
     @property
     def is_https(self) -> bool:
@@ -108,6 +110,8 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         providers=_providers(given),
         cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
+        log_format=_log_format(given.get("LOG_FORMAT", "text")),
+        slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
     )
 
 
@@ -222,7 +226,13 @@ def _on_off(name: str, value: str) -> bool:
     return value.lower() == "on"
 
 
-def _positive(name: str, value: str) -> int:
+def _log_format(value: str) -> str:
+    if value not in ("text", "json"):
+        raise BadSetting("LOG_FORMAT", "must be text or json")
+    return value
+
+
+def _positive(name: str, value: str, unit: str = "megabytes") -> int:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise BadSetting(name, "must be a whole number of megabytes, 1 or more")
+        raise BadSetting(name, f"must be a whole number of {unit}, 1 or more")
     return int(value)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
 from commentsvc.services import noticing, picturing
 from commentsvc.services.noticing import NOBODY, Sender
@@ -69,6 +70,7 @@ def run_due(post_office: Mailer, now: datetime, named_hosts: Collection[str] = (
     db.session.commit()
     for job in claimed:
         error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, sender))
+        metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
         begin_write()
         if error is None:
             jobs.finish(job, now)

@@ -16,10 +16,10 @@ SEES = {
     "services": {"services", "store", "gateways", "core", "config"},
     "web": {"web", "services", "store", "gateways", "core", "config"},
     "worker": {"worker", "services", "store", "gateways", "core", "config"},
-    "": {"", "web", "services", "store", "core", "config"},
-    "serving": {"", "serving", "worker", "store", "config"},
+    "": {"", "web", "services", "store", "gateways", "core", "config"},
+    "serving": {"", "serving", "worker", "store", "gateways", "config"},
     "demo": {"", "demo", "serving", "services", "store", "core", "config"},
-    "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "core", "config"},
+    "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "gateways", "core", "config"},
 }
 ONLY_TEXT = {"bleach", "nh3", "cmarkgfm"}
 FORBIDDEN = {

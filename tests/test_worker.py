@@ -72,7 +72,7 @@ def test_after_the_last_try_it_is_given_up_and_kept(job, now):
     assert waits == sorted(waits), "each wait is longer"
     assert row().failed_at and row().last_error
     assert worker.run_due(PostOffice(), at + timedelta(days=9)) == 0
-    assert jobs.waiting() == 0
+    assert jobs.standing(now).waiting == 0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from commentsvc.core.errors import Invalid
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 100
+# Of one page together; a page of so many is built in some 20 ms, and a thread can have any number below one comment.
+REPLIES_MAX = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,16 +25,22 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Cursor:
-    """The last comment of the page before; the next page begins behind it, whatever came in between."""
+    """The last comment of the page before; the next page begins behind it, whatever came in between.
+
+    With `root_id` it is the last reply that was shown below that top-level comment, and more of its replies follow.
+    """
 
     sort: Sort
     at: datetime
     score: int
     id: int
+    root_id: int | None = None
 
     def __str__(self) -> str:
         microseconds = (self.at - _EPOCH) // timedelta(microseconds=1)
         raw = f"{self.sort}.{microseconds}.{self.score}.{self.id}"
+        if self.root_id is not None:
+            raw += f".{self.root_id}"
         return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
@@ -42,9 +50,11 @@ def cursor(value: str, sort: Sort) -> Cursor | None:
         return None
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True).decode("ascii")
-        name, microseconds, score, number = raw.split(".")
-        found = Cursor(Sort(name), _EPOCH + timedelta(microseconds=int(microseconds)), int(score), int(number))
-        if str(found) != value or found.sort is not sort or not -(2**31) <= found.score < 2**31 or found.id >= 2**63:
+        name, microseconds, score, number, *root = raw.split(".")
+        at = _EPOCH + timedelta(microseconds=int(microseconds))
+        found = Cursor(Sort(name), at, int(score), int(number), int(root[0]) if root else None)
+        numbers_fit = -(2**31) <= found.score < 2**31 and found.id < 2**63 and (found.root_id or 0) < 2**63
+        if str(found) != value or found.sort is not sort or not numbers_fit:
             raise ValueError
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid("cursor", "This cursor is not one of ours; begin again without it.") from None

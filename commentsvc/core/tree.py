@@ -28,16 +28,22 @@ class Node(Generic[T]):
     replies: list[Node[T]] = field(default_factory=list)
 
 
-def grow(comments: Iterable[T]) -> list[Node[T]]:
+def grow(comments: Iterable[T], with_orphans: bool = False) -> list[Node[T]]:
     """Top-level nodes in the order given, replies in the order given below their parents.
 
-    A reply may come before its parent; one whose parent is not in `comments` is left out.
+    A reply may come before its parent; one whose parent is not in `comments` is left out, or `with_orphans` stands
+    among the top-level nodes, as a reply.
     """
     comments = list(comments)
     below: dict[int | None, list[T]] = {}
     for comment in comments:
         below.setdefault(comment.parent_id, []).append(comment)
-    roots = [Node(comment, 0) for comment in below.get(None, [])]
+    known = {comment.id for comment in comments}
+    roots = [
+        Node(comment, 0 if comment.parent_id is None else 1)
+        for comment in comments
+        if comment.parent_id is None or (with_orphans and comment.parent_id not in known)
+    ]
     open_nodes: list[tuple[Node[T], list[Node[T]]]] = [(root, root.replies) for root in reversed(roots)]
     while open_nodes:
         node, into = open_nodes.pop()

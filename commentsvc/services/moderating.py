@@ -112,7 +112,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
 
     An act on more than 500 is undone in parts, each call the newest 500 that nobody has decided on since; `into` is
     the act that the parts before have made, and `left` says how many remain.
-    Raises NotFound for an unknown act, Conflict when something was decided since on one of the comments and still holds.
+    Raises NotFound for an unknown act, Conflict when a later decision on one of the comments still holds.
     """
     begin_write()
     size = decisions.sizes_of({batch}).get(batch, 0)

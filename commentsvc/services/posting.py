@@ -20,7 +20,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads, watches
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, commit_and_keep, db
 from commentsvc.store.flags import HOLD_RULE
 from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
@@ -73,21 +73,14 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     """
     html = _rendered(draft.source)
 
-    begin_write()
+    begin_write(site)
+    # The thread's lock makes retries wait for each other, so that the second finds the answer of the first.
+    thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
     key_hash = _key_hash(secret, idempotency_key, draft, sender) if idempotency_key else None
-    claimed = None
-    if key_hash:
-        try:
-            earlier = answers.find(site, key_hash)
-            claimed = None if earlier else answers.add(site, key_hash, _request_hash(draft), now)
-        except IntegrityError:  # PostgreSQL: the same key was committed while we waited for it
-            begin_write()
-            earlier = answers.find(site, key_hash)
-        if earlier:
-            return _again(earlier, draft)
+    if key_hash and (earlier := answers.find(site, key_hash)):
+        return _again(earlier, draft)
     if sender.account is None:
         _check_guest(site, draft.email)
-    thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
     parent = _parent(site, thread, draft)
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
     record = _record(site, author, sender)
@@ -99,8 +92,8 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
 
     verdict = judging.judge(_submission(draft, html, sender), site.policy, site_rules(site), record)
     comment = Comment(
-        site_id=site.id,
-        thread_id=thread.id,
+        site=site,
+        thread=thread,
         parent_id=parent.id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else None,
         depth=parent.depth + 1 if parent else 0,
@@ -118,6 +111,7 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
         renderer=text.RENDERER,
         text_hash=text_hash,
         status=verdict.status,
+        is_shown=verdict.status is Status.APPROVED,
         reasons=reasons_json(verdict),
         notify=draft.notify,
         created_at=now,
@@ -130,11 +124,9 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     publishing.tell_who_waits([(comment, None)], now)
     watches.announce(comment, now)
     posted = Posted(comment, verdict.status, _plain_reason(verdict))
-    if claimed:
-        claimed.comment_id = comment.id
-        reason = None if posted.reason is None else phrases.to_json(posted.reason)
-        claimed.answer = {"status": posted.status, "reason": reason}
-    db.session.commit()
+    if key_hash:
+        _keep_answer(site, key_hash, draft, posted, now)
+    commit_and_keep()
     return posted
 
 
@@ -152,7 +144,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     verdict = judging.judge(submission, comment.site.policy, site_rules(comment.site), _without(record, before))
     if before is Status.PENDING and comment.flag_count:
         # Readers had it held and no moderator has answered them: its author can't.
-        reported = [Reason(**reason) for reason in comment.reasons if reason["rule"] == HOLD_RULE]
+        reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
         verdict = judging.still_held(verdict, reported)
 
     revisions.add(comment, now)
@@ -192,6 +184,11 @@ def site_rules(site: Site) -> list[SiteRule]:
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
     return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
+
+
+def _reason(kept: dict[str, Any]) -> Reason:
+    """A reason as `reasons_json` keeps it."""
+    return Reason(kept["rule"], Outcome(kept["outcome"]), phrases.from_json(kept), kept["match"])
 
 
 def _rendered(source: str) -> str:
@@ -307,9 +304,22 @@ def _request_hash(draft: Draft) -> bytes:
     return hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).digest()
 
 
+def _keep_answer(site: Site, key_hash: bytes, draft: Draft, posted: Posted, now: datetime) -> None:
+    reason = None if posted.reason is None else phrases.to_json(posted.reason)
+    answer = {"status": posted.status, "reason": reason}
+    try:
+        answers.add(site, key_hash, _request_hash(draft), posted.comment.id, answer, now)
+    except IntegrityError:  # at the same moment, under the same key, in another thread
+        raise _used_for_another() from None
+
+
+def _used_for_another() -> Invalid:
+    return Invalid("Idempotency-Key", phrase("This Idempotency-Key was used for another comment; send a new one."))
+
+
 def _again(earlier: answers.Answer, draft: Draft) -> Posted:
     if earlier.request_hash != _request_hash(draft) or earlier.comment_id is None:
-        raise Invalid("Idempotency-Key", "This Idempotency-Key was used for another comment; send a new one.")
+        raise _used_for_another()
     comment = comments.by_id(earlier.comment_id)
     reason = earlier.answer["reason"]
     if isinstance(reason, dict):  # an answer of before sentences kept their templates has only the English

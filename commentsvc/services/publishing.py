@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from commentsvc.core import tree
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
+from commentsvc.gateways import metrics
 from commentsvc.store import comments, decisions, jobs, people, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
@@ -29,6 +32,11 @@ class ThreadPage:
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
     told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
+    more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
+
+    @cached_property
+    def policy(self) -> Policy:
+        return self.site.policy
 
     @property
     def count(self) -> int:
@@ -40,13 +48,17 @@ class ThreadPage:
 
     @property
     def is_open(self) -> bool:
-        return self.site.policy.is_open and (self.thread is None or self.thread.is_open)
+        return self.policy.is_open and (self.thread is None or self.thread.is_open)
 
 
 def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int) -> ThreadPage:
     thread = threads.find(site, key)
-    shown, following = comments.page_of(thread, sort, after, limit) if thread else ([], None)
-    return ThreadPage(site, key, thread, tree.grow(shown), sort, following)
+    if thread is None:
+        return ThreadPage(site, key, None, [], sort, None)
+    shown = comments.page_of(thread, sort, after, limit)
+    is_cut = bool(shown.more) or (after is not None and after.root_id is not None)
+    roots = tree.grow(shown.comments, with_orphans=is_cut)
+    return ThreadPage(site, key, thread, roots, sort, shown.following, more=shown.more)
 
 
 def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
@@ -64,6 +76,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     withdrawn = []
     for comment, before in moves:
         after = Status(comment.status)
+        metrics.DECISIONS.labels(after).inc()
         tallies[comment.site_id, after] += 1
         authors.setdefault(comment.author_id, Counter())[after] += 1
         if before is not None:

@@ -32,12 +32,13 @@ def find(site: Site, key_hash: bytes) -> Answer | None:
     return db.session.scalar(select(Answer).where(Answer.site_id == site.id, Answer.key_hash == key_hash))
 
 
-def add(site: Site, key_hash: bytes, request_hash: bytes, now: datetime) -> Answer:
-    """Claim the key: a second request at the same moment waits here, and then fails with IntegrityError."""
-    answer = Answer(site_id=site.id, key_hash=key_hash, request_hash=request_hash, created_at=now)
-    db.session.add(answer)
+def add(
+    site: Site, key_hash: bytes, request_hash: bytes, comment_id: int, answer: dict[str, Any], now: datetime
+) -> None:
+    """Keep the answer; a second one under the same key at the same moment fails with IntegrityError."""
+    values = {"key_hash": key_hash, "request_hash": request_hash, "comment_id": comment_id, "answer": answer}
+    db.session.add(Answer(site_id=site.id, created_at=now, **values))
     db.session.flush()
-    return answer
 
 
 def forget_old(now: datetime) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     func,
+    literal,
     or_,
     select,
     text,
@@ -30,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
-from commentsvc.core.pages import Cursor, Sort
+from commentsvc.core.pages import REPLIES_MAX, Cursor, Sort
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     TRACKBACK = "trackback"
 
 
+ID_MAX = 2**63 - 1
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 FLAGGED = "flag_count > 0"
@@ -75,7 +77,14 @@ class Comment(Base):
             sqlite_where=text(SHOWN_ROOT),
             postgresql_where=text(SHOWN_ROOT),
         ),
-        Index("ix_comment_root_id", "root_id", "id"),
+        Index(
+            "ix_comment_replies",
+            "root_id",
+            "is_shown",
+            "id",
+            sqlite_where=text("root_id IS NOT NULL"),
+            postgresql_where=text("root_id IS NOT NULL"),
+        ),
         Index("ix_comment_parent_id", "parent_id"),
         Index("ix_comment_site_id_id", "site_id", "id"),
         Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
@@ -175,11 +184,25 @@ def find_parent(thread: Thread, parent_id: int) -> Comment | None:
     return db.session.scalar(query) if 0 < parent_id < 2**63 else None
 
 
-def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> tuple[list[Comment], Cursor | None]:
-    """One page: `limit` top-level comments, then all their replies; and where the next page begins.
+@dataclass(frozen=True)
+class Shown:
+    """One page: top-level comments, then their replies, parents first; where the next page begins.
+
+    `more` says where the replies go on below a top-level comment that has more of them than this page takes.
+    """
+
+    comments: list[Comment]
+    following: Cursor | None
+    more: Mapping[int, Cursor] = field(default_factory=dict)
+
+
+def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> Shown:
+    """`limit` top-level comments with their replies; or, where the cursor says so, more replies below one of them.
 
     A pinned comment is the first of the first page in every order, and on no other page.
     """
+    if after is not None and after.root_id is not None:
+        return _more_replies(thread, after)
     query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
     pinned = []
     if thread.pinned_id is not None:
@@ -191,11 +214,42 @@ def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> tup
     if len(roots) > room:
         following = _cursor(roots[room - 1], sort) if room else _cursor_before(roots[0], sort)
     roots = [*pinned, *roots[:room]]
-    replies: Sequence[Comment] = []
-    if roots:
-        reply_query = select(Comment).where(Comment.root_id.in_([r.id for r in roots]), Comment.is_shown.is_(True))
-        replies = db.session.scalars(reply_query.order_by(Comment.created_at, Comment.id)).all()
-    return [*roots, *replies], following
+    replies, more = _replies([root.id for root in roots], sort)
+    return Shown([*roots, *sorted(replies, key=lambda reply: (reply.created_at, reply.id))], following, more)
+
+
+def _replies(root_ids: list[int], sort: Sort) -> tuple[Sequence[Comment], Mapping[int, Cursor]]:
+    """All the replies below these, or where they are too many for a page an equal share below each."""
+    if not root_ids:
+        return [], {}
+    shown = Comment.is_shown.is_(True)
+    query = select(Comment).where(Comment.root_id.in_(root_ids), shown).order_by(Comment.root_id, Comment.id)
+    found = db.session.scalars(query.limit(REPLIES_MAX + 1)).all()
+    if len(found) <= REPLIES_MAX:
+        return found, {}
+    root, other = aliased(Comment), aliased(Comment)
+    beyond = select(other.id).where(other.root_id == root.id, other.is_shown.is_(True)).order_by(other.id)
+    share = max(1, REPLIES_MAX // len(root_ids))
+    first_cut = beyond.offset(share).limit(1).correlate(root).scalar_subquery()
+    cuts = select(root.id, func.coalesce(first_cut, literal(ID_MAX, Id)).label("cut")).where(root.id.in_(root_ids))
+    cut = cuts.subquery()
+    query = select(Comment, cut.c.cut).join(cut, and_(Comment.root_id == cut.c.id, Comment.id < cut.c.cut)).where(shown)
+    found_rows = db.session.execute(query.order_by(Comment.root_id, Comment.id)).all()
+    rows = cast("Sequence[tuple[Comment, int]]", found_rows)
+    more = {reply.root_id or 0: _reply_cursor(reply, sort) for reply, cut_at in rows if cut_at != ID_MAX}
+    return [reply for reply, _ in rows], more
+
+
+def _more_replies(thread: Thread, after: Cursor) -> Shown:
+    query = select(Comment).where(Comment.root_id == after.root_id, Comment.is_shown.is_(True))
+    query = query.where(Comment.thread_id == thread.id, Comment.id > after.id).order_by(Comment.id)
+    found = list(db.session.scalars(query.limit(REPLIES_MAX + 1)))
+    following = _reply_cursor(found[REPLIES_MAX - 1], after.sort) if len(found) > REPLIES_MAX else None
+    return Shown(found[:REPLIES_MAX], following)
+
+
+def _reply_cursor(reply: Comment, sort: Sort) -> Cursor:
+    return replace(_cursor(reply, sort), root_id=reply.root_id)
 
 
 def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None) -> Select[Comment]:
@@ -320,6 +374,21 @@ def tally(site: Site) -> dict[Status, int]:
     query = select(Tally.status, Tally.count).where(Tally.site_id == site.id)
     kept = {Status(status): count for status, count in db.session.execute(query).all()}
     return {status: kept.get(status, 0) for status in Status}
+
+
+def tally_of_all() -> dict[Status, int]:
+    """Comments of all sites by status."""
+    query = select(Tally.status, func.sum(Tally.count)).group_by(Tally.status)
+    kept = {status: count for status, count in db.session.execute(query)}
+    return {status: int(kept.get(status, 0)) for status in Status}
+
+
+def longest_wait_s(now: datetime) -> float:
+    """How long the comment that has waited longest for a moderator, on any site, has waited; 0 when none waits."""
+    oldest = select(func.min(Comment.created_at)).where(Comment.site_id == Site.id, Comment.status == Status.PENDING)
+    of_each_site = oldest.correlate(Site).scalar_subquery()
+    at = db.session.scalar(select(func.min(of_each_site, type_=UtcTime)).select_from(Site))
+    return max(0.0, (now - at).total_seconds()) if at else 0.0
 
 
 def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import flask_migrate
+from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, text
 
 from commentsvc.config import Config
 from commentsvc.core.status import Status
@@ -37,7 +39,7 @@ from commentsvc.store import (
     words,
 )
 from commentsvc.store.comments import Tally
-from commentsvc.store.db import db, engine_options, prepare, sqlite_url
+from commentsvc.store.db import db, engine_options, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -87,7 +89,7 @@ def migrations() -> Path:
     return INSTALLED if INSTALLED.is_dir() else CHECKOUT
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask, config: Config, note_slow_query: Callable[[], None] = lambda: None) -> None:
     url = config.database_url
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url(config.sqlite_path) if config.sqlite_path else url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
@@ -95,6 +97,7 @@ def init_app(app: Flask, config: Config) -> None:
     flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
     with app.app_context():
         prepare(db.engine)
+        note_slow(db.engine, config.slow_query_ms, note_slow_query)
 
 
 def is_missing(config: Config) -> bool:
@@ -111,6 +114,21 @@ def create_file(config: Config) -> None:
 def upgrade() -> None:
     """Bring the schema up to date; inside an app context."""
     flask_migrate.upgrade(directory=str(migrations()))
+
+
+def is_behind() -> bool:
+    """Whether the schema is older than this program needs. A newer one is fine: it was made for both."""
+    needed, known = _revisions()
+    with db.engine.connect() as connection:
+        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return current != needed and current in known
+
+
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """The newest revision of this program, and all it knows."""
+    scripts = ScriptDirectory(str(migrations()))
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:

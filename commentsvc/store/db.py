@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +16,10 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData,
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_S = 5
+SHOWN_SQL_MAX = 2000
 
 
 class Base(DeclarativeBase):
@@ -75,6 +80,21 @@ def sqlite_url(path: object, create: bool = False) -> str:
     return f"sqlite:///file:{path}?mode={'rwc' if create else 'rw'}&uri=true"
 
 
+def note_slow(engine: Engine, slow_query_ms: int, note: Callable[[], None]) -> None:
+    """Write each statement that takes longer to the log, without its values: those may be a commenter's words."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def begin(_conn: Connection, _cursor: object, _sql: str, _values: object, context: Any, _many: bool) -> None:
+        context.began_at = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(_conn: Connection, _cursor: object, sql: str, _values: object, context: Any, _many: bool) -> None:
+        took_ms = (time.perf_counter() - context.began_at) * 1000
+        if took_ms > slow_query_ms:
+            note()
+            log.warning("a query took %d ms: %s", took_ms, " ".join(sql.split())[:SHOWN_SQL_MAX])
+
+
 def prepare(engine: Engine) -> None:
     """Make SQLite keep its promises: WAL, foreign keys, durable commits, and transactions that we begin ourselves.
 
@@ -95,13 +115,27 @@ def prepare(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def begin_write() -> None:
+def begin_write(*kept: Base) -> None:
     """Start the write transaction; every verb calls it before it loads what it will change.
 
-    Ends what the request was reading, so that nothing stale is written back: loaded rows are read again.
+    Ends what the request was reading, so that nothing stale is written back: loaded rows are read again, but for
+    those in `kept`, which the verb only looks at.
     """
+    for row in kept:
+        db.session.expunge(row)
     db.session.rollback()
+    db.session.add_all(kept)
     db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+
+
+def commit_and_keep() -> None:
+    """Commit; what was loaded is not read again for the answer."""
+    session = db.session()
+    session.expire_on_commit = False
+    try:
+        session.commit()
+    finally:
+        session.expire_on_commit = True
 
 
 def begin_read() -> None:

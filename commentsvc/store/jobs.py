@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +15,15 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 LEASE_S = 120
 TRIES_MAX = 8
 OPEN = "done_at IS NULL AND failed_at IS NULL"
+FAILED = "failed_at IS NOT NULL"
 
 
 class Job(Base):
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_open", "run_at", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),)
+    __table_args__ = (
+        Index("ix_job_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+        Index("ix_job_failed", "failed_at", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
@@ -66,5 +71,18 @@ def fail(job: Job, error: str, now: datetime) -> None:
         job.run_at = now + timedelta(minutes=2 ** (job.tries - 1))
 
 
-def waiting() -> int:
-    return db.session.scalar(select(func.count()).select_from(Job).where(text(OPEN))) or 0
+@dataclass(frozen=True)
+class Standing:
+    """How the queue stands: what waits, how long the job that is due longest has been due, what was given up."""
+
+    waiting: int
+    oldest_s: float
+    failed: int
+
+
+def standing(now: datetime) -> Standing:
+    waiting, oldest_at = db.session.execute(
+        select(func.count(), func.min(func.coalesce(Job.run_at, Job.created_at, type_=UtcTime))).where(text(OPEN))
+    ).one()
+    failed = db.session.scalar(select(func.count()).select_from(Job).where(Job.failed_at.is_not(None))) or 0
+    return Standing(waiting, max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0, failed)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import catalogue, policy
 from commentsvc.core.errors import Conflict, Invalid, NotFound
@@ -62,7 +62,8 @@ class SiteOrigin(Base):
 
 def by_key(key: str) -> Site:
     """The site; raises NotFound with a sentence for the owner of the page."""
-    site = db.session.scalar(select(Site).where(Site.key == key)) if KEY.fullmatch(key) else None
+    query = select(Site).where(Site.key == key).options(joinedload(Site.origins))
+    site = db.session.scalars(query).unique().one_or_none() if KEY.fullmatch(key) else None
     if site is None:
         raise NotFound(phrase("There is no site with this key here. Check the site attribute of the embed code."))
     return site

@@ -59,12 +59,13 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
         "version": 0,
         "created_at": now,
     }
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    thread = find(site, key)
-    if thread is None:
-        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
     query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key))
-    thread = db.session.scalars(query.with_for_update(of=Thread).execution_options(populate_existing=True)).one()
+    query = query.with_for_update(of=Thread).execution_options(populate_existing=True)
+    thread = db.session.scalar(query)
+    if thread is None:
+        insert = postgresql.insert if is_postgres() else sqlite.insert
+        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
+        thread = db.session.scalars(query).one()
     thread.url = thread.url or url
     thread.title = thread.title or title
     return thread

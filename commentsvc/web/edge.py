@@ -31,6 +31,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
 from commentsvc.core import languages
+from commentsvc.gateways import metrics
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -64,11 +65,9 @@ EMBED_FILES = ("/embed/", (".js", ".css"))
 # Who sends one of these may be answered personally, or asks with a condition that must be looked at first.
 UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
 TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
-OF_THE_ENCODING = frozenset({"content-length", "content-encoding", "etag", "vary"})
+OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
-# How a question is spelled: path, query, Accept-Encoding, and for pages that depend on it Accept-Language.
-Spelling: TypeAlias = tuple[str, str, str | None, str | None]
 
 
 @dataclass
@@ -108,8 +107,8 @@ class Page:
 
 
 def kept_headers(answer: Answer) -> list[tuple[str, str]]:
-    """Those that do not depend on the encoding."""
-    return [pair for pair in answer.headers if pair[0].lower() not in OF_THE_ENCODING]
+    """Those that are the same in every encoding and for everybody."""
+    return [pair for pair in answer.headers if pair[0].lower() not in OF_ONE_ANSWER]
 
 
 def new_page(answer: Answer, checked_at: float) -> Page:
@@ -151,8 +150,12 @@ class Ready:
     headers_304: list[tuple[str, str]]
 
 
+# Path, query, accepted encodings, and of pages that depend on them the accepted languages.
+Spelling: TypeAlias = tuple[str, str, str, str]
+
+
 class Slot:
-    """Half a second of the clock, and what lies ready for the rest of it, by path, query and accepted encodings."""
+    """Half a second of the clock, and what lies ready for the rest of it, by the words of the request."""
 
     __slots__ = ("until", "second", "ready")
 
@@ -278,14 +281,17 @@ class Edge:
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
         self.builds = 0
+        self.hits = 0  # added without a lock: a count that is lost once in a million costs less
+        self._hits_told = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         slot = self._slot
         if self._clock() >= slot.until:
             slot = self._next_slot()
+        asked = environ.get
         path = environ["PATH_INFO"]
-        wish = environ.get("HTTP_ACCEPT_LANGUAGE") if path.startswith("/t/") else None
-        spelled = (path, environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_ENCODING"), wish)
+        wish = asked("HTTP_ACCEPT_LANGUAGE", "") if path.startswith("/t/") else ""
+        spelled = (path, asked("QUERY_STRING", ""), asked("HTTP_ACCEPT_ENCODING", ""), wish)
         ready = slot.ready.get(spelled)
         if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
             key = _key(environ)
@@ -301,6 +307,8 @@ class Edge:
             ready = _ready(page, spelled, slot)
             if page.is_confirmed(slot):
                 slot.ready[spelled] = ready
+        else:
+            self.hits += 1
         return _send(ready, environ, start_response)
 
     def _next_slot(self) -> Slot:
@@ -309,7 +317,14 @@ class Edge:
             if at >= self._slot.until:
                 wall = self._wall()
                 self._slot = Slot(at + SLOT_S - wall % SLOT_S, int(wall))
+                self.tell()
             return self._slot
+
+    def tell(self) -> None:
+        """Hand the reads since the last time on to the metrics, whose own counting would cost a hot read too much."""
+        hits = self.hits
+        metrics.PAGES.labels("hot").inc(max(0, hits - self._hits_told))
+        self._hits_told = hits
 
     def _confirmed(self, key: str, page: Page | None, environ: WSGIEnvironment, slot: Slot) -> Page | Answer:
         """The page as it is true now, looked up or built by one request however many ask."""
@@ -349,6 +364,7 @@ class Edge:
         answer = self._ask(key, environ)
         if answer.is_public:
             self.builds += 1
+            metrics.PAGES.labels("built").inc()
             if last is not None and last.tag == tag_of(answer.body) and last.headers == kept_headers(answer):
                 last.watched = answer.watched
                 return last.confirm(asked_at, slot)
@@ -401,6 +417,7 @@ class Edge:
         if self._away_until:
             # It was away a moment ago. One request tries again; the others need not wait for what comes of it.
             self._away_until = self._clock() + PROMISE_S
+        metrics.PAGES.labels("confirmed").inc()
         versions = self._versions(watched)
         self._away_until = 0.0
         return versions
@@ -410,6 +427,7 @@ class Edge:
 
     def _note_away(self, reason: str) -> None:
         log.warning("the database is away; published pages go on: %s", reason)
+        metrics.DATABASE.labels("away").inc()
         self._away_until = self._clock() + PROMISE_S
 
 
@@ -443,12 +461,14 @@ def _wish(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:
 
 def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
     path, _, accepted, _ = spelled
-    encoding = _encoding(accepted or "") if page.is_text else ""
+    encoding = _encoding(accepted) if page.is_text else ""
     etag = f'"{page.tag}-{encoding}"' if encoding else f'"{page.tag}"'
     body = page.body(encoding)
     vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
-    if page.is_confirmed(slot):
+    if page.watched == FIXED:
+        headers.append(("X-Accel-Expires", "300"))
+    elif page.is_confirmed(slot):
         # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.
         headers.append(("X-Accel-Expires", f"@{slot.second}"))
     headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]

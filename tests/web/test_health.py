@@ -1,0 +1,160 @@
+"""What the service says of itself: ready or not and why, counts that are true, and logs that can be followed."""
+
+import io
+import json
+import logging
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from commentsvc.core.status import Action
+from commentsvc.gateways import log_lines
+from commentsvc.services import moderating
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import jobs
+from commentsvc.store.db import db, write
+
+THREAD = "/embed/v1/comments?site=blog&thread=/post"
+
+
+@pytest.fixture
+def told(client):
+    """The metrics as numbers: told("name", label="value"), 0 for what was never counted."""
+
+    def read(name, **labels):
+        for family in text_string_to_metric_families(client.get("/metrics").text):
+            for sample in family.samples:
+                if sample.name == f"commentsvc_{name}" and labels.items() <= sample.labels.items():
+                    return sample.value
+        return 0.0
+
+    return read
+
+
+def test_hot_reads_builds_and_requests_are_counted(client, told, make_comment):
+    make_comment()
+    client.get("/healthz")
+    before = {name: told("pages_total", how=name) for name in ("hot", "built")}
+    refused = {"method": "GET", "route": "/embed/v1/comments", "status": "404"}
+    refused_before = told("requests_total", **refused)
+    for _ in range(5):
+        client.get(THREAD)
+    client.get("/embed/v1/comments?site=nobodys&thread=/x")
+    assert told("pages_total", how="built") == before["built"] + 1
+    assert 3 <= told("pages_total", how="hot") - before["hot"] <= 4
+    assert told("requests_total", **refused) == refused_before + 1
+
+
+def test_what_moderators_decide_and_what_waits_for_them_is_told(client, told, site, alice, make_comment, now):
+    waiting = make_comment(status="pending")
+    make_comment(status="pending", body="Another")
+    assert told("comments", status="pending") == 2
+    assert told("queue_oldest_seconds") == pytest.approx(86400, abs=120)  # the fixture's comments are of yesterday
+    before = told("decisions_total", status="approved")
+    moderating.decide([waiting], Action.APPROVE, Moderator(alice), "", now)
+    assert told("decisions_total", status="approved") == before + 1
+    assert told("comments", status="approved") == 1
+
+
+def test_jobs_that_wait_are_told_and_a_queue_that_nobody_works_on_is_called_late(client, told, now):
+    with write():
+        jobs.add("mail", {}, now - timedelta(seconds=30))
+    assert told("jobs_waiting") == 1
+    assert told("jobs_oldest_seconds") == pytest.approx(30, abs=5)
+    assert client.get("/readyz").json["queue"]["status"] == "ok"
+    with write():
+        jobs.add("mail", {}, now - timedelta(seconds=1000))
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["queue"]["status"].startswith("late")
+    assert answer.json["queue"]["waiting"] == 2
+
+
+def test_a_schema_older_than_the_program_is_not_ready_and_one_from_the_future_is(client, site):
+    for revision, status in (("0001", 503), ("9999", 200)):
+        current = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+        with write():
+            db.session.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": revision})
+        answer = client.get("/readyz")
+        with write():
+            db.session.execute(text("UPDATE alembic_version SET version_num = :old"), {"old": current})
+        assert answer.status_code == status
+        assert status == 200 or "commentsvc db upgrade" in answer.json["database"]
+    assert client.get("/readyz").status_code == 200
+
+
+def test_metrics_are_told_while_the_database_is_away(client, told, site):
+    db.session.remove()
+    with write():
+        db.session.execute(text("ALTER TABLE tally RENAME TO tally_elsewhere"))
+    try:
+        assert told("database_up") == 0
+    finally:
+        with write():
+            db.session.execute(text("ALTER TABLE tally_elsewhere RENAME TO tally"))
+    assert told("database_up") == 1
+
+
+def test_every_answer_has_a_number_and_a_proxys_own_is_kept(client, site):
+    given = client.get("/healthz", headers={"X-Request-ID": "abcdef-123456"})
+    assert given.headers["X-Request-ID"] == "abcdef-123456"
+    for bad in ("short", "x" * 65, "has spaces in it", 'quote"quote'):
+        made = client.get("/healthz", headers={"X-Request-ID": bad}).headers["X-Request-ID"]
+        assert re.fullmatch(r"[0-9a-f]{16}", made)
+
+
+def test_a_shared_page_carries_nobodys_number(client, make_comment):
+    make_comment()
+    assert "X-Request-ID" not in client.get(THREAD).headers
+
+
+def test_logs_for_machines_name_request_route_and_status_and_hold_no_secret(make_app):
+    written = io.StringIO()
+    handler = log_lines.handler("json", written)
+    logger = logging.getLogger("commentsvc.web.watching")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        reader = make_app(LOG_FORMAT="json").test_client()
+        reader.get("/auth/link/verysecrettoken", headers={"X-Request-ID": "abcdef-123456"})
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    line = json.loads(written.getvalue())
+    assert (line["route"], line["method"], line["status"]) == ("/auth/link/<token>", "GET", 404)
+    assert line["request_id"] == "abcdef-123456"
+    assert line["took_ms"] > 0
+    assert "verysecrettoken" not in written.getvalue()
+
+
+def test_a_slow_query_is_logged_without_its_values(make_app, caplog, told):
+    app = make_app(SLOW_QUERY_MS="20")
+    with app.app_context():
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+        slow = f"{numbers} SELECT count(*), CAST(:word AS TEXT) FROM n"
+        before = told("database_troubles_total", trouble="slow query")
+        db.session.execute(text(slow), {"word": "secret words"})
+        db.session.remove()
+    said = [record.getMessage() for record in caplog.records if "a query took" in record.getMessage()]
+    assert len(said) == 1
+    assert "secret words" not in said[0]
+    assert told("database_troubles_total", trouble="slow query") == before + 1
+
+
+def test_the_number_of_a_request_does_not_outlive_it(client):
+    client.get("/healthz")
+    assert log_lines.request_id.get() == ""
+
+
+def test_the_dashboard_shows_only_what_is_counted(client, site):
+    dashboard = (Path(__file__).parents[2] / "deploy" / "grafana.json").read_text()
+    shown = set(re.findall(r"commentsvc_(\w+)", dashboard))
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    counted = {family.name for family in families}
+    known = {name.removeprefix("commentsvc_") for name in counted}
+    known |= {f"{name}_total" for name in known} | {f"{name}_bucket" for name in known}
+    assert shown - known == set()
