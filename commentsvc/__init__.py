@@ -36,7 +36,19 @@ def create_app(config: Config) -> Flask:
         watching,
         wiring,
     )
-    from commentsvc.web.dashboard import acts, figures_page, log, mails, members, queue, settings
+    from commentsvc.web.dashboard import (
+        acts,
+        explanation,
+        figures_page,
+        log,
+        mails,
+        members,
+        persons,
+        queue,
+        rules_page,
+        settings,
+        spam,
+    )
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["limits"] = limits.limiter(config.redis_url)
@@ -47,7 +59,7 @@ def create_app(config: Config) -> Flask:
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
     own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
-    desk = (queue, acts, log, mails, members, settings, figures_page)
+    desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
     for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)
     shapes.init_app(app)

@@ -62,6 +62,8 @@ class Config:
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    akismet_key: str = ""  # asks Akismet whether comments are spam; the site's owner can switch it off
+    akismet_url: str = ""  # for services with the same interface, and for tests
     cache_mb: int = 64  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
     log_format: str = "text"  # or json: one object a line, for machines
@@ -108,6 +110,10 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
+        akismet_key=given.get("AKISMET_KEY", ""),
+        akismet_url=_url("AKISMET_URL", given.get("AKISMET_URL", ""), ("http", "https"), "https://host/1.1").rstrip(
+            "/"
+        ),
         cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
         log_format=_log_format(given.get("LOG_FORMAT", "text")),

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -16,12 +16,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
-from commentsvc.services import noticing, picturing
-from commentsvc.services.noticing import NOBODY, Sender
-from commentsvc.store import answers, jobs
+from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
+from commentsvc.services import learning, noticing, picturing, publishing
+from commentsvc.services.noticing import Sender
+from commentsvc.store import answers, challenges, jobs, spoken
 from commentsvc.store.db import begin_write, db, first_line
 
 log = logging.getLogger(__name__)
+
+NOBODY = NoService()
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Tools:
 
     post_office: Mailer
     named_hosts: Collection[str]
-    sender: Sender
+    spam_service: SpamService = NOBODY
+    sender: Sender = noticing.NOBODY
 
 
 IDLE_S = 1.0
@@ -42,16 +46,19 @@ DIGESTS_EVERY_S = 60.0
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
     post_office, sender = mailer(config), Sender(config.base_url, config.secret_key)
+    service = spam_service(config)
     since_digests_s = DIGESTS_EVERY_S
     idle_s = 0.0
     since_cleaning_s = CLEAN_EVERY_S
+    cleaned_at = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
     while not stop.wait(idle_s):
         try:
             with app.app_context():
-                done = run_due(post_office, datetime.now(UTC), config.named_hosts, sender)
+                done = run_due(post_office, datetime.now(UTC), config.named_hosts, service, sender)
+                done += learning.follow(datetime.now(UTC))
                 if since_cleaning_s >= CLEAN_EVERY_S:
-                    _clean(datetime.now(UTC))
-                    since_cleaning_s = 0.0
+                    _clean(cleaned_at, datetime.now(UTC))
+                    since_cleaning_s, cleaned_at = 0.0, datetime.now(UTC)
                 if since_digests_s >= DIGESTS_EVERY_S:
                     noticing.send_digests(sender, datetime.now(UTC))
                     since_digests_s = 0.0
@@ -63,13 +70,19 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
         since_digests_s += idle_s
 
 
-def run_due(post_office: Mailer, now: datetime, named_hosts: Collection[str] = (), sender: Sender = NOBODY) -> int:
+def run_due(
+    post_office: Mailer,
+    now: datetime,
+    named_hosts: Collection[str] = (),
+    service: SpamService = NOBODY,
+    sender: Sender = noticing.NOBODY,
+) -> int:
     """Do the jobs that are due; gives how many were tried. A job that fails is kept and tried again later."""
     begin_write()
     claimed = list(jobs.claim(now))
     db.session.commit()
     for job in claimed:
-        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, sender))
+        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, service, sender))
         metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
         begin_write()
         if error is None:
@@ -110,15 +123,28 @@ def _answered(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
     noticing.tell_answered(payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
+def _learn(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+    learning.learn_imported(payload["site_id"], payload["after_id"], datetime.now(UTC))
+
+
+def _teach(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+    learning.teach(payload["comment_id"], payload["is_spam"], tools.spam_service)
+
+
 KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
     "mail": _mail,
     "picture": _picture,
+    "learn": _learn,
+    "teach": _teach,
     "waiting": _waiting,
     "answered": _answered,
 }
 
 
-def _clean(now: datetime) -> None:
+def _clean(since: datetime, now: datetime) -> None:
     begin_write()
     answers.forget_old(now)
+    challenges.forget_old(now)
+    spoken.forget_old(now)
+    publishing.close_old(since, now)
     db.session.commit()

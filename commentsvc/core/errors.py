@@ -9,16 +9,25 @@ CommentError
 ├── Invalid         one or more fields of the input are wrong
 ├── Conflict        true a moment ago, not now (or already so)
 ├── TooMany         slow down; says for how long
+├── Challenged      let the browser prove some work first
+├── Nudged          a rule would hold this; change it, or send it anyway
+├── Sanctioned      a moderator decided that you may not write now
 └── BadFile         an import stopped; says where and why
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CommentError(Exception):
-    """`slug` is stable and for programs; `str(error)` is for people and names the mend."""
+    """`slug` is stable and for programs; `str(error)` is for people and names the mend.
+
+    `more` is what programs need besides, by name.
+    """
 
     slug = "error"
+    more: Mapping[str, object] = {}
 
     @property
     def sentences(self) -> list[str]:
@@ -81,6 +90,35 @@ class TooMany(CommentError):
 
     def __init__(self, reason: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
+        super().__init__(reason)
+
+
+class Challenged(CommentError):
+    """`more` holds the challenge."""
+
+    slug = "challenge"
+
+    def __init__(self, reason: str, challenge: Mapping[str, object]) -> None:
+        self.more = {"challenge": challenge}
+        super().__init__(reason)
+
+
+class Nudged(CommentError):
+    """`more` holds the reasons: a sentence each, and what was found."""
+
+    slug = "nudge"
+
+    def __init__(self, reason: str, reasons: list[dict[str, str]]) -> None:
+        self.more = {"reasons": reasons}
+        super().__init__(reason)
+
+
+class Sanctioned(CommentError):
+    """`slug` says how: `warned` (acknowledge it and go on), `suspended`, `banned`. `more` holds the sanction."""
+
+    def __init__(self, reason: str, slug: str, sanction: Mapping[str, object]) -> None:
+        self.slug = slug
+        self.more = {"sanction": sanction}
         super().__init__(reason)
 
 

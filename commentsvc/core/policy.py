@@ -37,6 +37,8 @@ class Policy:
 
     mode: Mode = Mode.ALL
     approved_needed: int = 1  # in mode `new`: approved comments that make an author known
+    young_days: int = 0  # in mode `new`: younger accounts wait however much of theirs was approved
+    flood_from: str = ""  # the mode before a flood turned it to `all`; "" when none did
     is_open: bool = True  # false closes every thread of the site
     name_and_email_required: bool = True
     signin_required: bool = False  # true: no guests
@@ -48,6 +50,21 @@ class Policy:
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
     second_factor_required: bool = False  # of whoever moderates in the dashboard
     is_transparent: bool = False  # a public page says how much is published and refused, and how fast
+    close_after_days: int = 0  # a thread older than this takes no more comments; 0: never closes by itself
+    names_protected: bool = True  # a guest may not use the name of a moderator
+    form_s_min: int = 3  # sent sooner after opening the form waits
+    copies_held: bool = True  # what says nearly the same as another comment of the last days waits
+    # Comments within ten minutes from which on more wait, of one person, network and page; 0: no limit.
+    pace_author: int = 10
+    pace_network: int = 20
+    pace_thread: int = 100
+    pace_site: int = 300  # more than these turn the mode to `all`
+    refusals_max: int = 3  # refused within 30 days: from then on the author's comments wait; 0: never
+    spam_filter: bool = True  # learn from the moderators' decisions, and sort by it
+    spam_hold: int = 90  # per cent of likeness to spam from which a comment waits; 100: it only sorts
+    outside_check: bool = True  # ask the spam service, where the operator has set one
+    challenge_after: int = 5  # comments of a stranger's network within ten minutes until browsers must work; 0: never
+    nudge: bool = False  # tell authors once what a rule on words or links would hold, before it does
     votes: Votes = Votes.UPDOWN
     noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
@@ -61,6 +78,16 @@ BOUNDS = {
     "edit_window_s": (0, 7 * 24 * 3600),
     "flood_s": (0, 3600),
     "links_max": (0, 100),
+    "young_days": (0, 3650),
+    "close_after_days": (0, 36_500),
+    "form_s_min": (0, 60),
+    "pace_author": (0, 1000),
+    "pace_network": (0, 1000),
+    "pace_thread": (0, 1000),
+    "pace_site": (0, 5000),
+    "refusals_max": (0, 100),
+    "spam_hold": (50, 100),
+    "challenge_after": (0, 1000),
     "flags_hold": (0, 100),
 }
 
@@ -77,6 +104,8 @@ def to_json(policy: Policy) -> dict[str, object]:
 def changed(policy: Policy, changes: Mapping[str, object]) -> Policy:
     """`policy` with `changes`; raises Invalid naming the field that is unknown or out of bounds."""
     checked = {name: _checked(name, value) for name, value in changes.items()}
+    if "mode" in checked:  # chosen by a person, and no longer by a flood
+        checked.setdefault("flood_from", "")
     return replace(policy, **checked)  # type: ignore[arg-type]
 
 
@@ -90,6 +119,10 @@ def _checked(name: str, value: object) -> object:
         if value not in set(Mode):
             raise Invalid(name, f"The moderation mode is one of {', '.join(Mode)}.")
         return Mode(str(value))
+    if name == "flood_from":
+        if value not in {"", *Mode}:
+            raise Invalid(name, f"flood_from is one of {', '.join(Mode)}, or empty.")
+        return str(value)
     if name == "votes":
         if value not in set(Votes):
             raise Invalid(name, f"“votes” is one of {', '.join(Votes)}.")

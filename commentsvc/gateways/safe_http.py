@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,19 +20,22 @@ AGENT = "commentsvc"
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Reads the whole answer at once, up to BYTES_MAX and within TIMEOUT_S, however slowly it drips."""
+    """Reads the whole answer at once, up to BYTES_MAX and within `timeout_s`, however slowly it drips."""
+
+    timeout_s = TIMEOUT_S
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        ends_at = time.monotonic() + TIMEOUT_S
-        kwargs.update(stream=True, timeout=TIMEOUT_S)
+        ends_at = time.monotonic() + self.timeout_s
+        kwargs.update(stream=True, timeout=self.timeout_s)
         response = super().send(request, *args, **kwargs)
         body = b""
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > BYTES_MAX:
-                raise InvalidURL("the answer is larger than any that is expected")
-            if time.monotonic() > ends_at:
-                raise ReadTimeout("the answer takes too long")
+        with closing(response):
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if len(body) > BYTES_MAX:
+                    raise InvalidURL("the answer is larger than any that is expected")
+                if time.monotonic() > ends_at:
+                    raise ReadTimeout("the answer takes too long")
         response._content = body
         return response
 
@@ -72,9 +76,11 @@ def public_address(name: str) -> str:
     return sorted(found, key=lambda a: ":" in a)[0]
 
 
-def bounded(session: Session) -> Session:
+def bounded(session: Session, timeout_s: float = TIMEOUT_S) -> Session:
     """The session, bounded: for services that the operator has named."""
-    _mount(session, BoundedAdapter())
+    adapter = BoundedAdapter()
+    adapter.timeout_s = timeout_s
+    _mount(session, adapter)
     return session
 
 

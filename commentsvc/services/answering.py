@@ -8,7 +8,8 @@ from datetime import datetime
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid
-from commentsvc.core.judging import Outcome, Reason
+from commentsvc.core.judging import Reason
+from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, publishing
 from commentsvc.services.moderating import Decided, Moderator, Words

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from commentsvc.core import phrases, text, tokens
 from commentsvc.core.errors import Invalid, TooMany
-from commentsvc.core.judging import Outcome, Reason
+from commentsvc.core.judging import Reason
 from commentsvc.core.phrases import counted, phrase
+from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.services.posting import Sender

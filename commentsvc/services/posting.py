@@ -6,19 +6,35 @@ import hashlib
 import json
 import math
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from commentsvc.core import judging, phrases, text, tokens
-from commentsvc.core.errors import Conflict, Invalid, NotAllowed, TooMany
-from commentsvc.core.judging import Outcome, Reason, Record, RuleKind, SiteRule, Submission, Verdict
+from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
+from commentsvc.core.errors import Challenged, Conflict, Invalid, NotAllowed, Nudged, TooMany
+from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
 from commentsvc.core.phrases import counted, phrase
+from commentsvc.core.policy import Mode, Policy
+from commentsvc.core.rule_kinds import Outcome, Submission
 from commentsvc.core.status import Action, Status
-from commentsvc.services import publishing
-from commentsvc.store import answers, comments, decisions, people, revisions, rules, threads, watches
+from commentsvc.gateways.spam_service import NoService, SpamService
+from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
+from commentsvc.services.measuring import Pace
+from commentsvc.store import (
+    answers,
+    challenges,
+    comments,
+    decisions,
+    journal,
+    people,
+    revisions,
+    sites,
+    spoken,
+    threads,
+    watches,
+)
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, commit_and_keep, db
 from commentsvc.store.flags import HOLD_RULE
@@ -57,6 +73,17 @@ class Sender:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How it was sent; what the page does not say is None. `solution` is that of a challenge."""
+
+    is_trapped: bool = False
+    elapsed_ms: int | None = None
+    solution: str | None = None
+    send_anyway: bool = False
+    can_work: bool = True  # false for a page without scripts, which can solve no challenge
+
+
+@dataclass(frozen=True)
 class Posted:
     """`status` and `reason` are those of the first answer, also when a retry gets it again."""
 
@@ -65,13 +92,28 @@ class Posted:
     reason: str | None
 
 
-def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, secret: str, now: datetime) -> Posted:
+NOBODY = NoService()
+AS_USUAL = Form()
+
+
+def post(
+    site: Site,
+    draft: Draft,
+    sender: Sender,
+    idempotency_key: str | None,
+    secret: str,
+    now: datetime,
+    form: Form = AS_USUAL,
+    spam_service: SpamService = NOBODY,
+) -> Posted:
     """Take the comment in and say what became of it.
 
-    Raises Invalid, NotAllowed (closed), Conflict (duplicate) or TooMany; then nothing is kept. With an
-    idempotency key the same request again gets the first answer, and never makes a second comment.
+    Raises Invalid, NotAllowed (closed), Sanctioned, Conflict (duplicate), TooMany, Challenged or Nudged; then nothing
+    is kept. With an idempotency key the same request again gets the first answer, and never makes a second comment.
     """
     html = _rendered(draft.source)
+    submission = _submission(draft, html, sender)
+    outside = _outside_answer(site, draft, submission, sender, spam_service)
 
     begin_write(site)
     # The thread's lock makes retries wait for each other, so that the second finds the answer of the first.
@@ -79,18 +121,34 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
     key_hash = _key_hash(secret, idempotency_key, draft, sender) if idempotency_key else None
     if key_hash and (earlier := answers.find(site, key_hash)):
         return _again(earlier, draft)
+    role = _role(site, sender.account)
     if sender.account is None:
-        _check_guest(site, draft.email)
-    parent = _parent(site, thread, draft)
+        _check_guest(site, draft)
+    is_stranger = role is None
+    account_id = sender.account.id if sender.account else None
+    standing = sanctioning.standing(site, account_id, draft.email, sender.ip, now) if is_stranger else Standing.NONE
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
-    record = _record(site, author, sender)
+    parent = _parent(site, thread, author, draft, now)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
     if comments.has_duplicate(thread, draft.parent_id, author.id, text_hash):
         raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
-    if sender.limited and not record.is_moderator:
-        _check_pace(site, author, sender, now)
+    record = measuring.record(author, role is not None, standing, now)
+    pace = measuring.pace(site, author, sender.ip, now) if sender.limited and is_stranger else Pace()
+    if sender.limited and is_stranger:
+        _check_pace(site, pace, sender, now)
+        _check_challenge(site, record, pace, form, secret, now)
+        if measuring.is_flood(site, now):
+            _turn_to_all(site, now)
 
-    verdict = judging.judge(_submission(draft, html, sender), site.policy, site_rules(site), record)
+    policy = judging.in_thread(site.policy, thread.mode)
+    rulebook = ruling.rulebook(site)
+    shingles = likeness.shingles(draft.source) if is_stranger else frozenset()
+    moment = measuring.moment(site, thread, policy, submission, shingles, pace, now)
+    moment = replace(moment, is_trapped=form.is_trapped, elapsed_ms=form.elapsed_ms, outside=outside)
+    verdict = judging.judge(submission, policy, rulebook.rules, record, moment)
+    if policy.nudge and not form.send_anyway:
+        _nudge(verdict, rulebook)
+    sketch = likeness.sketch(shingles)
     comment = Comment(
         site=site,
         thread=thread,
@@ -101,11 +159,12 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
         author_name=draft.name,
         author_email=draft.email or None,
         author_website=draft.website,
-        author_role=_role(site, sender.account),
+        author_role=role,
         author_provider=sender.provider,
         author_picture=sender.account.picture if sender.account else None,
         ip=sender.ip,
         user_agent=sender.user_agent,
+        network=places.network_near(sender.ip),
         source=draft.source,
         html=html,
         renderer=text.RENDERER,
@@ -113,17 +172,22 @@ def post(site: Site, draft: Draft, sender: Sender, idempotency_key: str | None, 
         status=verdict.status,
         is_shown=verdict.status is Status.APPROVED,
         reasons=reasons_json(verdict),
+        facts=judging.facts_json(Facts(record, moment)),
+        is_shadowed=standing is Standing.SHADOWED,
+        spam_score=moment.spam_score,
+        sketch_1=sketch[0] if sketch else None,
+        sketch_2=sketch[1] if sketch else None,
         notify=draft.notify,
         created_at=now,
     )
 
     db.session.add(comment)
     db.session.flush()
-    _record_verdict(comment, None, verdict, now)
+    _record_verdict(comment, None, verdict, judging.version(policy, rulebook.digest), now)
     publishing.moved([(comment, None)])
     publishing.tell_who_waits([(comment, None)], now)
     watches.announce(comment, now)
-    posted = Posted(comment, verdict.status, _plain_reason(verdict))
+    posted = _told(comment, verdict)
     if key_hash:
         _keep_answer(site, key_hash, draft, posted, now)
     commit_and_keep()
@@ -136,12 +200,19 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
 
     begin_write()
     comment = _own(comment_id, now)
-    before = Status(comment.status)
-    record = _record(comment.site, comment.author, Sender(by, comment.ip, comment.user_agent))
-    submission = Submission(
-        source, html, comment.author_name, comment.author_email or "", comment.author_website or "", comment.ip
-    )
-    verdict = judging.judge(submission, comment.site.policy, site_rules(comment.site), _without(record, before))
+    site, before = comment.site, Status(comment.status)
+    role = _role(site, by)
+    email = comment.author_email or ""
+    account_id = by.id if by else None
+    standing = sanctioning.standing(site, account_id, email, comment.ip, now) if role is None else Standing.NONE
+    submission = replace(comment.submission, source=source, html=html)
+    record = _without(measuring.record(comment.author, role is not None, standing, now), before)
+    policy = judging.in_thread(site.policy, comment.thread.mode)
+    rulebook = ruling.rulebook(site)
+    first = judging.facts(comment.facts).moment
+    score, words = learning.opinion(site, policy, submission)
+    moment = replace(first, spam_score=score, spam_words=words)
+    verdict = judging.judge(submission, policy, rulebook.rules, record, moment)
     if before is Status.PENDING and comment.flag_count:
         # Readers had it held and no moderator has answered them: its author can't.
         reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
@@ -149,16 +220,19 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
 
     revisions.add(comment, now)
     comment.version += 1
+    learning.forget(comment)
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
     comment.text_hash = hashlib.sha256(source.encode()).digest()
     comment.edited_at = now
     comment.status = verdict.status
     comment.reasons = reasons_json(verdict)
-    _record_verdict(comment, before, verdict, now)
+    comment.facts = judging.facts_json(Facts(record, moment))
+    comment.spam_score = score
+    _record_verdict(comment, before, verdict, judging.version(policy, rulebook.digest), now)
     publishing.moved([(comment, before)])
     watches.announce(comment, now)
     db.session.commit()
-    return Posted(comment, verdict.status, _plain_reason(verdict))
+    return _told(comment, verdict)
 
 
 def withdraw(comment_id: int, now: datetime) -> None:
@@ -172,14 +246,6 @@ def withdraw(comment_id: int, now: datetime) -> None:
     decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author")
     publishing.moved([(comment, before)])
     db.session.commit()
-
-
-def site_rules(site: Site) -> list[SiteRule]:
-    return [
-        SiteRule(f"rule {rule.id}", RuleKind(rule.kind), rule.value, Outcome(rule.outcome))
-        for rule in rules.of_site(site)
-        if rule.is_on
-    ]
 
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
@@ -198,23 +264,46 @@ def _rendered(source: str) -> str:
     return html
 
 
-def _check_guest(site: Site, email: str) -> None:
-    """A guest may not speak here at all, or not under an address that somebody has proved to be theirs."""
+def _outside_answer(
+    site: Site, draft: Draft, submission: Submission, sender: Sender, spam_service: SpamService
+) -> Outside:
+    """What the spam service says, asked outside of any transaction: nobody may wait for the network with a lock."""
+    policy = site.policy
+    is_moderator = _role(site, sender.account) is not None
+    if not spam_service.is_there or not policy.outside_check or policy.mode is Mode.OFF or is_moderator:
+        return Outside.NOT_ASKED
+    asked = learning.asked_of(
+        submission, site.origins[0].origin if site.origins else "", draft.url, draft.parent_id is not None
+    )
+    db.session.rollback()
+    return spam_service.ask(asked)
+
+
+def _check_guest(site: Site, draft: Draft) -> None:
+    """A guest may not speak here at all, or not under an address or name that is somebody else's."""
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
-    if email and people.find_account(email) is not None:
+    if draft.email and people.find_account(draft.email) is not None:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
         raise Invalid("author.email", sentence)
+    if site.policy.names_protected:
+        taken = {folding.skeleton(name) for name in people.moderator_names(site)}
+        if folding.skeleton(draft.name) in taken - {""}:
+            sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
+            raise Invalid("author.name", sentence)
 
 
-def _parent(site: Site, thread: Thread, draft: Draft) -> Comment | None:
+def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
     """The comment answered; one that is not published is, for a reader, not there."""
-    if not (site.policy.is_open and thread.is_open):
+    if not threads.is_open(site.policy, thread, now):
         raise NotAllowed(phrase("Comments are closed."))
     if draft.parent_id is None:
         return None
     parent = comments.find_parent(thread, draft.parent_id)
-    if parent is None or parent.status != Status.APPROVED:
+    is_seen = parent is not None and (
+        parent.status == Status.APPROVED or (parent.is_shadowed and parent.author_id == author.id)
+    )
+    if parent is None or not is_seen:
         raise Invalid(
             "parent_id",
             phrase("The comment you answer is no longer here. You can still post this as a comment of its own."),
@@ -228,24 +317,20 @@ def _role(site: Site, account: Account | None) -> str | None:
     return people.role_on(account, site) if account else None
 
 
-def _record(site: Site, author: Author, sender: Sender) -> Record:
-    is_moderator = _role(site, sender.account) is not None
-    return Record(author.approved, author.pending, author.refused, is_moderator)
-
-
 def _without(record: Record, status: Status) -> Record:
     """The record but for the comment being edited: it must not vouch for itself."""
-    return Record(record.approved - (status is Status.APPROVED), record.pending, record.refused, record.is_moderator)
+    return replace(record, approved=record.approved - (status is Status.APPROVED))
 
 
 def _submission(draft: Draft, html: str, sender: Sender) -> Submission:
-    return Submission(draft.source, html, draft.name, draft.email, draft.website or "", sender.ip)
+    website = draft.website or ""
+    return Submission(draft.source, html, draft.name, draft.email, website, sender.ip, sender.user_agent)
 
 
-def _check_pace(site: Site, author: Author, sender: Sender, now: datetime) -> None:
+def _check_pace(site: Site, pace: Pace, sender: Sender, now: datetime) -> None:
     window = timedelta(seconds=site.policy.flood_s)
-    last_at = comments.last_written_at(site, author, sender.ip, now - window, now)
-    if last_at is not None:
+    last_at = pace.last_at(sender.ip)
+    if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
             "You are writing quickly. Please wait one second and send it again.",
@@ -255,10 +340,63 @@ def _check_pace(site: Site, author: Author, sender: Sender, now: datetime) -> No
         raise TooMany(sentence, wait_s)
 
 
-def _record_verdict(comment: Comment, before: Status | None, verdict: Verdict, now: datetime) -> None:
+def _check_challenge(site: Site, record: Record, pace: Pace, form: Form, secret: str, now: datetime) -> None:
+    """Let a stranger's browser work once much has come from its network; a solution works once."""
+    after = site.policy.challenge_after
+    if not after or record.approved or len(pace.of_network) < after:
+        return
+    proof = challenge.proof(secret, site.key, form.solution, now) if form.solution else None
+    if not form.can_work:
+        wait_s = judging.PACE_S
+        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
+        raise TooMany(sentence, wait_s)
+    if proof is None or not challenges.use(proof.signature, proof.expires_at):
+        sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
+        raise Challenged(sentence, challenge.new(secret, site.key, now))
+
+
+def _turn_to_all(site: Site, now: datetime) -> None:
+    """In a flood everything waits, until a person chooses the mode again."""
+    sites.lock(site)
+    before: Policy = site.policy
+    if before.mode is Mode.ALL:
+        return
+    sites.change_policy(site, {"mode": Mode.ALL, "flood_from": before.mode})
+    was, now_is = {"mode": before.mode, "flood_from": ""}, {"mode": Mode.ALL, "flood_from": before.mode}
+    journal.add("setting", now, site=site, subject="flood", before=was, after=now_is)
+
+
+def _nudge(verdict: Verdict, rulebook: ruling.Rulebook) -> None:
+    """Tell the author once what holds the text, where it is about words or links and nothing else."""
+    holding = [reason for reason in verdict.reasons if reason.outcome is not Outcome.APPROVE]
+    kinds = {rule.name: rule.kind for rule in rulebook.rules}
+    is_about_text = all(r.rule == "links" or kinds.get(r.rule) in rule_kinds.ABOUT_THE_TEXT for r in holding)
+    if verdict.status is Status.PENDING and is_about_text:
+        reasons = [{"sentence": reason.sentence, "match": reason.match} for reason in holding]
+        sentence = phrase("As it is, a moderator has to read this first. Change it, or send it to them as it is.")
+        raise Nudged(sentence, reasons)
+
+
+def _record_verdict(
+    comment: Comment, before: Status | None, verdict: Verdict, settings_version: str, now: datetime
+) -> None:
     action = next(action for action, status in _ACTION_TO.items() if status is verdict.status)
-    reasons = reasons_json(verdict)
-    decisions.add(comment, action, before, secrets.token_hex(16), now, rule=verdict.decided_by, reasons=reasons)
+    decisions.add(
+        comment,
+        action,
+        before,
+        secrets.token_hex(16),
+        now,
+        rule=verdict.decided_by,
+        reasons=reasons_json(verdict),
+        settings_version=settings_version,
+    )
+    spoken.add(comment, verdict.objections, now)
+
+
+def _told(comment: Comment, verdict: Verdict) -> Posted:
+    """What the author hears; who is shadow-banned hears that it is published."""
+    return Posted(comment, comment.face, None if comment.is_shadowed else _plain_reason(verdict))
 
 
 _ACTION_TO = {
@@ -281,7 +419,7 @@ def _own(comment_id: int, now: datetime) -> Comment:
     comment = comments.by_id(comment_id)
     threads.lock([comment.thread_id])
     comment = comments.of_ids([comment_id])[0]
-    if comment.status not in (Status.APPROVED, Status.PENDING):
+    if comment.face not in (Status.APPROVED, Status.PENDING):
         raise Conflict(phrase("A moderator has removed this comment; it can no longer be changed."), "removed")
     age_s = (now - comment.created_at).total_seconds()
     if age_s > comment.site.policy.edit_window_s:

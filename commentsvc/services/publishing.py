@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from commentsvc.core import tree
@@ -14,7 +14,7 @@ from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
 from commentsvc.gateways import metrics
-from commentsvc.store import comments, decisions, jobs, people, threads
+from commentsvc.store import comments, decisions, jobs, people, sites, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -32,6 +32,7 @@ class ThreadPage:
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
     told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
+    drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
     more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
 
     @cached_property
@@ -48,17 +49,19 @@ class ThreadPage:
 
     @property
     def is_open(self) -> bool:
-        return self.policy.is_open and (self.thread is None or self.thread.is_open)
+        if self.thread is None:
+            return self.policy.is_open
+        return threads.is_open(self.policy, self.thread, self.drawn_at or self.thread.created_at)
 
 
-def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int) -> ThreadPage:
+def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now: datetime | None = None) -> ThreadPage:
     thread = threads.find(site, key)
     if thread is None:
-        return ThreadPage(site, key, None, [], sort, None)
+        return ThreadPage(site, key, None, [], sort, None, drawn_at=now)
     shown = comments.page_of(thread, sort, after, limit)
     is_cut = bool(shown.more) or (after is not None and after.root_id is not None)
     roots = tree.grow(shown.comments, with_orphans=is_cut)
-    return ThreadPage(site, key, thread, roots, sort, shown.following, more=shown.more)
+    return ThreadPage(site, key, thread, roots, sort, shown.following, drawn_at=now, more=shown.more)
 
 
 def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
@@ -111,6 +114,18 @@ def locked(comment_id: int) -> Comment:
     if comment.status != Status.APPROVED:
         raise NotFound("There is no comment with this number here.")
     return comment
+
+
+def close_old(since: datetime, now: datetime) -> None:
+    """Publish anew the threads that have closed by their age since then: their pages still say that they are open.
+
+    A comment is refused at once in any case.
+    """
+    for site in sites.all_sites():
+        days = timedelta(days=site.policy.close_after_days)
+        if days:
+            for thread_id in threads.born(site, since - days, now - days):
+                threads.touch(thread_id, 0)
 
 
 def page_around(comment: Comment) -> ThreadPage:

@@ -1,71 +1,348 @@
-"""Keeps a site's rules, and tries one on the comments of the past before it bites."""
+"""Keeps a site's rules, and tries changed ones on the comments of the past before they bite."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from commentsvc.core import judging
-from commentsvc.core.judging import Outcome, RuleKind, SiteRule, Submission
-from commentsvc.store import comments
+from sqlalchemy import Engine
+
+from commentsvc.core import judging, policy, rule_kinds
+from commentsvc.core import text as core_text
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.judging import Facts, Reason, Verdict
+from commentsvc.core.policy import Policy
+from commentsvc.core.rule_kinds import Outcome, RuleKind, SiteRule, Submission
+from commentsvc.core.status import Status
+from commentsvc.store import comments, decisions, journal, rules, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
+from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 
 EXAMPLES_MAX = 20
+BACKTEST_MAX = 10_000
+_BOOKS_MAX = 500  # sites whose rules a process keeps ready
 
 
 @dataclass(frozen=True)
-class Caught:
-    comment: Comment
+class Rulebook:
+    """A site's rules that are on, made ready; `digest` names them."""
+
+    rules: tuple[SiteRule, ...]
+    digest: str
+
+
+_books: WeakKeyDictionary[Engine, OrderedDict[int, tuple[int, Rulebook]]] = WeakKeyDictionary()
+
+
+def rulebook(site: Site) -> Rulebook:
+    """The site's rules, read and made ready once for each version of them."""
+    kept = _books.setdefault(db.engine, OrderedDict())
+    found = kept.get(site.id)
+    if found is None or found[0] != site.rules_version:
+        ready = tuple(site_rule(rule) for rule in rules.of_site(site) if rule.is_on)
+        found = kept[site.id] = (site.rules_version, Rulebook(ready, judging.digest(ready)))
+        while len(kept) > _BOOKS_MAX:
+            kept.popitem(last=False)
+    return found[1]
+
+
+def site_rule(rule: Rule) -> SiteRule:
+    return SiteRule(f"rule {rule.id}", RuleKind(rule.kind), rule.value, Outcome(rule.outcome), rule.language)
+
+
+# Changing them
+
+
+@dataclass(frozen=True)
+class RuleText:
+    """A rule as somebody wrote it, not yet checked."""
+
+    kind: str
+    value: str
+    outcome: str
+    language: str = ""
+    is_on: bool = True
+
+    def check(self) -> None:
+        """Raise Invalid when it could not be used as it is."""
+        rule_kinds.check_rule(self.kind, self.value, self.outcome, self.language)
+
+    def ready(self, name: str) -> SiteRule:
+        """Checked and ready to be tried; raises Invalid."""
+        self.check()
+        return SiteRule(name, RuleKind(self.kind), self.value, Outcome(self.outcome), self.language)
+
+
+def add(site: Site, text: RuleText, by: Account, now: datetime) -> Rule:
+    """A new rule; raises Invalid when it could not be used as it is."""
+    text.check()
+
+    begin_write()
+    rule = Rule(site_id=site.id, created_at=now)
+    _write(rule, text)
+    db.session.add(rule)
+    db.session.flush()
+    _changed(site, rule.id, by, now, {}, _written(rule))
+    db.session.commit()
+    return rule
+
+
+def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime) -> Rule:
+    """Change some of a rule's value, outcome, language and is_on; raises Invalid when it could not be used so."""
+    begin_write()
+    rule = rules.by_id(rule_id)
+    before = _written(rule)
+    text = replace(_text(rule), **changes)
+    text.check()
+
+    _write(rule, text)
+    _changed(rule.site, rule.id, by, now, before, _written(rule))
+    db.session.commit()
+    return rule
+
+
+def remove(rule_id: int, by: Account, now: datetime) -> None:
+    begin_write()
+    rule = rules.by_id(rule_id)
+
+    _changed(rule.site, rule.id, by, now, _written(rule), {})
+    db.session.delete(rule)
+    db.session.commit()
+
+
+def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
+    """Put a rule back as it was before a change in the journal; raises Conflict when it was changed since."""
+    begin_write()
+    entry = journal.by_id(entry_id)
+    if entry.site_id != site.id or entry.kind != "rule":
+        raise NotFound("There is no such change of a rule here.")
+    rule = db.session.get(Rule, int(entry.subject))
+    current = _written(rule) if rule else {}
+    if current != entry.after:
+        raise Conflict("This rule was changed again since; look at it as it is now.", "changed-since")
+
+    if rule and not entry.before:
+        db.session.delete(rule)
+    elif entry.before:
+        rule = rule or Rule(id=int(entry.subject), site_id=site.id, created_at=now)
+        _write(rule, RuleText(**entry.before))
+        db.session.add(rule)
+    _changed(site, int(entry.subject), by, now, current, dict(entry.before), entry)
+    db.session.commit()
+
+
+def set_policy(site: Site, changes: dict[str, object], by: Account, now: datetime, ip: str = "") -> None:
+    """Change settings of judging; raises Invalid naming one that is out of bounds."""
+    begin_write()
+    sites.lock(site)
+    before = policy.to_json(site.policy)
+    sites.change_policy(site, changes)
+    after = policy.to_json(site.policy)
+    moved = [name for name in after if before[name] != after[name]]
+    if moved:
+        was, now_is = {name: before[name] for name in moved}, {name: after[name] for name in moved}
+        journal.add("setting", now, site=site, by=by, subject=", ".join(moved), before=was, after=now_is, ip=ip)
+    db.session.commit()
+
+
+def _write(rule: Rule, text: RuleText) -> None:
+    rule.kind, rule.value, rule.outcome = text.kind, text.value, text.outcome
+    rule.language, rule.is_on = text.language, text.is_on
+
+
+def _text(rule: Rule) -> RuleText:
+    return RuleText(rule.kind, rule.value, rule.outcome, rule.language, rule.is_on)
+
+
+def _written(rule: Rule) -> dict[str, Any]:
+    """As the journal keeps it."""
+    return {
+        "kind": rule.kind,
+        "value": rule.value,
+        "outcome": rule.outcome,
+        "language": rule.language,
+        "is_on": rule.is_on,
+    }
+
+
+def _changed(
+    site: Site,
+    rule_id: int,
+    by: Account,
+    now: datetime,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    undoes: journal.Entry | None = None,
+) -> None:
+    rules.counts_changed(site)
+    journal.add("rule", now, site=site, by=by, subject=str(rule_id), before=before, after=after, undoes=undoes)
+
+
+# Trying them
+
+
+def tried(
+    text: RuleText, body: str, name: str, email: str, website: str, ip: str, user_agent: str, body_max: int
+) -> Reason | None:
+    """What one rule, not yet a site's, says of a text that somebody types into the tester; raises Invalid."""
+    rule = text.ready("this rule")
+    source = core_text.body(body, body_max) if body.strip() else ""
+    html = core_text.to_html(source) if source else ""
+    return judging.tried(Submission(source, html, name, email.strip().lower(), website, ip, user_agent), rule)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Changed settings to try: other rules, another policy, or both; None leaves them as they are."""
+
+    rules: Sequence[SiteRule]
+    policy: Policy
+    about: str = ""  # the rule that the question is about
+
+
+@dataclass(frozen=True)
+class Example:
+    """A comment that would fare otherwise: what the settings of today say, and then the changed ones."""
+
+    comment_id: int
+    today: Verdict
+    then: Verdict
     match: str
 
 
-def add(site: Site, kind: str, value: str, outcome: str, is_on: bool, now: datetime) -> Rule:
-    """A new rule; raises Invalid when it could not be used as it is."""
-    judging.check_rule(kind, value, outcome)
+@dataclass
+class Agreement:
+    """Of the comments that moderators decided on: what the settings by themselves would have made of them."""
 
-    begin_write()
-    rule = Rule(site_id=site.id, kind=kind, value=value, outcome=outcome, is_on=is_on, created_at=now)
-    db.session.add(rule)
-    db.session.commit()
-    return rule
+    alike: int = 0
+    otherwise: int = 0  # published what was refused, or refused what was published
+    left: int = 0  # to the moderators
 
-
-def change(rule_id: int, value: str | None, outcome: str | None, is_on: bool | None) -> Rule:
-    begin_write()
-    rule = db.session.get_one(Rule, rule_id)
-    judging.check_rule(rule.kind, rule.value if value is None else value, outcome or rule.outcome)
-
-    rule.value = rule.value if value is None else value
-    rule.outcome = outcome or rule.outcome
-    rule.is_on = rule.is_on if is_on is None else is_on
-    db.session.commit()
-    return rule
+    def count(self, verdict: Status, decided: Status) -> None:
+        if verdict is Status.PENDING:
+            self.left += 1
+        elif (verdict is Status.APPROVED) == (decided is Status.APPROVED):
+            self.alike += 1
+        else:
+            self.otherwise += 1
 
 
-def remove(rule_id: int) -> None:
-    begin_write()
-    db.session.delete(db.session.get_one(Rule, rule_id))
-    db.session.commit()
+@dataclass
+class Backtest:
+    """How changed settings would have judged the newest comments, and how that agrees with what moderators decided."""
+
+    tested: int = 0
+    caught: int = 0  # by the rule in question
+    caught_examples: list[tuple[int, str]] = field(default_factory=list)  # comments, and what was found in them
+    changes: Counter[tuple[Status, Status]] = field(default_factory=Counter)
+    examples: list[Example] = field(default_factory=list)
+    decided: int = 0  # by moderators
+    today: Agreement = field(default_factory=Agreement)
+    then: Agreement = field(default_factory=Agreement)
+
+    @property
+    def changed(self) -> int:
+        return self.changes.total()
+
+    @property
+    def example_ids(self) -> set[int]:
+        return {number for number, _ in self.caught_examples} | {example.comment_id for example in self.examples}
 
 
-def backtest(site: Site, kind: str, value: str, outcome: str, limit: int) -> tuple[int, list[Caught]]:
-    """How many of the newest comments were tried, and those that the rule would have caught."""
-    judging.check_rule(kind, value, outcome)
-    rule = SiteRule("backtest", RuleKind(kind), value, Outcome(outcome))
-    newest = comments.newest(site, limit)
-    caught = []
-    for comment in newest:
-        submission = Submission(
-            comment.source,
-            comment.html,
-            comment.author_name,
-            comment.author_email or "",
-            comment.author_website or "",
-            comment.ip,
-        )
-        if reason := judging.tried(submission, rule):
-            caught.append(Caught(comment, reason.match))
-    return len(newest), caught
+def proposal(
+    site: Site, added: RuleText | None, rule_id: int | None, all_rules: list[RuleText] | None, changes: dict[str, Any]
+) -> Proposal:
+    """What is to be tried: a new rule, one in another's place, a whole new set; with other settings, or today's.
+
+    Raises Invalid for what could not be used.
+    """
+    changed = policy.changed(site.policy, changes) if changes else site.policy
+    if all_rules is not None:
+        ready = [text.ready(f"rule {number}") for number, text in enumerate(all_rules, 1) if text.is_on]
+        return Proposal(ready, changed)
+    ready = list(rulebook(site).rules)
+    if added is None:
+        return Proposal(ready, changed)
+    about = "this rule" if rule_id is None else f"rule {rule_id}"
+    rule = added.ready(about)
+    others = [other for other in ready if other.name != about]
+    return Proposal([*others, rule] if added.is_on else others, changed, about)
+
+
+def backtest(site: Site, proposed: Proposal, limit: int) -> Backtest:
+    """Judge the newest comments twice, with the settings of today and with the changed ones, on what was known then."""
+    today_rules, today_policy = rulebook(site).rules, site.policy
+    past = comments.past(site, min(limit, BACKTEST_MAX))
+    decided = decisions.of_people(site, min((c.id for c in past), default=0))
+    found = Backtest(tested=len(past))
+    for comment in past:
+        submission, facts = comment.submission, judging.facts(comment.facts)
+        today = _verdict(submission, today_policy, today_rules, facts, comment.mode)
+        then = _verdict(submission, proposed.policy, proposed.rules, facts, comment.mode)
+        spoke = next((r for r in then.reasons if r.rule == proposed.about), None)
+        if spoke:
+            found.caught += 1
+            if len(found.caught_examples) < EXAMPLES_MAX:
+                found.caught_examples.append((comment.id, spoke.match))
+        if today.status is not then.status:
+            found.changes[today.status, then.status] += 1
+            if len(found.examples) < EXAMPLES_MAX:
+                found.examples.append(Example(comment.id, today, then, _match(spoke, then)))
+        status = Status(comment.status)
+        if status is not Status.PENDING and (comment.id in decided or comment.is_imported):
+            found.decided += 1
+            found.today.count(today.status, status)
+            found.then.count(then.status, status)
+    return found
+
+
+def _match(spoke: Reason | None, then: Verdict) -> str:
+    if spoke:
+        return spoke.match
+    return next((r.match for r in then.reasons if r.rule == then.decided_by), "")
+
+
+def _verdict(
+    submission: Submission, of_policy: Policy, of_rules: Sequence[SiteRule], facts: Facts, mode: str | None
+) -> Verdict:
+    in_thread = judging.in_thread(of_policy, mode)
+    return judging.judge(submission, in_thread, of_rules, facts.record, facts.moment)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A comment's whole judgement: then, as it was kept; and today, check by check."""
+
+    then_reasons: list[dict[str, Any]]
+    then_status: Status | None
+    then_version: str | None
+    then_at: datetime | None
+    now_checks: list[tuple[str, Reason | None]]
+    now_status: Status
+    now_version: str
+
+
+def judgement(comment: Comment) -> Judgement:
+    """Explain a comment; today's settings are tried on what was known when it came."""
+    site = comment.site
+    book = rulebook(site)
+    in_thread = judging.in_thread(site.policy, comment.thread.mode)
+    submission = comment.submission
+    facts = judging.facts(comment.facts)
+    first = decisions.first_of(comment.id)
+    return Judgement(
+        then_reasons=list(first.reasons if first else comment.reasons),
+        then_status=Status(first.status_after) if first else None,
+        then_version=first.settings_version if first else None,
+        then_at=first.created_at if first else None,
+        now_checks=judging.explain(submission, in_thread, book.rules, facts.record, facts.moment),
+        now_status=judging.judge(submission, in_thread, book.rules, facts.record, facts.moment).status,
+        now_version=judging.version(in_thread, book.digest),
+    )

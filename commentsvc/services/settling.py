@@ -15,7 +15,7 @@ from commentsvc.store.journal import Entry
 from commentsvc.store.people import Account
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 
-UNDOABLE = ("setting", "member", "note")
+UNDOABLE = ("setting", "member", "canned")
 
 
 def change(site_id: int, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> list[str]:
@@ -40,7 +40,7 @@ def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> N
     site = db.session.get_one(Site, site_id)
     note = notes.CannedNote(site_id=site.id, text=words)
     db.session.add(note)
-    journal.add("note", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
+    journal.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
     db.session.commit()
 
 
@@ -49,7 +49,7 @@ def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime)
     site = db.session.get_one(Site, site_id)
     note = notes.by_id(site, note_id)
     db.session.delete(note)
-    journal.add("note", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
+    journal.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
     db.session.commit()
 
 
@@ -100,7 +100,8 @@ def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], di
         site.name = text.line(rest.pop("name"), "name", "The site's name", NAME_MAX, required=True)
     if "origins" in rest:
         _set_origins(site, rest.pop("origins"))
-    sites.change_policy(site, rest)
+    # Only what differs: a mode that somebody chooses again is no longer one that a flood has turned.
+    sites.change_policy(site, {name: value for name, value in rest.items() if before.get(name) != value})
     db.session.flush()
     after = current_settings(site)
     names = [name for name in after if after[name] != before[name]]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.store import comments, journal, threads
 from commentsvc.store.comments import Kind
@@ -17,10 +18,13 @@ from commentsvc.store.threads import Thread
 
 
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Thread:
-    """Change what is named of a thread, `pinned_id` or `is_open`; a page nobody has written to gets its thread so.
+    """Change what is named of a thread, `pinned_id`, `is_open` or `mode`; a page without comments gets its thread so.
 
-    Raises Invalid for a comment that can't be pinned: only a published one of this thread that answers none.
+    Raises Invalid for a comment that can't be pinned (only a published one of this thread that answers none), and
+    for a mode that there is not; None is the site's own.
     """
+    if changes.get("mode") is not None and changes["mode"] not in set(Mode):
+        raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     begin_write()
     thread = threads.get_or_add(site, key, "", "", now)
     if changes.get("pinned_id") is not None:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
+    ColumnElement,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     func,
     literal,
     or_,
@@ -34,6 +38,7 @@ from commentsvc.core.errors import NotFound
 from commentsvc.core.pages import REPLIES_MAX, Cursor, Sort
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
+from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
@@ -51,6 +56,8 @@ class Kind(StrEnum):
 ID_MAX = 2**63 - 1
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
+SCORED = text("spam_score IS NOT NULL")
+SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
 FLAGGED = "flag_count > 0"
 FED = "comment.status = 'approved' AND comment.kind = 'comment'"
 
@@ -108,6 +115,21 @@ class Comment(Base):
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
         Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
+        Index("ix_comment_thread_id_id", "thread_id", "id"),
+        Index("ix_comment_site_id_network_created_at", "site_id", "network", "created_at"),
+        Index(
+            "ix_comment_by_spam_score",
+            "site_id",
+            "status",
+            "spam_score",
+            "id",
+            sqlite_where=SCORED,
+            postgresql_where=SCORED,
+        ),
+        *(
+            Index(f"ix_comment_{column}", "site_id", column, "id", sqlite_where=where, postgresql_where=where)
+            for column, where in SKETCHED.items()
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -128,6 +150,7 @@ class Comment(Base):
     author_picture: Mapped[str | None] = mapped_column(String(64))
     ip: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
+    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # that the address is counted with
 
     source: Mapped[str] = mapped_column(Text)  # as typed; never rendered
     html: Mapped[str] = mapped_column(Text)  # cleaned
@@ -138,6 +161,13 @@ class Comment(Base):
     # Approved, or an empty node because an approved reply hangs on it.
     is_shown: Mapped[bool] = mapped_column(default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # what the verdict rests on
+    is_shadowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # its author sees it as published
+    spam_score: Mapped[float | None] = mapped_column(Float)  # 0 to 1, by the filter
+    learnt: Mapped[str | None] = mapped_column(String(4))  # `ham` or `spam`: what the filter has counted it as
+    # By these one finds texts that say nearly the same (core/likeness.py); None for short ones.
+    sketch_1: Mapped[int | None] = mapped_column(BigInteger)
+    sketch_2: Mapped[int | None] = mapped_column(BigInteger)
     score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes
     flag_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # open reports, one a person
     notify: Mapped[bool] = mapped_column(default=False)
@@ -156,6 +186,17 @@ class Comment(Base):
     @property
     def current(self) -> Status:
         return Status(self.status)
+
+    @property
+    def face(self) -> Status:
+        """The status as its author is told it: who is shadow-banned sees it as published."""
+        return Status.APPROVED if self.is_shadowed and self.status != Status.DELETED else Status(self.status)
+
+    @property
+    def submission(self) -> Submission:
+        """What was judged."""
+        name, email, website = self.author_name, self.author_email or "", self.author_website or ""
+        return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
 
 
 class Tally(Base):
@@ -323,11 +364,6 @@ def below(comment: Comment) -> Sequence[Comment]:
     return db.session.scalars(select(Comment).where(Comment.parent_id == comment.id)).all()
 
 
-def newest(site: Site, limit: int) -> Sequence[Comment]:
-    query = select(Comment).where(Comment.site_id == site.id).order_by(Comment.id.desc()).limit(limit)
-    return db.session.scalars(query.options(joinedload(Comment.thread))).all()
-
-
 def awaited_replies(ids: Iterable[int]) -> Sequence[int]:
     """Those of `ids` that answer somebody who wants to be told."""
     parent = aliased(Comment)
@@ -464,7 +500,8 @@ def of_account(account_id: int) -> Sequence[Comment]:
 def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     """What an account has written in a thread that only its author sees yet."""
     query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
-    query = query.where(Comment.site_id == site.id, Comment.status == Status.PENDING)
+    query = query.where(Comment.site_id == site.id, or_(Comment.status == Status.PENDING, Comment.is_shadowed))
+    query = query.where(Comment.status != Status.DELETED)
     thread = threads.find(site, key)
     return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
 
@@ -499,17 +536,127 @@ def has_duplicate(thread: Thread, parent_id: int | None, author_id: int, text_ha
     return db.session.scalar(query.limit(1)) is not None
 
 
-def last_written_at(site: Site, author: Author | None, ip: str, since: datetime, now: datetime) -> datetime | None:
-    """When this author or this address last wrote, between `since` and `now`.
+def lately_by(author_id: int, since: datetime, now: datetime, most: int) -> list[datetime]:
+    """When the author last wrote, between `since` and `now`; the newest first, no more than `most`.
 
     Up to `now` only: after the clock was set back, comments of the future must not silence anybody.
     """
-    times = []
-    window = (Comment.created_at > since, Comment.created_at <= now)
-    if author is not None:
-        query = select(func.max(Comment.created_at)).where(Comment.author_id == author.id, *window)
-        times.append(db.session.scalar(query))
-    if ip:
-        query = select(func.max(Comment.created_at)).where(Comment.site_id == site.id, Comment.ip == ip, *window)
-        times.append(db.session.scalar(query))
-    return max((t for t in times if t is not None), default=None)
+    query = select(Comment.created_at).where(Comment.author_id == author_id)
+    query = query.where(Comment.created_at > since, Comment.created_at <= now)
+    return list(db.session.scalars(query.order_by(Comment.created_at.desc()).limit(most)))
+
+
+def lately_from(site: Site, network: str, since: datetime, now: datetime, most: int) -> list[tuple[datetime, str]]:
+    """When and from which address a network last wrote, as `lately_by`."""
+    if not network:
+        return []
+    query = select(Comment.created_at, Comment.ip).where(Comment.site_id == site.id, Comment.network == network)
+    query = query.where(Comment.created_at > since, Comment.created_at <= now)
+    rows = db.session.execute(query.order_by(Comment.created_at.desc()).limit(most)).all()
+    return [(created_at, ip) for created_at, ip in rows]
+
+
+def is_busy(where: ColumnElement[bool], since: datetime, now: datetime, most: int) -> bool:
+    """Whether a site or thread has had `most` comments since; looks at the one so many before, and counts none."""
+    query = select(Comment.created_at).where(where).order_by(Comment.id.desc())
+    nth_newest = db.session.scalar(query.offset(most - 1).limit(1))
+    return nth_newest is not None and since < nth_newest <= now
+
+
+class PastComment(NamedTuple):
+    """What judging a comment again needs of it; a row of a table would cost more to load than to judge."""
+
+    id: int
+    source: str
+    html: str
+    name: str
+    email: str | None
+    website: str | None
+    ip: str
+    user_agent: str
+    facts: dict[str, Any]
+    status: str
+    is_imported: bool
+    mode: str | None  # of its thread
+
+    @property
+    def submission(self) -> Submission:
+        name, email, website = self.name, self.email or "", self.website or ""
+        return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
+
+
+def past(site: Site, limit: int) -> list[PastComment]:
+    """The newest comments of a site."""
+    query = select(
+        Comment.id,
+        Comment.source,
+        Comment.html,
+        Comment.author_name,
+        Comment.author_email,
+        Comment.author_website,
+        Comment.ip,
+        Comment.user_agent,
+        Comment.facts,
+        Comment.status,
+        Comment.import_id.is_not(None),
+        Thread.mode,
+    )
+    query = query.join(Thread, Thread.id == Comment.thread_id).where(Comment.site_id == site.id)
+    return [PastComment(*row) for row in db.session.execute(query.order_by(Comment.id.desc()).limit(limit)).all()]
+
+
+class Seen(NamedTuple):
+    """What tells whose a comment is."""
+
+    id: int
+    account_id: int | None
+    email: str | None
+    ip: str
+
+
+def seen_since(site_id: int | None, since: datetime) -> list[Seen]:
+    """The published and waiting comments since then, of a site or (None) of all."""
+    site_ids = [site_id] if site_id is not None else list(db.session.scalars(select(Site.id)))
+    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip)
+    query = query.join(Author, Author.id == Comment.author_id)
+    query = query.where(Comment.site_id.in_(site_ids), Comment.created_at > since)
+    query = query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))
+    return [Seen(*row) for row in db.session.execute(query).all()]
+
+
+def by_spam_score(site: Site, status: Status, limit: int) -> Sequence[Comment]:
+    """The comments of this status that the filter has looked at, the likest to spam first."""
+    query = select(Comment).where(Comment.site_id == site.id, Comment.status == status)
+    query = query.where(Comment.spam_score.is_not(None)).order_by(Comment.spam_score.desc(), Comment.id.desc())
+    return db.session.scalars(query.limit(limit)).all()
+
+
+def newest_of_author(author_id: int, limit: int) -> Sequence[Comment]:
+    query = select(Comment).where(Comment.author_id == author_id)
+    return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
+
+
+def imported_after(site_id: int, after_id: int, limit: int) -> Sequence[Comment]:
+    """The next of a site's imported comments, in their order."""
+    query = select(Comment).where(Comment.site_id == site_id, Comment.id > after_id, Comment.import_id.is_not(None))
+    return db.session.scalars(query.order_by(Comment.id).limit(limit)).all()
+
+
+def refused_of(author_id: int, since: datetime, most: int) -> int:
+    """How many of the author's comments since then are refused, counted up to `most`."""
+    query = select(Comment.id).where(Comment.author_id == author_id, Comment.created_at > since)
+    query = query.where(Comment.status.in_([Status.REJECTED, Status.SPAM])).limit(most)
+    return len(db.session.scalars(query).all())
+
+
+def like_sketch(site: Site, sketch: tuple[int, int], since: datetime, most: int) -> list[str]:
+    """The texts of the newest comments since then that may say the same; of each of the two numbers `most`."""
+    found: dict[int, str] = {}
+    for column, value in zip((Comment.sketch_1, Comment.sketch_2), sketch, strict=True):
+        query = select(Comment.id, Comment.source).where(Comment.site_id == site.id, column == value)
+        query = query.where(Comment.created_at > since, Comment.status != Status.DELETED)
+        found.update(
+            (number, source)
+            for number, source in db.session.execute(query.order_by(Comment.id.desc()).limit(most)).all()
+        )
+    return list(found.values())

@@ -40,6 +40,7 @@ class Decision(Base):
     note: Mapped[str] = mapped_column(Text, default="")  # for moderators
     told: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the author
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    settings_version: Mapped[str | None] = mapped_column(String(12))  # of the policy and rules a verdict was made with
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     by_account: Mapped[Account | None] = relationship(lazy="joined")
@@ -65,6 +66,7 @@ def add(
     told: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
+    settings_version: str | None = None,
 ) -> Decision:
     decision = Decision(
         site_id=comment.site_id,
@@ -79,13 +81,14 @@ def add(
         told=told,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
+        settings_version=settings_version,
         created_at=now,
     )
     db.session.add(decision)
     return decision
 
 
-def of_batch(batch: str, limit: int) -> Sequence[Decision]:
+def of_batch(batch: str, limit: int | None) -> Sequence[Decision]:
     return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id).limit(limit)).all()
 
 
@@ -124,6 +127,24 @@ def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
     query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
     query = query.where(Decision.told != "", ~is_later.exists())
     return {comment_id: told for comment_id, told in db.session.execute(query).all()}
+
+
+def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
+    """The next decisions of every site, in their order, no newer than `until`."""
+    query = select(Decision).where(Decision.id > decision_id, Decision.created_at <= until)
+    return db.session.scalars(query.order_by(Decision.id).limit(limit)).all()
+
+
+def of_people(site: Site, from_comment_id: int) -> set[int]:
+    """The comments from this one on that a moderator has decided on."""
+    query = select(Decision.comment_id).where(Decision.site_id == site.id, Decision.by_account_id.is_not(None))
+    return set(db.session.scalars(query.where(Decision.comment_id >= from_comment_id)))
+
+
+def first_of(comment_id: int) -> Decision | None:
+    """The verdict on a comment as it came in, or as it was last edited."""
+    query = select(Decision).where(Decision.comment_id == comment_id, Decision.settings_version.is_not(None))
+    return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
 
 def sizes_of(batches: set[str]) -> dict[str, int]:

@@ -26,6 +26,8 @@ from commentsvc.store.threads import Thread, hash_of
 FIRST_READ = 1_000
 # Signs alone are in no index; so many comments are looked through for them.
 SIGNS_READ = 5_000
+SCORE_STEPS = 10_000  # the filter's opinions have four decimals
+UNSCORED = -1
 ROUND = 500
 
 
@@ -100,9 +102,12 @@ class _Key:
     score: int
 
 
-def _order(sort: Sort) -> Callable[[_Key], tuple[float, int]]:
+def _order(sort: Sort) -> Callable[[_Key], tuple[float, float, int]]:
+    """In Sort.TOP the likeliest spam comes first, then, the newest first, what the filter has no opinion of."""
+    if sort is Sort.TOP:
+        return lambda key: (-key.score, 0.0 if key.score >= 0 else -key.at.timestamp(), -key.id)
     sign = 1 if sort is Sort.OLDEST else -1
-    return lambda key: (sign * key.at.timestamp(), sign * key.id)
+    return lambda key: (sign * key.at.timestamp(), 0.0, sign * key.id)
 
 
 class _Reader:
@@ -117,39 +122,45 @@ class _Reader:
 
     def keys(self) -> Iterator[_Key]:
         """All that fit, read as far as somebody asks."""
-        search = self._wanted.search
-        indexed = search.index_words(self._site.id)
+        indexed = self._wanted.search.index_words(self._site.id)
         read_max = (FIRST_READ if indexed else SIGNS_READ) if self._looks_inside else None
-        read = 0
-        last = self._after
-        while read_max is None or read < read_max:
-            rows = self._round(self._in_order(), last)
-            for row in rows:
-                last = Cursor(self._wanted.sort, row.created_at, row.score, row.id)
-                if self._fits(row):
-                    yield _Key(row.id, row.created_at, row.score)
-            read += len(rows)
-            if len(rows) < self._round_size:
-                return
+        read, last = 0, self._after
+        for row in self._walk(self._in_order(), self._after):
+            if read == read_max:
+                break
+            read, last = read + 1, self._cursor(row)
+            if self._fits(row):
+                yield _Key(row.id, row.created_at, last.score)
+        else:
+            return
         if not indexed:
             self.is_whole = False
             return
         hits = words.hits(indexed)
-        query = self._in_order().join(hits, hits.c.comment_id == Comment.id)
-        while rows := self._round(query, last):
-            for row in rows:
-                last = Cursor(self._wanted.sort, row.created_at, row.score, row.id)
-                if self._fits(row):
-                    yield _Key(row.id, row.created_at, row.score)
-            if len(rows) < self._round_size:
-                return
+        for row in self._walk(self._in_order().join(hits, hits.c.comment_id == Comment.id), last):
+            if self._fits(row):
+                yield _Key(row.id, row.created_at, self._cursor(row).score)
 
-    def _round(self, query: Select[Any], after: Cursor | None) -> Sequence[Row[Any]]:
-        return db.session.execute(_keyset(query, self._wanted.sort, after).limit(self._round_size)).all()
+    def _walk(self, query: Select[Any], after: Cursor | None) -> Iterator[Row[Any]]:
+        """The query's rows in the list's order, some at a time, from behind `after`."""
+        for part in _parts(self._wanted.sort, after):
+            last = after
+            while True:
+                rows = db.session.execute(part(query, last).limit(self._round_size)).all()
+                yield from rows
+                if len(rows) < self._round_size:
+                    break
+                last = self._cursor(rows[-1])
+            after = None
+
+    def _cursor(self, row: Row[Any]) -> Cursor:
+        is_scored = self._wanted.sort is Sort.TOP and row.spam_score is not None
+        score = round(row.spam_score * SCORE_STEPS) if is_scored else UNSCORED
+        return Cursor(self._wanted.sort, row.created_at, score, row.id)
 
     def _in_order(self) -> Select[Any]:
         search = self._wanted.search
-        columns: list[Any] = [Comment.id, Comment.created_at, Comment.score]
+        columns: list[Any] = [Comment.id, Comment.created_at, Comment.spam_score]
         if self._looks_inside:
             columns += [Comment.source, Comment.html, Comment.author_name, Comment.author_email]
         query = _select(columns).where(Comment.site_id == self._site.id, Comment.status == self._wanted.status)
@@ -189,15 +200,43 @@ def _select(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     return query
 
 
-def _keyset(query: Select[Any], sort: Sort, after: Cursor | None) -> Select[Any]:
-    time, number = Comment.created_at, Comment.id
+_Part = Callable[[Select[Any], Cursor | None], Select[Any]]
+
+
+def _parts(sort: Sort, after: Cursor | None) -> list[_Part]:
+    """What a list consists of, in order, from behind `after`: each puts a query into its order, behind a cursor."""
     if sort is Sort.OLDEST:
-        if after:
-            query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
-        return query.order_by(time, number)
+        return [_by_age]
+    if sort is Sort.NEWEST:
+        return [_newest]
+    return [_unscored] if after and after.score == UNSCORED else [_likely_spam, _unscored]
+
+
+def _by_age(query: Select[Any], after: Cursor | None) -> Select[Any]:
+    time, number = Comment.created_at, Comment.id
+    if after:
+        query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
+    return query.order_by(time, number)
+
+
+def _newest(query: Select[Any], after: Cursor | None) -> Select[Any]:
+    time, number = Comment.created_at, Comment.id
     if after:
         query = query.where(or_(time < after.at, and_(time == after.at, number < after.id)))
     return query.order_by(time.desc(), number.desc())
+
+
+def _likely_spam(query: Select[Any], after: Cursor | None) -> Select[Any]:
+    score, number = Comment.spam_score, Comment.id
+    query = query.where(score.is_not(None))
+    if after:
+        least = after.score / SCORE_STEPS
+        query = query.where(or_(score < least, and_(score == least, number < after.id)))
+    return query.order_by(score.desc(), number.desc())
+
+
+def _unscored(query: Select[Any], after: Cursor | None) -> Select[Any]:
+    return _newest(query.where(Comment.spam_score.is_(None)), after)
 
 
 def _loaded(keys: Sequence[_Key]) -> list[Comment]:

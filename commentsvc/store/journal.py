@@ -80,6 +80,12 @@ def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
     return {account_id: at for account_id, at in db.session.execute(query).all() if account_id is not None}
 
 
+def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[Entry]:
+    """What was written down of one thing, newest first."""
+    query = select(Entry).where(Entry.site_id == site.id, Entry.kind == kind, Entry.subject == subject)
+    return db.session.scalars(query.order_by(Entry.id.desc()).limit(limit)).all()
+
+
 def by_id(entry_id: int) -> Entry:
     entry = db.session.get(Entry, entry_id) if 0 < entry_id < 2**63 else None
     if entry is None:

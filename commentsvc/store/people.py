@@ -181,6 +181,10 @@ def find_account(email: str) -> Account | None:
     return db.session.scalar(select(Account).where(Account.email == email.strip().lower()))
 
 
+def find_account_by_id(account_id: int) -> Account | None:
+    return db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
+
+
 def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Account:
     """The account with this address, made when there is none; raises Invalid for a bad address or name."""
     email = emails.address(email, "email", required=True)
@@ -248,6 +252,11 @@ def role_on(account: Account, site: Site) -> Role | None:
         return Role.OWNER
     membership = find_membership(account, site)
     return Role(membership.role) if membership else None
+
+
+def moderator_names(site: Site) -> Sequence[str]:
+    query = select(Account.name).join(Membership, Membership.account_id == Account.id)
+    return db.session.scalars(query.where(Membership.site_id == site.id)).all()
 
 
 def moderated_sites(account: Account) -> list[Site]:
@@ -353,6 +362,10 @@ def get_or_add_author(site: Site, account: Account | None, name: str, email: str
     # Somebody else may write the same row at this moment; then theirs is the one.
     db.session.execute(insert(Author).values({**values, **counts, **key}).on_conflict_do_nothing())
     return db.session.scalars(query).one()
+
+
+def find_author(author_id: int) -> Author | None:
+    return db.session.get(Author, author_id) if 0 < author_id < 2**63 else None
 
 
 def author_of(author_id: int) -> Author:

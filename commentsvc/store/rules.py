@@ -21,6 +21,7 @@ class Rule(Base):
     kind: Mapped[str] = mapped_column(String(32))
     value: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str] = mapped_column(String(8), default="", server_default="")  # of words; "" for any
     is_on: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship()
@@ -28,6 +29,11 @@ class Rule(Base):
 
 def of_site(site: Site) -> Sequence[Rule]:
     return db.session.scalars(select(Rule).where(Rule.site_id == site.id).order_by(Rule.id)).all()
+
+
+def counts_changed(site: Site) -> None:
+    """Let every process read the site's rules anew."""
+    site.rules_version += 1
 
 
 def by_id(rule_id: int) -> Rule:

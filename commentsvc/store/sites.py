@@ -29,6 +29,8 @@ class Site(Base):
     name: Mapped[str] = mapped_column(String(NAME_MAX))
     # Grows with every change of name, origins or policy: published pages depend on them.
     version: Mapped[int] = mapped_column(Integer, default=1)
+    # Grows with every change of its rules; published pages do not depend on them.
+    rules_version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     origins: Mapped[list[SiteOrigin]] = relationship(
@@ -97,6 +99,12 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
     db.session.add(site)
     db.session.flush()
     return site
+
+
+def lock(site: Site) -> None:
+    """Hold the site's row until the transaction ends, and read it anew."""
+    query = select(Site).where(Site.id == site.id).with_for_update(of=Site)
+    db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def change_policy(site: Site, changes: Mapping[str, object]) -> None:

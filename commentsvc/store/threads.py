@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint, bindparam, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from commentsvc.core.policy import TITLE_MAX, URL_MAX
+from commentsvc.core.policy import TITLE_MAX, URL_MAX, Policy
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.sites import Site
 
 
 class Thread(Base):
     __tablename__ = "thread"
-    __table_args__ = (UniqueConstraint("site_id", "key_hash"),)
+    __table_args__ = (
+        UniqueConstraint("site_id", "key_hash"),
+        Index("ix_thread_site_id_created_at", "site_id", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
@@ -27,12 +41,32 @@ class Thread(Base):
     url: Mapped[str] = mapped_column(String(URL_MAX), default="")
     title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
     is_open: Mapped[bool] = mapped_column(default=True)
+    mode: Mapped[str | None] = mapped_column(String(8))  # how it takes comments; None: as the site does
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
     version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; published pages depend on it
     # Comes first in every order. No foreign key: each of the two tables would need the other to be made first.
     pinned_id: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship()
+
+
+def is_open(policy: Policy, thread: Thread, now: datetime) -> bool:
+    """Whether the thread takes comments: it is not closed, nor its site, and it is not too old."""
+    days = policy.close_after_days
+    is_old = days > 0 and thread.created_at <= now - timedelta(days=days)
+    return policy.is_open and thread.is_open and not is_old
+
+
+def born(site: Site, after: datetime, until: datetime) -> Sequence[int]:
+    """Threads that began in this time."""
+    query = select(Thread.id).where(Thread.site_id == site.id, Thread.created_at > after, Thread.created_at <= until)
+    return db.session.scalars(query.order_by(Thread.id)).all()
+
+
+def with_mode(site: Site, limit: int) -> Sequence[Thread]:
+    """Threads that take comments in a mode of their own."""
+    query = select(Thread).where(Thread.site_id == site.id, Thread.mode.is_not(None))
+    return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
 
 
 def hash_of(key: str) -> bytes:

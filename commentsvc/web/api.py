@@ -8,10 +8,10 @@ from flask import Blueprint, Response, current_app, g, jsonify, make_response, r
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Invalid
-from commentsvc.services import appealing, posting
+from commentsvc.services import appealing, posting, sanctioning
 from commentsvc.services.posting import Posted
 from commentsvc.store import comments, sites, threads, votes
-from commentsvc.web import guard, shapes
+from commentsvc.web import guard, shapes, wiring
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("api", __name__)
@@ -30,7 +30,8 @@ def post() -> tuple[Response, int]:
     sender = guard.sender(site)
     draft = shapes.draft(shape, site, sender.account)
     secret = settings().secret_key
-    posted = posting.post(site, draft, sender, _idempotency_key(), secret, now())
+    form, service = shapes.form(shape), wiring.spam_service()
+    posted = posting.post(site, draft, sender, _idempotency_key(), secret, now(), form, service)
     edit_token = None if sender.account else tokens.edit_token(secret, posted.comment.id)
     return jsonify(shapes.posted_json(posted, edit_token)), _status_code(posted)
 
@@ -67,9 +68,19 @@ def viewer() -> Response:
     voted = votes.in_thread(holder.account, thread)
     since = now() - timedelta(seconds=site.policy.edit_window_s)
     own = comments.changeable_of(thread, holder.account, since) if thread else []
-    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted))
+    account = holder.account
+    told = sanctioning.told_all(site, account.id, account.email or "", guard.client_ip(), now())
+    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))
     response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
     return response
+
+
+@pages.post("/api/v1/sanctions/acknowledge")
+def acknowledge() -> tuple[str, int]:
+    shape = shapes.parsed(shapes.AcknowledgedIn)
+    guard.site_to_write(shape.site)
+    sanctioning.acknowledge(shape.sanction, shape.token, now())
+    return "", 204
 
 
 @pages.post("/api/v1/preview")

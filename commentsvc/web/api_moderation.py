@@ -1,4 +1,4 @@
-"""The moderation API: the queue, decisions, undo, the log, and the site's rules; with a personal token only."""
+"""The moderation API: queue, decisions, undo, log, rules, sanctions; with a personal token only."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from commentsvc.core.pages import Sort
 from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
-from commentsvc.services import moderating, publishing, ruling, tending
-from commentsvc.store import comments, decisions, finding, flags, rules
+from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
+from commentsvc.store import comments, decisions, finding, flags, rules, sanctions
 from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import guard, shapes
-from commentsvc.web.wiring import csrf, now
+from commentsvc.web.shapes import S
+from commentsvc.web.wiring import RULES_MAX_BYTES, csrf, now
 
 pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
 csrf.exempt(pages)
 
+SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
 
 
@@ -30,9 +32,10 @@ FLAGGED = "flagged"  # published, and reported by readers
 def queue() -> Response:
     by = guard.token_moderator()
     site = guard.moderated(request.args.get("site", ""), by)
-    sort = paging.sort(request.args.get("sort") or "newest")
-    if sort is Sort.TOP:
-        raise Invalid("sort", "sort is newest or oldest here.")
+    asked_order = request.args.get("sort") or "newest"
+    if asked_order not in SORTS:
+        raise Invalid("sort", f"sort is one of {', '.join(SORTS)} here.")
+    sort = SORTS[asked_order]
     sees_addresses = by.sees_addresses(site)
     search = _search(sees_addresses)
     asked = request.args.get("status") or Status.PENDING
@@ -81,10 +84,11 @@ def log() -> Response:
 def tend_thread() -> Response:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.ThreadIn)
-    site = guard.moderated(shape.site, by)
+    site = guard.moderated(shape.site, by) if shape.mode is None else guard.owned(shape.site, by)
     key = shapes.thread_key(shape.thread)
-    named = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
+    named: dict[str, object] = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
     named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
+    named |= {"mode": shape.mode or None} if shape.mode is not None else {}
     thread = tending.tend(site, key, named, by.account, guard.client_ip(), now())
     return jsonify({"thread": shapes.thread_json(publishing.bare_page(site, thread))})
 
@@ -98,37 +102,81 @@ def list_rules() -> Response:
 @pages.post("/rules")
 def add_rule() -> tuple[Response, int]:
     by = guard.token_moderator()
-    shape = shapes.parsed(shapes.RuleIn)
+    shape = _long(shapes.RuleIn)
     site = guard.owned(shape.site, by)
-    rule = ruling.add(site, shape.kind, shape.value, shape.outcome, shape.is_on, now())
-    return jsonify(shapes.rule_json(rule)), 201
+    return jsonify(shapes.rule_json(ruling.add(site, shape.text, by.account, now()))), 201
 
 
 @pages.patch("/rules/<int:rule_id>")
 def change_rule(rule_id: int) -> Response:
-    guard.owned_rule(rule_id, guard.token_moderator())
-    shape = shapes.parsed(shapes.RuleChangeIn)
-    return jsonify(shapes.rule_json(ruling.change(rule_id, shape.value, shape.outcome, shape.is_on)))
+    by = guard.token_moderator()
+    guard.owned_rule(rule_id, by)
+    changes = _long(shapes.RuleChangeIn).model_dump(exclude_none=True)
+    return jsonify(shapes.rule_json(ruling.change(rule_id, changes, by.account, now())))
 
 
 @pages.delete("/rules/<int:rule_id>")
 def remove_rule(rule_id: int) -> tuple[str, int]:
-    guard.owned_rule(rule_id, guard.token_moderator())
-    ruling.remove(rule_id)
+    by = guard.token_moderator()
+    guard.owned_rule(rule_id, by)
+    ruling.remove(rule_id, by.account, now())
     return "", 204
+
+
+@pages.post("/rules/test")
+def test_rule() -> Response:
+    by = guard.token_moderator()
+    shape = _long(shapes.RuleTestIn)
+    site = guard.owned(shape.site, by)
+    who = (shape.name, shape.email, shape.website, shape.ip, shape.user_agent)
+    found = ruling.tried(shape.rule.text, shape.body, *who, site.policy.body_max)
+    return jsonify({"speaks": found is not None, "reason": shapes.reason_json(found) if found else None})
 
 
 @pages.post("/rules/backtest")
 def backtest() -> Response:
     by = guard.token_moderator()
-    shape = shapes.parsed(shapes.BacktestIn)
+    shape = _long(shapes.BacktestIn)
     site = guard.owned(shape.site, by)
-    tested, caught = ruling.backtest(site, shape.kind, shape.value, shape.outcome, shape.limit)
-    examples = [
-        {**shapes.moderated_json(c.comment, with_addresses=True), "match": c.match}
-        for c in caught[: ruling.EXAMPLES_MAX]
-    ]
-    return jsonify({"tested": tested, "caught": len(caught), "examples": examples})
+    found = ruling.backtest(site, shape.proposal(site), shape.limit)
+    shown = {comment.id: comment for comment in comments.of_ids(found.example_ids)}
+    return jsonify(shapes.backtest_json(found, shown))
+
+
+@pages.get("/comments/<int:comment_id>/judgement")
+def judgement(comment_id: int) -> Response:
+    comment = guard.moderated_comment(comment_id, guard.token_moderator())
+    return jsonify(shapes.judgement_json(comment, ruling.judgement(comment)))
+
+
+@pages.get("/sanctions")
+def list_sanctions() -> Response:
+    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    found, following = sanctions.of_site(site, _number("cursor"), paging.limit(request.args.get("limit", "")))
+    listed = [shapes.sanction_json(sanction, now()) for sanction in found]
+    return jsonify({"sanctions": listed, "next": str(following) if following else None})
+
+
+@pages.post("/sanctions")
+def impose() -> tuple[Response, int]:
+    by = guard.token_moderator()
+    shape = shapes.parsed(shapes.SanctionIn)
+    site = guard.moderated(shape.site, by)
+    imposed = sanctioning.impose(site, shape.order, by, now(), guard.client_ip())
+    return jsonify(shapes.sanction_json(imposed, now())), 201
+
+
+@pages.delete("/sanctions/<int:sanction_id>")
+def lift(sanction_id: int) -> Response:
+    by = guard.token_moderator()
+    site = guard.site_of_sanction(sanction_id, request.args.get("site", ""), by)
+    return jsonify(shapes.sanction_json(sanctioning.lift(sanction_id, site, by, now(), guard.client_ip()), now()))
+
+
+def _long(shape: type[S]) -> S:
+    """A request that may hold a long list; only an owner's is read so far."""
+    request.max_content_length = RULES_MAX_BYTES
+    return shapes.parsed(shape)
 
 
 def _status(value: str) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
@@ -12,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from commentsvc.core.errors import (
+    Challenged,
     CommentError,
     Conflict,
     Invalid,
@@ -20,6 +22,8 @@ from commentsvc.core.errors import (
     NotFresh,
     NotProved,
     NotSignedIn,
+    Nudged,
+    Sanctioned,
     TooMany,
 )
 from commentsvc.core.phrases import marked
@@ -39,6 +43,9 @@ STATUS: dict[type[CommentError], tuple[int, str]] = {
     Invalid: (422, marked("Please check what you sent")),
     Conflict: (409, marked("This can't be done now")),
     TooMany: (429, marked("Too many at once")),
+    Challenged: (428, marked("Let your browser prove some work first")),
+    Nudged: (409, marked("A moderator would have to read this first")),
+    Sanctioned: (403, marked("Not allowed")),
 }
 AWAY_RETRY_S = 5
 FOR_PROGRAMS = ("/api/", "/embed/")
@@ -59,7 +66,7 @@ def _known(error: CommentError) -> Response:
     if isinstance(error, NotSignedIn) and not _for_programs() and request.method in ("GET", "HEAD"):
         return make_response(redirect("/auth/signin?" + urlencode({"next": request.full_path.rstrip("?")})))
     problems = [(field, tell(reason)) for field, reason in error.problems] if isinstance(error, Invalid) else []
-    response = problem(status, gettext(title), tell_error(error), error.slug, problems)
+    response = problem(status, gettext(title), tell_error(error), error.slug, problems, error.more)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if status == 401:
@@ -122,11 +129,19 @@ def _of_ours(status: int) -> Response:
     return problem(status, gettext("Something went wrong"), detail, "internal")
 
 
-def problem(status: int, title: str, detail: str, slug: str, problems: list[tuple[str, str]] | None = None) -> Response:
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    slug: str,
+    problems: list[tuple[str, str]] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Response:
     """The answer itself, in the form that fits whoever asked; what it says is told already."""
     if not _for_programs():
         return make_response(render_template("error.html", title=title, detail=detail, status=status), status)
     document: dict[str, object] = {
+        **(more or {}),
         "type": f"{settings().base_url}/api/v1/docs#problem-{slug}",
         "title": title,
         "status": status,

@@ -18,7 +18,7 @@ from commentsvc.gateways import limits, metrics
 from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
-from commentsvc.store import comments, factors, people, rules, sites
+from commentsvc.store import comments, factors, people, rules, sanctions, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
@@ -160,6 +160,22 @@ def owned(site_key: str, by: Moderator) -> Site:
     if people.role_on(by.account, site) is not Role.OWNER:
         raise NotAllowed("Only an owner of this site may do this.")
     return site
+
+
+def moderated_comment(comment_id: int, by: Moderator) -> Comment:
+    """A comment of a site that the moderator moderates; for everybody else it is not there."""
+    comment = comments.by_id(comment_id)
+    if not by.may_moderate(comment.site):
+        raise NotFound("There is no comment with this number here.")
+    return comment
+
+
+def site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> Site:
+    """The site whose sanction this is; one on every site is an administrator's to lift, from a site of their choice."""
+    found = sanctions.by_id(sanction_id)
+    if found.site is None and not by.account.is_admin:
+        raise NotFound("There is no sanction with this number here.")
+    return moderated(found.site.key if found.site else site_key, by)
 
 
 def owned_rule(rule_id: int, by: Moderator) -> Rule:

@@ -22,6 +22,7 @@ from commentsvc.store.db import begin_read
 from commentsvc.web import guard, shapes
 from commentsvc.web.edge import FIXED, WATCH
 from commentsvc.web.translating import ngettext, said, speak_for, widget_texts
+from commentsvc.web.wiring import now
 
 pages = Blueprint("reading", __name__)
 
@@ -55,7 +56,7 @@ def thread_page() -> ThreadPage:
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
     speak_for(site)
-    page = publishing.page(site, key, sort, after, limit)
+    page = publishing.page(site, key, sort, after, limit, now())
     request.environ[WATCH] = Watched(site.key, key, (site.version, page.version))
     return page
 

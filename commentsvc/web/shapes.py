@@ -5,27 +5,36 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Flask, current_app, request
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from commentsvc.core import emails, text
 from commentsvc.core.errors import Invalid
+from commentsvc.core.judging import Reason, Verdict
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX, Votes
+from commentsvc.core.rule_kinds import RuleKind
+from commentsvc.core.sanction import SanctionKind, SubjectKind
 from commentsvc.core.status import Action, Status
+from commentsvc.services import ruling
 from commentsvc.services.flagging import Flagged
-from commentsvc.services.posting import Draft, Posted
+from commentsvc.services.posting import Draft, Form, Posted
 from commentsvc.services.publishing import ThreadPage
+from commentsvc.services.ruling import Backtest, Judgement, Proposal, RuleText
+from commentsvc.services.sanctioning import Order
 from commentsvc.store import decisions, people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
 from commentsvc.store.flags import Flag
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
+from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
 from commentsvc.web.translating import gettext, language_asked, tell, tell_kept
 from commentsvc.web.wiring import machine_time, settings
@@ -59,6 +68,10 @@ class CommentIn(Shape):
     body: StrictStr = Field(description="Markdown")
     author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
     notify: StrictBool = Field(False, description="mail me when somebody answers")
+    trap: StrictStr | None = Field(None, description="a field that people do not see; what fills it in is a program")
+    elapsed_ms: StrictInt | None = Field(None, ge=0, description="from opening the form to sending it")
+    challenge: StrictStr | None = Field(None, description="the solution of a challenge: Base64 of its JSON")
+    send_anyway: StrictBool = Field(False, description="send it to the moderators although they will have to read it")
 
 
 class EditIn(Shape):
@@ -93,6 +106,7 @@ class ThreadIn(Shape):
     thread: StrictStr
     pinned: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
     open: StrictBool = Field(True, description="whether it takes more comments")
+    mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
 
 
 class PreviewIn(Shape):
@@ -114,26 +128,84 @@ class UndoIn(Shape):
     undo: StrictStr
 
 
-class RuleIn(Shape):
-    site: StrictStr
-    kind: StrictStr = Field(description="words, links, email or ip")
-    value: StrictStr = Field(description="one word, address or network a line; a number for links")
+class RuleTextIn(Shape):
+    kind: StrictStr = Field(description=", ".join(RuleKind))
+    value: StrictStr = Field(description="one word, domain, address or network a line; a number for links")
     outcome: StrictStr = Field("hold", description="hold, spam or reject")
+    language: StrictStr = Field("", description="of words: only in texts of this language, such as de")
     is_on: StrictBool = True
+
+    @property
+    def text(self) -> RuleText:
+        return RuleText(self.kind, self.value, self.outcome, self.language, self.is_on)
+
+
+class RuleIn(RuleTextIn):
+    site: StrictStr
 
 
 class RuleChangeIn(Shape):
     value: StrictStr | None = None
     outcome: StrictStr | None = None
+    language: StrictStr | None = None
     is_on: StrictBool | None = None
 
 
-class BacktestIn(Shape):
+class RuleTestIn(Shape):
     site: StrictStr
-    kind: StrictStr
-    value: StrictStr
+    rule: RuleTextIn
+    body: StrictStr = Field("", description="Markdown, as a comment has it")
+    name: StrictStr = ""
+    email: StrictStr = ""
+    website: StrictStr = ""
+    ip: StrictStr = ""
+    user_agent: StrictStr = ""
+
+
+class BacktestIn(Shape):
+    """What is to be tried: a rule (`kind`, `value`), one in the place of `rule_id`, or a whole set of `rules`."""
+
+    site: StrictStr
+    kind: StrictStr | None = None
+    value: StrictStr | None = None
     outcome: StrictStr = "hold"
+    language: StrictStr = ""
+    is_on: StrictBool = True
+    rule_id: StrictInt | None = Field(None, description="the rule that this one would take the place of")
+    rules: list[RuleTextIn] | None = Field(None, max_length=1000, description="all rules, instead of today's")
+    settings: dict[str, Any] = Field({}, description="changes of the site's settings, such as mode")
     limit: StrictInt = Field(1000, ge=1, le=10_000, description="how many of the newest comments to try it on")
+
+    def proposal(self, site: Site) -> Proposal:
+        """Raises Invalid for what could not be used."""
+        added = None
+        if self.rules is None and (self.kind is not None or self.value is not None):
+            added = RuleText(self.kind or "", self.value or "", self.outcome, self.language, self.is_on)
+        listed = None if self.rules is None else [rule.text for rule in self.rules]
+        return ruling.proposal(site, added, self.rule_id, listed, self.settings)
+
+
+class SanctionIn(Shape):
+    site: StrictStr
+    kind: StrictStr = Field(description=", ".join(SanctionKind))
+    subject_kind: StrictStr = Field(description=", ".join(SubjectKind))
+    subject: StrictStr = Field(description="an account's number, an address, a domain, or a network")
+    reason: StrictStr = Field("", description="told to the person")
+    note: StrictStr = Field("", description="for moderators")
+    until: AwareDatetime | None = Field(None, description="when it ends by itself")
+    reject_days: StrictInt = Field(0, description="refuse what they wrote in so many days, up to 30")
+    everywhere: StrictBool = Field(False, description="on every site; for administrators")
+
+    @property
+    def order(self) -> Order:
+        words = (self.subject_kind, self.subject, self.reason, self.note)
+        return Order(self.kind, *words, self.until, self.reject_days, self.everywhere)
+
+
+class AcknowledgedIn(Shape):
+    site: StrictStr
+    sanction: StrictInt
+    token: StrictStr = Field(description="as it came with the sanction")
 
 
 class AuthorOut(Shape):
@@ -262,6 +334,11 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     return Draft(key, url, title, shape.parent_id, source, name, email, website, shape.notify and bool(email))
 
 
+def form(shape: CommentIn) -> Form:
+    """How it was sent."""
+    return Form(bool(shape.trap), shape.elapsed_ms, shape.challenge, shape.send_anyway)
+
+
 def _website(value: str | None) -> str | None:
     try:
         return text.website(value or "")
@@ -332,8 +409,9 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 def own_comment_json(comment: Comment) -> dict[str, Any]:
     """A comment as its author sees it, whatever became of it, with what the moderator wants to tell them."""
-    told = {} if comment.status == Status.PENDING else decisions.told_to_authors([comment.id])
-    return {**_comment(comment, True), "body": comment.source, "told": told.get(comment.id)}
+    told = {} if comment.face in (Status.PENDING, Status.APPROVED) else decisions.told_to_authors([comment.id])
+    own = {"status": comment.face, "body": comment.source, "told": told.get(comment.id)}
+    return {**_comment(comment, True), **own}
 
 
 def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Flag] = ()) -> dict[str, Any]:
@@ -392,6 +470,7 @@ def viewer_json(
     pending: Sequence[Comment],
     own: Sequence[int],
     votes: Mapping[int, int],
+    sanctions: Sequence[dict[str, object]] = (),
 ) -> dict[str, Any]:
     """Who somebody is on a site, what of theirs waits in a thread or can still be changed, how they voted there, …"""
     role = people.role_on(account, site)
@@ -406,8 +485,9 @@ def viewer_json(
         "pending": [own_comment_json(comment) for comment in pending],
         "own": list(own),
         "votes": {str(comment_id): value for comment_id, value in votes.items()},
+        "sanctions": list(sanctions),
         "rights": {
-            "comment": True,
+            "comment": not sanctions,
             "vote": site.policy.votes is not Votes.OFF,
             "moderate": role is not None and provider is None,
         },
@@ -481,8 +561,84 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "kind": rule.kind,
         "value": rule.value,
         "outcome": rule.outcome,
+        "language": rule.language,
         "is_on": rule.is_on,
         "created_at": machine_time(rule.created_at),
+    }
+
+
+def reason_json(reason: Reason) -> dict[str, Any]:
+    found = (reason.rule, reason.outcome, tell(reason.sentence), reason.match)
+    return dict(zip(("rule", "outcome", "sentence", "match"), found, strict=True))
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {"status": verdict.status, "reasons": [reason_json(reason) for reason in verdict.reasons]}
+
+
+def backtest_json(found: Backtest, shown: dict[int, Comment]) -> dict[str, Any]:
+    """`shown` are the comments that stand as examples, by number."""
+    caught = [
+        {**moderated_json(shown[number], with_addresses=True), "match": match}
+        for number, match in found.caught_examples
+    ]
+    changed = [
+        {
+            **moderated_json(shown[example.comment_id], with_addresses=True),
+            "match": example.match,
+            "today": verdict_json(example.today),
+            "then": verdict_json(example.then),
+        }
+        for example in found.examples
+    ]
+    return {
+        "tested": found.tested,
+        "caught": found.caught,
+        "examples": caught,
+        "changed": found.changed,
+        "changes": [{"from": a, "to": b, "count": count} for (a, b), count in sorted(found.changes.items())],
+        "changed_examples": changed,
+        "agreement": {"decided": found.decided, "today": asdict(found.today), "then": asdict(found.then)},
+    }
+
+
+def judgement_json(comment: Comment, found: Judgement) -> dict[str, Any]:
+    checks = [
+        {
+            "rule": name,
+            "outcome": r.outcome if r else None,
+            "sentence": r.sentence if r else "",
+            "match": r.match if r else "",
+        }
+        for name, r in found.now_checks
+    ]
+    then = {
+        "at": machine_time(found.then_at) if found.then_at else None,
+        "status": found.then_status,
+        "settings": found.then_version,
+        "reasons": found.then_reasons,
+    }
+    now = {"status": found.now_status, "settings": found.now_version, "checks": checks}
+    return {"comment_id": comment.id, "status": comment.status, "then": then, "now": now}
+
+
+def sanction_json(sanction: Sanction, at: datetime) -> dict[str, Any]:
+    """A sanction as moderators see it."""
+    kind, _, value = sanction.subject.partition(":")
+    return {
+        "id": sanction.id,
+        "kind": sanction.kind,
+        "subject_kind": kind,
+        "subject": value,
+        "everywhere": sanction.site_id is None,
+        "reason": sanction.reason,
+        "note": sanction.note,
+        "by": sanction.by_account.name if sanction.by_account else None,
+        "created_at": machine_time(sanction.created_at),
+        "until": machine_time(sanction.until_at) if sanction.until_at else None,
+        "acknowledged_at": machine_time(sanction.acknowledged_at) if sanction.acknowledged_at else None,
+        "lifted_at": machine_time(sanction.lifted_at) if sanction.lifted_at else None,
+        "is_active": sanction.is_active(at),
     }
 
 

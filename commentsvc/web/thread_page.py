@@ -25,7 +25,7 @@ from commentsvc.store import comments, people, sites, threads, votes
 from commentsvc.store.comments import Comment
 from commentsvc.store.flags import TEXT_MAX, FlagReason
 from commentsvc.store.people import Account
-from commentsvc.web import feeds, guard, shapes, structured_data
+from commentsvc.web import feeds, guard, shapes, structured_data, wiring
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
@@ -94,7 +94,9 @@ def reply(site_key: str) -> BaseResponse:
             author=shapes.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
         )
         draft = shapes.draft(shape, site, sender.account)
-        posted = posting.post(site, draft, sender, None, settings().secret_key, now())
+        sent = posting.Form(bool(request.form.get("subject")), send_anyway=True, can_work=False)
+        service = wiring.spam_service()
+        posted = posting.post(site, draft, sender, None, settings().secret_key, now(), sent, service)
         session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
         session["said"] = SAID.get(posted.status, SAID_NO)
         return f"comment-{posted.comment.id}"

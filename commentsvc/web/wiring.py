@@ -13,12 +13,15 @@ from flask_wtf.csrf import CSRFProtect
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
+from commentsvc.gateways import spam_service as gateway
+from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import people
 from commentsvc.store.people import Account, Session
 from commentsvc.web.edge import SESSION_COOKIE
 
 # The longest body a site may allow is 20,000 characters; JSON may spell each as twelve bytes.
 REQUEST_MAX_BYTES = 256 * 1024
+RULES_MAX_BYTES = 8 * 1024 * 1024  # an owner's word list may be long
 SESSION_DAYS = 14
 
 csrf = CSRFProtect()
@@ -49,8 +52,14 @@ def settings() -> Config:
     return config
 
 
+def spam_service() -> SpamService:
+    service: SpamService = current_app.extensions["spam_service"]
+    return service
+
+
 def init_app(app: Flask, config: Config) -> None:
     app.extensions["commentsvc"] = config
+    app.extensions["spam_service"] = gateway.spam_service(config)
     app.config.update(
         SECRET_KEY=config.secret_key,
         SESSION_COOKIE_NAME=SESSION_COOKIE,

@@ -40,7 +40,7 @@ def mails(now):
 
     def deliver(at=now):
         office = PostOffice()
-        while worker.run_due(office, at, (), SENDER):
+        while worker.run_due(office, at, sender=SENDER):
             pass
         return office.letters
 

@@ -379,7 +379,12 @@ def test_the_openapi_document_names_every_call_there_is(client, app):
     document = client.get("/api/v1/openapi.json").json
     described = {(path, method.upper()) for path, calls in document["paths"].items() for method in calls}
     real = {
-        (rule.rule.replace("<int:comment_id>", "{id}").replace("<int:rule_id>", "{id}"), method)
+        (
+            rule.rule.replace("<int:comment_id>", "{id}")
+            .replace("<int:rule_id>", "{id}")
+            .replace("<int:sanction_id>", "{id}"),
+            method,
+        )
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api/v1/") and not rule.rule.endswith(("openapi.json", "docs"))

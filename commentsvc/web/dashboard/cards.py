@@ -10,11 +10,13 @@ from commentsvc.core.difference import Piece
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import appeals, flags, revisions
+from commentsvc.store import appeals, flags, revisions, sanctions
 from commentsvc.store.appeals import Appeal
 from commentsvc.store.comments import Comment
 from commentsvc.store.flags import Flag, FlagReason
 from commentsvc.store.revisions import Revision
+from commentsvc.store.sanctions import Sanction
+from commentsvc.web.wiring import now
 
 # The likeliest act first; what a comment is already is not offered.
 OFFERED = {
@@ -66,6 +68,7 @@ class Card:
     edits: Sequence[Edit]
     appeal: Appeal | None
     reported: Sequence[Flag]
+    sanctions: Sequence[Sanction]
     sees_addresses: bool
 
 
@@ -74,6 +77,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     earlier = revisions.of_comments([comment.id for comment in found if comment.edited_at])
     refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
     appealed = appeals.of_comments(refused) if refused else {}
+    in_force = sanctions.active_by_comment(found, now())
     reported = flags.open_of([comment.id for comment in found if comment.flag_count])
     return [
         Card(
@@ -82,6 +86,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
             _edits(comment, earlier.get(comment.id, ())),
             appealed.get(comment.id),
             reported.get(comment.id, ()),
+            in_force.get(comment.id, ()),
             by.sees_addresses(comment.site),
         )
         for comment in found

@@ -25,6 +25,7 @@ pages = Blueprint("queue", __name__, url_prefix="/dashboard")
 ALL = "_all"  # stands in the address for all sites of a moderator; no site has such a key
 COUNTED_MAX = 10_000
 NEW_MAX = 100
+SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
 EMPTY = {
     Status.PENDING: "Nothing is waiting for you. Enjoy the quiet.",
@@ -82,7 +83,7 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
         status=listed,
         query=query,
         problem=problem,
-        sort=sort,
+        sort=next(name for name, order in SORTS.items() if order is sort),
         cards=cards.of(found.comments, by, search),
         found=found,
         is_first_page=after is None,
@@ -185,9 +186,9 @@ def _list() -> str:
 def _sort(status: Status) -> Sort:
     """Who has waited longest comes first; of what is decided, the newest. Either can be asked for."""
     asked = request.args.get("sort", "")
-    if asked and asked not in (Sort.OLDEST, Sort.NEWEST):
-        raise Invalid("sort", "sort is oldest or newest.")
-    return Sort(asked) if asked else Sort.OLDEST if status is Status.PENDING else Sort.NEWEST
+    if asked and asked not in SORTS:
+        raise Invalid("sort", f"sort is one of {', '.join(SORTS)}.")
+    return SORTS[asked] if asked else Sort.OLDEST if status is Status.PENDING else Sort.NEWEST
 
 
 def _tally(of: list[Site]) -> dict[str, int]:

@@ -27,7 +27,17 @@ from commentsvc.web.wiring import settings as service_settings
 pages = Blueprint("settings", __name__, url_prefix="/dashboard")
 
 GROUPS = {
-    "Moderation": ("mode", "approved_needed", "links_max", "flags_hold"),
+    "Moderation": ("mode", "approved_needed", "young_days", "links_max", "flags_hold", "refusals_max", "nudge"),
+    "Against spam": (
+        "spam_filter",
+        "spam_hold",
+        "outside_check",
+        "copies_held",
+        "names_protected",
+        "form_s_min",
+        "challenge_after",
+    ),
+    "Against floods": ("flood_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
     "Moderators": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
     "Commenting": (
         "is_open",
@@ -36,11 +46,12 @@ GROUPS = {
         "body_max",
         "depth_max",
         "edit_window_s",
-        "flood_s",
+        "close_after_days",
         "votes",
     ),
-    "Language": ("language",),
+    "Readers and search engines": ("language", "noindex"),
 }
+INNER = {"flood_from"}  # what the service itself remembers
 SAYS = {
     "mode": ("Who waits for a moderator", "What happens to a new comment before anybody has looked at it."),
     "approved_needed": ("Approved comments that make an author known", "Counts where only those who are new wait."),
@@ -63,6 +74,28 @@ SAYS = {
     "edit_window_s": ("Seconds in which an author can change a comment", "An edit is judged like a new comment."),
     "flood_s": ("Seconds between two comments of one author", "Who writes faster is asked to wait."),
     "votes": ("Votes", "Whether readers vote on comments, and on which side."),
+    "noindex": ("Keep out of search engines", "The hosted pages and the feeds; your own pages are yours."),
+    "close_after_days": ("Days after which a page closes", "Then it takes no more comments; 0: never by itself."),
+    "young_days": ("Days that an account is young", "Where those who are new wait, younger accounts wait too."),
+    "refusals_max": ("Refusals that make an author wait", "So many within 30 days; 0: never."),
+    "nudge": ("Warn authors before a rule holds them", "Once, so that they can say it better."),
+    "spam_filter": (
+        "Learn from moderators what spam is",
+        "The filter sorts, and holds what is very like spam.",
+    ),
+    "spam_hold": ("Likeness to spam that makes a comment wait, in per cent", "100: the filter only sorts."),
+    "outside_check": ("Ask the spam service", "Where whoever runs this service has set one up."),
+    "copies_held": ("Hold copies", "What says nearly the same as another comment of the last days waits."),
+    "names_protected": ("Protect moderators' names", "A guest can't write under the name of a moderator."),
+    "form_s_min": ("Seconds that writing takes at least", "What is sent sooner after opening the form waits."),
+    "challenge_after": (
+        "Strangers' comments until browsers must work",
+        "Of one network in ten minutes; 0: never.",
+    ),
+    "pace_author": ("Comments of one person in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_network": ("Comments of one network in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_thread": ("Comments on one page in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_site": ("Comments on the site in ten minutes", "More are a flood: then everybody waits; 0: no limit."),
     "language": ("Language", "Where neither the page nor the reader's browser asks for one; empty is English."),
 }
 CHOICES: Mapping[str, Mapping[str, str]] = {
@@ -202,7 +235,7 @@ def _page(site_key: str, problems: Mapping[str, str] | None = None, token: str =
 
 def _groups(site: Site) -> dict[str, list[Field]]:
     known = {name for names in GROUPS.values() for name in names}
-    more = [f.name for f in fields(Policy) if f.name not in known]
+    more = [f.name for f in fields(Policy) if f.name not in known | INNER]
     groups = {**GROUPS, **({"More": tuple(more)} if more else {})}
     return {title: [_field(name, getattr(site.policy, name)) for name in names] for title, names in groups.items()}
 

@@ -1,0 +1,268 @@
+"""The kinds of rules that an owner can make: what each looks at, what its value is, and how it says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from commentsvc.core import language, matching, places
+from commentsvc.core.errors import Invalid
+from commentsvc.core.matching import Substrings, Text, WordList
+from commentsvc.core.phrases import counted, phrase
+from commentsvc.core.places import Networks
+
+VALUE_MAX = 4_000_000  # characters; some 300,000 words
+
+
+class Outcome(StrEnum):
+    """Mildest first: the strictest that any rule asks for wins."""
+
+    APPROVE = "approve"
+    HOLD = "hold"
+    SPAM = "spam"
+    REJECT = "reject"
+
+
+class RuleKind(StrEnum):
+    WORDS = "words"  # one word or phrase a line
+    LINKS = "links"  # more links than this number
+    DOMAINS = "domains"  # links to these domains, one a line
+    OTHER_DOMAINS = "other-domains"  # links to any domain but these
+    EMAIL = "email"  # an address, or @domain, a line
+    NAME = "name"  # a word or phrase in the name, a line
+    WEBSITE = "website"  # a domain, or the beginning of an address, a line
+    IP = "ip"  # an address or network a line
+    AGENT = "agent"  # a part of what the browser calls itself, a line
+    LANGUAGE = "language"  # written in another language than these codes
+
+
+MEANS = {
+    RuleKind.WORDS: "Words and phrases",
+    RuleKind.LINKS: "More links than",
+    RuleKind.DOMAINS: "Links to these domains",
+    RuleKind.OTHER_DOMAINS: "Links to other domains than",
+    RuleKind.EMAIL: "E-mail addresses and @domains",
+    RuleKind.NAME: "Names",
+    RuleKind.WEBSITE: "Websites of authors",
+    RuleKind.IP: "Network addresses",
+    RuleKind.AGENT: "Browsers",
+    RuleKind.LANGUAGE: "Other languages than",
+}
+# What a nudge may tell its author: those that are about the text itself.
+ABOUT_THE_TEXT = frozenset({RuleKind.WORDS, RuleKind.LINKS, RuleKind.DOMAINS, RuleKind.OTHER_DOMAINS})
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is judged: the text as typed, its cleaned HTML, and who says to have written it from where."""
+
+    source: str
+    html: str
+    name: str
+    email: str
+    website: str
+    ip: str
+    user_agent: str = ""
+
+    @property
+    def links(self) -> int:
+        return link_count(self.html)
+
+    @cached_property
+    def link_hosts(self) -> list[str]:
+        return places.link_hosts(self.html)
+
+    @cached_property
+    def texts(self) -> list[Text]:
+        """Where words are looked for."""
+        return [Text(text) for text in (self.source, self.name, self.email, self.website) if text]
+
+    @cached_property
+    def known(self) -> dict[SiteRule, Finding | None]:
+        """What rules have said of it: a backtest judges each comment twice, with most rules the same."""
+        return {}
+
+    @cached_property
+    def language(self) -> str | None:
+        return language.guess(self.source)
+
+
+def link_count(html: str) -> int:
+    """Links in cleaned HTML, where every link begins in this one way."""
+    return html.count("<a href=")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a rule speaks: a sentence that may go to the author, and what was found, for moderators."""
+
+    sentence: str
+    match: str
+
+
+@dataclass(frozen=True)
+class SiteRule:
+    name: str  # `rule 7`: what a decision says about who decided
+    kind: RuleKind
+    value: str
+    outcome: Outcome
+    language: str = ""  # of words: they count only in texts of this language, or of one that cannot be told
+
+    def find(self, submission: Submission) -> Finding | None:
+        """What this rule sees in the comment."""
+        return _FINDERS[self.kind](submission, self)
+
+    @cached_property
+    def words(self) -> WordList:
+        return WordList(self.value)
+
+    @cached_property
+    def networks(self) -> Networks:
+        return Networks(self.value.split())
+
+    @cached_property
+    def tokens(self) -> dict[str, str]:
+        """The lines in the way they are compared: of addresses, domains, language codes."""
+        if self.kind is RuleKind.EMAIL:
+            return {line: line for line in self.value.lower().split()}
+        return {_beginning(line) if "/" in line else places.domain(line): line for line in self.value.split()}
+
+    @cached_property
+    def parts(self) -> Substrings:
+        parts = Substrings()
+        for line in self.value.splitlines():
+            if line.strip():
+                parts.add(line.strip().lower(), line.strip())
+        return parts
+
+
+def _words(submission: Submission, rule: SiteRule) -> Finding | None:
+    if rule.language and submission.language not in (None, rule.language):
+        return None
+    for text in submission.texts:
+        if found := rule.words.find(text):
+            return Finding(phrase("It has words that this blog's moderators look at."), found.text)
+    return None
+
+
+def _links(submission: Submission, rule: SiteRule) -> Finding | None:
+    links = submission.links
+    return (
+        Finding(counted("It has one link.", "It has %(num)s links.", links), f"{links} links")
+        if links > int(rule.value)
+        else None
+    )
+
+
+def _domains(submission: Submission, rule: SiteRule) -> Finding | None:
+    website = places.host_of(submission.website)
+    for host in (*submission.link_hosts, *([website] if website else [])):
+        if _listed(host, rule):
+            return Finding(phrase("It links to a place that this blog's moderators look at."), host)
+    return None
+
+
+def _other_domains(submission: Submission, rule: SiteRule) -> Finding | None:
+    for host in submission.link_hosts:
+        if not _listed(host, rule):
+            return Finding(phrase("It links to a place that this blog's moderators want to see first."), host)
+    return None
+
+
+def _listed(host: str, rule: SiteRule) -> bool:
+    return any(name in rule.tokens for name in places.with_parents(host))
+
+
+def _email(submission: Submission, rule: SiteRule) -> Finding | None:
+    address = submission.email.lower()
+    for key in (address, "@" + address.rpartition("@")[2]) if address else ():
+        if (line := rule.tokens.get(key)) is not None:
+            return Finding(phrase("This blog's moderators look at comments from this address."), line)
+    return None
+
+
+def _name(submission: Submission, rule: SiteRule) -> Finding | None:
+    found = rule.words.find(Text(submission.name))
+    return Finding(phrase("This blog's moderators look at comments under this name."), found.text) if found else None
+
+
+def _website(submission: Submission, rule: SiteRule) -> Finding | None:
+    address, host = _beginning(submission.website), places.host_of(submission.website)
+    for name in (*places.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
+        if name and (line := rule.tokens.get(name)) is not None:
+            return Finding(phrase("This blog's moderators look at comments that name this website."), line)
+    return None
+
+
+def _beginning(url: str) -> str:
+    """An address as far as it tells where it leads: without scheme and `www.`."""
+    return url.strip().rpartition("://")[2].lower().removeprefix("www.")
+
+
+def _ip(submission: Submission, rule: SiteRule) -> Finding | None:
+    line = rule.networks.find(submission.ip)
+    return Finding(phrase("This blog's moderators look at comments from this network."), line) if line else None
+
+
+def _agent(submission: Submission, rule: SiteRule) -> Finding | None:
+    line = rule.parts.find(submission.user_agent.lower())
+    return Finding(phrase("This blog's moderators look at comments sent by this program."), line) if line else None
+
+
+def _language(submission: Submission, rule: SiteRule) -> Finding | None:
+    written = submission.language
+    if written is None or written in rule.value.lower().split():
+        return None
+    return Finding(phrase("This blog's moderators look at comments in this language."), written)
+
+
+_FINDERS: dict[RuleKind, Callable[[Submission, SiteRule], Finding | None]] = {
+    RuleKind.WORDS: _words,
+    RuleKind.LINKS: _links,
+    RuleKind.DOMAINS: _domains,
+    RuleKind.OTHER_DOMAINS: _other_domains,
+    RuleKind.EMAIL: _email,
+    RuleKind.NAME: _name,
+    RuleKind.WEBSITE: _website,
+    RuleKind.IP: _ip,
+    RuleKind.AGENT: _agent,
+    RuleKind.LANGUAGE: _language,
+}
+
+
+def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> None:
+    """Raise Invalid naming the field when a rule could not be used as it is."""
+    if kind not in set(RuleKind):
+        raise Invalid("kind", f"kind is one of {', '.join(RuleKind)}.")
+    if outcome not in set(Outcome) - {Outcome.APPROVE}:
+        raise Invalid("outcome", "outcome is one of hold, spam, reject.")
+    if not value.strip():
+        raise Invalid("value", "A rule needs a value: words, a number of links, addresses or networks.")
+    if len(value) > VALUE_MAX or "\0" in value:
+        raise Invalid("value", f"A value has at most {VALUE_MAX:,} characters, and no NUL. Make two rules of it.")
+    if of_language and (kind != RuleKind.WORDS or of_language not in language.LANGUAGES):
+        known = ", ".join(sorted(language.LANGUAGES))
+        raise Invalid("language", f"Only words may have a language, and it is one of {known}.")
+    if kind == RuleKind.LINKS and not (value.isascii() and value.isdigit() and len(value) <= 3):
+        raise Invalid("value", "For links the value is a number from 0 to 999.")
+    for line in value.split() if kind in _LINE_CHECKS else ():
+        is_sound, wanted = _LINE_CHECKS[RuleKind(kind)]
+        if not is_sound(line):
+            raise Invalid("value", f"“{line[:80]}” is no {wanted}.")
+    if kind in (RuleKind.WORDS, RuleKind.NAME):
+        for line in value.splitlines():
+            if len(line) > matching.ENTRY_MAX or len(line.split()) > matching.ENTRY_WORDS_MAX:
+                raise Invalid("value", f"“{line[:80]}…” is too long: {matching.ENTRY_WORDS_MAX} words a line at most.")
+
+
+_LINE_CHECKS: dict[RuleKind, tuple[Callable[[str], bool], str]] = {
+    RuleKind.IP: (lambda line: places.network(line) is not None, "address or network such as 192.0.2.0/24"),
+    RuleKind.DOMAINS: (places.is_domain, "domain such as example.org"),
+    RuleKind.OTHER_DOMAINS: (places.is_domain, "domain such as example.org"),
+    RuleKind.LANGUAGE: (
+        lambda line: line.lower() in language.LANGUAGES,
+        f"language that can be told: {', '.join(sorted(language.LANGUAGES))}",
+    ),
+}

@@ -1,0 +1,96 @@
+"""Sanctions: what moderators decided about a person, by account, address, domain or network; lifted, never erased."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, select, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commentsvc.core.errors import NotFound
+from commentsvc.core.sanction import SanctionKind, Subject, subjects_of
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.people import Account
+from commentsvc.store.sites import Site
+
+SUBJECT_MAX = 300
+NOT_LIFTED = "lifted_at IS NULL"
+_KINDS = ", ".join(f"'{kind}'" for kind in SanctionKind)
+
+
+class Sanction(Base):
+    __tablename__ = "sanction"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({_KINDS})", name="kind"),
+        Index("ix_sanction_subject", "subject", sqlite_where=text(NOT_LIFTED), postgresql_where=text(NOT_LIFTED)),
+        Index("ix_sanction_site_id_id", "site_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: on every site
+    kind: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))  # `account:7`, `email:…`, `domain:…`, `network:…`
+    reason: Mapped[str] = mapped_column(Text, default="")  # told to the person
+    note: Mapped[str] = mapped_column(Text, default="")  # for moderators
+    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    batch: Mapped[str | None] = mapped_column(String(32))  # the act that refused what the person had written
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    token: Mapped[str] = mapped_column(String(32))  # who brings it has been told of the sanction
+    until_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcTime)  # of a warning
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    site: Mapped[Site | None] = relationship()
+    by_account: Mapped[Account | None] = relationship(foreign_keys=[by_account_id])
+    lifted_by: Mapped[Account | None] = relationship(foreign_keys=[lifted_by_id])
+
+    def is_active(self, now: datetime) -> bool:
+        is_over = self.until_at is not None and self.until_at <= now
+        return self.lifted_at is None and not is_over and self.acknowledged_at is None
+
+
+def active_for(site: Site, account_id: int | None, email: str, ip: str, now: datetime) -> Sequence[Sanction]:
+    """What is in force on this site for who writes as this account, or from this address or network; oldest first."""
+    # The site is looked at here: asked for in the query, SQLite takes the index of the site instead, which grows.
+    query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects_of(account_id, email, ip)]))
+    found = db.session.scalars(query.where(text(NOT_LIFTED)).order_by(Sanction.id)).all()
+    return [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
+
+
+def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
+    """What is in force for the author of each of these comments, by one query; authors are loaded."""
+    subjects = {c.id: {str(s) for s in subjects_of(c.author.account_id, c.author_email or "", c.ip)} for c in comments}
+    wanted = {subject for own in subjects.values() for subject in own}
+    query = select(Sanction).where(Sanction.subject.in_(wanted), text(NOT_LIFTED)).order_by(Sanction.id)
+    found = [sanction for sanction in db.session.scalars(query) if sanction.is_active(now)] if wanted else []
+    by_comment: dict[int, list[Sanction]] = {}
+    for comment in comments:
+        own = [s for s in found if s.subject in subjects[comment.id] and s.site_id in (None, comment.site_id)]
+        if own:
+            by_comment[comment.id] = own
+    return by_comment
+
+
+def history(site: Site, subjects: Sequence[Subject]) -> Sequence[Sanction]:
+    """Every sanction that these ever had here, newest first."""
+    query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects]))
+    query = query.where(or_(Sanction.site_id.is_(None), Sanction.site_id == site.id))
+    return db.session.scalars(query.order_by(Sanction.id.desc())).unique().all()
+
+
+def of_site(site: Site, before_id: int | None, limit: int) -> tuple[list[Sanction], int | None]:
+    """The site's own sanctions, newest first; and where the next page begins."""
+    query = select(Sanction).where(Sanction.site_id == site.id)
+    if before_id is not None:
+        query = query.where(Sanction.id < before_id)
+    found = list(db.session.scalars(query.order_by(Sanction.id.desc()).limit(limit + 1)).unique())
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def by_id(sanction_id: int) -> Sanction:
+    sanction = db.session.get(Sanction, sanction_id) if 0 < sanction_id < 2**63 else None
+    if sanction is None:
+        raise NotFound("There is no sanction with this number here.")
+    return sanction
