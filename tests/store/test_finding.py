@@ -18,7 +18,7 @@ from commentsvc.store.finding import Wanted
 
 def found(site, query, status=Status.PENDING, **more):
     db.session.rollback()
-    wanted = Wanted([site], status, Sort.OLDEST, parse(query), **more)
+    wanted = replace(Wanted([site], status, Sort.OLDEST, parse(query)), **more)
     return [comment.id for comment in finding.page(wanted, None, 50).comments]
 
 
@@ -153,3 +153,22 @@ def test_what_an_erased_person_wrote_is_found_no_more(site, make_comment, now):
         row.source = row.html = ""
         row.author_name, row.author_email = "Deleted account", None
     assert found(site, "gone") == []
+
+
+def test_likely_spam_comes_first_and_what_the_filter_does_not_know_last(site, other_site, make_comment):
+    scores = [0.2, None, 0.97, 0.5, None, 0.9701, 0.5]
+    ids = [make_comment(status=Status.PENDING, body=f"{n}", on=(site, other_site)[n % 2]) for n in range(7)]
+    with write():
+        for comment_id, score in zip(ids, scores, strict=True):
+            comments.by_id(comment_id).spam_score = score
+    wanted = Wanted([site, other_site], Status.PENDING, Sort.TOP)
+    for limit in (1, 2, 3, 50):
+        seen, after = [], None
+        while True:
+            page = finding.page(wanted, after, limit)
+            seen += [comment.id for comment in page.comments]
+            after = page.following
+            if after is None:
+                break
+        assert seen == [ids[n] for n in (5, 2, 6, 3, 0, 4, 1)], limit
+    assert found(site, "4", sort=Sort.TOP) == [ids[4]]

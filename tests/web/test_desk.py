@@ -12,6 +12,7 @@ from commentsvc.store import comments, decisions, notes, people
 from commentsvc.store.appeals import Appeal
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Role
+from commentsvc.store.sanctions import Sanction
 
 JSON = {"Accept": "application/json"}
 
@@ -329,3 +330,16 @@ def test_what_readers_report_has_its_own_list_and_keeping_it_answers_them(desk, 
     assert (row(comment_id).status, row(quiet).status) == ("approved", "approved")
     desk("undo", undo=kept.json["undo"])
     assert desk.client.get("/dashboard/blog/counts").json["counts"]["flagged"] == 1
+
+
+def test_a_card_shows_what_was_decided_about_its_author_and_how_like_spam_it_is(desk, alice, make_comment, now):
+    comment_id = make_comment(status=Status.PENDING, name="Carol")
+    make_comment(status=Status.PENDING, name="Dave", body="Other")
+    with write():
+        comments.by_id(comment_id).spam_score = 0.873
+        values = {"site_id": 1, "kind": "hold", "subject": "email:carol@example.org", "token": "t", "created_at": now}
+        db.session.add(Sanction(**values))
+    page = desk.client.get("/dashboard/blog?sort=likely-spam").text
+    assert page.count('class="chip sanction">hold</span>') == 1 and "87 % like spam" in page
+    assert [int(n) for n in re.findall(r'id="comment-(\d+)"', page)][0] == comment_id
+    assert desk.client.get("/dashboard/blog?sort=best").status_code == 422
