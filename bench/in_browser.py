@@ -60,9 +60,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{port}"
         serve = servers.serve(port, "--no-worker")
         with servers.running(serve, f"{url}/healthz", folder / "log", "0", env), blog(url) as address, browser() as one:
-            print(
-                f"Chromium, processor slowed {SLOWED} times, median of {RUNS}:\n"
-            )
+            print(f"Chromium, processor slowed {SLOWED} times, median of {RUNS}:\n")
             print("| comments | where the thread begins | shown after | longest task | layout shift (CLS) |")
             print("| --- | --- | --- | --- | --- |")
             for count, key in THREADS.items():

@@ -16,16 +16,22 @@ from commentsvc.config import Config
 from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
+    appeals,
     challenges,
     comments,
     decisions,
+    factors,
     flags,
     grants,
+    invitations,
     jobs,
     journal,
+    notes,
+    notices,
     people,
     pictures,
     provider_clients,
+    revisions,
     rules,
     sanctions,
     sites,
@@ -33,6 +39,8 @@ from commentsvc.store import (
     spoken,
     threads,
     votes,
+    watches,
+    words,
 )
 from commentsvc.store.comments import Tally
 from commentsvc.store.db import db, engine_options, note_slow, prepare, sqlite_url
@@ -42,16 +50,22 @@ from commentsvc.store.threads import Thread
 # Every table must be imported for the metadata to be whole.
 TABLES = (
     answers,
+    appeals,
     challenges,
     comments,
     decisions,
+    factors,
     flags,
     grants,
+    invitations,
     jobs,
     journal,
+    notes,
+    notices,
     people,
     pictures,
     provider_clients,
+    revisions,
     rules,
     sanctions,
     sites,
@@ -59,6 +73,8 @@ TABLES = (
     spoken,
     threads,
     votes,
+    watches,
+    words,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 CHECKOUT = Path(__file__).parents[2] / "migrations"
