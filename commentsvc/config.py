@@ -44,7 +44,7 @@ class Config:
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    cache_mb: int = 64  # published pages held in memory, per worker
+    cache_mb: int = 16  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
@@ -90,7 +90,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
-        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
+        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "16")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
