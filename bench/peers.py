@@ -79,6 +79,7 @@ def run(rounds: int = 2, seconds: float = 4) -> list[dict[str, object]]:
                 print(f"{make.__name__}: left out, {error}", flush=True)
                 continue
             rows.append(measured(peer, folder, rounds, seconds))
+        time.sleep(2)
     show(rows)
     return rows
 
@@ -207,7 +208,7 @@ def isso(folder: Path) -> Iterator[Peer]:
         reads = {size: f"{url}/?uri=/{size}/" for size in SIZES}
         script = LUA % (
             "application/json",
-            '{"author":"G WHO","email":"gWHO@example.org","text":"Words of WHO, enough of them to be a comment."}',
+            '{"title":"T","author":"G WHO","email":"gWHO@example.org","text":"Words of WHO, enough of them to be a comment."}',
         )
         yield Peer(
             "Isso",

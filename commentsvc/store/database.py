@@ -90,8 +90,15 @@ def upgrade() -> None:
     """Bring the schema up to date; inside an app context."""
     import flask_migrate  # not while serving: with Alembic it takes eleven megabytes
 
-    flask_migrate.Migrate(current_app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
+    know_migrations(current_app)
     flask_migrate.upgrade(directory=str(migrations()))
+
+
+def know_migrations(app: Flask) -> None:
+    """Let Flask-Migrate's own functions work on this app."""
+    import flask_migrate
+
+    flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
 
 
 def is_behind() -> bool:
