@@ -24,9 +24,11 @@ def create_app(config: Config) -> Flask:
         feeds,
         health,
         home,
+        mail_links,
         oauth_server,
         reacting,
         reading,
+        security,
         shapes,
         signin,
         thread_page,
@@ -34,7 +36,19 @@ def create_app(config: Config) -> Flask:
         watching,
         wiring,
     )
-    from commentsvc.web.dashboard import explanation, log, persons, queue, rules_page, spam
+    from commentsvc.web.dashboard import (
+        acts,
+        explanation,
+        figures_page,
+        log,
+        mails,
+        members,
+        persons,
+        queue,
+        rules_page,
+        settings,
+        spam,
+    )
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["limits"] = limits.limiter(config.redis_url)
@@ -44,20 +58,9 @@ def create_app(config: Config) -> Flask:
     database.init_app(app, config, metrics.note_slow_query)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    for room in (
-        *public,
-        signin,
-        authorize,
-        federation,
-        facebook_calls,
-        account,
-        queue,
-        log,
-        rules_page,
-        spam,
-        persons,
-        explanation,
-    ):
+    own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
+    desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
+    for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)
     shapes.init_app(app)
     oauth_server.init_app(app)

@@ -17,7 +17,8 @@ from commentsvc.config import Config
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
-from commentsvc.services import learning, picturing, publishing
+from commentsvc.services import learning, noticing, picturing, publishing
+from commentsvc.services.noticing import Sender
 from commentsvc.store import answers, challenges, jobs, spoken
 from commentsvc.store.db import begin_write, db, first_line
 
@@ -33,33 +34,40 @@ class Tools:
     post_office: Mailer
     named_hosts: Collection[str]
     spam_service: SpamService = NOBODY
+    sender: Sender = noticing.NOBODY
 
 
 IDLE_S = 1.0
 AWAY_S = 5.0
 CLEAN_EVERY_S = 3600.0
+DIGESTS_EVERY_S = 60.0
 
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
-    post_office = mailer(config)
+    post_office, sender = mailer(config), Sender(config.base_url, config.secret_key)
     service = spam_service(config)
+    since_digests_s = DIGESTS_EVERY_S
     idle_s = 0.0
     since_cleaning_s = CLEAN_EVERY_S
     cleaned_at = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
     while not stop.wait(idle_s):
         try:
             with app.app_context():
-                done = run_due(post_office, datetime.now(UTC), config.named_hosts, service)
+                done = run_due(post_office, datetime.now(UTC), config.named_hosts, service, sender)
                 done += learning.follow(datetime.now(UTC))
                 if since_cleaning_s >= CLEAN_EVERY_S:
                     _clean(cleaned_at, datetime.now(UTC))
                     since_cleaning_s, cleaned_at = 0.0, datetime.now(UTC)
+                if since_digests_s >= DIGESTS_EVERY_S:
+                    noticing.send_digests(sender, datetime.now(UTC))
+                    since_digests_s = 0.0
             idle_s = 0.0 if done else IDLE_S
         except (DBAPIError, PoolTimeout) as error:
             log.warning("the database is away; jobs wait: %s", first_line(error))
             idle_s = AWAY_S
         since_cleaning_s += idle_s
+        since_digests_s += idle_s
 
 
 def run_due(
@@ -67,13 +75,14 @@ def run_due(
     now: datetime,
     named_hosts: Collection[str] = (),
     service: SpamService = NOBODY,
+    sender: Sender = noticing.NOBODY,
 ) -> int:
     """Do the jobs that are due; gives how many were tried. A job that fails is kept and tried again later."""
     begin_write()
     claimed = list(jobs.claim(now))
     db.session.commit()
     for job in claimed:
-        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, service))
+        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, service, sender))
         metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
         begin_write()
         if error is None:
@@ -98,11 +107,20 @@ def _attempt(kind: str, payload: dict[str, Any], job_id: int, tools: Tools) -> s
 
 
 def _mail(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
-    tools.post_office.send(Letter(payload["to"], payload["subject"], payload["text"], payload["html"], f"job-{job_id}"))
+    to, subject, text, html = (payload[part] for part in ("to", "subject", "text", "html"))
+    tools.post_office.send(Letter(to, subject, text, html, f"job-{job_id}", payload.get("headers", {})))
 
 
 def _picture(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
     picturing.fetch(payload["account_id"], payload["url"], tools.named_hosts)
+
+
+def _waiting(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
+    noticing.tell_at_once(payload["comment_id"], tools.sender, datetime.now(UTC))
+
+
+def _answered(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
+    noticing.tell_answered(payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
 def _learn(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
@@ -118,6 +136,8 @@ KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
     "picture": _picture,
     "learn": _learn,
     "teach": _teach,
+    "waiting": _waiting,
+    "answered": _answered,
 }
 
 

@@ -3,6 +3,8 @@
 CommentError
 ├── NotFound        no such thing, or not for you to know of
 ├── NotSignedIn     say who you are first
+│   ├── NotProved   show your second factor, or add one
+│   └── NotFresh    show once more that it is you
 ├── NotAllowed      you are known, and may not
 ├── Invalid         one or more fields of the input are wrong
 ├── Conflict        true a moment ago, not now (or already so)
@@ -39,6 +41,20 @@ class NotFound(CommentError):
 
 class NotSignedIn(CommentError):
     slug = "not-signed-in"
+
+
+class NotProved(NotSignedIn):
+    """`has_factor` is false for an account that must add a second factor first."""
+
+    slug = "not-proved"
+
+    def __init__(self, reason: str, has_factor: bool) -> None:
+        self.has_factor = has_factor
+        super().__init__(reason)
+
+
+class NotFresh(NotSignedIn):
+    slug = "not-fresh"
 
 
 class NotAllowed(CommentError):

@@ -47,6 +47,9 @@ class Policy:
     edit_window_s: int = 15 * 60
     flood_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
+    moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
+    second_factor_required: bool = False  # of whoever moderates in the dashboard
+    is_transparent: bool = False  # a public page says how much is published and refused, and how fast
     close_after_days: int = 0  # a thread older than this takes no more comments; 0: never closes by itself
     names_protected: bool = True  # a guest may not use the name of a moderator
     form_s_min: int = 3  # sent sooner after opening the form waits

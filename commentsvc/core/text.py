@@ -196,6 +196,30 @@ def plain(html: str, limit: int) -> str:
     return cut.rstrip() + "…"
 
 
+def marked(html: str, words: Iterable[str]) -> str:
+    """Cleaned HTML with each of `words` in `<mark>`, in any case; one that runs across tags is not found."""
+    wanted = sorted({word for word in words if word.strip()}, key=len, reverse=True)
+    if not wanted:
+        return html
+    pattern = re.compile("|".join(re.escape(word) for word in wanted), re.I)
+    out = []
+    last = 0
+    for tag in _TAG.finditer(html):
+        out += [_with_marks(html[last : tag.start()], pattern), tag.group()]
+        last = tag.end()
+    return "".join([*out, _with_marks(html[last:], pattern)])
+
+
+def _with_marks(html: str, pattern: re.Pattern[str]) -> str:
+    text = unescape(html)
+    out = []
+    last = 0
+    for found in pattern.finditer(text):
+        out += [escape(text[last : found.start()], quote=False), f"<mark>{escape(found.group(), quote=False)}</mark>"]
+        last = found.end()
+    return "".join([*out, escape(text[last:], quote=False)])
+
+
 def _text_of(token: Token) -> str:
     if isinstance(token, str):
         return token

@@ -20,6 +20,11 @@ def new_code() -> str:
     return f"{secrets.randbelow(1_000_000):06d}"
 
 
+def new_batch() -> str:
+    """What names one act on one or many comments."""
+    return secrets.token_hex(16)
+
+
 def digest(token: str) -> bytes:
     """What is stored of a random token; 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -29,6 +30,7 @@ class Letter:
     text: str
     html: str
     key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Mailer(Protocol):
@@ -51,6 +53,8 @@ def message(letter: Letter, sender: str) -> EmailMessage:
     built["Date"] = formatdate(localtime=False)
     built["Message-ID"] = f"<{letter.key}@{sender.rpartition('@')[2].rstrip('>')}>" if letter.key else make_msgid()
     built["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply should come back
+    for name, value in letter.headers.items():
+        built[name] = value
     built.set_content(letter.text)
     built.add_alternative(letter.html, subtype="html")
     return built

@@ -11,7 +11,7 @@ from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import comments, decisions, flags, grants, people, threads, votes
+from commentsvc.store import comments, decisions, factors, flags, grants, people, revisions, threads, votes
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
@@ -123,6 +123,7 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     for author in people.authors_of(account_id):
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
         author.name, author.email = ERASED, None
+    factors.forget_all(account_id)
     people.forget(account)
     grants.end_all_of(account_id, now)
     account.name = ERASED
@@ -150,6 +151,8 @@ def _forget_author(comment: Comment) -> None:
 
 def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:
     comment.source = comment.html = ""
+    comment.version += 1
+    revisions.forget([comment.id])
     comment.renderer = text.RENDERER
     before = Status(comment.status)
     if before is Status.DELETED:

@@ -17,7 +17,7 @@ from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.services.posting import Sender
-from commentsvc.store import decisions, flags, people
+from commentsvc.store import decisions, flags, people, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.flags import TEXT_MAX, Flag, FlagReason
@@ -123,6 +123,7 @@ def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
     match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in tallied)
     reason = {**asdict(Reason(flags.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}
     comment.status = Status.PENDING
+    comment.version += 1
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != flags.HOLD_RULE)]
     decisions.add(
         comment,
@@ -134,3 +135,4 @@ def _hold(comment: Comment, reported: Sequence[Flag], now: datetime) -> None:
         reasons=[reason],
     )
     publishing.moved([(comment, Status.APPROVED)])
+    watches.announce(comment, now)

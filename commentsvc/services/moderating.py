@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from commentsvc.core import status
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.status import Action, Status
-from commentsvc.services import publishing
-from commentsvc.store import comments, decisions, flags, people, threads
+from commentsvc.services import publishing, rewriting
+from commentsvc.store import appeals, comments, decisions, finding, flags, people, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
-from commentsvc.store.decisions import NOTE_MAX, Decision
-from commentsvc.store.people import Account
+from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
+from commentsvc.store.finding import Wanted
+from commentsvc.store.people import Account, Role
 from commentsvc.store.sites import Site
 
 BATCH_MAX = 500
@@ -31,30 +32,142 @@ class Moderator:
     def may_moderate(self, site: Site) -> bool:
         return self.only_site_id in (None, site.id) and people.role_on(self.account, site) is not None
 
+    def sees_addresses(self, site: Site) -> bool:
+        """Whether e-mail and network addresses of those who comment are for this moderator: an owner decides."""
+        role = people.role_on(self.account, site)
+        return role is Role.OWNER or (role is not None and site.policy.moderators_see_addresses)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a moderator says about a decision: `note` to the other moderators, `told` to the author."""
+
+    note: str = ""
+    told: str = ""
+
 
 @dataclass(frozen=True)
 class Decided:
-    """`undo` is what takes the whole act back."""
+    """`undo` is what takes the whole act back; `left` counts what a part of a larger act has not reached yet."""
 
     decisions: Sequence[Decision]
     undo: str
+    left: int = 0
 
 
-def decide(ids: Sequence[int], action: Action, by: Moderator, note: str, now: datetime) -> Decided:
+def decide(
+    ids: Sequence[int],
+    action: Action,
+    by: Moderator,
+    note: str,
+    now: datetime,
+    told: str = "",
+    seen: Mapping[int, int] | None = None,
+) -> Decided:
     """Apply a moderator's act to every comment, or to none.
 
+    `seen` holds the versions that the moderator looked at: Conflict says who was faster when one has moved on.
     Raises Invalid for an empty or too long list, NotFound when one of them is not the moderator's to judge.
     A comment that is where the act leads already is left as it is, unless readers have reported it: approving it once
     more answers them. Conflict when there was nothing to do for any.
     """
+    words = _checked(Words(note, told))
     if not ids or len(ids) > BATCH_MAX:
         raise Invalid("ids", f"Name 1 to {BATCH_MAX} comments.")
-    if len(note) > NOTE_MAX:
-        raise Invalid("note", f"A note has at most {NOTE_MAX} characters.")
 
     begin_write()
-    found = _locked(ids, by)
-    batch = secrets.token_hex(16)
+    found = locked(ids, by)
+    check_unchanged(found, seen or {})
+    made = apply(found, action, by, words, secrets.token_hex(16), now)
+    if not made:
+        raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
+    db.session.commit()
+    return Decided(made, made[0].batch)
+
+
+def decide_matching(
+    wanted: Wanted, action: Action, by: Moderator, words: Words, batch: str | None, now: datetime
+) -> Decided:
+    """Apply the act to the first 500 of a list, as a part of the act `batch` (None: the first part).
+
+    Whoever calls goes on until no decision comes back. What has left the list meanwhile is left alone.
+    """
+    words = _checked(words)
+    if batch is not None and not decisions.is_of(batch, by.account):
+        raise NotFound("There is no such act of yours to go on with.")
+    batch = batch or secrets.token_hex(16)
+    ids = finding.ids(wanted, BATCH_MAX)
+    if not ids:
+        return Decided([], batch)
+
+    begin_write()
+    found = [comment for comment in locked(ids, by) if comment.status == wanted.status]
+    made = apply(found, action, by, words, batch, now)
+    db.session.commit()
+    return Decided(made, batch, left=1)
+
+
+def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> Decided:
+    """Put the comments of an act back as they were, or none of them.
+
+    An act on more than 500 is undone in parts, each call the newest 500 that nobody has decided on since; `into` is
+    the act that the parts before have made, and `left` says how many remain.
+    Raises NotFound for an unknown act, Conflict when a later decision on one of the comments still holds.
+    """
+    begin_write()
+    size = decisions.sizes_of({batch}).get(batch, 0)
+    is_large = size > BATCH_MAX
+    members = decisions.of_batch(batch, BATCH_MAX)
+    if not members or not all(_can_be_undone(d) for d in members):
+        raise NotFound("There is no such act to undo.")
+    part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
+    found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
+    # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
+    if is_large:
+        taken_back = [d for d in decisions.standing_in(batch, BATCH_MAX) if d.comment_id in found]
+    else:
+        can_undo = decisions.undoable(found)
+        taken_back = [decision for decision in members if decision.id in can_undo]
+    if not taken_back or (not is_large and len(taken_back) != size):
+        raise Conflict("Something was decided on these comments since; look at them again.", "changed-since")
+    new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
+    moves: list[tuple[Comment, Status | None]] = []
+    made = []
+    for decision in taken_back:
+        comment = found[decision.comment_id]
+        before = Status(comment.status)
+        comment.version += 1
+        if decision.action == EDIT:
+            rewriting.restore(comment, decision, by.account, now)
+            action: str = EDIT
+        else:
+            # Taking back what was just written, a moderator's answer, is deleting it.
+            back_to = Status(decision.status_before or Status.DELETED)
+            if back_to is not before:
+                comment.status = back_to
+                moves.append((comment, before))
+            action = next(a for a, target in status.TARGET.items() if target is back_to)
+        made.append(decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision))
+
+    publishing.moved(moves)
+    db.session.flush()
+    had_answered = flags.answered_by([decision.id for decision in taken_back])
+    for undone, decision in zip(taken_back, made, strict=True):
+        comment = found[decision.comment_id]
+        if not comment.flag_count and undone.id not in had_answered:
+            continue
+        # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
+        had_opened = undone.by_rule == flags.HOLD_RULE or undone.undoes_id is not None
+        if not flags.reopen(comment, undone) and had_opened:
+            flags.answer(comment, decision)
+    db.session.commit()
+    return Decided(made, new_batch, decisions.count_standing_in(batch) if is_large else 0)
+
+
+def apply(
+    found: Sequence[Comment], action: Action, by: Moderator, words: Words, batch: str, now: datetime
+) -> list[Decision]:
+    """Move comments that the caller has locked; the caller commits. Gives no decision for those that are there."""
     moves: list[tuple[Comment, Status | None]] = []
     made = []
     for comment in found:
@@ -64,64 +177,57 @@ def decide(ids: Sequence[int], action: Action, by: Moderator, note: str, now: da
             moves.append((comment, before))
         elif action is not Action.APPROVE or not comment.flag_count:
             continue
-        made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=note))
-    if not made:
-        raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
-
+        comment.version += 1
+        made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
+    appeals.answer([decision.comment_id for decision in made], by.account, now)
     publishing.moved(moves)
+    publishing.tell_who_waits(moves, now)
     db.session.flush()
     by_id = {comment.id: comment for comment in found}
     for decision in made:
         flags.answer(by_id[decision.comment_id], decision)
-    db.session.commit()
-    return Decided(made, batch)
+    return made
 
 
-def undo(batch: str, by: Moderator, now: datetime) -> Decided:
-    """Put the comments of an act back as they were, or none of them.
+def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
+    """The comments with their threads locked first: posting takes its locks in the same order.
 
-    Raises NotFound for an unknown act, Conflict when one of the comments has been decided on since.
+    Raises NotFound when one of them is not the moderator's to judge.
     """
-    begin_write()
-    taken_back = decisions.of_batch(batch)
-    if not taken_back or any(d.status_before is None for d in taken_back):
-        raise NotFound("There is no such act to undo.")
-    found = {comment.id: comment for comment in _locked([d.comment_id for d in taken_back], by)}
-    newest = decisions.newest_of(list(found))
-    if any(newest[d.comment_id] != d.id for d in taken_back):
-        raise Conflict("Something was decided on these comments since; look at them again.", "changed-since")
-    new_batch = secrets.token_hex(16)
-    moves: list[tuple[Comment, Status | None]] = []
-    made = []
-    for decision in taken_back:
-        comment = found[decision.comment_id]
-        before = Status(comment.status)
-        back_to = Status(decision.status_before or Status.PENDING)
-        if back_to is not before:
-            comment.status = back_to
-            moves.append((comment, before))
-        action = next(a for a, target in status.TARGET.items() if target is back_to)
-        made.append(decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision))
-
-    publishing.moved(moves)
-    db.session.flush()
-    for undone, decision in zip(taken_back, made, strict=True):
-        comment = found[decision.comment_id]
-        # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
-        had_opened = undone.by_rule == flags.HOLD_RULE or undone.undoes_id is not None
-        if not flags.reopen(comment, undone) and had_opened:
-            flags.answer(comment, decision)
-    db.session.commit()
-    return Decided(made, new_batch)
-
-
-def _locked(ids: Sequence[int], by: Moderator) -> list[Comment]:
-    """The comments with their threads locked first: posting takes its locks in the same order."""
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
         raise NotFound("One of these comments is not here.")
-    threads.lock(comment.thread_id for comment in comments.of_ids(wanted))
+    threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
-    if len(found) != len(wanted) or not all(by.may_moderate(comment.site) for comment in found):
+    may_judge = {site_id: by.may_moderate(site) for site_id, site in {c.site_id: c.site for c in found}.items()}
+    if len(found) != len(wanted) or not all(may_judge.values()):
         raise NotFound("One of these comments is not here.")
     return found
+
+
+def _checked(words: Words) -> Words:
+    words = replace(words, note=words.note.replace("\0", "").strip(), told=words.told.replace("\0", "").strip())
+    for name, value in (("note", words.note), ("told", words.told)):
+        if len(value) > NOTE_MAX:
+            raise Invalid(name, f"A note has at most {NOTE_MAX} characters.")
+    return words
+
+
+def check_unchanged(found: Sequence[Comment], seen: Mapping[int, int]) -> None:
+    """Raise Conflict, naming who was faster, when one of these is no longer at the version that was looked at."""
+    moved = [comment for comment in found if comment.id in seen and comment.version != seen[comment.id]]
+    if not moved:
+        return
+    last = decisions.newest(moved[0].id)
+    when = f"{last.created_at:%H:%M:%S} UTC on {last.created_at.day} {last.created_at:%B}"
+    others = f" {len(moved) - 1} more have changed too." if len(moved) > 1 else ""
+    raise Conflict(
+        f"{last.who} was faster: the comment of {moved[0].author_name} is {moved[0].status} since {when}.{others} "
+        "Nothing was changed; look again.",
+        "changed-since",
+    )
+
+
+def _can_be_undone(decision: Decision) -> bool:
+    """How a comment came in stays; only a moderator's own answer can be taken back with the act it was part of."""
+    return decision.status_before is not None or decision.by_account_id is not None

@@ -22,7 +22,19 @@ from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
 from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
-from commentsvc.store import answers, challenges, comments, decisions, journal, people, sites, spoken, threads
+from commentsvc.store import (
+    answers,
+    challenges,
+    comments,
+    decisions,
+    journal,
+    people,
+    revisions,
+    sites,
+    spoken,
+    threads,
+    watches,
+)
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, commit_and_keep, db
 from commentsvc.store.flags import HOLD_RULE
@@ -118,7 +130,7 @@ def post(
     author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
     parent = _parent(site, thread, author, draft, now)
     text_hash = hashlib.sha256(draft.source.encode()).digest()
-    if comments.has_duplicate(thread, draft.parent_id, author, text_hash):
+    if comments.has_duplicate(thread, draft.parent_id, author.id, text_hash):
         raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
     record = measuring.record(author, role is not None, standing, now)
     pace = measuring.pace(site, author, sender.ip, now) if sender.limited and is_stranger else Pace()
@@ -173,6 +185,8 @@ def post(
     db.session.flush()
     _record_verdict(comment, None, verdict, judging.version(policy, rulebook.digest), now)
     publishing.moved([(comment, None)])
+    publishing.tell_who_waits([(comment, None)], now)
+    watches.announce(comment, now)
     posted = _told(comment, verdict)
     if key_hash:
         _keep_answer(site, key_hash, draft, posted, now)
@@ -204,6 +218,8 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
         reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
         verdict = judging.still_held(verdict, reported)
 
+    revisions.add(comment, now)
+    comment.version += 1
     learning.forget(comment)
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
     comment.text_hash = hashlib.sha256(source.encode()).digest()
@@ -214,6 +230,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     comment.spam_score = score
     _record_verdict(comment, before, verdict, judging.version(policy, rulebook.digest), now)
     publishing.moved([(comment, before)])
+    watches.announce(comment, now)
     db.session.commit()
     return _told(comment, verdict)
 
@@ -225,6 +242,7 @@ def withdraw(comment_id: int, now: datetime) -> None:
     before = Status(comment.status)
 
     comment.status = Status.DELETED
+    comment.version += 1
     decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author")
     publishing.moved([(comment, before)])
     db.session.commit()

@@ -14,7 +14,7 @@ from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
 from commentsvc.gateways import metrics
-from commentsvc.store import comments, people, sites, threads
+from commentsvc.store import comments, decisions, jobs, people, sites, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -31,6 +31,7 @@ class ThreadPage:
     sort: Sort
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
+    told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
     drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
     more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
 
@@ -70,33 +71,40 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     `changed_site_ids` are sites of which something published looks different though nothing moved.
     """
     tallies: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
-    versions: dict[int, int] = {}
+    authors: dict[int, Counter[str]] = {}
+    was_shown = {comment.id: comment.is_shown for comment, _ in moves}
+    comments.show_all(comment for comment, _ in moves)
+    versions: Counter[int] = Counter()
     flagged: Counter[int] = Counter()
     withdrawn = []
     for comment, before in moves:
         after = Status(comment.status)
         metrics.DECISIONS.labels(after).inc()
         tallies[comment.site_id, after] += 1
+        authors.setdefault(comment.author_id, Counter())[after] += 1
         if before is not None:
             tallies[comment.site_id, before] -= 1
+            authors[comment.author_id][before] -= 1
             if comment.flag_count:
                 flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
             if before is Status.APPROVED and after is not Status.APPROVED:
                 withdrawn.append(comment)
-        was_shown = comment.is_shown
-        comments.show(comment)
-        if was_shown or comment.is_shown:
+        if was_shown[comment.id] or comment.is_shown:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
-            counted = change if comment.kind == Kind.COMMENT else 0
-            versions[comment.thread_id] = versions.get(comment.thread_id, 0) + counted
+            versions[comment.thread_id] += change if comment.kind == Kind.COMMENT else 0
     if withdrawn:
         threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
-    for thread_id in sorted(versions):
-        threads.touch(thread_id, versions[thread_id])
-    for comment, before in sorted(moves, key=lambda move: move[0].author_id):
-        people.count_moved(comment.author_id, before, comment.status)
+    threads.touch_all(versions)
+    people.count_moved(authors)
     comments.add_to_tallies(tallies)
     comments.add_to_flagged(flagged)
+
+
+def tell_who_waits(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:
+    """Queue what tells authors that somebody has answered them, in the commit that publishes the answers."""
+    published = [c.id for c, before in moves if c.status == Status.APPROVED and before is not Status.APPROVED]
+    for comment_id in comments.awaited_replies(published) if published else ():
+        jobs.add("answered", {"comment_id": comment_id}, now)
 
 
 def locked(comment_id: int) -> Comment:
@@ -121,8 +129,9 @@ def close_old(since: datetime, now: datetime) -> None:
 
 
 def page_around(comment: Comment) -> ThreadPage:
-    """What a single comment is drawn with: its site and thread, no other comments."""
-    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, frozenset({comment.id}))
+    """What a single comment is drawn with for its author: its site and thread, no other comments."""
+    own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
+    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
 
 
 def bare_page(site: Site, thread: Thread) -> ThreadPage:

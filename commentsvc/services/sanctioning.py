@@ -202,6 +202,7 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
         before = Status(comment.status)
         if before in (Status.APPROVED, Status.PENDING):
             comment.status = Status.REJECTED
+            comment.version += 1
             moves.append((comment, before))
             decisions.add(comment, Action.REJECT, before, batch, now, by=by.account, note=f"sanction {imposed.id}")
     publishing.moved(moves)
@@ -213,17 +214,18 @@ def _subjects(comment: comments.Seen) -> set[str]:
 
 
 def _restore(batch: str, by: Moderator, now: datetime) -> None:
-    taken_back = {d.comment_id: d for d in decisions.of_batch(batch)}
+    taken_back = {d.comment_id: d for d in decisions.of_batch(batch, None)}
     found = _locked(list(taken_back))
-    newest = decisions.newest_of(list(taken_back))
+    can_undo = decisions.undoable(list(taken_back))
     new_batch = secrets.token_hex(16)
     moves: list[tuple[Comment, Status | None]] = []
     for comment in found:
         decision = taken_back[comment.id]
-        if newest[comment.id] != decision.id or decision.status_before is None:
+        if decision.id not in can_undo or decision.status_before is None:
             continue
         before, back_to = Status(comment.status), Status(decision.status_before)
         comment.status = back_to
+        comment.version += 1
         moves.append((comment, before))
         action = Action.APPROVE if back_to is Status.APPROVED else Action.PENDING
         decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision)

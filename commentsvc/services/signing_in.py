@@ -10,9 +10,9 @@ from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
-from commentsvc.store import comments, jobs, people
+from commentsvc.store import comments, jobs, journal, people
 from commentsvc.store.db import begin_write, db
-from commentsvc.store.people import Account, ApiToken, Session, SigninCode
+from commentsvc.store.people import TOKEN_NAME_MAX, Account, ApiToken, Session, SigninCode
 from commentsvc.store.sites import Site
 
 CODE_LIFE = timedelta(minutes=10)
@@ -184,6 +184,14 @@ def rename(account: Account, name: str, now: datetime) -> None:
         db.session.commit()
 
 
+def enter_by_mail(account: Account, email: str, ip: str, user_agent: str, now: datetime) -> str:
+    """Open a browser session for who has shown to read mail to `email`; gives its token. The caller commits."""
+    if people.find_identity(EMAIL, email) is None:
+        people.add_identity(account, EMAIL, email, email, now)
+    comments.adopt_guests(account, email, now)
+    return _open_session(account, EMAIL, ip, user_agent, now)
+
+
 def sign_out(token: str, now: datetime) -> None:
     begin_write()
     found = people.find_session(tokens.digest(token), now)
@@ -192,12 +200,35 @@ def sign_out(token: str, now: datetime) -> None:
     db.session.commit()
 
 
-def new_api_token(account: Account, site: Site | None, now: datetime) -> str:
+def new_api_token(account: Account, site: Site | None, now: datetime, name: str = "") -> str:
     """A personal token that carries the account's rights, on one site or all of them; the caller commits."""
     token = tokens.new("cst_")
     site_id = site.id if site else None
-    db.session.add(ApiToken(account_id=account.id, site_id=site_id, token_hash=tokens.digest(token), created_at=now))
+    values = {"token_hash": tokens.digest(token), "name": name[:TOKEN_NAME_MAX], "created_at": now}
+    db.session.add(ApiToken(account_id=account.id, site_id=site_id, **values))
     return token
+
+
+def make_api_token(account: Account, site: Site | None, name: str, ip: str, now: datetime) -> str:
+    """A personal token made in the dashboard; it is shown once. Raises Invalid for a name that is too long."""
+    name = text.line(name, "name", "What it is for", TOKEN_NAME_MAX, required=True)
+
+    begin_write()
+    token = new_api_token(account, site, now, name)
+    journal.add("token", now, site=site, by=account, subject=name, after={"made": True}, ip=ip)
+    db.session.commit()
+    return token
+
+
+def revoke_api_token(account: Account, token_id: int, ip: str, now: datetime) -> None:
+    """End one of the account's own tokens; raises NotFound for any other."""
+    begin_write()
+    found = next((token for token in people.api_tokens_of(account) if token.id == token_id), None)
+    if found is None:
+        raise NotFound("There is no such token of yours.")
+    found.revoked_at = now
+    journal.add("token", now, site=found.site, by=account, subject=found.name, before={"made": True}, ip=ip)
+    db.session.commit()
 
 
 def _good_link(link_token: str, now: datetime) -> SigninCode:
@@ -217,10 +248,7 @@ def _holder(code: SigninCode, now: datetime) -> Account | None:
 
 def _enter(code: SigninCode, account: Account, ip: str, user_agent: str, now: datetime) -> str:
     code.used_at = now
-    if people.find_identity(EMAIL, code.email) is None:
-        people.add_identity(account, EMAIL, code.email, code.email, now)
-    comments.adopt_guests(account, code.email, now)
-    token = _open_session(account, EMAIL, ip, user_agent, now)
+    token = enter_by_mail(account, code.email, ip, user_agent, now)
     db.session.commit()
     return token
 
@@ -231,6 +259,8 @@ def _is_usable(code: SigninCode, now: datetime) -> bool:
 
 def _open_session(account: Account, provider: str, ip: str, user_agent: str, now: datetime) -> str:
     token = tokens.new()
+    if account.is_admin or account.memberships:
+        journal.add("sign-in", now, by=account, subject=provider, after={"browser": user_agent}, ip=ip)
     db.session.add(
         Session(
             account_id=account.id,

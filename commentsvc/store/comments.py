@@ -174,6 +174,7 @@ class Comment(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
     import_id: Mapped[str | None] = mapped_column(String(600))
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")  # grows with each decision and edit
 
     author: Mapped[Author] = relationship(lazy="raise_on_sql")
     thread: Mapped[Thread] = relationship(lazy="select")
@@ -181,6 +182,10 @@ class Comment(Base):
     parent: Mapped[Comment | None] = relationship(
         remote_side=[id], foreign_keys=[parent_id], lazy="select", post_update=True
     )
+
+    @property
+    def current(self) -> Status:
+        return Status(self.status)
 
     @property
     def face(self) -> Status:
@@ -359,50 +364,39 @@ def below(comment: Comment) -> Sequence[Comment]:
     return db.session.scalars(select(Comment).where(Comment.parent_id == comment.id)).all()
 
 
-def queue(
-    site: Site,
-    status: Status,
-    *,
-    oldest_first: bool,
-    after: Cursor | None,
-    limit: int,
-    thread: Thread | None = None,
-    author: str | None = None,
-    words: str | None = None,
-    is_flagged: bool = False,
-) -> tuple[list[Comment], Cursor | None]:
-    """What waits, or what was decided, with parent, thread and author loaded; and where the next page begins.
-
-    `author` is a name or an address, exactly but for case; `words` is looked for in text, name and address.
-    With `is_flagged` only those with open reports.
-    """
-    query = select(Comment).where(Comment.site_id == site.id, Comment.status == status)
-    if is_flagged:
-        # Spelled out, not as a parameter: only so does SQLite see that its partial index fits.
-        query = query.where(text(f"comment.{FLAGGED}"))
-    if thread is not None:
-        query = query.where(Comment.thread_id == thread.id)
-    if author:
-        query = query.where(
-            or_(func.lower(Comment.author_name) == author.lower(), Comment.author_email == author.lower())
-        )
-    if words:
-        query = query.where(_contains(words))
-    sort = Sort.OLDEST if oldest_first else Sort.NEWEST
-    query = _ordered(query, sort, after)
-    query = query.options(joinedload(Comment.thread), joinedload(Comment.parent), joinedload(Comment.author))
-    found = list(db.session.scalars(query.limit(limit + 1)).unique())
-    following = _cursor(found[limit - 1], sort) if len(found) > limit else None
-    return found[:limit], following
+def awaited_replies(ids: Iterable[int]) -> Sequence[int]:
+    """Those of `ids` that answer somebody who wants to be told."""
+    parent = aliased(Comment)
+    query = select(Comment.id).join(parent, parent.id == Comment.parent_id)
+    query = query.where(Comment.id.in_(list(ids)), parent.notify.is_(True), parent.author_email.is_not(None))
+    return db.session.scalars(query.order_by(Comment.id)).all()
 
 
-def _contains(words: str) -> ColumnElement[bool]:
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    return or_(
-        Comment.source.ilike(pattern, escape="\\"),
-        Comment.author_name.ilike(pattern, escape="\\"),
-        Comment.author_email.ilike(pattern, escape="\\"),
-    )
+def stop_telling(comment: Comment) -> None:
+    """Whoever wrote this wants no more mail about answers to anything of theirs on this site."""
+    theirs = update(Comment).where(Comment.site_id == comment.site_id, Comment.author_id == comment.author_id)
+    db.session.execute(theirs.where(Comment.notify.is_(True)).values(notify=False))
+
+
+def site_ids_of(ids: Iterable[int]) -> dict[int, int]:
+    """The site of each of `ids` that exists, by comment."""
+    numbers = [number for number in ids if 0 < number < 2**63]
+    rows = db.session.execute(select(Comment.id, Comment.site_id).where(Comment.id.in_(numbers))).all()
+    return {comment_id: site_id for comment_id, site_id in rows}
+
+
+def above(comment: Comment) -> list[Comment]:
+    """The comments that this one answers, the topmost first."""
+    found: list[Comment] = []
+    parent = comment.parent
+    while parent is not None:
+        found.append(parent)
+        parent = parent.parent
+    return found[::-1]
+
+
+def thread_ids_of(ids: Iterable[int]) -> Sequence[int]:
+    return db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(list(ids)))).all()
 
 
 def of_ids(ids: Iterable[int]) -> list[Comment]:
@@ -460,19 +454,41 @@ def add_to_flagged(changes: Mapping[int, int]) -> None:
 
 def show(comment: Comment) -> None:
     """Bring `is_shown` of a comment and of those above it in line with its status and the replies below."""
-    current: Comment | None = comment
-    while current is not None:
-        is_shown = current.status == Status.APPROVED or _has_shown_reply(current)
-        if current is not comment and current.is_shown == is_shown:
-            return
-        current.is_shown = is_shown
+    show_all([comment])
+
+
+def show_all(changed: Iterable[Comment]) -> None:
+    """Bring `is_shown` in line for comments and for those above them, the deepest level first.
+
+    Two queries a level, however many comments.
+    """
+    levels: dict[int, dict[int, Comment]] = {}
+    for comment in changed:
+        levels.setdefault(comment.depth, {})[comment.id] = comment
+    own = {comment_id for level in levels.values() for comment_id in level}
+    while levels:
+        level = levels.pop(max(levels))
         db.session.flush()
-        current = current.parent
+        held_up = _with_shown_replies(level)
+        moved = []
+        for comment in level.values():
+            is_shown = comment.status == Status.APPROVED or comment.id in held_up
+            if comment.is_shown != is_shown or comment.id in own:
+                moved.append(comment)
+            comment.is_shown = is_shown
+        above = {comment.parent_id for comment in moved if comment.parent_id is not None}
+        for parent in _by_ids(above):
+            levels.setdefault(parent.depth, {})[parent.id] = parent
+    db.session.flush()
 
 
-def _has_shown_reply(comment: Comment) -> bool:
-    query = select(Comment.id).where(Comment.parent_id == comment.id, Comment.is_shown.is_(True)).limit(1)
-    return db.session.scalar(query) is not None
+def _with_shown_replies(ids: Iterable[int]) -> set[int]:
+    query = select(Comment.parent_id).where(Comment.parent_id.in_(list(ids)), Comment.is_shown.is_(True))
+    return {parent_id for parent_id in db.session.scalars(query.distinct()) if parent_id is not None}
+
+
+def _by_ids(ids: set[int]) -> Iterable[Comment]:
+    return db.session.scalars(select(Comment).where(Comment.id.in_(ids))) if ids else ()
 
 
 def of_account(account_id: int) -> Sequence[Comment]:
@@ -513,9 +529,9 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
     db.session.flush()
 
 
-def has_duplicate(thread: Thread, parent_id: int | None, author: Author, text_hash: bytes) -> bool:
+def has_duplicate(thread: Thread, parent_id: int | None, author_id: int, text_hash: bytes) -> bool:
     query = select(Comment.id).where(Comment.thread_id == thread.id, Comment.text_hash == text_hash)
-    query = query.where(Comment.author_id == author.id, Comment.status != Status.DELETED)
+    query = query.where(Comment.author_id == author_id, Comment.status != Status.DELETED)
     query = query.where(Comment.parent_id.is_(None) if parent_id is None else Comment.parent_id == parent_id)
     return db.session.scalar(query.limit(1)) is not None
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, select, text
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select, text
+from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
+from commentsvc.core import history
 from commentsvc.core.status import Action, Status
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
@@ -18,6 +19,7 @@ from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
 BY_PEOPLE = text("by_account_id IS NOT NULL")
+EDIT = "edit"  # the act that changed a text and no status
 
 
 class Decision(Base):
@@ -30,6 +32,7 @@ class Decision(Base):
         Index(
             "ix_decision_of_people_on_site", "site_id", "comment_id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE
         ),
+        Index("ix_decision_site_id_created_at", "site_id", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -41,7 +44,8 @@ class Decision(Base):
     status_after: Mapped[str] = mapped_column(String(16))
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     by_rule: Mapped[str | None] = mapped_column(String(64))  # a rule's name, or `author`, when no moderator decided
-    note: Mapped[str] = mapped_column(Text, default="")
+    note: Mapped[str] = mapped_column(Text, default="")  # for moderators
+    told: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the author
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     settings_version: Mapped[str | None] = mapped_column(String(12))  # of the policy and rules a verdict was made with
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
@@ -49,10 +53,16 @@ class Decision(Base):
     by_account: Mapped[Account | None] = relationship(lazy="joined")
     comment: Mapped[Comment] = relationship(lazy="select")
 
+    @property
+    def who(self) -> str:
+        if self.by_account is not None:
+            return self.by_account.name
+        return "its author" if self.by_rule == "author" else f"rule: {self.by_rule}"
+
 
 def add(
     comment: Comment,
-    action: Action,
+    action: Action | str,
     before: Status | None,
     batch: str,
     now: datetime,
@@ -60,6 +70,7 @@ def add(
     by: Account | None = None,
     rule: str | None = None,
     note: str = "",
+    told: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
     settings_version: str | None = None,
@@ -74,6 +85,7 @@ def add(
         by_account_id=by.id if by else None,
         by_rule=rule,
         note=note,
+        told=told,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
         settings_version=settings_version,
@@ -83,8 +95,45 @@ def add(
     return decision
 
 
-def of_batch(batch: str) -> Sequence[Decision]:
-    return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id)).all()
+def of_batch(batch: str, limit: int | None) -> Sequence[Decision]:
+    return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id).limit(limit)).all()
+
+
+def is_of(batch: str, account: Account) -> bool:
+    """Whether the act is this moderator's."""
+    query = select(Decision.by_account_id).where(Decision.batch == batch).limit(1)
+    return db.session.scalar(query) == account.id
+
+
+def standing_in(batch: str, limit: int) -> Sequence[Decision]:
+    """The newest decisions of an act after which nothing was decided on their comments, in their order."""
+    found = db.session.scalars(_standing(batch).order_by(Decision.id.desc()).limit(limit)).all()
+    return found[::-1]
+
+
+def count_standing_in(batch: str) -> int:
+    return db.session.scalar(select(func.count()).select_from(_standing(batch).subquery())) or 0
+
+
+def _standing(batch: str) -> Select[Decision]:
+    later = aliased(Decision)
+    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id)
+    return select(Decision).where(Decision.batch == batch, ~is_later.exists())
+
+
+def newest(comment_id: int) -> Decision:
+    query = select(Decision).where(Decision.comment_id == comment_id).order_by(Decision.id.desc()).limit(1)
+    return db.session.scalars(query).one()
+
+
+def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
+    """What the moderator who last decided chose to tell each comment's author, where there is something."""
+    later = aliased(Decision)
+    moved = or_(later.status_before.is_(None), later.status_before != later.status_after)
+    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, moved)
+    query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
+    query = query.where(Decision.told != "", ~is_later.exists())
+    return {comment_id: told for comment_id, told in db.session.execute(query).all()}
 
 
 def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
@@ -112,10 +161,14 @@ def sizes_of(batches: set[str]) -> dict[str, int]:
     return {batch: count for batch, count in db.session.execute(query).all()}
 
 
-def newest_of(comment_ids: list[int]) -> dict[int, int]:
-    """The id of each comment's newest decision, by comment."""
-    query = select(Decision.comment_id, Decision.id).where(Decision.comment_id.in_(comment_ids)).order_by(Decision.id)
-    return {comment_id: decision_id for comment_id, decision_id in db.session.execute(query).all()}
+def undoable(comment_ids: Iterable[int]) -> set[int]:
+    """The decisions on these comments that can be undone now: nothing that came after them still holds."""
+    query = select(Decision.comment_id, Decision.id, Decision.undoes_id)
+    query = query.where(Decision.comment_id.in_(list(comment_ids))).order_by(Decision.id)
+    steps: dict[int, list[tuple[int, int | None]]] = {}
+    for comment_id, decision_id, undoes_id in db.session.execute(query).all():
+        steps.setdefault(comment_id, []).append((decision_id, undoes_id))
+    return {decision_id for done in steps.values() for decision_id in history.standing(done)}
 
 
 def log(site: Site, comment_id: int | None, before_id: int | None, limit: int) -> tuple[list[Decision], int | None]:

@@ -83,6 +83,12 @@ def answer(comment: Comment, decision: Decision) -> None:
         open_in(comment, -comment.flag_count)
 
 
+def answered_by(decision_ids: Collection[int]) -> set[int]:
+    """Those of these decisions that answered reports."""
+    query = select(Flag.decision_id).where(Flag.decision_id.in_(list(decision_ids))).distinct()
+    return {decision_id for decision_id in db.session.scalars(query) if decision_id is not None}
+
+
 def reopen(comment: Comment, undone: Decision) -> bool:
     """What a decision had answered is open again when it is undone; says whether there was any."""
     opened = update(Flag).where(Flag.decision_id == undone.id).values(handled_at=None, decision_id=None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
@@ -71,6 +71,13 @@ def of_site(site: Site, kinds: Sequence[str], before_id: int | None, limit: int)
         query = query.where(Entry.id < before_id)
     found = list(db.session.scalars(query.order_by(Entry.id.desc()).limit(limit + 1)))
     return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
+    """When each of these accounts last signed in, where it has."""
+    query = select(Entry.by_account_id, func.max(Entry.created_at)).where(Entry.kind == "sign-in")
+    query = query.where(Entry.by_account_id.in_(account_ids)).group_by(Entry.by_account_id)
+    return {account_id: at for account_id, at in db.session.execute(query).all() if account_id is not None}
 
 
 def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[Entry]:

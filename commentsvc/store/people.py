@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,13 +14,14 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import emails, text, tokens
 from commentsvc.core.errors import NotFound
@@ -31,6 +32,7 @@ from commentsvc.store.sites import Site
 
 PROVIDER_MAX = 64
 SUBJECT_MAX = 255
+TOKEN_NAME_MAX = 80
 
 
 class Role(StrEnum):
@@ -96,7 +98,9 @@ class ApiToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    name: Mapped[str] = mapped_column(String(TOKEN_NAME_MAX), default="", server_default="")  # what it is for
     account: Mapped[Account] = relationship(lazy="joined")
+    site: Mapped[Site | None] = relationship()
 
 
 class SigninCode(Base):
@@ -134,6 +138,8 @@ class Session(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    proved_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it last showed a second factor
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # wrong codes since
     account: Mapped[Account] = relationship(lazy="joined")
 
 
@@ -220,6 +226,22 @@ def set_role(account: Account, site: Site, role: Role) -> None:
     db.session.expire(account, ["memberships"])
 
 
+def remove_role(account: Account, site: Site) -> None:
+    db.session.execute(delete(Membership).where(Membership.account_id == account.id, Membership.site_id == site.id))
+    db.session.expire(account, ["memberships"])
+
+
+def members_with_roles(site: Site) -> Sequence[Membership]:
+    query = select(Membership).where(Membership.site_id == site.id).join(Account, Account.id == Membership.account_id)
+    return db.session.scalars(query.order_by(Account.name, Account.id).options(joinedload(Membership.account))).all()
+
+
+def api_tokens_of(account: Account) -> Sequence[ApiToken]:
+    """The personal tokens that still work, the newest first."""
+    query = select(ApiToken).where(ApiToken.account_id == account.id, ApiToken.revoked_at.is_(None))
+    return db.session.scalars(query.options(joinedload(ApiToken.site)).order_by(ApiToken.id.desc())).all()
+
+
 def find_membership(account: Account, site: Site) -> Membership | None:
     return next((m for m in account.memberships if m.site_id == site.id), None)
 
@@ -271,6 +293,11 @@ def end_sessions(account_id: int, now: datetime, but: bytes | None) -> None:
 
 def identities_of(account_id: int) -> Sequence[Identity]:
     return db.session.scalars(select(Identity).where(Identity.account_id == account_id).order_by(Identity.id)).all()
+
+
+def members_of(site_id: int) -> int:
+    """How many moderate the site, owners among them; admins are not counted."""
+    return db.session.scalar(select(func.count()).select_from(Membership).where(Membership.site_id == site_id)) or 0
 
 
 def owners_of(site_id: int) -> int:
@@ -345,19 +372,23 @@ def author_of(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 
 
-def count_moved(author_id: int, before: str | None, after: str | None) -> None:
-    """Keep an author's counts true when one of the comments went from one status to another.
+def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
+    """Keep authors' counts true when comments went from one status to another: by author, then by status.
 
     In the database, not in the session: two moderators at once must not overwrite each other's count.
     """
-    changes = {column: 0 for column in _COUNT.values()}
-    if before in _COUNT:
-        changes[_COUNT[before]] -= 1
-    if after in _COUNT:
-        changes[_COUNT[after]] += 1
-    values = {name: getattr(Author, name) + by for name, by in changes.items() if by}
-    if values:
-        db.session.execute(update(Author).where(Author.id == author_id).values(values))
+    rows = []
+    for author_id, by_status in sorted(changes.items()):
+        row = dict.fromkeys(("approved", "pending", "refused"), 0)
+        for status, change in by_status.items():
+            if status in _COUNT:
+                row[_COUNT[status]] += change
+        if any(row.values()):
+            rows.append({"author_id": author_id, **{f"more_{name}": change for name, change in row.items()}})
+    if rows:
+        table = Base.metadata.tables["author"]
+        values = {name: table.c[name] + bindparam(f"more_{name}") for name in ("approved", "pending", "refused")}
+        db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
 
 
 _COUNT = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}

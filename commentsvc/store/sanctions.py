@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.sanction import SanctionKind, Subject, subjects_of
+from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
@@ -56,6 +57,20 @@ def active_for(site: Site, account_id: int | None, email: str, ip: str, now: dat
     query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects_of(account_id, email, ip)]))
     found = db.session.scalars(query.where(text(NOT_LIFTED)).order_by(Sanction.id)).all()
     return [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
+
+
+def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
+    """What is in force for the author of each of these comments, by one query; authors are loaded."""
+    subjects = {c.id: {str(s) for s in subjects_of(c.author.account_id, c.author_email or "", c.ip)} for c in comments}
+    wanted = {subject for own in subjects.values() for subject in own}
+    query = select(Sanction).where(Sanction.subject.in_(wanted), text(NOT_LIFTED)).order_by(Sanction.id)
+    found = [sanction for sanction in db.session.scalars(query) if sanction.is_active(now)] if wanted else []
+    by_comment: dict[int, list[Sanction]] = {}
+    for comment in comments:
+        own = [s for s in found if s.subject in subjects[comment.id] and s.site_id in (None, comment.site_id)]
+        if own:
+            by_comment[comment.id] = own
+    return by_comment
 
 
 def history(site: Site, subjects: Sequence[Subject]) -> Sequence[Sanction]:

@@ -120,6 +120,11 @@ def change_policy(site: Site, changes: Mapping[str, object]) -> None:
     site.version += 1
 
 
+def policy_json(site: Site) -> dict[str, Any]:
+    """The policy in force, each setting by its name."""
+    return {name: str(v) if isinstance(v, str) else v for name, v in policy.to_json(site.policy).items()}
+
+
 def normal_origin(value: str) -> str:
     """`value` as a browser would send it in `Origin` (RFC 6454 §6.2); raises Invalid when it is no origin."""
     parts = urlsplit(value.strip())

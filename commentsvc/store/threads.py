@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -94,6 +105,12 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
     return thread
 
 
+def newest_key(site: Site) -> str:
+    """The page that was first written on last; `/` where nobody has written yet."""
+    query = select(Thread.key).where(Thread.site_id == site.id).order_by(Thread.id.desc()).limit(1)
+    return db.session.scalar(query) or "/"
+
+
 def lock(ids: Iterable[int]) -> None:
     """Hold these threads until the transaction ends, always in the same order, so that no two wait for each other."""
     query = select(Thread.id).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)
@@ -102,11 +119,17 @@ def lock(ids: Iterable[int]) -> None:
 
 def touch(thread_id: int, count_change: int) -> None:
     """Publish: what was built from the old version is no longer true."""
-    db.session.execute(
-        update(Thread)
-        .where(Thread.id == thread_id)
-        .values(version=Thread.version + 1, count=Thread.count + count_change)
-    )
+    touch_all({thread_id: count_change})
+
+
+def touch_all(count_changes: Mapping[int, int]) -> None:
+    """Publish threads, each with the change of its count; always in one order of rows."""
+    if count_changes:
+        table = Base.metadata.tables["thread"]
+        moved = update(table).where(table.c.id == bindparam("thread_id"))
+        moved = moved.values(version=table.c.version + 1, count=table.c.count + bindparam("change"))
+        rows = [{"thread_id": number, "change": change} for number, change in sorted(count_changes.items())]
+        db.session.connection().execute(moved, rows)
 
 
 def unpin(comment_ids: Iterable[int], thread_ids: Iterable[int]) -> None:

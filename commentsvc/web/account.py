@@ -7,11 +7,11 @@ from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.core import tokens
-from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
-from commentsvc.services import accounts
-from commentsvc.store import comments, grants, people
+from commentsvc.services import accounts, appealing
+from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
 from commentsvc.web.translating import gettext
@@ -31,15 +31,19 @@ SHOWN = 50  # comments on the page; the copy has them all
 
 @pages.get("")
 def show() -> str:
-    holder = guard.signed_in()
+    holder = guard.proved()
     account = holder.account
+    written = comments.of_account(account.id)[:SHOWN]
     return render_template(
         "account.html",
         account=account,
         sites=people.moderated_sites(account),
         site=None,
         here=url_for("account.show"),
-        written=comments.of_account(account.id)[:SHOWN],
+        written=written,
+        told=decisions.told_to_authors([comment.id for comment in written]),
+        appealed=appeals.of_comments([comment.id for comment in written]),
+        can_appeal=appealing.can_appeal,
         status_names={status: gettext(name) for status, name in STATUS_NAMES.items()},
         labels={name: provider.label for name, provider in current_app.extensions["providers"].items()},
         identities=people.identities_of(account.id),
@@ -51,14 +55,28 @@ def show() -> str:
 
 @pages.get("/copy.json")
 def copy() -> Response:
-    response = jsonify(accounts.copy_of(guard.signed_in().account, now()))
+    response = jsonify(accounts.copy_of(guard.proved().account, now()))
     response.headers["Content-Disposition"] = "attachment; filename=my-comments.json"
     return response
 
 
+@pages.post("/appeal")
+def appeal() -> BaseResponse:
+    account = guard.proved().account
+    comment_id = find_number(request.form.get("comment", "")) or 0
+    try:
+        if people.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
+            raise NotFound("There is no comment of yours with this number here.")
+        appealing.appeal(comment_id, request.form.get("text", ""), now())
+        say(phrase("Sent: a moderator will look at it again."))
+    except (Conflict, Invalid, NotFound) as error:
+        refuse(error)
+    return _back()
+
+
 @pages.post("/unlink")
 def unlink() -> BaseResponse:
-    account_id = guard.signed_in().account.id
+    account_id = guard.proved().account.id
     try:
         accounts.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
         say(gettext("This way to sign in is removed."))
@@ -69,7 +87,7 @@ def unlink() -> BaseResponse:
 
 @pages.post("/end")
 def end() -> BaseResponse:
-    holder = guard.signed_in()
+    holder = guard.proved()
     account_id, own = holder.account.id, tokens.digest(holder.token)
     if "everywhere" in request.form:
         accounts.end_everywhere(account_id, now(), but=own)
@@ -83,7 +101,8 @@ def end() -> BaseResponse:
 
 @pages.post("/erase")
 def erase() -> BaseResponse:
-    account = guard.signed_in().account
+    account = guard.proved().account
+    guard.check_fresh()
     if request.form.get("sure") != "yes":
         refuse(Conflict(phrase("Tick the box to say that you are sure; nothing was erased.")))
         return _back()

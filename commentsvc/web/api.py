@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, make_response, r
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Invalid
-from commentsvc.services import posting, sanctioning
+from commentsvc.services import appealing, posting, sanctioning
 from commentsvc.services.posting import Posted
 from commentsvc.store import comments, sites, threads, votes
 from commentsvc.web import guard, shapes, wiring
@@ -49,6 +49,13 @@ def withdraw(comment_id: int) -> tuple[str, int]:
     guard.own_comment(comment_id)
     posting.withdraw(comment_id, now())
     return "", 204
+
+
+@pages.post("/api/v1/comments/<int:comment_id>/appeal")
+def appeal(comment_id: int) -> tuple[Response, int]:
+    guard.own_comment(comment_id)
+    appealing.appeal(comment_id, shapes.parsed(shapes.AppealIn).text, now())
+    return jsonify({"appealed": True}), 202
 
 
 @pages.get("/api/v1/viewer")

@@ -100,6 +100,15 @@ CALLS = (
         headers=("X-Edit-Token",),
     ),
     Call(
+        "post",
+        "/comments/{id}/appeal",
+        AUTHOR,
+        "Ask once for another look at a comment of one's own that was refused; another moderator answers.",
+        (202, 400, 401, 403, 404, 409, 422, 503),
+        shapes.AppealIn,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
         "get",
         "/viewer",
         VIEWER,
@@ -146,8 +155,8 @@ CALLS = (
         "get",
         "/moderation/comments",
         MODERATOR,
-        "The queue with counts per status; `sort` is newest or oldest. `status` is also `flagged`: published, with "
-        "reports that nobody has answered.",
+        "The queue with counts per status; `sort` is newest, oldest or likely-spam; `q` takes the dashboard's search "
+        "language. `status` is also `flagged`: published, with reports that nobody has answered.",
         (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
     ),

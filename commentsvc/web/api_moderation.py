@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, request
 
 from commentsvc.core import pages as paging
-from commentsvc.core.errors import Invalid
+from commentsvc.core import searching
+from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.pages import Sort
+from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
+from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
 from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
-from commentsvc.store import comments, decisions, flags, rules, sanctions, threads
+from commentsvc.store import comments, decisions, finding, flags, rules, sanctions
+from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import guard, shapes
 from commentsvc.web.shapes import S
@@ -18,35 +24,31 @@ from commentsvc.web.wiring import RULES_MAX_BYTES, csrf, now
 pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
 csrf.exempt(pages)
 
+SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
 
 
 @pages.get("/comments")
 def queue() -> Response:
-    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
-    sort = paging.sort(request.args.get("sort") or "newest")
-    if sort is Sort.TOP:
-        raise Invalid("sort", "sort is newest or oldest here.")
-    thread_key = request.args.get("thread", "")
-    thread = threads.find(site, shapes.thread_key(thread_key)) if thread_key else None
-    if thread_key and thread is None:
-        return jsonify({"comments": [], "counts": _counts(site), "next": None})
-    wanted = request.args.get("status") or Status.PENDING
-    is_flagged = wanted == FLAGGED
-    found, following = comments.queue(
-        site,
-        Status.APPROVED if is_flagged else _status(wanted),
-        is_flagged=is_flagged,
-        oldest_first=sort is Sort.OLDEST,
-        after=paging.cursor(request.args.get("cursor", ""), sort),
-        limit=paging.limit(request.args.get("limit", "")),
-        thread=thread,
-        author=_searchable("author"),
-        words=_searchable("q"),
-    )
-    reported = flags.open_of([comment.id for comment in found if comment.flag_count])
-    listed = [shapes.moderated_json(comment, reported.get(comment.id, [])) for comment in found]
-    return jsonify({"comments": listed, "counts": _counts(site), "next": str(following) if following else None})
+    by = guard.token_moderator()
+    site = guard.moderated(request.args.get("site", ""), by)
+    asked_order = request.args.get("sort") or "newest"
+    if asked_order not in SORTS:
+        raise Invalid("sort", f"sort is one of {', '.join(SORTS)} here.")
+    sort = SORTS[asked_order]
+    sees_addresses = by.sees_addresses(site)
+    search = _search(sees_addresses)
+    asked = request.args.get("status") or Status.PENDING
+    is_flagged = asked == FLAGGED and search.status is None
+    status = Status.APPROVED if is_flagged else search.status or _status(asked)
+    after = paging.cursor(request.args.get("cursor", ""), sort)
+    limit = paging.limit(request.args.get("limit", ""))
+    wanted = Wanted([site], status, sort, search, sees_addresses, is_flagged=is_flagged)
+    found = finding.page(wanted, after, limit)
+    reported = flags.open_of([comment.id for comment in found.comments if comment.flag_count])
+    listed = [shapes.moderated_json(c, sees_addresses, reported.get(c.id, [])) for c in found.comments]
+    following = str(found.following) if found.following else None
+    return jsonify({"comments": listed, "counts": _counts(site), "next": following})
 
 
 def _counts(site: Site) -> dict[str, int]:
@@ -57,7 +59,7 @@ def _counts(site: Site) -> dict[str, int]:
 def decide() -> Response:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.DecisionsIn)
-    decided = moderating.decide(shape.ids, shape.action, by, shape.note, now())
+    decided = moderating.decide(shape.ids, shape.action, by, shape.note, now(), shape.told, shape.versions)
     return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
 
 
@@ -192,8 +194,16 @@ def _number(name: str) -> int | None:
     return int(value)
 
 
-def _searchable(name: str) -> str | None:
-    value = request.args.get(name, "").strip()
-    if "\0" in value or len(value) > 200:
-        raise Invalid(name, f"{name} is up to 200 characters of text.")
-    return value or None
+def _search(sees_addresses: bool) -> Search:
+    """The language of the dashboard in `q`; `author` (a name, or an address) and `thread` narrow it further."""
+    search = searching.parse(request.args.get("q", ""))
+    author, thread_key = request.args.get("author", "").strip(), request.args.get("thread", "")
+    if "\0" in author or len(author) > AUTHOR_MAX:
+        raise Invalid("author", f"author is a name or an address of up to {AUTHOR_MAX} characters.")
+    if author:
+        search = replace(search, email=author.lower()) if "@" in author else replace(search, author=author)
+    if thread_key:
+        search = replace(search, thread=shapes.thread_key(thread_key))
+    if search.asks_for_address and not sees_addresses:
+        raise NotAllowed("Addresses are for owners here; an owner can allow moderators to see them.")
+    return search

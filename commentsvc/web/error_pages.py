@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
+from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -19,6 +19,8 @@ from commentsvc.core.errors import (
     Invalid,
     NotAllowed,
     NotFound,
+    NotFresh,
+    NotProved,
     NotSignedIn,
     Nudged,
     Sanctioned,
@@ -26,6 +28,7 @@ from commentsvc.core.errors import (
 )
 from commentsvc.core.phrases import marked
 from commentsvc.store.db import db, first_line, is_away
+from commentsvc.web.local_paths import local_path
 from commentsvc.web.translating import gettext, tell, tell_error
 from commentsvc.web.wiring import settings
 
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 STATUS: dict[type[CommentError], tuple[int, str]] = {
     NotFound: (404, marked("Not found")),
     NotSignedIn: (401, marked("Not signed in")),
+    NotProved: (401, marked("Not signed in")),
+    NotFresh: (401, marked("Not signed in")),
     NotAllowed: (403, marked("Not allowed")),
     Invalid: (422, marked("Please check what you sent")),
     Conflict: (409, marked("This can't be done now")),
@@ -55,6 +60,8 @@ def init_app(app: Flask) -> None:
 
 
 def _known(error: CommentError) -> Response:
+    if isinstance(error, NotProved | NotFresh) and not _for_programs():
+        return _to_prove(error)
     status, title = STATUS[type(error)]
     if isinstance(error, NotSignedIn) and not _for_programs() and request.method in ("GET", "HEAD"):
         return make_response(redirect("/auth/signin?" + urlencode({"next": request.full_path.rstrip("?")})))
@@ -65,6 +72,17 @@ def _known(error: CommentError) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _to_prove(error: NotProved | NotFresh) -> Response:
+    """To where the person shows what is missing; what a form wanted is done once more afterwards, by them."""
+    is_page = request.method in ("GET", "HEAD")
+    goal = request.full_path.rstrip("?") if is_page else local_path(urlsplit(request.referrer or "").path, "/dashboard")
+    if isinstance(error, NotProved) and not error.has_factor:
+        flash(str(error), "refused")
+        return make_response(redirect("/account/security", 303))
+    place = "/auth/again" if isinstance(error, NotFresh) else "/auth/second"
+    return make_response(redirect(f"{place}?{urlencode({'next': goal})}", 303))
 
 
 def _database(error: Exception) -> Response:

@@ -11,14 +11,14 @@ from flask_login import current_user
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
-from commentsvc.core.errors import NotAllowed, NotFound, NotSignedIn, TooMany
+from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Status
 from commentsvc.gateways import limits, metrics
-from commentsvc.services import granting
+from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
-from commentsvc.store import comments, people, rules, sanctions, sites
+from commentsvc.store import comments, factors, people, rules, sanctions, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
@@ -149,6 +149,8 @@ def moderated(site_key: str, by: Moderator) -> Site:
         site = None
     if site is None or not by.may_moderate(site):
         raise NotFound("There is no site with this key that you moderate.")
+    if "Authorization" not in request.headers:
+        check_second_factor(site)
     return site
 
 
@@ -191,17 +193,42 @@ def signed_in() -> SignedIn:
     return found
 
 
+def proved() -> SignedIn:
+    """The browser session, with its second factor shown when the account has one; raises NotProved."""
+    holder = signed_in()
+    if holder.session.proved_at is None and factors.is_protected(holder.account.id):
+        raise NotProved("Show your second factor first.", has_factor=True)
+    return holder
+
+
+def check_fresh() -> None:
+    """Raise NotFresh when it is a while since the person showed who they are: for what cannot be taken lightly.
+
+    Where no mail is sent, and without a second factor, there would be no way to show it.
+    """
+    holder = proved()
+    can_show = bool(settings().mail_url and holder.account.email) or factors.is_protected(holder.account.id)
+    if can_show and not proving.is_fresh(holder.session, now()):
+        raise NotFresh("Show once more that it is you.")
+
+
+def check_second_factor(site: Site) -> None:
+    """Raise NotProved when the site asks those who moderate it in the dashboard for a second factor they lack."""
+    if site.policy.second_factor_required and signed_in().session.proved_at is None:
+        raise NotProved(f"“{site.name}” asks for a second factor. Add one here, then go on.", has_factor=False)
+
+
 def dashboard_moderator() -> Moderator:
-    return Moderator(signed_in().account)
+    return Moderator(proved().account)
 
 
-def readable_comment(comment_id: int) -> tuple[Comment, bool]:
-    """A comment this asker may see, and whether as its moderator: approved for all, else its author and moderators."""
+def readable_comment(comment_id: int) -> tuple[Comment, Moderator | None]:
+    """A comment this asker may see, and as which moderator: approved for all, else its author and moderators."""
     comment = comments.by_id(comment_id)
     holder = bearer()
-    is_moderator = holder is not None and holder.may_moderate(comment.site)
-    if comment.status == Status.APPROVED or is_moderator or _is_author(comment, _account_on(comment.site, holder)):
-        return comment, is_moderator
+    moderator = holder.moderator if holder is not None and holder.may_moderate(comment.site) else None
+    if comment.status == Status.APPROVED or moderator or _is_author(comment, _account_on(comment.site, holder)):
+        return comment, moderator
     raise NotFound(phrase("There is no comment with this number here."))
 
 

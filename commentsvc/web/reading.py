@@ -94,10 +94,10 @@ def own_comment_fragment() -> Response:
 
 @pages.get("/api/v1/comments/<int:comment_id>")
 def comment_json(comment_id: int) -> Response:
-    comment, is_moderator = guard.readable_comment(comment_id)
-    if is_moderator:
+    comment, moderator = guard.readable_comment(comment_id)
+    if moderator:
         reported = flags.open_of([comment.id]).get(comment.id, [])
-        return _private(jsonify(shapes.moderated_json(comment, reported)))
+        return _private(jsonify(shapes.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
     if comment.status == Status.APPROVED and not guard.has_credentials():
         return jsonify(shapes.comment_json(comment))
     return _private(jsonify(shapes.own_comment_json(comment)))

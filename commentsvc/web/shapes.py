@@ -28,7 +28,7 @@ from commentsvc.services.posting import Draft, Form, Posted
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.services.ruling import Backtest, Judgement, Proposal, RuleText
 from commentsvc.services.sanctioning import Order
-from commentsvc.store import people
+from commentsvc.store import decisions, people
 from commentsvc.store.comments import Comment
 from commentsvc.store.decisions import Decision
 from commentsvc.store.flags import Flag
@@ -78,6 +78,10 @@ class EditIn(Shape):
     body: StrictStr
 
 
+class AppealIn(Shape):
+    text: StrictStr = Field(description="why a moderator should look again; up to 1,000 characters")
+
+
 class VoteIn(Shape):
     value: StrictInt = Field(description="1 or -1; 0 takes the vote back")
 
@@ -114,6 +118,10 @@ class DecisionsIn(Shape):
     ids: list[StrictInt] = Field(description="1 to 500 comments")
     action: Action
     note: StrictStr = Field("", description="kept with the decision; up to 1,000 characters")
+    told: StrictStr = Field("", description="what the author reads about it; up to 1,000 characters")
+    versions: dict[int, StrictInt] = Field(
+        {}, description="`version` of each comment as you saw it, by id; 409 when somebody was faster"
+    )
 
 
 class UndoIn(Shape):
@@ -400,21 +408,24 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 
 def own_comment_json(comment: Comment) -> dict[str, Any]:
-    """A comment as its author sees it, whatever became of it."""
-    return {**_comment(comment, True), "status": comment.face, "body": comment.source}
+    """A comment as its author sees it, whatever became of it, with what the moderator wants to tell them."""
+    told = {} if comment.face in (Status.PENDING, Status.APPROVED) else decisions.told_to_authors([comment.id])
+    own = {"status": comment.face, "body": comment.source, "told": told.get(comment.id)}
+    return {**_comment(comment, True), **own}
 
 
-def moderated_json(comment: Comment, reported: Sequence[Flag] = ()) -> dict[str, Any]:
-    """A comment as a moderator sees it, with the reports of it that are open."""
+def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Flag] = ()) -> dict[str, Any]:
+    """A comment as a moderator sees it, with its open reports; addresses are null for who may not see them."""
     thread = comment.thread
     return {
-        **own_comment_json(comment),
-        "status": comment.status,
+        **_comment(comment, True),
+        "body": comment.source,
         "kind": comment.kind,
-        "email": comment.author_email,
-        "ip": comment.ip,
+        "email": comment.author_email if with_addresses else None,
+        "ip": comment.ip if with_addresses else None,
         "user_agent": comment.user_agent,
         "reasons": _reasons(comment.reasons),
+        "version": comment.version,
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
         "site": comment.site.key,
@@ -536,6 +547,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "by": by.name if by else None,
         "rule": decision.by_rule,
         "note": decision.note,
+        "told": decision.told,
         "reasons": _reasons(decision.reasons),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
@@ -566,10 +578,13 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def backtest_json(found: Backtest, shown: dict[int, Comment]) -> dict[str, Any]:
     """`shown` are the comments that stand as examples, by number."""
-    caught = [{**moderated_json(shown[number]), "match": match} for number, match in found.caught_examples]
+    caught = [
+        {**moderated_json(shown[number], with_addresses=True), "match": match}
+        for number, match in found.caught_examples
+    ]
     changed = [
         {
-            **moderated_json(shown[example.comment_id]),
+            **moderated_json(shown[example.comment_id], with_addresses=True),
             "match": example.match,
             "today": verdict_json(example.today),
             "then": verdict_json(example.then),

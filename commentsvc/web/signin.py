@@ -59,6 +59,18 @@ def send() -> BaseResponse:
     return redirect(url_for("signin.type_code"), 303)
 
 
+def send_again(address: str, goal: str) -> BaseResponse:
+    """Mail a code to who is signed in, so that they show once more who they are."""
+    try:
+        secret = settings().secret_key
+        signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins=False)
+    except TooMany as error:
+        flash(str(error), "refused")
+        return redirect(goal, 303)
+    session[ADDRESS], session[GOAL] = address, goal
+    return redirect(url_for("signin.type_code"), 303)
+
+
 @pages.get("/code")
 def type_code() -> BaseResponse:
     return _code_page() if ADDRESS in session else redirect(url_for("signin.ask"))

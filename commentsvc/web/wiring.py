@@ -78,7 +78,7 @@ def init_app(app: Flask, config: Config) -> None:
     login.session_protection = None
     login.user_loader(_signed_in)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(exact_time=exact_time, machine_time=machine_time)
+    app.jinja_env.filters.update(day=day, exact_time=exact_time, machine_time=machine_time)
     app.before_request(_begin)
     app.after_request(_safe)
 
@@ -108,6 +108,10 @@ def _safe(response: Response) -> Response:
         )
     headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def day(value: datetime) -> str:
+    return f"{value.day} {value:%B %Y}"
 
 
 def exact_time(value: datetime) -> str:

@@ -7,13 +7,15 @@ from cast import SECRET, set_policy
 from sqlalchemy import event, text
 from test_moderating import check_kept_numbers
 
+from commentsvc.core.pages import Sort
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
 from commentsvc.services import flagging, moderating, posting
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
-from commentsvc.store import comments, decisions, flags, people, sites
+from commentsvc.store import comments, decisions, finding, flags, people, sites
 from commentsvc.store.db import begin_write, db, is_postgres, write
+from commentsvc.store.finding import Wanted
 
 
 def guest(number):
@@ -133,10 +135,8 @@ def test_the_reported_comments_of_a_site_are_found_by_their_index(site, make_com
     report(make_comment(body="Bad"), 1, at=now)
     asked = []
     event.listen(db.engine, "before_cursor_execute", lambda *args: asked.append(args[2:4]))
-    found, following = comments.queue(
-        sites.by_key("blog"), Status.APPROVED, oldest_first=True, after=None, limit=50, is_flagged=True
-    )
-    assert ([c.source for c in found], following) == (["Bad"], None)
+    found = finding.page(Wanted([sites.by_key("blog")], Status.APPROVED, Sort.OLDEST, is_flagged=True), None, 50)
+    assert ([c.source for c in found.comments], found.following) == (["Bad"], None)
 
     statement, parameters = next(a for a in asked if "flag_count > 0" in a[0])
     begin_write()

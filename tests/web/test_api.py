@@ -95,10 +95,10 @@ def test_only_the_author_sees_a_pending_comment(client, site, mallory, token):
     assert "Your comment is awaiting moderation." in fragment.text
 
 
-def test_a_moderator_sees_what_the_public_does_not(client, site, bob, token):
+def test_a_moderator_sees_what_the_public_does_not(client, site, alice, token):
     comment_id = post(client, headers={"User-Agent": "Netscape 4"}).json["id"]
 
-    seen = client.get("/api/v1/moderation/comments?site=blog", headers=token(bob)).json["comments"]
+    seen = client.get("/api/v1/moderation/comments?site=blog", headers=token(alice)).json["comments"]
 
     assert [c["id"] for c in seen] == [comment_id]
     assert seen[0]["email"] == "carol@example.org"
@@ -393,3 +393,23 @@ def test_the_openapi_document_names_every_call_there_is(client, app):
     assert document["openapi"] == "3.1.0"
     assert json.dumps(document).count("#/components/schemas/Problem") > 10
     assert client.get("/api/v1/docs").status_code == 200
+
+
+def test_an_author_reads_what_the_moderator_tells_and_asks_for_another_look_once(client, site, alice, token):
+    answer = post(client).json
+    headers, own = token(alice), {"X-Edit-Token": answer["edit_token"]}
+    body = {"ids": [answer["id"]], "action": "reject", "note": "troll", "told": "Please be <b>kind</b>."}
+    assert client.post("/api/v1/moderation/decisions", json=body, headers=headers).status_code == 200
+
+    address = f"/api/v1/comments/{answer['id']}"
+    seen = client.get(address, headers=own)
+    assert (seen.json["status"], seen.json["told"]) == ("rejected", "Please be <b>kind</b>.")
+    assert "troll" not in seen.text
+    fragment = client.get(f"/embed/v1/comment?id={answer['id']}", headers=own).text
+    assert "Please be &lt;b&gt;kind&lt;/b&gt;." in fragment
+
+    assert client.post(f"{address}/appeal", json={"text": "I was kind"}).status_code == 401
+    assert client.post(f"{address}/appeal", json={"text": "x"}, headers={"X-Edit-Token": "0" * 64}).status_code == 404
+    assert client.post(f"{address}/appeal", json={}, headers=own).status_code == 422
+    assert client.post(f"{address}/appeal", json={"text": "I was kind"}, headers=own).status_code == 202
+    assert client.post(f"{address}/appeal", json={"text": "I was kind"}, headers=own).status_code == 409

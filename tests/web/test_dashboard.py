@@ -8,7 +8,7 @@ from commentsvc.core.status import Status
 from commentsvc.store import comments, people
 from commentsvc.store.db import db, write
 
-TABS = r'<a href="[^"]*status=(\w+)[^"]*"( aria-current="page")?>\w+ <span class="count">(\d+)</span>'
+TABS = r'<a href="[^"]*status=(\w+)[^"]*"( aria-current="page")?>\w+ <span class="count" data-status="\w+">(\d+)</span>'
 
 
 @pytest.fixture
@@ -39,7 +39,9 @@ def shown(page) -> list[int]:
 
 
 def tabs(page) -> dict[str, int]:
-    return {name: int(count) for name, _, count in re.findall(TABS, page.text)}
+    counts = {name: int(count) for name, _, count in re.findall(TABS, page.text)}
+    assert counts.pop("flagged") == 0
+    return counts
 
 
 def undo_in(page) -> str:
@@ -86,7 +88,6 @@ def test_the_queue_shows_what_a_moderator_needs_to_decide(bobs, make_comment):
     make_comment(status=Status.PENDING, name="Carol <i>", body="The *answer*", parent=parent)
     page = bobs.get("/dashboard/blog").text
     assert "<bdi>Carol &lt;i&gt;</bdi>" in page and "<em>answer</em>" in page
-    assert "carol@example.org" in page and "192.0.2.1" in page
     assert 'href="https://blog.example/post"' in page and "A &lt;b&gt;post&lt;/b&gt;" in page
     assert "<bdi>Alan</bdi>" in page and "The first word" in page
     assert "A moderator reads every comment here before it appears." in page
@@ -117,19 +118,19 @@ def test_a_long_queue_is_read_page_by_page_without_gap_or_repetition(bobs, make_
     assert 'rel="next"' not in second.text
 
 
-def test_search_looks_in_text_name_and_address_and_takes_signs_literally(bobs, make_comment):
+def test_search_looks_in_text_and_name_and_takes_signs_literally(bobs, make_comment):
     wanted = make_comment(status=Status.PENDING, body="100% of it")
     make_comment(status=Status.PENDING, body="100 of it", name="Percy")
     assert shown(bobs.get("/dashboard/blog", query_string={"q": "100%"})) == [wanted]
-    assert len(shown(bobs.get("/dashboard/blog?q=PERCY@"))) == 1
+    assert len(shown(bobs.get("/dashboard/blog?q=PERCY"))) == 1
     assert shown(bobs.get("/dashboard/blog?q=%00%27--")) == []
 
 
 def test_the_queue_of_one_page_shows_only_that_page(bobs, make_comment):
     here = make_comment("/here", Status.PENDING)
     make_comment("/there", Status.PENDING)
-    assert shown(bobs.get("/dashboard/blog?thread=/here")) == [here]
-    assert shown(bobs.get("/dashboard/blog?thread=/nowhere")) == []
+    assert shown(bobs.get("/dashboard/blog?q=thread:/here")) == [here]
+    assert shown(bobs.get("/dashboard/blog?q=thread:/nowhere")) == []
 
 
 @pytest.mark.parametrize("status", Status)

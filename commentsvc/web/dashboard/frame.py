@@ -11,6 +11,7 @@ from commentsvc.store import people
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Role
 from commentsvc.store.sites import Site
+from commentsvc.web.dashboard import cards
 from commentsvc.web.translating import tell_error
 
 EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
@@ -21,7 +22,8 @@ def draw(template: str, by: Moderator, site: Site | None, **names: object) -> st
     here = request.full_path.rstrip("?")
     is_owner = site is not None and people.role_on(by.account, site) is Role.OWNER
     common = {"is_owner": is_owner, "account": by.account, "sites": sites, "site": site, "here": here}
-    return render_template(template, excerpt=_excerpt, **common, **names)
+    on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
+    return render_template(template, **common, **on_cards, **names)
 
 
 def _excerpt(comment: Comment) -> str:

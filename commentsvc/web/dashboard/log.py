@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from commentsvc.core.pages import PAGE_SIZE
 from commentsvc.store import decisions
-from commentsvc.store.decisions import Decision
+from commentsvc.store.decisions import EDIT, Decision
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
 
@@ -19,7 +19,7 @@ pages = Blueprint("log", __name__, url_prefix="/dashboard")
 class Entry:
     """A decision, who made it, on how many comments together, and whether it can still be undone.
 
-    Only a comment's newest decision can, and the whole act goes with it.
+    Only one after which nothing holds can, and the whole act goes with it.
     """
 
     decision: Decision
@@ -35,9 +35,9 @@ def show(site_key: str) -> str:
     comment_id = frame.find_number(request.args.get("comment", ""))
     before_id = frame.find_number(request.args.get("before", ""))
     found, following = decisions.log(site, comment_id, before_id, PAGE_SIZE)
-    newest = decisions.newest_of([d.comment_id for d in found])
+    can_undo = decisions.undoable({d.comment_id for d in found})
     sizes = decisions.sizes_of({d.batch for d in found})
-    entries = [Entry(d, _who(d), sizes[d.batch], _moved(d) and newest[d.comment_id] == d.id) for d in found]
+    entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and d.id in can_undo) for d in found]
     return frame.draw(
         "dashboard/log.html",
         by,
@@ -50,10 +50,4 @@ def show(site_key: str) -> str:
 
 
 def _moved(decision: Decision) -> bool:
-    return decision.status_before not in (None, decision.status_after)
-
-
-def _who(decision: Decision) -> str:
-    if decision.by_account is not None:
-        return decision.by_account.name
-    return "its author" if decision.by_rule == "author" else f"rule: {decision.by_rule}"
+    return decision.action == EDIT or decision.status_before not in (None, decision.status_after)

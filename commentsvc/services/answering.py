@@ -1,0 +1,80 @@
+"""Answers: a moderator replies to a comment and, in the same act, approves what is answered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import datetime
+
+from commentsvc.core import text, tokens
+from commentsvc.core.errors import Conflict, Invalid
+from commentsvc.core.judging import Reason
+from commentsvc.core.rule_kinds import Outcome
+from commentsvc.core.status import Action, Status
+from commentsvc.services import moderating, publishing
+from commentsvc.services.moderating import Decided, Moderator, Words
+from commentsvc.store import comments, decisions, people
+from commentsvc.store.comments import Comment, Kind
+from commentsvc.store.db import begin_write, db
+
+
+def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: datetime) -> Decided:
+    """Publish the moderator's reply below a comment, and the comment with it when it is not yet.
+
+    One act: undoing it takes back the reply and puts the comment back. Raises NotFound for a comment that is not the
+    moderator's, Conflict when somebody was faster, Invalid for a reply that is empty or where none can stand.
+    """
+    begin_write()
+    (comment,) = moderating.locked([comment_id], by)
+    moderating.check_unchanged([comment], {} if seen is None else {comment_id: seen})
+    decided = publish(comment, source, by, now)
+    db.session.commit()
+    return decided
+
+
+def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Decided:
+    """As answer(), for a comment that the caller has locked; the caller commits."""
+    policy = comment.site.policy
+    source = text.body(source, policy.body_max)
+    html = text.to_html(source)
+    if not text.plain(html, 10).strip():
+        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+    if comment.kind != Kind.COMMENT or comment.depth + 1 >= policy.depth_max:
+        raise Invalid("body", "No reply can stand below this comment: its thread goes no deeper.")
+    reply = _reply(comment, source, html, by, now)
+    if comments.has_duplicate(comment.thread, comment.id, reply.author_id, reply.text_hash):
+        raise Conflict("You have answered exactly this here already.", "duplicate")
+    batch = tokens.new_batch()
+    made = moderating.apply([comment], Action.APPROVE, by, Words(), batch, now)
+
+    db.session.add(reply)
+    db.session.flush()
+    made.append(decisions.add(reply, Action.APPROVE, None, batch, now, by=by.account))
+    publishing.moved([(reply, None)])
+    publishing.tell_who_waits([(reply, None)], now)
+    return Decided(made, batch)
+
+
+def _reply(comment: Comment, source: str, html: str, by: Moderator, now: datetime) -> Comment:
+    account, site = by.account, comment.site
+    author = people.get_or_add_author(site, account, account.name, account.email or "", "", now)
+    return Comment(
+        site_id=site.id,
+        thread_id=comment.thread_id,
+        parent_id=comment.id,
+        root_id=comment.root_id or comment.id,
+        depth=comment.depth + 1,
+        author_id=author.id,
+        author_name=account.name,
+        author_email=account.email,
+        author_website=account.website,
+        author_role=people.role_on(account, site),
+        author_picture=account.picture,
+        source=source,
+        html=html,
+        renderer=text.RENDERER,
+        text_hash=hashlib.sha256(source.encode()).digest(),
+        status=Status.APPROVED,
+        reasons=[asdict(Reason("moderator", Outcome.APPROVE, "A moderator wrote it."))],
+        created_at=now,
+    )

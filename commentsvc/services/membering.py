@@ -1,0 +1,128 @@
+"""Who moderates a site: invitations by mail, roles, and leaving; every change is journalled."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from commentsvc.core import emails, tokens
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.gateways import letters
+from commentsvc.services import signing_in
+from commentsvc.store import invitations, jobs, journal, people
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.invitations import Invitation
+from commentsvc.store.journal import Entry
+from commentsvc.store.people import Account, Role
+from commentsvc.store.sites import Site
+
+INVITATION_LIFE = timedelta(days=7)
+
+
+def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: str, now: datetime) -> None:
+    """Mail an invitation; raises Invalid for a bad address, Conflict for who is a member already."""
+    email = emails.address(email, "email", required=True)
+    token = tokens.new()
+
+    begin_write()
+    site, by = db.session.merge(site), db.session.merge(by)
+    member = people.find_account(email)
+    if member is not None and people.find_membership(member, site) is not None:
+        raise Conflict(f"{email} is a member of this site already; change the role in the list.", "member")
+    for earlier in invitations.open_of(site, now):
+        if earlier.email == email:
+            earlier.ended_at = now
+    values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
+    db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
+    journal.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
+    link = f"{base_url}/auth/join/{token}"
+    written = letters.write("invitation", site=site, role=role, by=by, link=link, service=base_url.partition("://")[2])
+    mail = {"to": email, "subject": written.subject, "text": written.text, "html": written.html}
+    jobs.add("mail", mail, now)
+    db.session.commit()
+
+
+def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetime) -> None:
+    """End an invitation that nobody has accepted yet."""
+    begin_write()
+    found = invitations.by_id(site, invitation_id)
+    found.ended_at = found.ended_at or now
+    journal.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
+    db.session.commit()
+
+
+def accept(token: str, ip: str, user_agent: str, now: datetime) -> str:
+    """Make whoever reads the mail a member, and sign them in; gives the session's token.
+
+    The mail proves the address. A role is never lowered by an invitation.
+    """
+    begin_write()
+    found = invitations.by_token(tokens.digest(token), now)
+    account = people.find_account(found.email) or people.add_account(
+        found.email.partition("@")[0], found.email, None, now
+    )
+    before = people.find_membership(account, found.site)
+    if before is None or before.role != Role.OWNER:
+        _set(account, found.site, Role(found.role), account, ip, now)
+    found.ended_at = now
+    session_token = signing_in.enter_by_mail(account, found.email, ip, user_agent, now)
+    db.session.commit()
+    return session_token
+
+
+def set_role(site: Site, account_id: int, role: Role, by: Account, ip: str, now: datetime) -> None:
+    """Change a member's role; raises Conflict when the site would have no owner left."""
+    begin_write()
+    account = _member(site, account_id)
+    _check_owner_stays(site, account, role)
+    _set(account, site, role, by, ip, now)
+    db.session.commit()
+
+
+def remove(site: Site, account_id: int, by: Account, ip: str, now: datetime) -> None:
+    """Take a member's role away; raises Conflict when the site would have no owner left."""
+    begin_write()
+    account = _member(site, account_id)
+    _check_owner_stays(site, account, None)
+    _set(account, site, None, by, ip, now)
+    db.session.commit()
+
+
+def undo(entry: Entry, site: Site, by: Account, ip: str, now: datetime) -> None:
+    """Put a member's role back as it was; raises Conflict when it has changed since. The caller commits."""
+    account = people.find_account(entry.subject)
+    if account is None:
+        raise Conflict("This account is gone.", "changed-since")
+    membership = people.find_membership(account, site)
+    if (membership.role if membership else None) != entry.after.get("role"):
+        raise Conflict("This member's role was changed again since.", "changed-since")
+    role = Role(entry.before["role"]) if "role" in entry.before else None
+    _check_owner_stays(site, account, role)
+    _set(account, site, role, by, ip, now, entry)
+
+
+def _set(
+    account: Account, site: Site, role: Role | None, by: Account, ip: str, now: datetime, undoes: Entry | None = None
+) -> None:
+    before = people.find_membership(account, site)
+    was = {"role": before.role} if before else {}
+    if role is None:
+        people.remove_role(account, site)
+    else:
+        people.set_role(account, site, role)
+    after = {"role": str(role)} if role else {}
+    subject = account.email or account.name
+    journal.add("member", now, site=site, by=by, subject=subject, before=was, after=after, ip=ip, undoes=undoes)
+
+
+def _member(site: Site, account_id: int) -> Account:
+    account = db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
+    if account is None or people.find_membership(account, site) is None:
+        raise NotFound("This is no member of the site.")
+    return account
+
+
+def _check_owner_stays(site: Site, account: Account, role: Role | None) -> None:
+    membership = people.find_membership(account, site)
+    is_last = membership and membership.role == Role.OWNER and people.owners_of(site.id) == 1
+    if is_last and role is not Role.OWNER:
+        raise Conflict("A site needs an owner. Make somebody else one first.", "owner")

@@ -1,0 +1,116 @@
+"""Settles how a site works: its name, origins, policy, words and canned notes; journalled, and undone from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from commentsvc.core import text
+from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.services import membering
+from commentsvc.store import journal, notes, sites
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.journal import Entry
+from commentsvc.store.people import Account
+from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
+
+UNDOABLE = ("setting", "member", "canned")
+
+
+def change(site_id: int, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> list[str]:
+    """Change settings by name (`name`, `origins`, `texts`, those of the policy); gives which of them differ now.
+
+    Raises Invalid naming a setting that is unknown or out of bounds; then nothing is changed.
+    """
+    begin_write()
+    site = db.session.get_one(Site, site_id)
+    before, after = _changed(site, changes)
+    if after:
+        journal.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
+    db.session.commit()
+    return list(after)
+
+
+def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> None:
+    """Keep a sentence that moderators tell authors often; raises Invalid when it is empty or too long."""
+    words = text.line(words, "text", "The note", notes.TEXT_MAX, required=True)
+
+    begin_write()
+    site = db.session.get_one(Site, site_id)
+    note = notes.CannedNote(site_id=site.id, text=words)
+    db.session.add(note)
+    journal.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
+    db.session.commit()
+
+
+def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime) -> None:
+    begin_write()
+    site = db.session.get_one(Site, site_id)
+    note = notes.by_id(site, note_id)
+    db.session.delete(note)
+    journal.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
+    db.session.commit()
+
+
+def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> None:
+    """Put back what a journal's entry changed; raises Conflict when it has been changed again since."""
+    begin_write()
+    site = db.session.get_one(Site, site_id)
+    entry = journal.by_id(entry_id)
+    if entry.site_id != site.id or entry.kind not in UNDOABLE:
+        raise NotFound("There is no such change to undo.")
+    if entry.kind == "member":
+        membering.undo(entry, site, by, ip, now)
+    else:
+        (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
+        changes = {"before": entry.after, "after": entry.before}
+        journal.add(entry.kind, now, site=site, by=by, subject=entry.subject, ip=ip, undoes=entry, **changes)
+    db.session.commit()
+
+
+def _undo_setting(site: Site, entry: Entry) -> None:
+    current = current_settings(site)
+    if any(current.get(name) != value for name, value in entry.after.items()):
+        raise Conflict("One of these settings was changed again since.", "changed-since")
+    _changed(site, entry.before)
+
+
+def _undo_note(site: Site, entry: Entry) -> None:
+    if "text" in entry.before:
+        db.session.add(notes.CannedNote(site_id=site.id, text=entry.before["text"]))
+        return
+    found = next((note for note in notes.of_site(site) if note.text == entry.after["text"]), None)
+    if found is None:
+        raise Conflict("This note is gone already.", "changed-since")
+    db.session.delete(found)
+
+
+def current_settings(site: Site) -> dict[str, Any]:
+    """Every setting of a site by name, as the journal keeps it."""
+    origins = [origin.origin for origin in site.origins]
+    return {"name": site.name, "origins": origins, "texts": site.texts, **sites.policy_json(site)}
+
+
+def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change the site; gives what differs, as it was and as it is."""
+    before = current_settings(site)
+    rest = dict(changes)
+    if "name" in rest:
+        site.name = text.line(rest.pop("name"), "name", "The site's name", NAME_MAX, required=True)
+    if "origins" in rest:
+        _set_origins(site, rest.pop("origins"))
+    # Only what differs: a mode that somebody chooses again is no longer one that a flood has turned.
+    sites.change_policy(site, {name: value for name, value in rest.items() if before.get(name) != value})
+    db.session.flush()
+    after = current_settings(site)
+    names = [name for name in after if after[name] != before[name]]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def _set_origins(site: Site, origins: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(sites.normal_origin(origin) for origin in origins if origin.strip()))
+    if not wanted:
+        raise Invalid("origins", "Name at least one origin, such as https://blog.example.")
+    kept = {origin.origin: origin for origin in site.origins}
+    site.origins = [kept.get(origin) or SiteOrigin(origin=origin) for origin in wanted]

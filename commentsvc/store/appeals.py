@@ -1,0 +1,68 @@
+"""Appeals: an author asks once for another look at a comment that was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Select, Text, func, or_, select, text, update
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.people import Account
+from commentsvc.store.sites import Site
+
+TEXT_MAX = 1000
+OPEN = "answered_at IS NULL"
+
+
+class Appeal(Base):
+    __tablename__ = "appeal"
+    __table_args__ = (Index("ix_appeal_open", "site_id", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"), unique=True)  # one each, ever
+    text: Mapped[str] = mapped_column(Text)
+    against_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))  # None: a rule had decided
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    comment: Mapped[Comment] = relationship(lazy="select")
+    against: Mapped[Account | None] = relationship(foreign_keys=[against_account_id], lazy="joined")
+
+
+def add(comment: Comment, words: str, against_account_id: int | None, now: datetime) -> None:
+    """Keep an appeal; the caller has seen that there is none yet, and commits."""
+    values = {"text": words, "against_account_id": against_account_id, "created_at": now}
+    db.session.add(Appeal(site_id=comment.site_id, comment_id=comment.id, **values))
+
+
+def of_comments(comment_ids: Iterable[int]) -> dict[int, Appeal]:
+    query = select(Appeal).where(Appeal.comment_id.in_(list(comment_ids)))
+    return {appeal.comment_id: appeal for appeal in db.session.scalars(query)}
+
+
+def open_for(site: Site, account: Account, others: bool) -> Sequence[Appeal]:
+    """What waits for this moderator, oldest first; with `others` on the site, not what goes against their own act."""
+    query = _open(site, account, others).order_by(Appeal.id).limit(100)
+    loads = (joinedload(Appeal.comment).joinedload(getattr(Comment, name)) for name in ("thread", "parent", "author"))
+    return db.session.scalars(query.options(*loads)).unique().all()
+
+
+def count_open(site: Site, account: Account, others: bool) -> int:
+    return db.session.scalar(select(func.count()).select_from(_open(site, account, others).subquery())) or 0
+
+
+def _open(site: Site, account: Account, others: bool) -> Select[Appeal]:
+    query = select(Appeal).where(Appeal.site_id == site.id, text(OPEN))
+    if others:
+        query = query.where(or_(Appeal.against_account_id.is_(None), Appeal.against_account_id != account.id))
+    return query
+
+
+def answer(comment_ids: Iterable[int], by: Account, now: datetime) -> None:
+    """Whatever was decided on a comment answers its appeal; the caller commits."""
+    answered = update(Appeal).where(Appeal.comment_id.in_(list(comment_ids)), Appeal.answered_at.is_(None))
+    db.session.execute(answered.values(answered_at=now, answered_by_id=by.id))

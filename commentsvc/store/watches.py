@@ -1,0 +1,91 @@
+"""Watches: which moderator wants mail about what waits on which site, how often, and how far they have been told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from commentsvc.core.status import Status
+from commentsvc.store import jobs
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.people import Account, Membership
+from commentsvc.store.sites import Site
+
+
+class Pace(StrEnum):
+    AT_ONCE = "at_once"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    OFF = "off"
+
+
+EVERY = {Pace.HOURLY: timedelta(hours=1), Pace.DAILY: timedelta(days=1)}
+
+
+class Watch(Base):
+    __tablename__ = "watch"
+    __table_args__ = (UniqueConstraint("account_id", "site_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
+    pace: Mapped[str] = mapped_column(String(8), default=Pace.HOURLY)
+    told_at: Mapped[datetime] = mapped_column(UtcTime)
+    told_id: Mapped[int] = mapped_column(BigInteger, default=0)  # the newest comment that a digest has told of
+    account: Mapped[Account] = relationship(lazy="joined")
+    site: Mapped[Site] = relationship(lazy="joined")
+
+
+def find(account: Account, site: Site) -> Watch | None:
+    return db.session.scalar(select(Watch).where(Watch.account_id == account.id, Watch.site_id == site.id))
+
+
+def set_pace(account: Account, site: Site, pace: Pace, now: datetime) -> None:
+    """Choose how often; the caller commits."""
+    watch = find(account, site)
+    if watch is None:
+        db.session.add(Watch(account_id=account.id, site_id=site.id, pace=pace, told_at=now))
+    else:
+        watch.pace = pace
+
+
+def announce(comment: Comment, now: datetime) -> None:
+    """Queue what tells moderators at once that a comment waits, in the transaction that makes it wait."""
+    if comment.status == Status.PENDING and at_once(comment.site_id):
+        jobs.add("waiting", {"comment_id": comment.id}, now)
+
+
+def at_once(site_id: int) -> Sequence[Watch]:
+    query = select(Watch).where(Watch.site_id == site_id, Watch.pace == Pace.AT_ONCE).order_by(Watch.id)
+    return db.session.scalars(query).all()
+
+
+def begin_for_members(now: datetime) -> None:
+    """Give every member who never chose the hourly digest, beginning now."""
+    without = select(Membership.account_id, Membership.site_id).outerjoin(
+        Watch, (Watch.account_id == Membership.account_id) & (Watch.site_id == Membership.site_id)
+    )
+    rows = db.session.execute(without.where(Watch.id.is_(None))).all()
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    for account_id, site_id in rows:
+        values = {"account_id": account_id, "site_id": site_id, "pace": Pace.HOURLY, "told_at": now, "told_id": 0}
+        db.session.execute(insert(Watch).values(values).on_conflict_do_nothing())
+
+
+def due(pace: Pace, now: datetime) -> Sequence[Watch]:
+    """The digests whose time has come."""
+    query = select(Watch).where(Watch.pace == pace, Watch.told_at <= now - EVERY[pace]).order_by(Watch.id)
+    return db.session.scalars(query.options(joinedload(Watch.account), joinedload(Watch.site))).all()
+
+
+def tell(watch: Watch, told_id: int, now: datetime) -> bool:
+    """Take a digest's turn; false when another worker has taken it."""
+    taken = update(Watch).where(Watch.id == watch.id, Watch.told_at == watch.told_at)
+    row = db.session.execute(taken.values(told_at=now, told_id=told_id).returning(Watch.id)).first()
+    return row is not None

@@ -1,0 +1,103 @@
+"""What a card shows of a comment: its text with what was looked for, its author's past, its edits, its acts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from commentsvc.core import difference, text
+from commentsvc.core.difference import Piece
+from commentsvc.core.searching import Search
+from commentsvc.core.status import Action, Status
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import appeals, flags, revisions, sanctions
+from commentsvc.store.appeals import Appeal
+from commentsvc.store.comments import Comment
+from commentsvc.store.flags import Flag, FlagReason
+from commentsvc.store.revisions import Revision
+from commentsvc.store.sanctions import Sanction
+from commentsvc.web.wiring import now
+
+# The likeliest act first; what a comment is already is not offered.
+OFFERED = {
+    Status.PENDING: (Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
+    Status.APPROVED: (Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE),
+    Status.REJECTED: (Action.APPROVE, Action.PENDING, Action.SPAM, Action.DELETE),
+    Status.SPAM: (Action.APPROVE, Action.PENDING, Action.REJECT, Action.DELETE),
+    Status.DELETED: (Action.APPROVE, Action.PENDING),
+}
+# Approving what is published answers the readers who reported it.
+OFFERED_FLAGGED = (Action.APPROVE, Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE)
+SAYS = {
+    FlagReason.SPAM: "spam",
+    FlagReason.ABUSE: "abuse",
+    FlagReason.OFF_TOPIC: "off topic",
+    FlagReason.ILLEGAL: "illegal",
+    FlagReason.OTHER: "something else",
+}
+LABEL = {
+    Action.APPROVE: "Approve",
+    Action.REJECT: "Reject",
+    Action.SPAM: "Spam",
+    Action.DELETE: "Delete",
+    Action.PENDING: "Unapprove",
+}
+# WordPress's letters; it has none for refusing without calling it spam.
+KEY = {Action.APPROVE: "a", Action.REJECT: "n", Action.SPAM: "s", Action.DELETE: "d", Action.PENDING: "u"}
+DONE = {
+    Action.APPROVE: "approved",
+    Action.REJECT: "rejected",
+    Action.SPAM: "marked as spam",
+    Action.DELETE: "deleted",
+    Action.PENDING: "put back to pending",
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The text that was replaced, and what the next one changed in it."""
+
+    revision: Revision
+    pieces: Sequence[Piece]
+
+
+@dataclass(frozen=True)
+class Card:
+    comment: Comment
+    html: str
+    edits: Sequence[Edit]
+    appeal: Appeal | None
+    reported: Sequence[Flag]
+    sanctions: Sequence[Sanction]
+    sees_addresses: bool
+
+
+def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
+    """The cards of a page, with one query each for edits and appeals."""
+    earlier = revisions.of_comments([comment.id for comment in found if comment.edited_at])
+    refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
+    appealed = appeals.of_comments(refused) if refused else {}
+    in_force = sanctions.active_by_comment(found, now())
+    reported = flags.open_of([comment.id for comment in found if comment.flag_count])
+    return [
+        Card(
+            comment,
+            text.marked(comment.html, [*search.words, *_matches(comment)]),
+            _edits(comment, earlier.get(comment.id, ())),
+            appealed.get(comment.id),
+            reported.get(comment.id, ()),
+            in_force.get(comment.id, ()),
+            by.sees_addresses(comment.site),
+        )
+        for comment in found
+    ]
+
+
+def _matches(comment: Comment) -> list[str]:
+    """What the rules found in the text; a number of links or a mode is no word of it."""
+    return [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+
+
+def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:
+    texts = [*(revision.source for revision in earlier), comment.source]
+    return [Edit(r, difference.between(*pair)) for r, *pair in zip(earlier, texts, texts[1:], strict=False)]

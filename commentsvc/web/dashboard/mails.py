@@ -1,0 +1,45 @@
+"""How often a moderator is mailed about what waits on a site."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from commentsvc.core.errors import Invalid
+from commentsvc.store import watches
+from commentsvc.store.db import write
+from commentsvc.store.watches import Pace
+from commentsvc.web import guard
+from commentsvc.web.dashboard import frame
+from commentsvc.web.wiring import now
+
+pages = Blueprint("mails", __name__, url_prefix="/dashboard")
+
+MEANS = {
+    Pace.AT_ONCE: "At once, one mail for each comment that waits",
+    Pace.HOURLY: "Once an hour, when something new waits",
+    Pace.DAILY: "Once a day, when something new waits",
+    Pace.OFF: "Never",
+}
+
+
+@pages.get("/<site_key>/mails")
+def show(site_key: str) -> str:
+    by = guard.dashboard_moderator()
+    site = guard.moderated(site_key, by)
+    watch = watches.find(by.account, site)
+    pace = watch.pace if watch else Pace.HOURLY
+    return frame.draw("dashboard/mails.html", by, site, pace=pace, means=MEANS)
+
+
+@pages.post("/<site_key>/mails")
+def choose(site_key: str) -> Response:
+    by = guard.dashboard_moderator()
+    site = guard.moderated(site_key, by)
+    pace = request.form.get("pace", "")
+    if pace not in set(Pace):
+        raise Invalid("pace", "Choose how often.")
+    with write():
+        watches.set_pace(by.account, site, Pace(pace), now())
+    frame.say("Saved.")
+    return redirect(url_for("mails.show", site_key=site_key), 303)

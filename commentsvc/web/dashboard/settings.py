@@ -1,0 +1,282 @@
+"""A site's settings, each with one line that explains it; the lines to embed, notes, tokens, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from commentsvc.core import languages, policy
+from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.pages import PAGE_SIZE
+from commentsvc.core.policy import Mode, Policy, Votes
+from commentsvc.services import settling, signing_in
+from commentsvc.store import journal, notes, people, threads
+from commentsvc.store.db import db
+from commentsvc.store.sites import Site
+from commentsvc.web import guard
+from commentsvc.web.dashboard import frame
+from commentsvc.web.guard import client_ip
+from commentsvc.web.wiring import now
+from commentsvc.web.wiring import settings as service_settings
+
+pages = Blueprint("settings", __name__, url_prefix="/dashboard")
+
+GROUPS = {
+    "Moderation": ("mode", "approved_needed", "young_days", "links_max", "flags_hold", "refusals_max", "nudge"),
+    "Against spam": (
+        "spam_filter",
+        "spam_hold",
+        "outside_check",
+        "copies_held",
+        "names_protected",
+        "form_s_min",
+        "challenge_after",
+    ),
+    "Against floods": ("flood_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
+    "Moderators": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
+    "Commenting": (
+        "is_open",
+        "signin_required",
+        "name_and_email_required",
+        "body_max",
+        "depth_max",
+        "edit_window_s",
+        "close_after_days",
+        "votes",
+    ),
+    "Readers and search engines": ("language", "noindex"),
+}
+INNER = {"flood_from"}  # what the service itself remembers
+SAYS = {
+    "mode": ("Who waits for a moderator", "What happens to a new comment before anybody has looked at it."),
+    "approved_needed": ("Approved comments that make an author known", "Counts where only those who are new wait."),
+    "links_max": ("Links that make a comment wait", "A comment with more links than this waits, whoever wrote it."),
+    "flags_hold": (
+        "Reports that take a comment off the page",
+        "So many readers hold it again; 0: none do.",
+    ),
+    "moderators_see_addresses": (
+        "Moderators see addresses",
+        "E-mail and network addresses of those who comment; owners always see them.",
+    ),
+    "second_factor_required": ("Moderators need a second factor", "An app or a passkey, before they get in."),
+    "is_transparent": ("Public page about moderation", "Readers see how much is published and refused, and how fast."),
+    "is_open": ("Open for comments", "Without it every page of the site only shows what is there."),
+    "signin_required": ("Only signed-in readers comment", "Without it guests give a name and an address."),
+    "name_and_email_required": ("Guests must give name and address", "The address is never shown to readers."),
+    "body_max": ("Longest comment, in characters", "Longer ones are refused with a sentence that says so."),
+    "depth_max": ("Levels of replies", "1 is a flat list."),
+    "edit_window_s": ("Seconds in which an author can change a comment", "An edit is judged like a new comment."),
+    "flood_s": ("Seconds between two comments of one author", "Who writes faster is asked to wait."),
+    "votes": ("Votes", "Whether readers vote on comments, and on which side."),
+    "noindex": ("Keep out of search engines", "The hosted pages and the feeds; your own pages are yours."),
+    "close_after_days": ("Days after which a page closes", "Then it takes no more comments; 0: never by itself."),
+    "young_days": ("Days that an account is young", "Where those who are new wait, younger accounts wait too."),
+    "refusals_max": ("Refusals that make an author wait", "So many within 30 days; 0: never."),
+    "nudge": ("Warn authors before a rule holds them", "Once, so that they can say it better."),
+    "spam_filter": (
+        "Learn from moderators what spam is",
+        "The filter sorts, and holds what is very like spam.",
+    ),
+    "spam_hold": ("Likeness to spam that makes a comment wait, in per cent", "100: the filter only sorts."),
+    "outside_check": ("Ask the spam service", "Where whoever runs this service has set one up."),
+    "copies_held": ("Hold copies", "What says nearly the same as another comment of the last days waits."),
+    "names_protected": ("Protect moderators' names", "A guest can't write under the name of a moderator."),
+    "form_s_min": ("Seconds that writing takes at least", "What is sent sooner after opening the form waits."),
+    "challenge_after": (
+        "Strangers' comments until browsers must work",
+        "Of one network in ten minutes; 0: never.",
+    ),
+    "pace_author": ("Comments of one person in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_network": ("Comments of one network in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_thread": ("Comments on one page in ten minutes", "From then on more wait; 0: no limit."),
+    "pace_site": ("Comments on the site in ten minutes", "More are a flood: then everybody waits; 0: no limit."),
+    "language": ("Language", "Where neither the page nor the reader's browser asks for one; empty is English."),
+}
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "mode": {
+        Mode.ALL: "Everybody",
+        Mode.NEW: "Who has no approved comment here yet",
+        Mode.RULES: "Only what a rule holds",
+        Mode.OFF: "Nobody",
+    },
+    "votes": {Votes.UPDOWN: "Up and down", Votes.UP: "Only up", Votes.OFF: "None"},
+    "language": {"": "English, unless asked for another", **{tag: tag for tag in languages.TAGS}},
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting as the form draws it; `kind` is `choice`, `number`, `yes` or `words`."""
+
+    name: str
+    label: str
+    line: str
+    kind: str
+    value: object
+    choices: Mapping[str, str]
+    bounds: tuple[int, int]
+
+
+@pages.get("/<site_key>/settings")
+def show(site_key: str) -> str:
+    return _page(site_key)
+
+
+@pages.post("/<site_key>/settings")
+def save(site_key: str) -> Response | tuple[str, int]:
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    try:
+        changed = settling.change(site.id, _changes(), by.account, client_ip(), now())
+    except Invalid as error:
+        db.session.rollback()
+        return _page(site_key, dict(error.problems)), 422
+    frame.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "Nothing was different.")
+    return redirect(url_for("settings.show", site_key=site_key), 303)
+
+
+@pages.post("/<site_key>/notes")
+def change_notes(site_key: str) -> Response:
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    removed = frame.find_number(request.form.get("remove", ""))
+    try:
+        if removed is not None:
+            settling.remove_note(site.id, removed, by.account, client_ip(), now())
+        else:
+            settling.add_note(site.id, request.form.get("text", ""), by.account, client_ip(), now())
+        frame.say("Saved.")
+    except (Invalid, NotFound) as error:
+        db.session.rollback()
+        frame.refuse(error)
+    return redirect(url_for("settings.show", site_key=site_key) + "#notes", 303)
+
+
+@pages.get("/<site_key>/changes")
+def changes(site_key: str) -> str:
+    """The journal of the site: who changed what, from what, when."""
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    before_id = frame.find_number(request.args.get("before", ""))
+    entries, following = journal.of_site(site, (), before_id, PAGE_SIZE)
+    names = {"entries": entries, "following": following, "undoable": settling.UNDOABLE, "label_of": _label}
+    return frame.draw("dashboard/changes.html", by, site, is_first_page=before_id is None, **names)
+
+
+@pages.post("/<site_key>/changes/undo")
+def undo(site_key: str) -> Response:
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    entry_id = frame.find_number(request.form.get("entry", "")) or 0
+    try:
+        settling.undo(site.id, entry_id, by.account, client_ip(), now())
+        frame.say("Undone: it is as before.")
+    except (Conflict, Invalid, NotFound) as error:
+        db.session.rollback()
+        frame.refuse(error)
+    return redirect(url_for("settings.changes", site_key=site_key), 303)
+
+
+@pages.post("/<site_key>/tokens")
+def make_token(site_key: str) -> Response | str:
+    """A new token is on the page that answers, and nowhere else, ever."""
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    guard.check_fresh()
+    try:
+        token = signing_in.make_api_token(by.account, site, request.form.get("name", ""), client_ip(), now())
+    except Invalid as error:
+        db.session.rollback()
+        frame.refuse(error)
+        return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
+    return _page(site_key, token=token)
+
+
+@pages.post("/<site_key>/tokens/revoke")
+def revoke_token(site_key: str) -> Response:
+    by = guard.dashboard_moderator()
+    guard.owned(site_key, by)
+    token_id = frame.find_number(request.form.get("token", "")) or 0
+    try:
+        signing_in.revoke_api_token(by.account, token_id, client_ip(), now())
+        frame.say("The token is revoked; it works no more.")
+    except NotFound as error:
+        db.session.rollback()
+        frame.refuse(error)
+    return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
+
+
+def _page(site_key: str, problems: Mapping[str, str] | None = None, token: str = "") -> str:
+    by = guard.dashboard_moderator()
+    site = guard.owned(site_key, by)
+    return frame.draw(
+        "dashboard/settings.html",
+        by,
+        site,
+        groups=_groups(site),
+        problems=problems or {},
+        typed=request.form,
+        origins="\n".join(origin.origin for origin in site.origins),
+        words="\n".join(f"{key} = {own}" for key, own in site.texts.items() if isinstance(own, str)),
+        canned=notes.of_site(site),
+        tokens=[t for t in people.api_tokens_of(by.account) if t.site_id in (None, site.id)],
+        new_token=token,
+        preview_key=threads.newest_key(site),
+        base_url=service_settings().base_url,
+        language_tags=languages.TAGS,
+    )
+
+
+def _groups(site: Site) -> dict[str, list[Field]]:
+    known = {name for names in GROUPS.values() for name in names}
+    more = [f.name for f in fields(Policy) if f.name not in known | INNER]
+    groups = {**GROUPS, **({"More": tuple(more)} if more else {})}
+    return {title: [_field(name, getattr(site.policy, name)) for name in names] for title, names in groups.items()}
+
+
+def _field(name: str, value: object) -> Field:
+    choices = CHOICES.get(name) or ({str(v): str(v) for v in type(value)} if isinstance(value, StrEnum) else {})
+    kind = (
+        "yes" if isinstance(value, bool) else "number" if isinstance(value, int) else "choice" if choices else "words"
+    )
+    line = SAYS[name][1] if name in SAYS else ""
+    return Field(name, _label(name), line, kind, value, choices, policy.BOUNDS.get(name, (0, 2**31 - 1)))
+
+
+def _label(name: str) -> str:
+    own = {"name": "Name", "origins": "Origins", "texts": "Own words"}
+    return SAYS[name][0] if name in SAYS else own.get(name, name.replace("_", " ").capitalize())
+
+
+def _changes() -> dict[str, Any]:
+    """What the form says, for the settings that it holds; a box that is not ticked is sent as nothing."""
+    form = request.form
+    changes: dict[str, Any] = {"name": form.get("name", ""), "origins": form.get("origins", "").splitlines()}
+    for name in form.getlist("has"):
+        default = getattr(Policy(), name, None)
+        if isinstance(default, bool):
+            changes[name] = name in form
+        elif isinstance(default, int):
+            value = form.get(name, "").strip()
+            changes[name] = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else value
+        else:
+            changes[name] = form.get(name, "")
+    if "words" in form:
+        changes["texts"] = _words(form["words"])
+    return changes
+
+
+def _words(typed: str) -> dict[str, str]:
+    """A line for each sentence: ours, ` = `, and what the site says instead."""
+    lines = [line for line in typed.replace("\0", "").splitlines() if line.strip()]
+    pairs = [line.partition(" = ") for line in lines]
+    for line, (_, equals, own) in zip(lines, pairs, strict=True):
+        if not equals or not own.strip():
+            raise Invalid("texts", f"“{line[:60]}” is no line of the form: our sentence = your words.")
+    return {key.strip(): own.strip() for key, _, own in pairs}

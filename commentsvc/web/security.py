@@ -1,0 +1,196 @@
+"""Second factors on our own pages: showing one after signing in, showing oneself again, adding and removing them."""
+
+from __future__ import annotations
+
+import json
+
+import segno
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from commentsvc.core import tokens, totp
+from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.gateways import passkeys
+from commentsvc.gateways.passkeys import Party
+from commentsvc.services import proving
+from commentsvc.store import factors, people
+from commentsvc.store.db import db
+from commentsvc.store.factors import Kind
+from commentsvc.web import guard
+from commentsvc.web.dashboard import frame
+from commentsvc.web.guard import client_ip
+from commentsvc.web.local_paths import local_path
+from commentsvc.web.signin import send_again
+from commentsvc.web.wiring import now, settings
+
+pages = Blueprint("security", __name__)
+
+CHALLENGE = "passkey_challenge"
+SEED_LIFE_S = 3600
+
+
+@pages.get("/auth/second")
+def ask() -> Response:
+    """The second factor, after signing in, or once more before something dangerous."""
+    return _ask_page(_goal(request.args.get("next", "")))
+
+
+@pages.post("/auth/second")
+def prove() -> Response:
+    holder = guard.signed_in()
+    goal, key = _goal(request.form.get("next", "")), settings().secret_key
+    try:
+        proving.by_code(holder.account, holder.session.id, request.form.get("code", ""), key, client_ip(), now())
+    except Invalid as error:
+        return _ask_page(goal, str(error), 422)
+    return redirect(goal, 303)
+
+
+@pages.get("/auth/second/passkey")
+def passkey_options() -> Response:
+    holder = guard.signed_in()
+    known = [f.credential_id for f in factors.of_account(holder.account.id, Kind.PASSKEY) if f.credential_id]
+    options, session[CHALLENGE] = passkeys.asked_to_show(_party(), known)
+    return jsonify(options)
+
+
+@pages.post("/auth/second/passkey")
+def prove_by_passkey() -> Response:
+    holder = guard.signed_in()
+    answer, challenge = request.form.get("answer", ""), session.pop(CHALLENGE, "")
+    try:
+        proving.by_passkey(holder.account, holder.session.id, _party(), answer, challenge, client_ip(), now())
+    except Invalid as error:
+        return _refused(error)
+    return jsonify({"goal": _goal(request.form.get("next", ""))})
+
+
+@pages.get("/auth/again")
+def ask_again() -> Response:
+    """Who is signed in shows once more who they are: by their second factor, or by a mailed code."""
+    holder = guard.signed_in()
+    goal = _goal(request.args.get("next", ""))
+    if factors.is_protected(holder.account.id):
+        return _ask_page(goal, again=True)
+    return make_response(render_template("signin/again.html", email=holder.account.email, goal=goal))
+
+
+@pages.post("/auth/again")
+def mail_again() -> Response:
+    holder = guard.signed_in()
+    return send_again(holder.account.email or "", _goal(request.form.get("next", "")))
+
+
+@pages.get("/account/security")
+def show() -> str:
+    return _page()
+
+
+@pages.post("/account/security/app")
+def add_app() -> Response | str:
+    holder = guard.proved()
+    form, key = request.form, settings().secret_key
+    sealed = tokens.unsealed(key, f"seed {holder.account.id}", form.get("seed", ""), SEED_LIFE_S)
+    try:
+        guard.check_fresh()
+        if sealed is None:
+            raise Invalid("code", "This page was open too long. Here is a new code to scan.")
+        args = (sealed["seed"], form.get("code", ""), key, client_ip(), now())
+        codes = proving.add_totp(holder.account, holder.session.id, *args)
+    except Invalid as error:
+        db.session.rollback()
+        frame.refuse(error)
+        return redirect(url_for("security.show") + "#app", 303)
+    frame.say("The app is added. From now on you are asked for a code after signing in.")
+    return _page(codes)
+
+
+@pages.get("/account/security/passkey")
+def new_passkey_options() -> Response:
+    holder = guard.proved()
+    account = holder.account
+    known = [f.credential_id for f in factors.of_account(account.id, Kind.PASSKEY) if f.credential_id]
+    options, challenge = passkeys.asked_to_make(_party(), account.id, account.email or account.name, known)
+    session[CHALLENGE] = challenge
+    return jsonify(options)
+
+
+@pages.post("/account/security/passkey")
+def add_passkey() -> Response:
+    holder = guard.proved()
+    form, challenge = request.form, session.pop(CHALLENGE, "")
+    try:
+        guard.check_fresh()
+        args = (_party(), form.get("name", ""), form.get("answer", ""), challenge, client_ip(), now())
+        codes = proving.add_passkey(holder.account, holder.session.id, *args)
+    except Invalid as error:
+        db.session.rollback()
+        return _refused(error)
+    return jsonify({"codes": codes, "said": "The passkey is added."})
+
+
+@pages.post("/account/security/remove")
+def remove() -> Response:
+    holder = guard.proved()
+    guard.check_fresh()
+    try:
+        proving.remove(holder.account, frame.find_number(request.form.get("factor", "")) or 0, client_ip(), now())
+        frame.say("Removed.")
+    except NotFound as error:
+        db.session.rollback()
+        frame.refuse(error)
+    return redirect(url_for("security.show"), 303)
+
+
+@pages.post("/account/security/recovery")
+def new_codes() -> Response | str:
+    holder = guard.proved()
+    guard.check_fresh()
+    try:
+        return _page(proving.new_recovery_codes(holder.account, client_ip(), now()))
+    except Conflict as error:
+        db.session.rollback()
+        frame.refuse(error)
+    return redirect(url_for("security.show"), 303)
+
+
+def _page(codes: list[str] | None = None) -> str:
+    holder = guard.proved()
+    account = holder.account
+    seed = totp.new_secret()
+    service = settings().base_url.partition("://")[2]
+    address = totp.address(seed, account.email or account.name, service)
+    recovery = factors.of_account(account.id, Kind.RECOVERY)
+    return render_template(
+        "security.html",
+        account=account,
+        sites=people.moderated_sites(account),
+        site=None,
+        here=url_for("security.show"),
+        factors=factors.of_account(account.id, Kind.TOTP, Kind.PASSKEY),
+        unused=sum(code.used_at is None for code in recovery),
+        codes=codes or [],
+        seed=" ".join(seed[at : at + 4] for at in range(0, len(seed), 4)),
+        sealed=tokens.sealed(settings().secret_key, f"seed {account.id}", {"seed": seed}),
+        picture=segno.make(address, error="m").png_data_uri(scale=5, border=3),
+        can_passkey=_party().can,
+    )
+
+
+def _ask_page(goal: str, problem: str = "", status: int = 200, again: bool = False) -> Response:
+    holder = guard.signed_in()
+    has_passkey = bool(factors.of_account(holder.account.id, Kind.PASSKEY)) and _party().can
+    names = {"goal": goal, "problem": problem, "has_passkey": has_passkey, "again": again}
+    return make_response(render_template("signin/second.html", **names), status)
+
+
+def _party() -> Party:
+    return Party(settings().origin)
+
+
+def _goal(value: str) -> str:
+    return local_path(value, url_for("queue.sites"))
+
+
+def _refused(error: CommentError) -> Response:
+    return Response(json.dumps({"refused": str(error)}), 422, mimetype="application/json")

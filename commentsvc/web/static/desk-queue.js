@@ -1,0 +1,320 @@
+// The cards of a page: each act shows at once, is sent, and comes back with a reason when the service refuses it.
+import { refreshCounts } from "./desk-counts.js";
+import { toast } from "./desk-toast.js";
+
+const AWAY = "The service did not answer. Nothing was changed; try again in a moment.";
+
+export class Queue {
+  #acts = []; // what can be undone, the newest last: { undo, cards: [{ node, next }] }
+
+  constructor(form) {
+    this.form = form;
+    this.list = form.querySelector(".cards");
+    this.bar = form.querySelector(".bar");
+    this.everyOne = null; // { count, until } when all that match are meant
+    this.sending = Promise.resolve();
+    form.addEventListener("submit", (event) => this.#submitted(event));
+    form.addEventListener("change", () => this.showSelection());
+    form.querySelector(".all").hidden = false;
+    form.querySelector("[data-all]").addEventListener("change", (event) => {
+      for (const box of this.boxes()) box.checked = event.target.checked;
+    });
+    form.querySelector("[data-every]").addEventListener("click", () => this.selectEvery());
+    // Going back in history, browsers tick the boxes again after this script has run.
+    addEventListener("pageshow", () => this.showSelection());
+    this.showSelection();
+  }
+
+  cards() {
+    return [...this.list.querySelectorAll(".card")];
+  }
+
+  boxes() {
+    return [...this.list.querySelectorAll("input[name=ids]")];
+  }
+
+  selected() {
+    return this.boxes().filter((box) => box.checked).map((box) => box.closest(".card"));
+  }
+
+  current() {
+    return document.activeElement?.closest?.(".card") || null;
+  }
+
+  move(step) {
+    const cards = this.cards();
+    const at = cards.indexOf(this.current());
+    const next = cards[at < 0 ? (step > 0 ? 0 : cards.length - 1) : Math.max(0, Math.min(cards.length - 1, at + step))];
+    if (next) focusOn(next);
+  }
+
+  showSelection() {
+    const boxes = this.boxes();
+    const count = boxes.filter((box) => box.checked).length;
+    const all = this.form.querySelector("[data-all]");
+    all.checked = boxes.length > 0 && count === boxes.length;
+    all.indeterminate = count > 0 && !all.checked;
+    if (!all.checked) this.everyOne = null;
+    this.form.querySelector("[data-every]").hidden = !(all.checked && this.form.dataset.more === "1" && !this.everyOne);
+    this.bar.hidden = count === 0;
+    const words = this.everyOne ? `All ${this.everyOne.count.toLocaleString("en")} that match:` : `${count} selected:`;
+    this.form.querySelector("[data-count]").textContent = words;
+  }
+
+  async selectEvery() {
+    const response = await fetch(this.form.dataset.matching);
+    if (!response.ok) return toast(AWAY, true);
+    this.everyOne = await response.json();
+    this.showSelection();
+  }
+
+  #submitted(event) {
+    const button = event.submitter;
+    if (!button || button.hasAttribute("data-uphold")) return;
+    event.preventDefault();
+    if (button.name === "one") {
+      const [act, id] = button.value.split(":");
+      const card = document.getElementById(`comment-${id}`);
+      if (act === "answer") this.answer(card, button);
+      else this.decide([card], act);
+    } else if (button.name === "action") {
+      this.decideSelected(button.value);
+    }
+  }
+
+  decideSelected(action) {
+    if (this.everyOne) return this.decideEvery(action);
+    const cards = this.selected();
+    if (cards.length) this.decide(cards, action);
+  }
+
+  decide(cards, action) {
+    const data = new FormData();
+    data.set("action", action);
+    const one = cards.length === 1 ? cards[0].dataset.id : "";
+    for (const name of ["note", "told"]) {
+      const own = one && this.form.querySelector(`[name="${name}-${one}"]`)?.value;
+      data.set(name, own || this.form.querySelector(`.bar [name="${name}"]`).value);
+    }
+    for (const card of cards) {
+      data.append("ids", card.dataset.id);
+      data.append("seen", card.querySelector("[name=seen]").value);
+    }
+    this.#act(cards, data);
+  }
+
+  answer(card, button) {
+    const words = card.querySelector(".reply textarea");
+    if (!words.value.trim()) return words.focus();
+    const data = new FormData();
+    data.set("one", button.value);
+    data.set(words.name, words.value);
+    data.set("seen", card.querySelector("[name=seen]").value);
+    this.#act(this.form.dataset.status === "approved" ? [] : [card], data, () => {
+      words.value = "";
+      card.querySelector(".reply").open = false;
+    });
+  }
+
+  // Take the cards away now, send the act, and bring them back should it be refused. Acts are sent one after another:
+  // an undo must not overtake what it undoes.
+  #act(cards, data, after = () => {}) {
+    const taken = this.#take(cards);
+    const act = { undo: "", cards: taken };
+    this.#acts.push(act);
+    this.sending = this.sending.then(async () => {
+      const answer = await this.#send(this.form.getAttribute("action"), data);
+      if (answer.undo) {
+        act.undo = answer.undo;
+        after();
+        toast(answer.said, false, () => this.undo());
+      } else {
+        this.#acts.splice(this.#acts.indexOf(act), 1);
+        this.#putBack(taken);
+        if (cards[0]) focusOn(cards[0]);
+        toast(answer.refused, true);
+        if (answer.slug === "changed-since") for (const card of cards) this.#renew(card);
+      }
+      await refreshCounts().catch(() => {});
+    });
+  }
+
+  async undo() {
+    await this.sending;
+    const act = this.#acts.pop();
+    if (!act) return toast("There is nothing to undo on this page. The log can undo what is older.", true);
+    this.sending = this.sending.then(async () => {
+      const answer = await this.#undoAll(act);
+      if (answer.refused) {
+        toast(answer.refused, true);
+        return;
+      }
+      this.#putBack(act.cards);
+      for (const { node } of act.cards) this.#setVersion(node.querySelector(".card"), answer.versions);
+      if (act.cards[0]) focusOn(act.cards[0].node.querySelector(".card"));
+      if (act.reload) location.reload();
+      toast(answer.said, false);
+      await refreshCounts().catch(() => {});
+    });
+    return this.sending;
+  }
+
+  async #undoAll(act) {
+    const data = new FormData();
+    data.set("undo", act.undo);
+    let done = 0;
+    let versions = {};
+    for (;;) {
+      const answer = await this.#send(this.form.dataset.undo, data);
+      if (answer.refused) return answer;
+      done += answer.done;
+      versions = { ...versions, ...answer.versions };
+      if (!answer.left) {
+        const said = done === 1 ? "Undone: 1 comment as before." : `Undone: ${done.toLocaleString("en")} comments as before.`;
+        return { said, versions };
+      }
+      data.set("into", answer.undo);
+      this.#progress(done, done + answer.left);
+    }
+  }
+
+  // All that match, 500 at a time, as one act that one undo takes back.
+  decideEvery(action) {
+    const { count, until } = this.everyOne;
+    const taken = this.#take(this.cards());
+    const data = new FormData();
+    for (const [name, value] of Object.entries({ action, until, status: this.form.dataset.status, q: this.form.dataset.query })) {
+      data.set(name, value);
+    }
+    for (const name of ["note", "told"]) data.set(name, this.form.querySelector(`.bar [name="${name}"]`).value);
+    const act = { undo: "", cards: taken, reload: true };
+    this.bar.hidden = false;
+    this.sending = this.sending.then(async () => {
+      let done = 0;
+      for (;;) {
+        const answer = await this.#send(this.form.dataset.decideAll, data);
+        if (answer.refused) {
+          toast(`${answer.refused} ${done.toLocaleString("en")} were done before.`, true);
+          if (!done) this.#putBack(taken);
+          break;
+        }
+        done += answer.done;
+        if (answer.done) act.undo = answer.undo;
+        this.#progress(done, Math.max(count, done));
+        if (!answer.left) {
+          toast(`${done.toLocaleString("en")} comments done.`, false, () => this.undo());
+          break;
+        }
+        data.set("batch", answer.undo);
+      }
+      if (act.undo) this.#acts.push(act);
+      this.#progress(0, 0);
+      this.everyOne = null;
+      this.form.dataset.more = "0";
+      this.showSelection();
+      await refreshCounts().catch(() => {});
+    });
+    return this.sending;
+  }
+
+  // The edit form of the comment's own page, in the card.
+  async quickEdit(card) {
+    const open = card.querySelector(".edit-form");
+    if (open) return open.querySelector("textarea").focus();
+    const link = card.querySelector('[data-key="e"]');
+    const response = await fetch(link.href);
+    if (!response.ok) return toast(AWAY, true);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const edit = page.querySelector("[data-edit]");
+    // Forms do not nest; these fields belong to no form, and the button sends them.
+    const place = document.createElement("div");
+    place.className = "edit-form";
+    place.append(edit.querySelector("textarea"), edit.querySelector(".acts"));
+    const save = place.querySelector("button");
+    save.type = "button";
+    save.addEventListener("click", () => this.#saveEdit(card, place, edit));
+    card.append(place);
+    place.querySelector("textarea").focus();
+  }
+
+  async #saveEdit(card, place, edit) {
+    const data = new FormData();
+    data.set("body", place.querySelector("textarea").value);
+    data.set("version", edit.querySelector("[name=version]").value);
+    const answer = await this.#send(edit.getAttribute("action"), data);
+    if (answer.refused) return toast(answer.refused, true);
+    this.#acts.push({ undo: answer.undo, cards: [], renews: card.dataset.id });
+    toast(answer.said, false, () => this.undo().then(() => this.#renew(document.getElementById(card.id))));
+    await this.#renew(card);
+  }
+
+  async #renew(card) {
+    const id = card.dataset.id;
+    const response = await fetch(this.form.dataset.card.replace(/0$/, id));
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = page.querySelector(".card");
+    const had = card.contains(document.activeElement);
+    card.replaceWith(document.adoptNode(fresh));
+    if (had) focusOn(fresh);
+  }
+
+  async #send(address, data) {
+    data.set("csrf_token", this.form.querySelector("[name=csrf_token]").value);
+    try {
+      const response = await fetch(address, { method: "POST", body: data, headers: { Accept: "application/json" } });
+      if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
+      return { refused: response.status < 500 ? "This page is too old. Reload it, and sign in again if you are asked." : AWAY };
+    } catch {
+      return { refused: AWAY };
+    }
+  }
+
+  #take(cards) {
+    const nodes = cards.map((card) => card.parentNode);
+    const had = cards.some((card) => card.contains(document.activeElement)) || document.activeElement === document.body;
+    const after = this.cards().filter((card) => !cards.includes(card));
+    const at = this.cards().indexOf(cards[0]);
+    const next = after.find((card) => this.cards().indexOf(card) > at) || after.at(-1);
+    const taken = nodes.map((node) => ({ node, next: node.nextElementSibling }));
+    for (const node of nodes) node.remove();
+    this.#showEmpty();
+    if (had && next) focusOn(next);
+    this.showSelection();
+    return taken;
+  }
+
+  #putBack(taken) {
+    for (const { node, next } of [...taken].reverse()) {
+      this.list.insertBefore(node, next?.parentNode === this.list ? next : null);
+      const box = node.querySelector("input[name=ids]");
+      box.checked = false;
+    }
+    this.#showEmpty();
+    this.showSelection();
+  }
+
+  #setVersion(card, versions) {
+    const version = versions?.[card.dataset.id];
+    if (version) card.querySelector("[name=seen]").value = `${card.dataset.id}:${version}`;
+  }
+
+  #showEmpty() {
+    const empty = this.form.querySelector(".cleared");
+    empty.hidden = this.cards().length > 0;
+    this.form.querySelector(".over").hidden = !empty.hidden;
+    if (!empty.hidden) empty.querySelector("a").focus();
+  }
+
+  #progress(done, all) {
+    const bar = this.form.querySelector("[data-progress]");
+    bar.hidden = !all;
+    bar.max = all || 1;
+    bar.value = done;
+  }
+}
+
+export function focusOn(card) {
+  card.focus({ preventScroll: true });
+  card.scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,286 @@
+"""Mail to moderators and to authors who were answered: to whom, what is in it, once, and what its links do."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from cast import SECRET, set_policy
+from sqlalchemy import select
+
+from commentsvc import worker
+from commentsvc.core.errors import NotFound
+from commentsvc.core.policy import Mode
+from commentsvc.core.status import Action, Status
+from commentsvc.services import answering, moderating, noticing, posting
+from commentsvc.services.moderating import Moderator
+from commentsvc.services.noticing import Sender
+from commentsvc.services.posting import Draft
+from commentsvc.store import comments, watches
+from commentsvc.store.db import db, write
+from commentsvc.store.jobs import Job
+from commentsvc.store.people import Membership
+from commentsvc.store.watches import Pace
+
+SENDER = Sender("https://comments.example", SECRET)
+HOUR = timedelta(hours=1)
+EVIL = "Look at https://evil.example/now and www.evil.example ![x](https://evil.example/p.png) <b>bold</b>"
+
+
+class PostOffice:
+    def __init__(self):
+        self.letters = []
+
+    def send(self, letter):
+        self.letters.append(letter)
+
+
+@pytest.fixture
+def mails(now):
+    """Do what is due and give the letters."""
+
+    def deliver(at=now):
+        office = PostOffice()
+        while worker.run_due(office, at, sender=SENDER):
+            pass
+        return office.letters
+
+    return deliver
+
+
+@pytest.fixture
+def watching(now):
+    def choose(account, site, pace):
+        with write():
+            watches.set_pace(account, site, pace, now)
+
+    return choose
+
+
+def link(letter, action):
+    return re.search(rf"/m/(\d+-{action}-[0-9a-f]{{40}})", letter.text)[1]
+
+
+def test_who_wants_it_at_once_gets_one_mail_for_each_comment_that_waits(
+    site, alice, bob, watching, make_comment, mails
+):
+    watching(alice, site, Pace.AT_ONCE)
+    parent = make_comment(name="Dave", body="The question")
+    mails()
+    make_comment(status=Status.PENDING, name="Carol", body=EVIL, parent=parent)
+    (letter,) = mails()
+    assert letter.to == "alice@example.org"
+    assert letter.subject == "[Blog notes] Carol on “A post” waits for you"
+    for part in (letter.text, letter.html):
+        assert "A moderator reads every comment here" in part and "The question" in part
+        assert "evil[.]example" in part and "evil.example" not in part
+        assert {a for a in re.findall(r"/m/\d+-(\w+)-", part)} == {"approve", "reject", "spam"}
+    assert not re.search(r"<img|<b>bold", letter.html)
+    assert letter.headers["List-Unsubscribe"].startswith("<https://comments.example/m/stop/")
+    assert mails() == []
+
+
+def test_a_job_that_runs_twice_sends_once(site, alice, watching, make_comment, mails, now):
+    watching(alice, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    assert len(mails()) == 1
+    noticing.tell_at_once(comment_id, SENDER, now)
+    assert mails() == []
+
+
+def test_what_was_decided_meanwhile_is_not_mailed(site, alice, bob, watching, make_comment, mails, now):
+    watching(alice, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    moderating.decide([comment_id], Action.SPAM, Moderator(bob), "", now)
+    assert mails() == []
+
+
+def test_addresses_are_only_in_mails_to_who_may_see_them(site, alice, bob, watching, make_comment, mails):
+    watching(alice, site, Pace.AT_ONCE)
+    watching(bob, site, Pace.AT_ONCE)
+    make_comment(status=Status.PENDING, name="Carol")
+    letters = {letter.to: letter for letter in mails()}
+    assert "carol[at]example[.]org" in letters["alice@example.org"].text
+    assert "carol" not in letters["bob@example.org"].text.replace("Carol", "")
+
+
+def test_a_digest_comes_once_an_hour_and_only_with_something_new(site, alice, bob, watching, make_comment, mails, now):
+    watching(bob, site, Pace.OFF)
+    make_comment(status=Status.PENDING, body="First")
+    assert noticing.send_digests(SENDER, now) == 0, "the first hour begins when the worker first sees a member"
+    make_comment(status=Status.PENDING, body="Second")
+    assert noticing.send_digests(SENDER, now + HOUR) == 1
+    assert noticing.send_digests(SENDER, now + HOUR) == 0
+    (letter,) = mails()
+    assert (letter.to, letter.subject) == ("alice@example.org", "[Blog notes] 2 comments wait for you")
+    assert "First" in letter.text and "Second" in letter.text
+    assert noticing.send_digests(SENDER, now + 2 * HOUR) == 0, "nothing new waits"
+    make_comment(status=Status.PENDING, body="Third")
+    assert noticing.send_digests(SENDER, now + 3 * HOUR) == 1
+    (letter,) = mails()
+    assert letter.subject == "[Blog notes] 3 comments wait for you"
+    assert "Third" in letter.text and "First" not in letter.text
+
+
+def test_two_workers_send_one_digest(app, site, alice, watching, make_comment, mails, at_once, now):
+    watching(alice, site, Pace.HOURLY)
+    make_comment(status=Status.PENDING)
+
+    def work():
+        with app.app_context():
+            sent = noticing.send_digests(SENDER, now + HOUR)
+            db.session.remove()
+            return sent
+
+    results = at_once(work, work, work)
+    assert sorted(results) == [0, 0, 1], results
+    assert len(mails()) == 1
+
+
+def test_who_moderates_no_longer_is_told_nothing_and_their_links_do_nothing(
+    site, alice, bob, watching, make_comment, mails, now
+):
+    watching(bob, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING, body="One")
+    (letter,) = mails()
+    with write():
+        db.session.delete(db.session.scalars(select(Membership).where(Membership.account_id == bob.id)).one())
+        db.session.expire_all()
+    make_comment(status=Status.PENDING, body="Two")
+    assert mails() == []
+    with pytest.raises(NotFound):
+        noticing.act(link(letter, "approve"), SECRET, "", now)
+    db.session.rollback()
+    assert comments.by_id(comment_id).status == "pending"
+
+
+def test_a_link_asks_first_acts_once_and_can_be_undone(app, client, site, alice, watching, make_comment, mails):
+    watching(alice, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING, body="A <i>word</i>")
+    (letter,) = mails()
+    address = f"/m/{link(letter, 'spam')}"
+    page = client.get(address)
+    assert page.status_code == 200 and "Spam this comment?" in page.text and "A &lt;i&gt;word" in page.text
+    assert status_of(comment_id) == "pending", "looking does nothing"
+    done = client.post(address)
+    assert done.status_code == 200 and "marked as spam" in done.text
+    assert status_of(comment_id) == "spam"
+    assert client.post(address).status_code == 409
+    assert client.post(f"/m/{link(letter, 'approve')}").status_code == 409, "one mail, one act"
+    assert client.post(f"{address}/undo").status_code == 200
+    assert status_of(comment_id) == "pending"
+
+
+def test_approving_and_answering_from_the_mail_is_one_act(client, site, alice, watching, make_comment, mails):
+    watching(alice, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    (letter,) = mails()
+    address = f"/m/{link(letter, 'approve')}"
+    assert 'name="reply"' in client.get(address).text
+    assert client.post(address, data={"reply": "Thank *you*"}).status_code == 200
+    assert status_of(comment_id) == "approved"
+    (reply,) = comments.below(comments.by_id(comment_id))
+    assert (reply.author_name, reply.status) == ("Alice", "approved")
+    assert 'name="reply"' not in client.get(f"/m/{link(letter, 'reject')}").text
+
+
+def test_who_was_slower_than_somebody_at_the_desk_hears_it(
+    client, site, alice, bob, watching, make_comment, mails, now
+):
+    watching(alice, site, Pace.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    (letter,) = mails()
+    moderating.decide([comment_id], Action.REJECT, Moderator(bob), "", now)
+    answer = client.post(f"/m/{link(letter, 'approve')}")
+    assert answer.status_code == 409 and "Bob was faster" in answer.text
+    assert status_of(comment_id) == "rejected"
+
+
+def test_links_end_after_seven_days_and_are_bound_to_one_comment_and_act(
+    client, site, alice, watching, make_comment, mails, now
+):
+    watching(alice, site, Pace.AT_ONCE)
+    make_comment(status=Status.PENDING, body="One")
+    make_comment(status=Status.PENDING, body="Two")
+    first, second = mails()
+    token = link(first, "reject")
+    number, _, mac = token.split("-")
+    other = link(second, "reject").split("-")[0]
+    for forged in (
+        f"{number}-approve-{mac}",
+        f"{other}-reject-{mac}",
+        f"{number}-reject-{'0' * 40}",
+        "x",
+        "1-2",
+        "é-a-b",
+    ):
+        assert client.get(f"/m/{forged}").status_code == 404
+        assert client.post(f"/m/{forged}").status_code == 404
+    late = now + timedelta(days=7, seconds=1)
+    with pytest.raises(NotFound) as caught:
+        noticing.act(token, SECRET, "", late)
+    assert "more than 7 days old" in str(caught.value)
+
+
+def test_mails_are_switched_off_by_the_mail_programs_own_button(client, site, alice, watching, make_comment, mails):
+    watching(alice, site, Pace.AT_ONCE)
+    make_comment(status=Status.PENDING, body="One")
+    (letter,) = mails()
+    address = letter.headers["List-Unsubscribe"].strip("<>").removeprefix("https://comments.example")
+    assert client.get(address).status_code == 200
+    assert watches.find(alice, site).pace == "at_once", "looking does nothing"
+    assert client.post(address, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    db.session.rollback()
+    assert watches.find(alice, site).pace == "off"
+    assert client.post("/m/stop/1-watch-0000").status_code == 404
+
+
+def ask_to_be_told(site, now, name="Dave"):
+    draft = Draft(
+        "/post", "https://blog.example/post", "A post", None, "A question", name, "dave@example.org", None, True
+    )
+    sender = posting.Sender(None, "192.0.2.7", "test", limited=False)
+    return posting.post(site, draft, sender, None, SECRET, now - HOUR).comment.id
+
+
+def test_who_asked_for_it_hears_of_an_answer_once_and_only_when_it_is_published(
+    client, site, alice, make_comment, mails, now
+):
+    question = ask_to_be_told(site, now)
+    moderating.decide([question], Action.APPROVE, Moderator(alice), "", now)
+    reply = make_comment(status=Status.PENDING, name="Erin", body=EVIL, parent=question)
+    assert mails() == []
+    decided = moderating.decide([reply], Action.APPROVE, Moderator(alice), "", now)
+    (letter,) = mails()
+    assert letter.to == "dave@example.org" and letter.subject == "Erin answered you on “A post”"
+    assert f"https://blog.example/post#comment-{reply}" in letter.text
+    assert "evil[.]example" in letter.html and "evil.example" not in letter.html
+    moderating.undo(decided.undo, Moderator(alice), now)
+    moderating.decide([reply], Action.APPROVE, Moderator(alice), "", now)
+    assert mails() == []
+
+    address = letter.headers["List-Unsubscribe"].strip("<>").removeprefix("https://comments.example")
+    assert client.post(address).status_code == 200
+    make_comment(name="Erin", body="another", parent=question)
+    assert mails() == []
+
+
+def test_a_moderators_own_answer_is_announced_too(site, alice, mails, now):
+    question = ask_to_be_told(site, now)
+    answering.answer(question, "Because", Moderator(alice), None, now)
+    (letter,) = mails()
+    assert letter.subject == "Alice answered you on “A post”"
+
+
+def test_where_comments_appear_at_once_the_answer_is_announced_at_once(site, make_comment, mails, now):
+    set_policy(site, mode=Mode.OFF)
+    question = ask_to_be_told(site, now)
+    make_comment(name="Erin", body="Yes", parent=question)
+    assert [letter.to for letter in mails()] == ["dave@example.org"]
+    make_comment(name="Dave", body="Thanks to myself", parent=question)
+    assert mails() == [], "nobody is told of their own answer"
+
+
+def status_of(comment_id):
+    db.session.rollback()
+    assert db.session.scalar(select(Job.id).where(Job.failed_at.is_not(None))) is None
+    return comments.by_id(comment_id).status
