@@ -29,6 +29,7 @@ from werkzeug.wrappers import Request, Response
 from commentsvc import config as settings
 from commentsvc import create_app, serving
 from commentsvc.config import Config
+from commentsvc.core import languages
 from commentsvc.core.errors import CommentError
 from commentsvc.core.policy import Policy
 from commentsvc.services import importing, signing_in
@@ -44,6 +45,8 @@ CONTENT = Path(__file__).parent / "demo_content"
 STAND_INS = (Path(__file__).parent / "_stand_ins.py", Path(__file__).parents[1] / "tests" / "stand_ins.py")
 SITE = "blog"
 HOST = "127.0.0.1"
+# Pages as different as the widget may meet.
+HOSTS = ("plain", "dark", "framework")
 
 
 def run(port: int, blog_port: int) -> None:
@@ -147,6 +150,12 @@ class Blog:
             return self._page("index.html")
         if path == "/blog.css":
             return Response((CONTENT / "blog.css").read_text(), mimetype="text/css")
+        if path.rstrip("/") == "/styling":
+            return self._page(
+                "styling.html", parts=json.loads((CONTENT / "parts.json").read_text()), languages=languages.TAGS
+            )
+        if path.startswith("/hosts/") and path.removeprefix("/hosts/") in HOSTS:
+            return self._page(f"hosts{path.removeprefix('/hosts')}.html", thread=self._posts[3]["path"])
         if path.rstrip("/") == "/mailbox":
             return self._page("mailbox.html", mails=self._mails())
         post = next((p for p in self._posts if unquote(p["path"]) == path), None)

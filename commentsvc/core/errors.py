@@ -116,10 +116,13 @@ class Nudged(CommentError):
 class Sanctioned(CommentError):
     """`slug` says how: `warned` (acknowledge it and go on), `suspended`, `banned`. `more` holds the sanction."""
 
-    def __init__(self, reason: str, slug: str, sanction: Mapping[str, object]) -> None:
+    def __init__(self, sentences: list[str], slug: str, sanction: Mapping[str, object]) -> None:
         self.slug = slug
         self.more = {"sanction": sanction}
-        super().__init__(reason)
+        super().__init__(*sentences)
+
+    def __str__(self) -> str:
+        return " ".join(self.args)
 
 
 class BadFile(CommentError):

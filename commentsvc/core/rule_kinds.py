@@ -167,7 +167,7 @@ def _domains(submission: Submission, rule: SiteRule) -> Finding | None:
 def _other_domains(submission: Submission, rule: SiteRule) -> Finding | None:
     for host in submission.link_hosts:
         if not _listed(host, rule):
-            return Finding(phrase("It links to a place that this blog's moderators want to see first."), host)
+            return Finding(phrase("It links to a place that this blog's moderators look at."), host)
     return None
 
 
@@ -185,14 +185,14 @@ def _email(submission: Submission, rule: SiteRule) -> Finding | None:
 
 def _name(submission: Submission, rule: SiteRule) -> Finding | None:
     found = rule.words.find(Text(submission.name))
-    return Finding(phrase("This blog's moderators look at comments under this name."), found.text) if found else None
+    return Finding(phrase("This blog's moderators look at comments like this one."), found.text) if found else None
 
 
 def _website(submission: Submission, rule: SiteRule) -> Finding | None:
     address, host = _beginning(submission.website), places.host_of(submission.website)
     for name in (*places.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
         if name and (line := rule.tokens.get(name)) is not None:
-            return Finding(phrase("This blog's moderators look at comments that name this website."), line)
+            return Finding(phrase("This blog's moderators look at comments like this one."), line)
     return None
 
 
@@ -208,7 +208,7 @@ def _ip(submission: Submission, rule: SiteRule) -> Finding | None:
 
 def _agent(submission: Submission, rule: SiteRule) -> Finding | None:
     line = rule.parts.find(submission.user_agent.lower())
-    return Finding(phrase("This blog's moderators look at comments sent by this program."), line) if line else None
+    return Finding(phrase("This blog's moderators look at comments like this one."), line) if line else None
 
 
 def _language(submission: Submission, rule: SiteRule) -> Finding | None:

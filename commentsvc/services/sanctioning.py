@@ -54,7 +54,7 @@ def standing(site: Site, account_id: int | None, email: str, ip: str, now: datet
     for kind in (SanctionKind.BAN, SanctionKind.SUSPEND, SanctionKind.WARN):
         for found in active:
             if found.kind == kind:
-                raise Sanctioned(_sentence(found), _SLUG[kind], told(found))
+                raise Sanctioned(_sentences(found), _SLUG[kind], told(found))
     kinds = {found.kind for found in active}
     return next((_STANDING[kind] for kind in _STANDING if kind in kinds), Standing.NONE)
 
@@ -76,19 +76,14 @@ def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) ->
     return [told(s) for s in found if s.kind in _SLUG]
 
 
-def _sentence(found: Sanction) -> str:
+def _sentences(found: Sanction) -> list[str]:
+    why = [phrase("They say: %(reason)s", reason=found.reason)] if found.reason else []
     if found.kind == SanctionKind.WARN:
-        return phrase("A moderator has a word for you before you go on. They say: %(reason)s", reason=found.reason)
+        return [phrase("A moderator has a word for you before you go on."), *why]
     if found.kind == SanctionKind.SUSPEND and found.until_at:
         until = f"{found.until_at:%Y-%m-%d %H:%M} UTC"
-        if found.reason:
-            return phrase(
-                "You can't write here before %(until)s. They say: %(reason)s", until=until, reason=found.reason
-            )
-        return phrase("You can't write here before %(until)s: a moderator decided that.", until=until)
-    if found.reason:
-        return phrase("You can't write here: a moderator decided that. They say: %(reason)s", reason=found.reason)
-    return phrase("You can't write here: a moderator decided that.")
+        return [phrase("You can't write here before %(until)s: a moderator decided that.", until=until), *why]
+    return [phrase("You can't write here: a moderator decided that."), *why]
 
 
 def acknowledge(sanction_id: int, token: str, now: datetime) -> None:

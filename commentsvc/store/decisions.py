@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select
+from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select, text
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core import history
@@ -17,6 +18,7 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
+BY_PEOPLE = text("by_account_id IS NOT NULL")
 EDIT = "edit"  # the act that changed a text and no status
 
 
@@ -25,6 +27,11 @@ class Decision(Base):
     __table_args__ = (
         Index("ix_decision_site_id_id", "site_id", "id"),
         Index("ix_decision_comment_id_id", "comment_id", "id"),
+        # What moderators decided, for those who follow it; posting writes nothing into these.
+        Index("ix_decision_of_people", "id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE),
+        Index(
+            "ix_decision_of_people_on_site", "site_id", "comment_id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE
+        ),
         Index("ix_decision_site_id_created_at", "site_id", "created_at"),
     )
 
@@ -130,9 +137,10 @@ def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
 
 
 def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
-    """The next decisions of every site, in their order, no newer than `until`."""
-    query = select(Decision).where(Decision.id > decision_id, Decision.created_at <= until)
-    return db.session.scalars(query.order_by(Decision.id).limit(limit)).all()
+    """The next decisions of moderators on every site, in their order, up to the first that is newer than `until`."""
+    query = select(Decision).where(Decision.id > decision_id, text("decision.by_account_id IS NOT NULL"))
+    found = db.session.scalars(query.order_by(Decision.id).limit(limit))
+    return list(takewhile(lambda decision: decision.created_at <= until, found))
 
 
 def of_people(site: Site, from_comment_id: int) -> set[int]:

@@ -81,6 +81,11 @@ def _add(table: type[SpamWord] | type[SpamTotal], rows: Iterable[dict[str, int]]
     db.session.execute(row.on_conflict_do_update(index_elements=keys, set_=more), listed)
 
 
+def position(name: str) -> int:
+    """How far a follower has come, without a lock; 0 when it has not begun."""
+    return db.session.scalar(select(Follower.decision_id).where(Follower.name == name)) or 0
+
+
 def follower(name: str) -> Follower:
     """The row, locked until the transaction ends: two workers must not follow the same decisions at once."""
     insert = postgresql.insert if is_postgres() else sqlite.insert

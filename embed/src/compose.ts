@@ -1,12 +1,13 @@
 // The reply form: one form that moves to where the reply will stand, and loses no word on the way. The service draws it;
 // this makes it work.
 
+import { solve, type Challenge } from "./challenge";
 import { make, uuid } from "./dom";
 import { Refused, type FieldProblem } from "./fragment";
 import type { Host } from "./host";
 import { guest, keepGuest, type Guest, type Keepsakes } from "./keepsakes";
 import { tell } from "./misconfigured";
-import { bearer, type Outgoing, type Posted, type Service } from "./service";
+import { bearer, type Outgoing, type Posted, type Sanction, type Service } from "./service";
 import { canSignIn, type Account } from "./signin";
 import { toolbar } from "./toolbar";
 import type { Words } from "./words";
@@ -23,6 +24,15 @@ interface Listeners {
   identified: () => void;
 }
 
+/** What the service may want to know or be told before it takes a comment. */
+interface Asked {
+  type?: string;
+  challenge?: Challenge;
+  reasons?: { sentence: string; match?: string }[];
+  sanction?: Sanction;
+}
+
+const CHALLENGES_MAX = 2;
 const RETRY_S = [5, 10, 20, 40, 60];
 const NEAR_THE_END = 0.1; // of what fits, when what is left begins to be counted
 
@@ -45,6 +55,7 @@ export class Compose {
   private parent: number | null = null;
   private isSending = false;
   private acknowledged: Record<string, unknown> = {}; // what the service asked and the author has answered
+  private solved = 0; // challenges, for the comment being sent
   private retry = 0;
   private tries = 0;
 
@@ -150,7 +161,7 @@ export class Compose {
     } else this.identity.replaceChildren(...(canSignIn() ? this.waysDrawn : []));
   }
 
-  private button(words: string, part: string, act: () => void): HTMLButtonElement {
+  private button(words: string, part: string, act: () => unknown): HTMLButtonElement {
     const button = make("button", { type: "button", class: part, part }, words);
     button.addEventListener("click", act);
     return button;
@@ -236,6 +247,7 @@ export class Compose {
     this.keepsakes.keepDraft(parent, { text, key, request });
     if (outgoing.author) keepGuest(this.of<HTMLInputElement>("#respond-save").checked ? outgoing.author : null);
     this.busy(true);
+    let isToBeSentAgain = false;
     try {
       const token = signedIn ? await this.account.token() : null;
       if (signedIn && !token) return this.signedOut();
@@ -243,6 +255,7 @@ export class Compose {
       const answer = await this.service.post(body, this.words.lang, key, token ? bearer(token) : {});
       this.tries = 0;
       this.acknowledged = {};
+      this.solved = 0;
       // What was written while this was on its way stays, and whoever has gone on to another comment is left in peace.
       if (this.keepsakes.draft(parent).text === text) this.keepsakes.keepDraft(parent, { text: "" });
       const isStillThere = this.parent === parent;
@@ -253,17 +266,47 @@ export class Compose {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.status === 401 && signedIn) return this.signedOut();
-      if (error.status && error.status < 500) return this.refused(error);
-      if (await this.isForbidden()) return;
-      this.tryAgainLater();
+      if (error.status && error.status < 500) isToBeSentAgain = await this.refused(error);
+      else if (!(await this.isForbidden())) this.tryAgainLater();
     } finally {
       this.busy(false);
     }
+    if (isToBeSentAgain) await this.submit();
   }
 
-  private refused(error: Refused): void {
+  /** Say why, and offer what can be done about it; gives whether it has been done already. */
+  private async refused(error: Refused): Promise<boolean> {
     this.tries = 0;
+    const { type, challenge, reasons, sanction } = error.problem as Asked;
+    const slug = type?.split("#problem-")[1];
+    if (slug === "challenge" && challenge && this.solved++ < CHALLENGES_MAX) {
+      this.send.textContent = this.words.say("Checking…");
+      const found = await solve(challenge);
+      if (found) this.acknowledged["challenge"] = found;
+      if (found) return true;
+    }
     this.show(error.problems, error.message || this.words.say("That did not work. Nothing is lost; please try again."));
+    if (slug === "nudge") {
+      const found = (reasons ?? []).map(({ sentence, match }) => make("li", {}, sentence, ...(match ? [" ", make("mark", {}, match)] : [])));
+      this.trouble.append(make("ul", {}, ...found), this.offer(this.words.say("Send to the moderators as it is"), () => (this.acknowledged["send_anyway"] = true)));
+    } else if (slug === "warned" && sanction) {
+      const { site } = this.host.page;
+      this.trouble.append(" ", this.offer(this.words.say("I understand"), () => this.service.acknowledge(site, sanction)));
+    }
+    return false;
+  }
+
+  /** A button that does something and sends the comment again. */
+  private offer(label: string, act: () => unknown): HTMLButtonElement {
+    return this.button(label, "send-anyway", async () => {
+      try {
+        await act();
+        await this.submit();
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        this.show([], error.message || this.words.say("That did not work. Nothing is lost; please try again."));
+      }
+    });
   }
 
   /** What tells a person from a program: a field that nobody sees, and how long it took to write. */

@@ -26,7 +26,10 @@ export function address(base: string, path: string, query: Record<string, string
   return `${base}${path}?${new URLSearchParams(given)}`;
 }
 
-/** Load HTML and take the first element that matches, cleaned and owned by this document; with a `body` it is a POST. Throws Refused. */
+/**
+ * Load HTML and take the first element that matches; with a `body` it is a POST. What comes is still in a document of its
+ * own: nothing of it may be shown before `adopted` has been asked. Throws Refused.
+ */
 export function load(
   url: string,
   selector: string,
@@ -42,13 +45,18 @@ export function load(
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
       const found = request.status === 200 ? request.responseXML?.querySelector<HTMLElement>(selector) : null;
-      if (found) resolve({ element: document.importNode(cleaned(found), true), etag: body === null ? request.getResponseHeader("ETag") : null });
+      if (found) resolve({ element: found, etag: body === null ? request.getResponseHeader("ETag") : null });
       else reject(new Refused(request.status));
     };
     request.onerror = request.ontimeout = () => reject(new Refused(0));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(body);
   });
+}
+
+/** The element as this document's own, cleaned. */
+export function adopted<E extends Element>(element: E): E {
+  return document.importNode(cleaned(element), true);
 }
 
 /** The service sends nothing of this kind; should a proxy on the way, it stays out. */

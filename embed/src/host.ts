@@ -31,6 +31,8 @@ export interface Host {
   goTo(item: HTMLElement, isTarget?: boolean): void;
   /** Fit what the service drew to this browser: its times, what is folded. */
   prepare(root: HTMLElement): void;
+  /** Draw what `load` brought into a list; false when the thread has gone meanwhile. */
+  draw(items: Element[], list: Element, before?: Element | null): Promise<boolean>;
   tellRest(): void;
   emit(name: string, detail: object): void;
 }

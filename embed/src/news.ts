@@ -1,7 +1,7 @@
 // Others have written meanwhile: says so, and moves nothing until the reader asks.
 
 import { make } from "./dom";
-import { load, Refused } from "./fragment";
+import { adopted, load, Refused } from "./fragment";
 import type { Hidden } from "./hidden";
 import type { Host } from "./host";
 import { insert, recount } from "./place";
@@ -19,7 +19,7 @@ export class News {
     const { host } = this;
     const pages = [host.ask(), ...(host.sort === "newest" ? [] : [host.ask({ sort: "newest" })])];
     try {
-      const sections = (await Promise.all(pages.map((page) => load(page, "section.thread", host.gone)))).map(({ element }) => element);
+      const sections = (await Promise.all(pages.map((page) => load(page, "section.thread", host.gone)))).map(({ element }) => adopted(element));
       const found = new Map<string, HTMLElement>();
       for (const section of sections) {
         for (const item of section.querySelectorAll<HTMLElement>(".comment[data-id]:not(.is-gone)")) found.set(item.id, item);

@@ -1,6 +1,6 @@
 // The rest of a thread: page after page, as the reader asks for it, or up to a comment that a link leads to.
 
-import { load, Refused } from "./fragment";
+import { adopted, load, Refused } from "./fragment";
 import type { Hidden } from "./hidden";
 import type { Host } from "./host";
 import { insert } from "./place";
@@ -29,15 +29,6 @@ export class Rest {
     if (item) this.host.goTo(item);
   }
 
-  private append(items: HTMLElement[]): void {
-    items.forEach((item) => this.host.prepare(item));
-    // What came meanwhile stands behind all that was there before.
-    const list = this.host.section.querySelector(".comments");
-    const news = list?.querySelector(":scope > .is-new");
-    if (news) news.before(...items);
-    else list?.append(...items);
-  }
-
   /** Put the page that the link leads to in its place; gives its first comment, or null. */
   private async more(link: HTMLAnchorElement): Promise<HTMLElement | null> {
     const { host } = this;
@@ -46,15 +37,18 @@ export class Rest {
       const { element } = await load(host.ask({ cursor: link.dataset["cursor"] ?? "" }), "section.thread", host.gone);
       const items = [...element.querySelectorAll<HTMLElement>(":scope > .comments > .comment")];
       const fresh = items.filter((item) => !host.item(Number(item.dataset["id"])));
-      if (link.matches(".more-replies")) fresh.forEach((item) => insert(host, item));
-      else this.append(fresh);
-      const following = element.querySelector(":scope > .more");
+      const list = host.section.querySelector(".comments")!;
+      // What came meanwhile stands behind all that was there before.
+      if (link.matches(".more-replies")) fresh.forEach((item) => insert(host, adopted(item)));
+      else await host.draw(fresh, list, list.querySelector(":scope > .is-new"));
+      const found = element.querySelector(":scope > .more");
+      const following = found && adopted(found);
       following?.classList.toggle("more-replies", link.matches(".more-replies"));
       if (following) link.replaceWith(following);
       else link.remove();
       this.hidden.cover();
       host.tellRest();
-      return fresh[0] ?? null;
+      return host.item(Number(fresh[0]?.dataset["id"]));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       link.classList.remove("is-busy");

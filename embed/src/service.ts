@@ -1,6 +1,6 @@
 // Speaks to the service for those who act: what it is asked, and what it answers when it refuses.
 
-import { address, load, Refused, type FieldProblem } from "./fragment";
+import { address, adopted, load, Refused, type FieldProblem } from "./fragment";
 import type { Guest } from "./keepsakes";
 import type { Texts } from "./words";
 
@@ -44,6 +44,12 @@ export interface Viewer {
   votes: Record<string, number>;
 }
 
+/** What moderators want somebody to know before they write again. */
+export interface Sanction {
+  id: number;
+  token: string;
+}
+
 /** Proves that somebody may do this: a token, or the right that came with a comment. */
 export type Proof = Record<string, string>;
 
@@ -84,7 +90,7 @@ export class Service {
 
   /** A comment as its author may see it, drawn. */
   async drawn(id: number, lang: string, proof: Proof, signal: AbortSignal): Promise<HTMLElement> {
-    return (await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof)).element;
+    return adopted((await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof)).element);
   }
 
   /** The same key again never makes a second comment. */
@@ -117,14 +123,19 @@ export class Service {
     return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean }).may_write;
   }
 
+  async acknowledge(site: string, sanction: Sanction): Promise<void> {
+    await this.send("POST", "/api/v1/sanctions/acknowledge", {}, { site, sanction: sanction.id, token: sanction.token });
+  }
+
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
     const headers = { "Content-Type": "application/json", Accept: "text/html" };
-    return (await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element;
+    return adopted((await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element);
   }
 
   private async send(method: string, path: string, headers: Proof = {}, body?: object): Promise<unknown> {
     const isForm = body instanceof URLSearchParams;
-    const request: RequestInit = { method, headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
+    // A vote is sent also when its reader leaves the page at once; what is larger browsers let nobody send so.
+    const request: RequestInit = { method, keepalive: method === "PUT", headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
     if (body) request.body = isForm ? body : JSON.stringify(body);
     let answer: Response;
     try {

@@ -1,7 +1,7 @@
 // <comment-thread>: shows a page's comments. What it takes to act on them is loaded when somebody reaches for it.
 
 import { make } from "./dom";
-import { address, load, Refused } from "./fragment";
+import { address, adopted, load, Refused } from "./fragment";
 import type { Act, Actor, Host, Page } from "./host";
 import { hasKept, recallNumbers, remember } from "./memory";
 import { tell as tellOwner } from "./misconfigured";
@@ -13,7 +13,7 @@ declare const ACT: string; // the file of the other bundle; build.mjs knows its 
 
 const SORTS = ["oldest", "newest", "top"];
 const NEAR = "1250px 0px"; // as browsers do with images; nothing is asked for before the reader comes this near
-const AT_ONCE = 25; // comments drawn in one go, so that no task is long on a slow phone
+const AT_ONCE = 10; // comments drawn in one go, so that no task is long on a slow phone
 const FOLDED_MAX = 200; // remembered on a blog
 const MINUTE_MS = 60_000;
 
@@ -188,37 +188,42 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
     }
 
     /** Draw a page of comments, a few at a time, and the form only after them: nothing that can be seen is moved. */
-    async #show(section: HTMLElement): Promise<void> {
-      const { signal } = this.#leaving;
+    async #show(loaded: HTMLElement): Promise<void> {
       const isSorting = this.root.activeElement?.id === "sort";
+      const items = taken(loaded, ":scope > .comments > *");
+      const section = adopted(loaded);
       this.section = section;
       this.words = new Words(section.lang, JSON.parse(section.dataset["texts"] || "{}") as Texts);
       const title = section.querySelector(".title bdi");
       if (title) title.textContent = this.page.title || title.textContent;
-      const list = section.querySelector(".comments");
-      const items = [...(list?.children ?? [])] as HTMLElement[];
-      const rest = [...section.children].filter((child) => list && list.compareDocumentPosition(child) & Node.DOCUMENT_POSITION_FOLLOWING);
-      list?.replaceChildren();
-      rest.forEach((child) => child.remove());
-      this.prepare(section);
+      const list = section.querySelector(".comments")!;
+      const rest = document.createDocumentFragment();
+      while (list.nextSibling) rest.append(list.nextSibling);
       this.#place.classList.add("is-filling");
       this.#place.replaceChildren(section);
       if (isSorting) this.root.getElementById("sort")?.focus(); // what moves in the document loses the focus
-      let drawn = 0;
-      for (const item of items) {
-        drawn += 1 + item.querySelectorAll(".comment").length;
-        this.prepare(item);
-        list?.append(item);
-        if (drawn >= AT_ONCE) {
-          drawn = 0;
-          await pause();
-          if (signal.aborted) return;
-        }
-      }
-      section.append(...rest);
+      if (!(await this.draw(items, list))) return;
+      section.append(rest);
       this.#place.classList.remove("is-filling");
       this.#isShown = true;
       this.tellRest();
+    }
+
+    /** Draw comments and, below them, their replies, with pauses for the reader; false when the thread has gone meanwhile. */
+    async draw(items: Element[], list: Element, before: Element | null = null): Promise<boolean> {
+      const { signal } = this.#leaving;
+      const waiting = items.map((item) => ({ item, list, before }));
+      for (let drawn = 1, next; (next = waiting.shift()); drawn++) {
+        const below = taken(next.item, ":scope > .replies > *");
+        const own = adopted(next.item as HTMLElement);
+        this.prepare(own);
+        next.list.insertBefore(own, next.before);
+        const replies = own.querySelector(":scope > .replies");
+        if (replies) waiting.unshift(...below.map((item) => ({ item, list: replies, before: null })));
+        if (drawn % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve)); // the browser paints and listens
+        if (signal.aborted) return false;
+      }
+      return true;
     }
 
     /** What a browser adds to what the service drew: the reader's times, and what the reader has folded. */
@@ -334,7 +339,9 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
   };
 }
 
-/** Let the browser paint and listen before what follows. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+/** What an element has below it, taken out of it. */
+function taken(element: Element, selector: string): Element[] {
+  const found = [...element.querySelectorAll(selector)];
+  found.forEach((one) => one.remove());
+  return found;
 }

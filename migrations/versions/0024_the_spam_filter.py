@@ -20,6 +20,10 @@ def upgrade() -> None:
     where = sa.text("spam_score IS NOT NULL")
     columns = ["site_id", "status", "spam_score", "id"]
     op.create_index("ix_comment_by_spam_score", "comment", columns, sqlite_where=where, postgresql_where=where)
+    people = sa.text("by_account_id IS NOT NULL")
+    for name, columns in (("of_people", ["id"]), ("of_people_on_site", ["site_id", "comment_id"])):
+        index = f"ix_decision_{name}"
+        op.create_index(index, "decision", columns, sqlite_where=people, postgresql_where=people)
     op.create_table(
         "spam_word",
         sa.Column("site_id", ID, autoincrement=False, nullable=False),
@@ -49,6 +53,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("follower", "spam_total", "spam_word"):
         op.drop_table(table)
+    op.drop_index("ix_decision_of_people_on_site", table_name="decision")
+    op.drop_index("ix_decision_of_people", table_name="decision")
     op.drop_index("ix_comment_by_spam_score", table_name="comment")
     with op.batch_alter_table("comment", schema=None) as batch_op:
         batch_op.drop_column("learnt")

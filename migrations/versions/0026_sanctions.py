@@ -14,8 +14,10 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    # A default that is an expression would make SQLite write the whole table anew.
+    no = "0" if op.get_bind().dialect.name == "sqlite" else sa.false()
     with op.batch_alter_table("comment", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("is_shadowed", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("is_shadowed", sa.Boolean(), server_default=no, nullable=False))
     op.create_table(
         "sanction",
         sa.Column("id", ID, nullable=False),

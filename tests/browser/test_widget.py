@@ -67,8 +67,9 @@ def test_votes_show_at_once_and_are_taken_back_when_refused(demo, reader):
     up.click()
     expect(up).to_have_attribute("aria-pressed", "true")
     expect(first.locator(".score")).to_have_text("1")
-    down.click()
-    expect(first.locator(".score")).to_have_text("-1")
+    with page.expect_response("**/vote"):
+        down.click()
+        expect(first.locator(".score")).to_have_text("-1")
     expect(up).to_have_attribute("aria-pressed", "false")
     page.reload()
     expect(down).to_have_attribute("aria-pressed", "true")

@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from cast import SECRET, set_policy
+from cast import SECRET, data, set_policy
 
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
-from commentsvc.services import moderating, posting, ruling, tending
+from commentsvc.services import importing, moderating, posting, ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.services.ruling import Agreement, RuleText
@@ -182,6 +182,19 @@ def test_a_backtest_on_ten_thousand_comments_takes_less_than_five_seconds(site, 
     took_s = time.process_time() - began
     assert found.tested == 10_000 and found.caught > 1_000
     assert took_s < 5, f"{took_s:.1f} s"
+
+
+def test_a_real_export_is_judged_under_each_mode(site, alice, now):
+    file = data("import/themeunittestdata.wordpress.xml")
+    importing.wordpress(file, site, False, lambda _: None, now)
+    ruling.add(site, RuleText("links", "0", "hold"), alice, now)
+    lefts = []
+    for mode in Mode:
+        found = ruling.backtest(site, ruling.proposal(site, None, None, None, {"mode": mode}), 10_000)
+        assert found.tested >= 30 and found.decided > 20
+        assert found.then.alike + found.then.otherwise + found.then.left == found.decided
+        lefts.append(found.then.left)
+    assert lefts == sorted(lefts, reverse=True) and lefts[-1] == 0, "from strict to lenient less is left to moderators"
 
 
 def test_an_explanation_shows_then_and_now_also_for_what_was_imported(site, make_comment, alice, now):

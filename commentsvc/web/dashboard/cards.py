@@ -94,8 +94,9 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
 
 
 def _matches(comment: Comment) -> list[str]:
-    """What the rules found in the text; a number of links or a mode is no word of it."""
-    return [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+    """What the rules found in the text; counts and the like are no words of it."""
+    found = [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+    return [match for match in found if len(match) > 2 and not match.isdigit()]
 
 
 def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:
