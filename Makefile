@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types browser widget lock clean
+.PHONY: demo test check lint types browser bench widget lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -32,6 +32,10 @@ check: lint types test browser
 .venv/.ready-dev: requirements-dev.txt .venv/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
+
+# Some ten minutes; needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md says what it prints.
+bench: .venv/.ready-dev
+	$(BIN)/python -m bench
 
 # For whoever changes the widget; needs Node.
 widget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import re
 import statistics
 import threading
@@ -91,7 +92,7 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
     reader.start()
     waits = []
     for n in range(count):
-        comment = _call(
+        comment = call(
             app_url,
             "POST",
             "/api/v1/comments",
@@ -102,8 +103,8 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
                 "author": {"name": "C", "email": f"c{n}@example.org"},
             },
         )
-        time.sleep(0.37)
-        _call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
+        time.sleep(random.random() / 2)
+        call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
         decided = time.monotonic()
         while f"unmistakable-{n}." not in hot_reads.fetched(page)[0].decode():
             time.sleep(0.005)
@@ -118,7 +119,7 @@ def _read_on(url: str, stop: threading.Event) -> None:
         fetched(url)
 
 
-def _call(base: str, method: str, path: str, body: dict[str, object], token: str = "") -> dict:
+def call(base: str, method: str, path: str, body: dict[str, object], token: str = "") -> dict:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(base + path, json.dumps(body).encode(), headers, method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:

@@ -65,7 +65,7 @@ LOCATION = """
 
 def fetched(url: str, *headers: str) -> tuple[bytes, dict[str, str]]:
     request = urllib.request.Request(url, headers=dict(header.split(": ", 1) for header in headers))
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 

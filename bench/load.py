@@ -30,7 +30,7 @@ def wrk(
     script: Path | None = None,
 ) -> Load:
     """Ask `url` over and over from so many connections at once, by one thread."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "60s"]
     for header in headers:
         command += ["-H", header]
     if script:

@@ -64,7 +64,7 @@ class Config:
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     akismet_key: str = ""  # asks Akismet whether comments are spam; the site's owner can switch it off
     akismet_url: str = ""  # for services with the same interface, and for tests
-    cache_mb: int = 64  # published pages held in memory, per worker
+    cache_mb: int = 16  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
@@ -114,7 +114,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         akismet_url=_url("AKISMET_URL", given.get("AKISMET_URL", ""), ("http", "https"), "https://host/1.1").rstrip(
             "/"
         ),
-        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "64")),
+        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "16")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),

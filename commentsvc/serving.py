@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 JOBS_SWITCH = "COMMENTSVC_SERVE_JOBS"
-# Reads from memory are as fast with 8 as with 2 (docs/benchmarks.md), and the others answer while some wait for the
-# database; from 16 on the 99th percentile grows.
-BLOCKING_THREADS = 8
+# Enough that reads from memory always find one, however many requests wait at the edge's gate. They are started as
+# they are needed; reads alone are as fast with 32 as with 2 (docs/benchmarks.md).
+BLOCKING_THREADS = 32
 BACKPRESSURE = 512
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # malloc.h
 
 
 def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> None:
@@ -60,8 +62,17 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
     ).serve()
 
 
+def _keep_memory_small() -> None:
+    """Give back what a page was built in: by default glibc keeps it, in a heap of each thread (mallopt(3))."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_MMAP_THRESHOLD, 64 * 1024)
+
+
 def application() -> WSGIApplication:
     """The WSGI application of one worker process, from the environment's settings."""
+    _keep_memory_small()
     config = settings.from_environment(os.environ)
     log_lines.begin(config.log_format)
     app = create_app(config)

@@ -257,3 +257,15 @@ def test_nobody_but_the_machine_itself_gets_metrics_through_nginx_and_workers_co
     route = r'commentsvc_requests_total\{method="GET",route="/healthz",status="200"\} (\d+)'
     counts = {float(re.search(route, text)[1]) for text in told}
     assert len(counts) == 1 and counts.pop() >= 40, "whichever worker is asked says the same"
+
+
+def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):
+    with Readers(fleet) as readers:
+        for service in fleet.services:
+            for pid in servers.family(service.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            service.process.wait()
+        time.sleep(2)
+        assert "told to the first" in ask(fleet.url + PAGE)[2]
+    assert readers.troubles == []

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import redis
-
 log = logging.getLogger(__name__)
 
 # Redis on the same network answers in a millisecond; a request must not wait for one that is away.
@@ -59,6 +57,9 @@ class Shared:
     """Counts in Redis; while that is away, in this process, and says so in the log."""
 
     def __init__(self, url: str, otherwise: Limiter, wall: Callable[[], float] = time.time) -> None:
+        import redis  # only where it is used: it takes six megabytes
+
+        self._refusals = redis.RedisError
         self._redis = redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
         self._otherwise = otherwise
         self._wall = wall
@@ -74,7 +75,7 @@ class Shared:
                 both.incr(key)
                 both.expire(key, limit.window_s + 1)
                 count, _ = both.execute()
-        except redis.RedisError as error:
+        except self._refusals as error:
             self._away_until = time.monotonic() + AWAY_S
             self._is_away = True
             log.warning("Redis is away; each process keeps its own limits: %s", error)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import flask_migrate
-from alembic.script import ScriptDirectory
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import and_, select, text
 
 from commentsvc.config import Config
@@ -77,6 +76,8 @@ TABLES = (
     words,
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
+REVISION = re.compile(r"^revision = \"(\w+)\"", re.MULTILINE)
+FOLLOWS = re.compile(r"^down_revision = \"(\w+)\"", re.MULTILINE)
 CHECKOUT = Path(__file__).parents[2] / "migrations"
 
 
@@ -102,7 +103,6 @@ def init_app(app: Flask, config: Config, note_slow_query: Callable[[], None] = l
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url(config.sqlite_path) if config.sqlite_path else url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
     db.init_app(app)
-    flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
     with app.app_context():
         prepare(db.engine)
         note_slow(db.engine, config.slow_query_ms, note_slow_query)
@@ -121,7 +121,17 @@ def create_file(config: Config) -> None:
 
 def upgrade() -> None:
     """Bring the schema up to date; inside an app context."""
+    import flask_migrate  # not while serving: with Alembic it takes eleven megabytes
+
+    know_migrations(current_app)
     flask_migrate.upgrade(directory=str(migrations()))
+
+
+def know_migrations(app: Flask) -> None:
+    """Let Flask-Migrate's own functions work on this app."""
+    import flask_migrate
+
+    flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
 
 
 def is_behind() -> bool:
@@ -135,8 +145,10 @@ def is_behind() -> bool:
 @cache
 def _revisions() -> tuple[str | None, frozenset[str]]:
     """The newest revision of this program, and all it knows."""
-    scripts = ScriptDirectory(str(migrations()))
-    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+    sources = [path.read_text() for path in (migrations() / "versions").glob("*.py")]
+    known = {found[1] for source in sources if (found := REVISION.search(source))}
+    followed = {found[1] for source in sources if (found := FOLLOWS.search(source))}
+    return next(iter(known - followed), None), frozenset(known)
 
 
 def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import logging
 import os
@@ -68,6 +69,10 @@ TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
+# More at once in Python only wait for each other, and for the database.
+INSIDE_MAX = 4
+BUILDS_MAX = 2
+RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
 
 
 @dataclass
@@ -81,14 +86,14 @@ class Page:
     is_text: bool
     watched: Watched | str | None
     checked_at: float  # monotonic
-    slot: Slot | None = None  # in which it was last confirmed
+    confirmed_until: float = 0.0  # the end of the half second in which that was; never the Slot, which holds bodies
     _gzip: bytes = field(default=b"", repr=False)
 
     def is_confirmed(self, slot: Slot) -> bool:
-        return self.slot is not None and self.slot.until >= slot.until
+        return self.confirmed_until >= slot.until
 
     def confirm(self, checked_at: float, slot: Slot) -> Page:
-        self.checked_at, self.slot = checked_at, slot
+        self.checked_at, self.confirmed_until = checked_at, slot.until
         return self
 
     @property
@@ -156,8 +161,6 @@ Spelling: TypeAlias = tuple[str, str, str, str]
 
 class Slot:
     """Half a second of the clock, and what lies ready for the rest of it, by the words of the request."""
-
-    __slots__ = ("until", "second", "ready")
 
     def __init__(self, until: float, second: int) -> None:
         self.until = until  # monotonic
@@ -280,6 +283,8 @@ class Edge:
         self._flights: dict[str, threading.Lock] = {}
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
+        self._gate = threading.Semaphore(INSIDE_MAX)
+        self._gate_of_builds = threading.Semaphore(BUILDS_MAX)
         self.builds = 0
         self.hits = 0  # added without a lock: a count that is lost once in a million costs less
         self._hits_told = 0
@@ -296,7 +301,7 @@ class Edge:
         if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
             key = _key(environ)
             if key is None:
-                return self._inner(environ, start_response)
+                return self._through_the_gate(environ, start_response)
             page = self._memory.get(key)
             if page is None or not page.is_confirmed(slot):
                 answer = self._confirmed(key, page, environ, slot)
@@ -310,6 +315,12 @@ class Edge:
         else:
             self.hits += 1
         return _send(ready, environ, start_response)
+
+    def _through_the_gate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
+        _receive(environ)
+        with self._gate:
+            return self._inner(environ, start_response)
 
     def _next_slot(self) -> Slot:
         with self._slot_lock:
@@ -403,13 +414,14 @@ class Edge:
             got[:] = [status, headers]
             return lambda _data: None
 
-        parts = self._inner(question, start_response)
-        try:
-            body = b"".join(parts)
-        finally:
-            close = getattr(parts, "close", None)
-            if close:
-                close()
+        with self._gate_of_builds:
+            parts = self._inner(question, start_response)
+            try:
+                body = b"".join(parts)
+            finally:
+                close = getattr(parts, "close", None)
+                if close:
+                    close()
         status, headers = got
         return Answer(status, headers, body, question.get(WATCH))
 
@@ -429,6 +441,13 @@ class Edge:
         log.warning("the database is away; published pages go on: %s", reason)
         metrics.DATABASE.labels("away").inc()
         self._away_until = self._clock() + PROMISE_S
+
+
+def _receive(environ: WSGIEnvironment) -> None:
+    """Take the whole request in first: whoever sends slowly must not hold the gate."""
+    length = environ.get("CONTENT_LENGTH", "")
+    if length.isascii() and length.isdigit() and 0 < int(length) <= RECEIVED_MAX_BYTES:
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))
 
 
 def _key(environ: WSGIEnvironment) -> str | None:

@@ -30,7 +30,9 @@ def bare(request, tmp_path):
         None,
     )
     database.create_file(config)
-    with create_app(config).app_context():
+    app = create_app(config)
+    database.know_migrations(app)
+    with app.app_context():
         yield db.engine
         db.session.remove()
         db.engine.dispose()

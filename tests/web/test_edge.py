@@ -1,9 +1,11 @@
 """The edge: fresh within a second, the same bytes until then, and answers while the database is away."""
 
+import gc
 import gzip
 import re
 import threading
 import time
+import weakref
 
 import brotli
 import pytest
@@ -15,7 +17,7 @@ from commentsvc.services.moderating import Moderator
 from commentsvc.store import comments
 from commentsvc.store.database import Watched
 from commentsvc.store.db import db
-from commentsvc.web.edge import Edge, Memory, Page
+from commentsvc.web.edge import INSIDE_MAX, Edge, Memory, Page
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -449,3 +451,87 @@ def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_co
     make_comment(thread_key="/other")
     cursor = client.get(JSON).json["more_replies"][0]["next"]
     assert client.get(f"{JSON.replace('/post', '/other')}&cursor={cursor}").json["comments"] == []
+
+
+def test_reads_from_memory_pass_by_what_waits_for_the_application():
+    """However many posts are inside or wait at the gate, a page that lies ready is answered at once."""
+    release = threading.Event()
+    inside, most_inside, lock = [0], [0], threading.Lock()
+
+    def inner(environ, start_response):
+        if environ["REQUEST_METHOD"] == "POST":
+            with lock:
+                inside[0] += 1
+                most_inside[0] = max(inside[0], most_inside[0])
+            assert release.wait(20)
+            with lock:
+                inside[0] -= 1
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [environ["wsgi.input"].read() or b"page"]
+
+    edge = Edge(inner, lambda watched: (1, 1), Memory(2**20), NoDisk())
+    answers = []
+    writers = [
+        threading.Thread(
+            target=lambda n=n: answers.append(Client(edge).post("/api/v1/comments", data=f"post {n}").text)
+        )
+        for n in range(INSIDE_MAX * 3)
+    ]
+    for writer in writers:
+        writer.start()
+    while inside[0] < INSIDE_MAX:
+        time.sleep(0.01)
+    assert [Client(edge).get("/t/blog?thread=/post").text for _ in range(5)] == ["page"] * 5
+    release.set()
+    for writer in writers:
+        writer.join()
+    assert most_inside[0] == INSIDE_MAX
+    assert sorted(answers) == sorted(f"post {n}" for n in range(INSIDE_MAX * 3)), "each body reached the application"
+
+
+def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
+    """What lies ready is freed with its half second: pages must not hold on to it."""
+    clock = [100.0]
+
+    def inner(environ, start_response):
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"page"]
+
+    edge = Edge(inner, lambda watched: (1, 1), Memory(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
+    assert Client(edge).get("/t/blog?thread=/post").text == "page"
+    gone = weakref.ref(edge._slot)
+    clock[0] = 101.0
+    assert Client(edge).get("/t/blog?thread=/other").text == "page"
+    gc.collect()
+    assert gone() is None
+
+
+def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, app, alice, make_comment, now):
+    """Readers ask two processes all the time while a moderator works."""
+    ids = [make_comment(status="pending", body=f"number-{n}.") for n in range(6)]
+    apps = [app, make_app()]
+    for one in apps:
+        one.test_client().get(THREAD)
+    builds = [one.extensions["edge"].builds for one in apps]
+    stop = threading.Event()
+
+    def read(one):
+        reader = one.test_client()
+        while not stop.is_set():
+            reader.get(THREAD)
+
+    readers = [threading.Thread(target=read, args=(one,)) for one in apps for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for n, comment_id in enumerate(ids):
+            moderating.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
+            for one in apps:
+                assert shows(one.test_client(), f"number-{n}.", within_s=1.5)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert [one.extensions["edge"].builds for one in apps] == [before + len(ids) for before in builds]

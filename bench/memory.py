@@ -1,0 +1,32 @@
+"""Memory: what a worker holds when its cache of published pages is full, as the setting bounds it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench import hot_reads, load, seeding, servers
+
+HERE = Path(__file__).parent
+
+
+def run(cache_mb: int = 0, seconds: float = 30) -> dict[str, object]:
+    with servers.folder() as folder:
+        port = servers.free_port()
+        env = servers.settings(folder, port, **({"CACHE_MB": str(cache_mb)} if cache_mb else {}))
+        app = seeding.prepare(env)
+        seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], "/full", 300)
+        with servers.running(servers.serve(port), f"http://127.0.0.1:{port}/healthz", folder / "log", None, env) as one:
+            base = hot_reads.origin(one)
+            hot_reads.fetched(f"{base}/embed/v1/comments?site=blog&thread=/full")
+            before = max(one.workers_rss_mb())
+            done = load.wrk(base, seconds, 16, script=HERE / "pages.lua")
+            time.sleep(1)
+            after = max(one.workers_rss_mb())
+    pages = round(done.per_s * seconds)
+    print(f"memory of a worker: {before:.0f} MB at the start, {after:.0f} MB after {pages} different pages")
+    return {"start_mb": round(before), "full_mb": round(after), "pages": pages}
+
+
+if __name__ == "__main__":
+    run()
