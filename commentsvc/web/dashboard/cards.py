@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from commentsvc.core import difference, text
 from commentsvc.core.difference import Piece
+from commentsvc.core.policy import Policy
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.services.moderating import Moderator
@@ -69,6 +70,7 @@ class Card:
     appeal: Appeal | None
     reported: Sequence[Flag]
     sanctions: Sequence[Sanction]
+    policy: Policy
     sees_addresses: bool
 
 
@@ -78,6 +80,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
     appealed = appeals.of_comments(refused) if refused else {}
     in_force = sanctions.active_by_comment(found, now())
+    policies = {site.id: site.policy for site in {comment.site for comment in found}}
     reported = flags.open_of([comment.id for comment in found if comment.flag_count])
     return [
         Card(
@@ -87,6 +90,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
             appealed.get(comment.id),
             reported.get(comment.id, ()),
             in_force.get(comment.id, ()),
+            policies[comment.site_id],
             by.sees_addresses(comment.site),
         )
         for comment in found
