@@ -19,6 +19,10 @@ def run() -> None:
             # SQLite changes a table by making it anew; with foreign keys on, dropping the old one would delete rows
             # that point to it. The switch only works outside a transaction.
             _outside_transaction(connection, "PRAGMA foreign_keys=OFF")
+        else:
+            # What keeps a request from hanging must not stop an index on millions of rows from being made.
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.commit()
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

@@ -468,14 +468,16 @@ def show_all(changed: Iterable[Comment]) -> None:
     own = {comment_id for level in levels.values() for comment_id in level}
     while levels:
         level = levels.pop(max(levels))
-        db.session.flush()
-        held_up = _with_shown_replies(level)
+        # The replies are written already, level by level; so each comment here is written once, with all that changed.
+        with db.session.no_autoflush:
+            held_up = _with_shown_replies(level)
         moved = []
         for comment in level.values():
             is_shown = comment.status == Status.APPROVED or comment.id in held_up
             if comment.is_shown != is_shown or comment.id in own:
                 moved.append(comment)
             comment.is_shown = is_shown
+        db.session.flush()
         above = {comment.parent_id for comment in moved if comment.parent_id is not None}
         for parent in _by_ids(above):
             levels.setdefault(parent.depth, {})[parent.id] = parent

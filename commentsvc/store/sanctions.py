@@ -61,6 +61,10 @@ def active_for(site: Site, account_id: int | None, email: str, ip: str, now: dat
 
 def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
     """What is in force for the author of each of these comments, by one query; authors are loaded."""
+    site_ids = {comment.site_id for comment in comments}
+    any_here = or_(Sanction.site_id.is_(None), Sanction.site_id.in_(site_ids))
+    if db.session.scalar(select(Sanction.id).where(any_here, text(NOT_LIFTED)).limit(1)) is None:
+        return {}  # a person has some thirty subjects, and most sites have no sanction
     subjects = {c.id: {str(s) for s in subjects_of(c.author.account_id, c.author_email or "", c.ip)} for c in comments}
     wanted = {subject for own in subjects.values() for subject in own}
     query = select(Sanction).where(Sanction.subject.in_(wanted), text(NOT_LIFTED)).order_by(Sanction.id)

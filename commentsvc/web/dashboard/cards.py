@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from commentsvc.core import difference, text
 from commentsvc.core.difference import Piece
+from commentsvc.core.policy import Policy
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.services.moderating import Moderator
@@ -69,6 +70,7 @@ class Card:
     appeal: Appeal | None
     reported: Sequence[Flag]
     sanctions: Sequence[Sanction]
+    policy: Policy
     sees_addresses: bool
 
 
@@ -78,6 +80,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     refused = [comment.id for comment in found if comment.status in (Status.REJECTED, Status.SPAM)]
     appealed = appeals.of_comments(refused) if refused else {}
     in_force = sanctions.active_by_comment(found, now())
+    policies = {site.id: site.policy for site in {comment.site for comment in found}}
     reported = flags.open_of([comment.id for comment in found if comment.flag_count])
     return [
         Card(
@@ -87,6 +90,7 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
             appealed.get(comment.id),
             reported.get(comment.id, ()),
             in_force.get(comment.id, ()),
+            policies[comment.site_id],
             by.sees_addresses(comment.site),
         )
         for comment in found
@@ -94,8 +98,9 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
 
 
 def _matches(comment: Comment) -> list[str]:
-    """What the rules found in the text; a number of links or a mode is no word of it."""
-    return [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+    """What the rules found in the text; counts and the like are no words of it."""
+    found = [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+    return [match for match in found if len(match) > 2 and not match.isdigit()]
 
 
 def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:
