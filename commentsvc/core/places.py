@@ -101,3 +101,14 @@ def network(value: str) -> Network | None:
         return ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
         return None
+
+
+def discreet(match: str) -> str:
+    """What a rule found, for who may not see addresses: '' where it is or holds an e-mail or network address."""
+    if "@" in match:
+        return ""
+    try:
+        ipaddress.ip_network(match, strict=False)
+    except ValueError:
+        return match
+    return ""

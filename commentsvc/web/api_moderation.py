@@ -60,23 +60,25 @@ def decide() -> Response:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.DecisionsIn)
     decided = moderating.decide(shape.ids, shape.action, by, shape.note, now(), shape.told, shape.versions)
-    return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
+    return jsonify({"decisions": [shapes.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
 
 
 @pages.post("/undo")
 def undo() -> Response:
     by = guard.token_moderator()
     decided = moderating.undo(shapes.parsed(shapes.UndoIn).undo, by, now())
-    return jsonify({"decisions": [shapes.decision_json(d) for d in decided.decisions], "undo": decided.undo})
+    return jsonify({"decisions": [shapes.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
 
 
 @pages.get("/decisions")
 def log() -> Response:
-    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    by = guard.token_moderator()
+    site = guard.moderated(request.args.get("site", ""), by)
     found, following = decisions.log(
         site, _number("comment"), _number("cursor"), paging.limit(request.args.get("limit", ""))
     )
-    listed = [shapes.decision_json(decision) for decision in found]
+    sees_addresses = by.sees_addresses(site)
+    listed = [shapes.decision_json(decision, sees_addresses) for decision in found]
     return jsonify({"decisions": listed, "next": str(following) if following else None})
 
 
@@ -145,15 +147,18 @@ def backtest() -> Response:
 
 @pages.get("/comments/<int:comment_id>/judgement")
 def judgement(comment_id: int) -> Response:
-    comment = guard.moderated_comment(comment_id, guard.token_moderator())
-    return jsonify(shapes.judgement_json(comment, ruling.judgement(comment)))
+    by = guard.token_moderator()
+    comment = guard.moderated_comment(comment_id, by)
+    return jsonify(shapes.judgement_json(comment, ruling.judgement(comment), by.sees_addresses(comment.site)))
 
 
 @pages.get("/sanctions")
 def list_sanctions() -> Response:
-    site = guard.moderated(request.args.get("site", ""), guard.token_moderator())
+    by = guard.token_moderator()
+    site = guard.moderated(request.args.get("site", ""), by)
     found, following = sanctions.of_site(site, _number("cursor"), paging.limit(request.args.get("limit", "")))
-    listed = [shapes.sanction_json(sanction, now()) for sanction in found]
+    sees_addresses = by.sees_addresses(site)
+    listed = [shapes.sanction_json(sanction, now(), sees_addresses) for sanction in found]
     return jsonify({"sanctions": listed, "next": str(following) if following else None})
 
 
@@ -163,14 +168,15 @@ def impose() -> tuple[Response, int]:
     shape = shapes.parsed(shapes.SanctionIn)
     site = guard.moderated(shape.site, by)
     imposed = sanctioning.impose(site, shape.order, by, now(), guard.client_ip())
-    return jsonify(shapes.sanction_json(imposed, now())), 201
+    return jsonify(shapes.sanction_json(imposed, now(), True)), 201  # it says what the request said
 
 
 @pages.delete("/sanctions/<int:sanction_id>")
 def lift(sanction_id: int) -> Response:
     by = guard.token_moderator()
     site = guard.site_of_sanction(sanction_id, request.args.get("site", ""), by)
-    return jsonify(shapes.sanction_json(sanctioning.lift(sanction_id, site, by, now(), guard.client_ip()), now()))
+    lifted = sanctioning.lift(sanction_id, site, by, now(), guard.client_ip())
+    return jsonify(shapes.sanction_json(lifted, now(), site is not None and by.sees_addresses(site)))
 
 
 def _long(shape: type[S]) -> S:

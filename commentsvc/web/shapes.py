@@ -14,7 +14,7 @@ from flask import Flask, current_app, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import emails, text
+from commentsvc.core import emails, places, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.judging import Reason, Verdict
 from commentsvc.core.phrases import phrase
@@ -424,7 +424,7 @@ def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Fl
         "email": comment.author_email if with_addresses else None,
         "ip": comment.ip if with_addresses else None,
         "user_agent": comment.user_agent,
-        "reasons": _reasons(comment.reasons),
+        "reasons": _reasons(comment.reasons, with_addresses),
         "version": comment.version,
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
@@ -516,10 +516,17 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     }
 
 
-def _reasons(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Why, as the database keeps it, in the language of who asks."""
-    shown = ("rule", "outcome", "match")
-    return [{name: r[name] for name in shown if name in r} | {"sentence": tell_kept(r)} for r in kept]
+def _reasons(kept: Sequence[dict[str, Any]], with_addresses: bool) -> list[dict[str, Any]]:
+    """Why, as the database keeps it, in the language of who asks; an address that was found only for who may see it."""
+    return [
+        {
+            "rule": reason["rule"],
+            "outcome": reason["outcome"],
+            "match": reason["match"] if with_addresses else places.discreet(reason["match"]),
+            "sentence": tell_kept(reason),
+        }
+        for reason in kept
+    ]
 
 
 def thread_json(page: ThreadPage) -> dict[str, Any]:
@@ -536,7 +543,7 @@ def thread_json(page: ThreadPage) -> dict[str, Any]:
     }
 
 
-def decision_json(decision: Decision) -> dict[str, Any]:
+def decision_json(decision: Decision, with_addresses: bool) -> dict[str, Any]:
     by = decision.by_account
     return {
         "id": decision.id,
@@ -548,7 +555,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "rule": decision.by_rule,
         "note": decision.note,
         "told": decision.told,
-        "reasons": _reasons(decision.reasons),
+        "reasons": _reasons(decision.reasons, with_addresses),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),
@@ -602,13 +609,13 @@ def backtest_json(found: Backtest, shown: dict[int, Comment]) -> dict[str, Any]:
     }
 
 
-def judgement_json(comment: Comment, found: Judgement) -> dict[str, Any]:
+def judgement_json(comment: Comment, found: Judgement, with_addresses: bool) -> dict[str, Any]:
     checks = [
         {
             "rule": name,
             "outcome": r.outcome if r else None,
-            "sentence": r.sentence if r else "",
-            "match": r.match if r else "",
+            "sentence": tell(r.sentence) if r else "",
+            "match": (r.match if with_addresses else places.discreet(r.match)) if r else "",
         }
         for name, r in found.now_checks
     ]
@@ -616,20 +623,20 @@ def judgement_json(comment: Comment, found: Judgement) -> dict[str, Any]:
         "at": machine_time(found.then_at) if found.then_at else None,
         "status": found.then_status,
         "settings": found.then_version,
-        "reasons": found.then_reasons,
+        "reasons": _reasons(found.then_reasons, with_addresses),
     }
     now = {"status": found.now_status, "settings": found.now_version, "checks": checks}
     return {"comment_id": comment.id, "status": comment.status, "then": then, "now": now}
 
 
-def sanction_json(sanction: Sanction, at: datetime) -> dict[str, Any]:
-    """A sanction as moderators see it."""
+def sanction_json(sanction: Sanction, at: datetime, with_addresses: bool) -> dict[str, Any]:
+    """A sanction as moderators see it; whom it names is null for who may not see addresses."""
     kind, _, value = sanction.subject.partition(":")
     return {
         "id": sanction.id,
         "kind": sanction.kind,
         "subject_kind": kind,
-        "subject": value,
+        "subject": value if with_addresses or kind == SubjectKind.ACCOUNT else None,
         "everywhere": sanction.site_id is None,
         "reason": sanction.reason,
         "note": sanction.note,
@@ -660,6 +667,7 @@ def init_app(app: Flask) -> None:
         hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
         hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
         initial=initial,
+        discreet=places.discreet,
         hue=hue,
         avatar=avatar,
         terms=terms,

@@ -6,8 +6,9 @@ import pytest
 from cast import SECRET, set_policy
 
 from commentsvc.core.spam_filter import Seen
-from commentsvc.services import posting
+from commentsvc.services import posting, ruling
 from commentsvc.services.posting import Draft, Sender
+from commentsvc.services.ruling import RuleText
 from commentsvc.store import comments, rules, sanctions, sites, spam_words, threads
 from commentsvc.store.db import db, write
 
@@ -119,18 +120,47 @@ def test_the_spam_page_tells_what_it_knows_and_why(alices, post, site):
     assert 'role="alert"' in post("/dashboard/blog/spam", spam_hold="20").text
 
 
+def subject_named(page, words):
+    return re.search(rf'<option value="([0-9a-f]+)">{words}</option>', page)[1]
+
+
+def test_a_moderator_acts_on_a_person_without_seeing_where_they_write_from(
+    client, bob, sign_in, csrf, eves, site, alice
+):
+    ruling.add(site, RuleText("email", "@example.org", "hold"), alice, site.created_at)
+    draft = Draft("/post2", "", "", None, "Another word", "Eve", "eve@example.org", None)
+    posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.1", "", False), None, SECRET, site.created_at)
+    held = comments.newest_of_author(comments.by_id(eves).author_id, 1)[0].id
+    sign_in(client, bob)
+    person = f"/dashboard/blog/people/{comments.by_id(eves).author_id}"
+    page = client.get(person).text
+    form = {"csrf_token": csrf(page), "kind": "hold", "subject": subject_named(page, "their email"), "reject_days": "0"}
+    done = client.post(f"{person}/sanction", data=form, follow_redirects=True)
+    assert "Decided" in done.text
+    db.session.rollback()
+    assert [s.subject for s in sanctions.of_site(site, None, 9)[0]] == ["email:eve@example.org"]
+    pages = (person, f"/dashboard/blog/judgement/{held}", "/dashboard/blog", "/dashboard/blog/log")
+    for path in pages:
+        seen = client.get(path).text
+        assert [word for word in ("example.org", "192.0.2") if word in seen] == [], path
+    set_policy(site, moderators_see_addresses=True)
+    assert "eve@example.org" in client.get(person).text
+    assert "@example.org" in client.get(f"/dashboard/blog/judgement/{held}").text
+
+
 def test_a_person_is_sanctioned_noted_and_forgiven_on_their_page(alices, post, eves, site):
     path = f"/dashboard/blog/people/{comments.by_id(eves).author_id}"
     page = alices.get(path).text
     assert "Eve" in page and "eve@example.org" in page and "Visit the casino" in page
-    done = post(f"{path}/sanction", kind="ban", subject="email:eve@example.org", reason="Enough", reject_days="3")
+    subject = subject_named(page, "email eve@example.org")
+    done = post(f"{path}/sanction", kind="ban", subject=subject, reason="Enough", reject_days="3")
     assert "Enough" in done.text and comments.by_id(eves).status == "rejected"
     sanction_id = re.search(r'name="sanction" value="(\d+)"', done.text)[1]
     post(f"{path}/lift", sanction=sanction_id)
     assert comments.by_id(eves).status == "approved" and sanctions.by_id(int(sanction_id)).lifted_at
     assert "Came back" in post(f"{path}/note", note="Came back <twice>").text
     for wrong in ({"kind": "suspend"}, {"kind": "ban", "until": "soon"}, {"kind": "ban", "reject_days": "x"}):
-        refused = post(f"{path}/sanction", **{"subject": "email:eve@example.org", **wrong})
+        refused = post(f"{path}/sanction", **{"subject": subject, **wrong})
         assert 'role="alert"' in refused.text
 
 

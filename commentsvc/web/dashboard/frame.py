@@ -21,7 +21,15 @@ def draw(template: str, by: Moderator, site: Site | None, **names: object) -> st
     sites = people.moderated_sites(by.account)
     here = request.full_path.rstrip("?")
     is_owner = site is not None and people.role_on(by.account, site) is Role.OWNER
-    common = {"is_owner": is_owner, "account": by.account, "sites": sites, "site": site, "here": here}
+    sees_addresses = site is not None and by.sees_addresses(site)
+    common = {
+        "sees_addresses": sees_addresses,
+        "is_owner": is_owner,
+        "account": by.account,
+        "sites": sites,
+        "site": site,
+        "here": here,
+    }
     on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
     return render_template(template, **common, **on_cards, **names)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import sanction
+from commentsvc.core import sanction, tokens
 from commentsvc.core.errors import CommentError, Invalid, NotFound
 from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind
 from commentsvc.services import sanctioning
@@ -17,7 +17,7 @@ from commentsvc.store.people import Author
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
-from commentsvc.web.wiring import now
+from commentsvc.web.wiring import now, settings
 
 pages = Blueprint("persons", __name__, url_prefix="/dashboard")
 
@@ -38,14 +38,15 @@ def show(site_key: str, author_id: int) -> str:
     site = guard.moderated(site_key, by)
     author = _author(site, author_id)
     newest = comments.newest_of_author(author.id, SHOWN)
-    subjects = _subjects(author, newest[0].ip if newest else "")
+    subjects = _subjects(author)
     return frame.draw(
         "dashboard/person.html",
         by,
         site,
         author=author,
         newest=newest,
-        subjects=_offered(subjects),
+        subjects={_token(found): words for found, words in _offered(subjects, by.sees_addresses(site))},
+        subject_of=lambda sanction: _named(sanction.subject, by.sees_addresses(site)),
         kinds=DOES,
         sanctions=sanctions.history(site, subjects),
         now=now(),
@@ -59,9 +60,9 @@ def show(site_key: str, author_id: int) -> str:
 def impose(site_key: str, author_id: int) -> Response:
     by = guard.dashboard_moderator()
     site = guard.moderated(site_key, by)
-    _author(site, author_id)
+    author = _author(site, author_id)
     try:
-        sanctioning.impose(site, _order(), by, now(), guard.client_ip())
+        sanctioning.impose(site, _order(author), by, now(), guard.client_ip())
         frame.say("Decided. It counts from now on, and can be lifted below.")
     except CommentError as error:
         frame.refuse(error)
@@ -101,9 +102,9 @@ def _author(site: Site, author_id: int) -> Author:
     return author
 
 
-def _order() -> Order:
+def _order(author: Author) -> Order:
     form = request.form
-    kind, _, value = form.get("subject", "").partition(":")
+    subject = _chosen(author, form.get("subject", ""))
     until, days = form.get("until", ""), frame.find_number(form.get("reject_days", "") or "0")
     try:
         until_at = datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None
@@ -111,8 +112,8 @@ def _order() -> Order:
         raise Invalid("until", "Give the day as 2026-12-31.") from None
     return Order(
         form.get("kind", ""),
-        kind,
-        value,
+        subject.kind,
+        subject.value,
         form.get("reason", ""),
         form.get("note", ""),
         until_at,
@@ -121,18 +122,39 @@ def _order() -> Order:
     )
 
 
-def _subjects(author: Author, ip: str) -> list[Subject]:
-    return sanction.subjects_of(author.account_id, author.email or "", ip)
+def _subjects(author: Author) -> list[Subject]:
+    newest = comments.newest_of_author(author.id, 1)
+    return sanction.subjects_of(author.account_id, author.email or "", newest[0].ip if newest else "")
 
 
-def _offered(subjects: list[Subject]) -> dict[str, str]:
+def _offered(subjects: list[Subject], sees_addresses: bool) -> list[tuple[Subject, str]]:
     """The ways to name this person that make sense on a page: the narrowest first."""
-    offered: dict[str, str] = {}
+    offered = []
     for found in subjects:
-        if found.kind is SubjectKind.ACCOUNT:
-            offered[str(found)] = "this account"
-        elif found.kind is SubjectKind.EMAIL or (found.kind is SubjectKind.DOMAIN and "." in found.value):
-            offered[str(found)] = f"{found.kind} {found.value}"
+        is_wide = found.kind is SubjectKind.DOMAIN and "." not in found.value
+        if found.kind is not SubjectKind.NETWORK and not is_wide:
+            offered.append((found, _named(str(found), sees_addresses)))
         elif found.kind is SubjectKind.NETWORK and found.value.endswith(("/32", "/128", "/24", "/48")):
-            offered[str(found)] = f"network {found.value}"
+            size = found.value.rpartition("/")[2]
+            offered.append((found, _named(str(found), sees_addresses) + ("" if sees_addresses else f" (/{size})")))
     return offered
+
+
+def _named(subject: str, sees_addresses: bool) -> str:
+    """Whom a sanction is about, in words; without the address for who may not see it."""
+    kind, _, value = subject.partition(":")
+    if kind == SubjectKind.ACCOUNT:
+        return "this account"
+    return f"{kind} {value}" if sees_addresses else f"their {kind}"
+
+
+def _token(subject: Subject) -> str:
+    """What stands for a subject in the form: an address must not be read there either."""
+    return tokens.keyed(settings().secret_key, "sanction subject", str(subject)).hex()[:32]
+
+
+def _chosen(author: Author, token: str) -> Subject:
+    found = next((subject for subject in _subjects(author) if _token(subject) == token), None)
+    if found is None:
+        raise Invalid("subject", "Choose whom this is about; they have written from elsewhere meanwhile.")
+    return found

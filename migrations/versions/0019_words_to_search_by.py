@@ -7,8 +7,8 @@ from alembic import op
 
 from commentsvc.core import searching
 
-revision = "0031"
-down_revision = "0030"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
