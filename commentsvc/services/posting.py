@@ -144,7 +144,8 @@ def post(
     rulebook = ruling.rulebook(site)
     shingles = likeness.shingles(draft.source) if is_stranger else frozenset()
     moment = measuring.moment(site, thread, policy, submission, shingles, pace, now)
-    moment = replace(moment, is_trapped=form.is_trapped, elapsed_ms=form.elapsed_ms, outside=outside)
+    elapsed_ms = form.elapsed_ms if sender.limited else None
+    moment = replace(moment, is_trapped=form.is_trapped, elapsed_ms=elapsed_ms, outside=outside)
     verdict = judging.judge(submission, policy, rulebook.rules, record, moment)
     if policy.nudge and not form.send_anyway:
         _nudge(verdict, rulebook)

@@ -69,7 +69,7 @@ class CommentIn(Shape):
     author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
     notify: StrictBool = Field(False, description="mail me when somebody answers")
     trap: StrictStr | None = Field(None, description="a field that people do not see; what fills it in is a program")
-    elapsed_ms: StrictInt | None = Field(None, ge=0, description="from opening the form to sending it")
+    elapsed_ms: StrictInt | None = Field(None, ge=0, description="from seeing the form to sending it")
     challenge: StrictStr | None = Field(None, description="the solution of a challenge: Base64 of its JSON")
     send_anyway: StrictBool = Field(False, description="send it to the moderators although they will have to read it")
 

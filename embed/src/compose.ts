@@ -51,7 +51,6 @@ export class Compose {
   private readonly home = this.form.parentElement as HTMLElement;
   private readonly titleAtHome = this.heading.textContent ?? "";
   private readonly sendWords = this.send.textContent ?? "";
-  private readonly startedAt = Date.now();
   private parent: number | null = null;
   private isSending = false;
   private acknowledged: Record<string, unknown> = {}; // what the service asked and the author has answered
@@ -309,10 +308,10 @@ export class Compose {
     });
   }
 
-  /** What tells a person from a program: a field that nobody sees, and how long it took to write. */
+  /** What tells a person from a program: a field that nobody sees, and how long the page was open. */
   private signs(): Record<string, unknown> {
     const trap = this.form.querySelector<HTMLInputElement>(".trap input")?.value ?? "";
-    return { elapsed_ms: Date.now() - this.startedAt, ...(trap ? { trap } : {}) };
+    return { elapsed_ms: Math.round(performance.now()), ...(trap ? { trap } : {}) };
   }
 
   private who(): Guest {

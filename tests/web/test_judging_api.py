@@ -210,11 +210,15 @@ def test_a_nudge_comes_as_a_problem_and_is_not_a_duplicate(client, alice, token,
     assert (sent.status_code, sent.json["status"]) == (202, "pending")
 
 
-def test_traps_and_haste_are_heard_from_the_page(open_site, send):
+def test_traps_and_haste_are_heard_from_the_page(make_app, open_site, send, send_to):
     assert send(trap="http://spam.example").json["status"] == "spam"
-    assert send("Quick", elapsed_ms=10).json["status"] == "pending"
-    assert send("Slow", elapsed_ms=10_000).json["status"] == "approved"
     assert send("Wrong", elapsed_ms=-1).status_code == 422
+    assert send("Quick", elapsed_ms=10).json["status"] == "approved", "where limits are off, programs may write"
+    set_policy(open_site, flood_s=0, challenge_after=0)
+    limited = make_app(LIMITS="on")
+    assert send_to(limited, "Quicker", "Dave", elapsed_ms=10).json["status"] == "pending"
+    assert send_to(limited, "Slow", "Dave", elapsed_ms=10_000).json["status"] == "approved"
+    assert send_to(limited, "Thanks!", "Dave", elapsed_ms=900).json["status"] == "approved", "who is known may be quick"
 
 
 @pytest.fixture
