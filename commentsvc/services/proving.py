@@ -82,7 +82,7 @@ def by_code(account: Account, session_id: int, code: str, key: str, ip: str, now
     """
     begin_write()
     typed = "".join(code.split()).replace("-", "").upper()
-    session = db.session.get_one(Session, session_id, with_for_update=True)
+    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     used = _totp_of(account, typed, key, now) or _recovery_of(account, typed)
     if used is None:
         session.tries += 1
@@ -108,7 +108,7 @@ def by_passkey(
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
         raise Invalid("passkey", "This passkey did not work here. Try again, or type a code.") from None
-    session = db.session.get_one(Session, session_id, with_for_update=True)
+    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     _prove(session, found, account, ip, now)
 
 
