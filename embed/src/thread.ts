@@ -13,7 +13,7 @@ declare const ACT: string; // the file of the other bundle; build.mjs knows its 
 
 const SORTS = ["oldest", "newest", "top"];
 const NEAR = "1250px 0px"; // as browsers do with images; nothing is asked for before the reader comes this near
-const AT_ONCE = 10; // comments drawn in one go, so that no task is long on a slow phone
+const AT_ONCE = 5; // comments drawn in one go, so that no task is long on a slow phone
 const FOLDED_MAX = 200; // remembered on a blog
 const MINUTE_MS = 60_000;
 
@@ -134,10 +134,13 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
       return SORTS.includes(sort) ? sort : "oldest";
     }
 
+    get #lang(): string {
+      return this.getAttribute("lang") || document.documentElement.lang;
+    }
+
     ask(more: Record<string, string> = {}): string {
       const { site, thread } = this.page;
-      const lang = this.getAttribute("lang") || document.documentElement.lang;
-      return address(base, "/embed/v1/comments", { site, thread, sort: this.sort, lang, ...more });
+      return address(base, "/embed/v1/comments", { site, thread, sort: this.sort, lang: this.#lang, ...more });
     }
 
     #come(): void {
@@ -172,7 +175,10 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
       this.setAttribute("aria-busy", "true");
       if (!this.#isShown) this.#place.replaceChildren(make("div", { class: "loading", part: "loading" }));
       try {
-        const { element, etag } = await load(this.ask(), "section.thread", signal);
+        const loading = load(this.ask(), "section.thread", signal);
+        tell(this.#place, this.#lang); // what writes times takes a while to make; now there is time
+        const { element, etag } = await loading;
+        await pause();
         await this.#show(element);
         if (signal.aborted) return;
         this.#watch = new Watch(() => this.ask(), etag, () => this.#reach((actor) => actor.hasNews()));
@@ -220,7 +226,7 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
         next.list.insertBefore(own, next.before);
         const replies = own.querySelector(":scope > .replies");
         if (replies) waiting.unshift(...below.map((item) => ({ item, list: replies, before: null })));
-        if (drawn % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve)); // the browser paints and listens
+        if (drawn % AT_ONCE === 1) await pause();
         if (signal.aborted) return false;
       }
       return true;
@@ -338,6 +344,9 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
     }
   };
 }
+
+/** Let the browser paint and listen before what follows. */
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /** What an element has below it, taken out of it. */
 function taken(element: Element, selector: string): Element[] {
