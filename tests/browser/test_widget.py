@@ -222,6 +222,27 @@ def test_offline_the_words_are_kept_and_sent_once_when_the_network_is_back(demo,
     expect(page.locator("li.comment")).to_have_count(9)
 
 
+def test_who_is_told_that_a_text_must_wait_changes_it_or_sends_it_all_the_same(demo, reader, moderator):
+    moderator.goto(demo.service + "/dashboard/blog/settings")
+    moderator.locator("[name=mode]").select_option("rules")
+    moderator.locator("[name=nudge]").check()
+    moderator.get_by_role("button", name="Save the settings").click()
+    moderator.goto(demo.service + "/dashboard/blog/rules")
+    moderator.locator("textarea[name=value]").first.fill("casino")
+    moderator.get_by_role("button", name="Add the rule").click()
+    page = reader()
+    page.goto(demo.post)
+    write(page, "Come to the casino")
+    hint = page.get_by_role("alert")
+    expect(hint).to_contain_text("a moderator has to read this first")
+    expect(hint.locator("mark")).to_have_text("casino")
+    write(page, "Come to the library")
+    expect(page.get_by_role("status").last).to_contain_text("Your comment is published.")
+    write(page, "Or to the casino", name="Dave")
+    page.get_by_role("button", name="Send to the moderators as it is").click()
+    expect(comment(page, "Or to the casino")).to_contain_text("awaiting moderation")
+
+
 def test_word_of_new_comments_moves_nothing_until_asked(demo, reader, moderator):
     page = reader()
     page.goto(demo.post)
