@@ -26,6 +26,16 @@ def check(page, state):
     assert wrong == []
 
 
+def test_axe_looks_into_the_widget(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    expect(page.locator("li.comment")).to_have_count(8)
+    page.locator("comment-thread").evaluate("e => e.shadowRoot.querySelector('.vote').removeAttribute('aria-label')")
+    page.locator("comment-thread").evaluate("e => e.shadowRoot.querySelector('.vote').replaceChildren()")
+    with pytest.raises(AssertionError, match="button-name"):
+        check(page, "broken")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state(demo, reader, scheme):
     page = reader(color_scheme=scheme)
@@ -138,9 +148,9 @@ def test_at_twice_the_size_nothing_is_cut_off(demo, reader):
     expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 640
     cut = page.locator("comment-thread").evaluate(
-        """thread => [...thread.shadowRoot.querySelectorAll('button, a, label, p, h2, h3')]
-            .filter(e => e.checkVisibility() && getComputedStyle(e).overflowX !== 'visible')
-            .filter(e => e.scrollWidth > e.clientWidth + 1)
+        """thread => [...thread.shadowRoot.querySelectorAll('button, a, label, p, h2, h3, input, textarea, select')]
+            .filter(e => e.checkVisibility() && !e.closest('.trap'))
+            .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
             .map(e => e.outerHTML.slice(0, 100))"""
     )
     assert cut == []
