@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import catalogue, policy
@@ -66,10 +66,12 @@ class SiteOrigin(Base):
     site: Mapped[Site] = relationship(back_populates="origins")
 
 
+_BY_KEY = select(Site).where(Site.key == bindparam("key")).options(joinedload(Site.origins))
+
+
 def by_key(key: str) -> Site:
     """The site; raises NotFound with a sentence for the owner of the page."""
-    query = select(Site).where(Site.key == key).options(joinedload(Site.origins))
-    site = db.session.scalars(query).unique().one_or_none() if KEY.fullmatch(key) else None
+    site = db.session.scalars(_BY_KEY, {"key": key}).unique().one_or_none() if KEY.fullmatch(key) else None
     if site is None:
         raise NotFound(phrase("There is no site with this key here. Check the site attribute of the embed code."))
     return site

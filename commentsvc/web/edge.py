@@ -33,6 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.core import languages
 from commentsvc.gateways import metrics
+from commentsvc.services.sharing import held_gate
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -70,7 +71,7 @@ OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary",
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
 # More at once in Python only wait for each other, and for the database.
-INSIDE_MAX = 16
+INSIDE_MAX = 4
 BUILDS_MAX = 2
 RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
 
@@ -320,7 +321,11 @@ class Edge:
         """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
         _receive(environ)
         with self._gate:
-            return self._inner(environ, start_response)
+            held_gate.set(self._gate)
+            try:
+                return self._inner(environ, start_response)
+            finally:
+                held_gate.set(None)
 
     def _next_slot(self) -> Slot:
         with self._slot_lock:

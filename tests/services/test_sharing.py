@@ -1,0 +1,190 @@
+"""Comments that come at the same moment: one transaction for all, and for each what it would get by itself."""
+
+import sqlite3
+import threading
+import time
+
+import pytest
+from cast import SECRET
+from services.test_moderating import check_kept_numbers
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from commentsvc.core.errors import CommentError, Conflict, Invalid
+from commentsvc.services import posting
+from commentsvc.services.posting import Draft, Sender
+from commentsvc.services.sharing import BATCH_MAX, Lane
+from commentsvc.store import sites, threads
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db
+from commentsvc.store.people import Author
+from commentsvc.store.threads import Thread
+
+LONG_S = 10
+
+
+def until(is_true):
+    end = time.monotonic() + LONG_S
+    while not is_true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+class Slow:
+    """Work that notes what it gets, and holds the first call until all others wait behind it."""
+
+    def __init__(self):
+        self.calls = []
+        self.may_end = threading.Event()
+        self.fails_for = {}
+        self.only_together = False
+
+    def __call__(self, entries):
+        self.calls.append(list(entries))
+        if len(self.calls) == 1:
+            assert self.may_end.wait(LONG_S)
+        for entry in entries:
+            if entry in self.fails_for and (len(entries) > 1 or not self.only_together):
+                raise self.fails_for[entry]
+        return [f"done {entry}" for entry in entries]
+
+
+def run_all(slow, lane, entries):
+    """What each gets, when the first leads alone and all others have come meanwhile."""
+    results = {}
+
+    def call(entry):
+        try:
+            results[entry] = lane.run(entry)
+        except BaseException as error:  # handed to the test, which looks at it
+            results[entry] = error
+
+    running = [threading.Thread(target=call, args=(entry,)) for entry in entries]
+    running[0].start()
+    until(lambda: slow.calls)
+    for thread in running[1:]:
+        thread.start()
+    until(lambda: len(lane._queue) == len(entries) - 1)
+    slow.may_end.set()
+    for thread in running:
+        thread.join(LONG_S)
+    return results
+
+
+def test_who_waits_is_taken_along_by_one_of_them():
+    slow = Slow()
+    results = run_all(slow, Lane(slow, lambda taken, other: True), range(BATCH_MAX + 5))
+    assert [len(call) for call in slow.calls] == [1, BATCH_MAX, 4]
+    assert results == {entry: f"done {entry}" for entry in range(BATCH_MAX + 5)}
+
+
+def test_those_who_may_not_be_together_come_one_after_the_other():
+    slow = Slow()
+    results = run_all(slow, Lane(slow, lambda taken, other: all(one % 2 != other % 2 for one in taken)), range(5))
+    assert [sorted(one % 2 for one in call) for call in slow.calls] in ([[0], [0, 1], [0, 1]], [[0], [0, 1], [0], [1]])
+    assert len(results) == 5 and all(results[entry] == f"done {entry}" for entry in results)
+
+
+def test_what_fails_for_one_row_is_tried_by_each_alone():
+    slow = Slow()
+    slow.fails_for = {2: IntegrityError("", {}, sqlite3.IntegrityError())}
+    results = run_all(slow, Lane(slow, lambda taken, other: True), range(4))
+    assert [len(call) for call in slow.calls] == [1, 3, 1, 1, 1]
+    assert isinstance(results.pop(2), IntegrityError)
+    assert results == {entry: f"done {entry}" for entry in (0, 1, 3)}
+
+
+def test_a_database_that_is_away_is_asked_once_for_all():
+    slow = Slow()
+    slow.fails_for = {2: OperationalError("", {}, sqlite3.OperationalError("database is locked"))}
+    results = run_all(slow, Lane(slow, lambda taken, other: True), range(4))
+    assert [len(call) for call in slow.calls] == [1, 3]
+    assert [isinstance(results[entry], OperationalError) for entry in range(4)] == [False, True, True, True]
+
+
+def test_a_fault_reaches_who_led_and_the_others_go_on():
+    slow = Slow()
+    slow.fails_for, slow.only_together = {1: ZeroDivisionError()}, True
+    lane = Lane(slow, lambda taken, other: True)
+    results = run_all(slow, lane, range(4))
+    assert sum(isinstance(result, ZeroDivisionError) for result in results.values()) == 1
+    assert sum(result == f"done {entry}" for entry, result in results.items()) == 3
+    assert lane.run(9) == "done 9"  # the lane is free again
+
+
+@pytest.fixture
+def post_together(app, site, now):
+    """Post drafts from different networks while another writer holds the database; gives what each got."""
+
+    def post(*drafts, limited=False):
+        results = {}
+        lane = posting._lanes.setdefault(db.engine, Lane(posting._take_in, posting._may_share))
+
+        def call(number, draft, key):
+            with app.app_context():
+                sender = Sender(None, f"192.0.{number}.1", "", limited)
+                try:
+                    results[number] = posting.post(sites.by_key("blog"), draft, sender, key, SECRET, now)
+                except CommentError as error:
+                    results[number] = error
+                db.session.remove()
+
+        first = Draft("/first", "", "", None, "the first of all", "First", "first@example.org", None)
+        begin_write()
+        threads.get_or_add(site, "/first", "", "", now)
+        running = [threading.Thread(target=call, args=(0, first, None))]
+        running[0].start()
+        until(lambda: lane._is_led)
+        time.sleep(0.05)  # until it has left the queue
+        for number, draft in enumerate(drafts, 1):
+            draft, key = draft if isinstance(draft, tuple) else (draft, None)
+            running.append(threading.Thread(target=call, args=(number, draft, key)))
+            running[-1].start()
+        until(lambda: len(lane._queue) == len(drafts))
+        db.session.commit()
+        for thread in running:
+            thread.join(LONG_S)
+        return [results[number] for number in sorted(results)][1:]
+
+    return post
+
+
+def draft(name, text="hello to all of you", key="/post", parent_id=None):
+    return Draft(key, "", "", parent_id, text, name, f"{name.lower()}@example.org", None)
+
+
+def count(table):
+    return db.session.scalar(select(func.count()).select_from(table))
+
+
+def test_many_at_once_are_all_kept_and_counted(post_together):
+    names = [f"Guest{number}" for number in range(20)]
+    posted = post_together(*[draft(name, key=f"/{number % 3}") for number, name in enumerate(names)])
+    assert [one.comment.author_name for one in posted] == names
+    assert len({one.comment.id for one in posted}) == 20
+    check_kept_numbers()
+
+
+def test_one_that_is_refused_leaves_nothing_and_harms_nobody(post_together, make_comment):
+    earlier = make_comment("/post", name="Bob", body="said already")
+    orphan = draft("Eve", key="/nowhere", parent_id=earlier)
+    ann, bob, eve, dan = post_together(draft("Ann"), draft("Bob", "said already"), orphan, draft("Dan"))
+    assert isinstance(bob, Conflict) and isinstance(eve, Invalid)
+    assert (ann.comment.author_name, dan.comment.author_name) == ("Ann", "Dan")
+    assert db.session.scalar(select(Thread.id).where(Thread.key == "/nowhere")) is None
+    assert db.session.scalar(select(Author.id).where(Author.name == "Eve")) is None
+    assert count(Comment) == 4  # the one of before, the first of all, Ann's and Dan's
+    check_kept_numbers()
+
+
+def test_the_same_request_twice_at_once_makes_one_comment(post_together):
+    first, second = post_together((draft("Ann"), "key-1"), (draft("Ann"), "key-1"))
+    assert first.comment.id == second.comment.id
+    assert count(Comment) == 2
+    check_kept_numbers()
+
+
+def test_the_same_words_twice_at_once_are_said_once(post_together):
+    results = post_together(draft("Ann"), draft("Ann"), draft("Bob"))
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "Posted", "Posted"]
+    check_kept_numbers()
