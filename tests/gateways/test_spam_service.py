@@ -25,7 +25,7 @@ class Service(ThreadingHTTPServer):
         self.asked = []
         self.behaviour = lambda handler: reply(handler, 200, b"false")
         super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
     def url(self):
