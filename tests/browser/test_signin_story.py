@@ -36,9 +36,15 @@ def prove(window, mailed_code, address="ann@example.org", name="Ann Lee"):
     window.keyboard.press("Enter")
 
 
+def start_to_write(page):
+    """Until all is there that writing brings: it moves the buttons below it."""
+    page.get_by_role("textbox", name="Comment").fill(WORDS)
+    expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
+
+
 def begin(page, demo):
     page.goto(demo.post)
-    page.get_by_role("textbox", name="Comment").fill(WORDS)
+    start_to_write(page)
     return page.get_by_role("button", name="E-mail", exact=True)
 
 
@@ -115,6 +121,23 @@ def test_a_window_that_was_cut_off_hands_over_by_way_of_the_blog(demo, reader, m
     post_and_check(page)
 
 
+@pytest.mark.only_reads
+def test_a_button_that_is_reached_before_the_second_file_arrives_keeps_the_focus(demo, reader):
+    page = reader()
+    held = []
+    page.route("**/embed/act-*.js", lambda route: held.append(route), times=1)
+    page.goto(demo.post)
+    with page.expect_request("**/embed/act-*.js"):
+        page.get_by_role("textbox", name="Comment").focus()
+    button = page.get_by_role("button", name="E-mail", exact=True)
+    button.focus()
+    held[0].continue_()
+    expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
+    expect(button).to_be_focused()
+    with page.context.expect_page():
+        page.keyboard.press("Enter")
+
+
 def test_cancel_leaves_the_form_as_it_was(demo, reader):
     page = reader()
     window = open_window(page, demo)
@@ -169,7 +192,7 @@ PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "Apple", "GitHub"
 def through_provider(page, demo, label):
     """From the form to the stand-in and back to the form."""
     page.goto(demo.post)
-    page.get_by_role("textbox", name="Comment").fill(WORDS)
+    start_to_write(page)
     with page.context.expect_page() as opened:
         page.get_by_role("button", name=label, exact=True).click()
     window = opened.value
