@@ -66,9 +66,10 @@ def test_votes_show_at_once_and_are_taken_back_when_refused(demo, reader):
     expect(page.get_by_text("using your Twitter account")).to_be_visible()
     first = page.locator("li.comment").first.locator("> article")
     up, down = first.get_by_role("button", name="Vote up"), first.get_by_role("button", name="Vote down")
-    up.click()
-    expect(up).to_have_attribute("aria-pressed", "true")
-    expect(first.locator(".score")).to_have_text("1")
+    with page.expect_response("**/vote"):
+        up.click()
+        expect(up).to_have_attribute("aria-pressed", "true")
+        expect(first.locator(".score")).to_have_text("1")
     with page.expect_response("**/vote"):
         down.click()
         expect(first.locator(".score")).to_have_text("-1")
