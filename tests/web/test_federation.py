@@ -386,6 +386,9 @@ def test_a_server_that_has_forgotten_us_is_registered_with_again(app, client, zo
     assert go(other, "mastodon").status_code == 303, "the next try works"
 
 
+@pytest.mark.parametrize(
+    "make_app", ["sqlite"], indirect=True
+)  # it takes ten seconds, and no database has a part in it
 def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
