@@ -1,8 +1,10 @@
 """Fills a database with a large site and measures the desk on it: the queue's page, a bulk decision, search.
 
     .venv/bin/python bench/desk.py [sqlite|postgresql|both] [--comments 1000000] [--pending 50000]
+        [--keep FOLDER [--only-fill]]
 
-SQLite is a file in a temporary folder; PostgreSQL is the test suite's own server, started for this.
+SQLite is a file in a temporary folder; PostgreSQL is the test suite's own server, started for this. What `--keep` kept
+is migrated and used again: so it can be filled while others work, and measured later with the machine alone.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import insert, text
 
 from commentsvc import create_app
@@ -33,6 +36,7 @@ from commentsvc.store import database, finding, people, sites
 from commentsvc.store.comments import Tally
 from commentsvc.store.db import Base, db, write
 from commentsvc.store.finding import Wanted
+from commentsvc.store.flags import Flag, FlagReason
 from commentsvc.store.people import Author, Role
 from commentsvc.store.threads import Thread, hash_of
 
@@ -42,6 +46,10 @@ BATCH = 5_000
 BODIES = 20_000
 # Words that the searches look for, each in every so-manieth comment.
 EXTRAS = {"common": 3, "seldom": 100, "rarity": 20_000, "这是一个测试": 5_000}
+# Each so-manieth comment that does not wait was not approved.
+DECIDED = ((37, Status.SPAM), (41, Status.REJECTED), (43, Status.DELETED))
+FLAGGED_EACH = 211
+SCORED_EACH = 3
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -51,10 +59,18 @@ def main() -> None:
     parser.add_argument("--comments", type=int, default=1_000_000)
     parser.add_argument("--pending", type=int, default=50_000)
     parser.add_argument("--keep", type=Path, help="a folder for the filled databases; those in it are used again")
+    parser.add_argument("--only-fill", action="store_true", help="measure nothing yet")
     asked = parser.parse_args()
+    if asked.only_fill and not asked.keep:
+        parser.error("--only-fill needs --keep: else what is filled is thrown away")
     for name in ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]:
         with folder_for(name, asked.keep) as folder, server(name, folder) as url:
-            run(name, folder, url, asked.comments, asked.pending)
+            app = filled(name, folder, url, asked.comments, asked.pending)
+            if not asked.only_fill:
+                measure(name, app)
+            with app.app_context():
+                db.session.remove()
+                db.engine.dispose()
 
 
 @contextmanager
@@ -79,7 +95,7 @@ def server(name: str, folder: Path) -> Iterator[str]:
         yield running.get_uri()
 
 
-def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
+def filled(name: str, folder: Path, url: str, comments: int, pending: int) -> Flask:
     environ = {
         "COMMENTSVC_SECRET_KEY": "a secret for the bench",
         "COMMENTSVC_INSTANCE_DIR": str(folder),
@@ -90,14 +106,20 @@ def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
     database.create_file(config)
     app = create_app(config)
     with app.app_context():
-        database.upgrade()
         began = time.perf_counter()
+        database.upgrade()
+        print(f"\n{name}: migrated in {time.perf_counter() - began:.0f} s", flush=True)
         if not sites.all_sites():
+            began = time.perf_counter()
             fill(comments, pending)
-        print(
-            f"\n{name}: {comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s",
-            flush=True,
-        )
+            print(
+                f"{comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s", flush=True
+            )
+    return app
+
+
+def measure(name: str, app: Flask) -> None:
+    with app.app_context():
         with write():
             link = signing_in.printed_link(people.account_by_email("alice@example.org"), datetime.now(UTC))
     client = app.test_client()
@@ -105,9 +127,7 @@ def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
     pages(client)
     with app.app_context():
         searches(client)
-        bulk(name)
-        db.session.remove()
-        db.engine.dispose()
+        bulk()
 
 
 def csrf(page: str) -> str:
@@ -152,7 +172,7 @@ def searches(client) -> None:
             show(f"{label} ({status})", times, 200)
 
 
-def bulk(name: str) -> None:
+def bulk() -> None:
     site = sites.by_key("bench")
     by = Moderator(people.account_by_email("alice@example.org"))
     times, undos = [], []
@@ -195,18 +215,28 @@ def fill(comments: int, pending: int) -> None:
     db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
     db.session.commit()
     bodies = [body(site_id, chance) for _ in range(BODIES)]
-    tally = dict.fromkeys(Status, 0)
+    tally, flagged = dict.fromkeys(Status, 0), 0
     for first in range(0, comments, BATCH):
-        rows, words = [], []
+        rows, words, flags = [], [], []
         for n in range(first + 1, first + BATCH + 1):
             row, its_words = one(site_id, n, max(1, comments // pending), chance, bodies)
             tally[Status(row["status"])] += 1
             rows.append(row)
             words.append({"comment_id": n, "words": its_words})
+            if row["flag_count"]:
+                flags.append(flag(site_id, n, now))
+                flagged += row["status"] == Status.APPROVED
         db.session.execute(insert(Base.metadata.tables["comment"]), rows)
         db.session.execute(insert(Base.metadata.tables["comment_words"]), words)
+        db.session.execute(insert(Flag), flags)
         db.session.commit()
-    db.session.execute(insert(Tally), [{"site_id": site_id, "status": s, "count": n} for s, n in tally.items()])
+    db.session.execute(
+        insert(Tally),
+        [
+            {"site_id": site_id, "status": s, "count": n, "flagged": flagged if s is Status.APPROVED else 0}
+            for s, n in tally.items()
+        ],
+    )
     db.session.commit()
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SELECT setval('comment_id_seq', (SELECT max(id) FROM comment))"))
@@ -231,6 +261,11 @@ def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
     return {"site_id": site_id, **names, "is_open": True, "count": 90, "version": 100, "created_at": now}
 
 
+def flag(site_id: int, n: int, now: datetime) -> dict[str, object]:
+    digest = hashlib.sha256(str(n).encode()).digest()
+    return {"site_id": site_id, "comment_id": n, "guest_hash": digest, "reason": FlagReason.ABUSE, "created_at": now}
+
+
 def body(site_id: int, chance: random.Random) -> tuple[str, str]:
     """A text of 15 to 45 words, and the words it is found by."""
     source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
@@ -247,8 +282,9 @@ def one(
     source = " ".join([source, *extras])
     has_link = n % 50 == 0
     name, email = f"Person {who}", f"p{who}@example.org"
+    ip = f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}"
     more = searching.index_of(site_id, " ".join(extras), name, email, has_link)
-    status = Status.PENDING if n % every == 0 else Status.SPAM if n % 37 == 0 else Status.APPROVED
+    status = Status.PENDING if n % every == 0 else next((s for each, s in DECIDED if n % each == 0), Status.APPROVED)
     return {
         "id": n,
         "site_id": site_id,
@@ -258,7 +294,8 @@ def one(
         "author_id": who,
         "author_name": name,
         "author_email": email,
-        "ip": f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}",
+        "ip": ip,
+        "network": ip,
         "user_agent": "bench",
         "source": source,
         "html": f"<p>{source}{' <a href=https://example.org>x</a>' if has_link else ''}</p>",
@@ -266,7 +303,9 @@ def one(
         "text_hash": hashlib.sha256(source.encode()).digest(),
         "status": status,
         "is_shown": status is Status.APPROVED,
-        "reasons": [],
+        "reasons": [{"rule": "mode all", "outcome": "hold", "sentence": "All comments wait.", "match": ""}],
+        "spam_score": round(chance.random(), 4) if n % SCORED_EACH == 0 else None,
+        "flag_count": int(n % FLAGGED_EACH == 0),
         "score": 0,
         "notify": False,
         "version": 1,
