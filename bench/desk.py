@@ -45,7 +45,19 @@ THREADS = 10_000
 BATCH = 5_000
 BODIES = 20_000
 # Words that the searches look for, each in every so-manieth comment.
-EXTRAS = {"common": 3, "seldom": 100, "rarity": 20_000, "这是一个测试": 5_000}
+EXTRAS = {
+    "everywhere": 1,
+    "common": 3,
+    "frequent": 25,
+    "seldom": 100,
+    "unusual": 1_000,
+    "rarity": 20_000,
+    "这是一个测试": 5_000,
+    "これはテストです": 30,
+}
+LOOKED_FOR = [word for word in EXTRAS if word.isascii()]
+# And one in all of the oldest only: so many of a hundred.
+BYGONE, BYGONE_PERCENT = "bygone", 4
 # Each so-manieth comment that does not wait was not approved.
 DECIDED = ((37, Status.SPAM), (41, Status.REJECTED), (43, Status.DELETED))
 FLAGGED_EACH = 211
@@ -127,6 +139,7 @@ def measure(name: str, app: Flask) -> None:
     pages(client)
     with app.app_context():
         searches(client)
+        matching(client)
         bulk()
 
 
@@ -136,25 +149,31 @@ def csrf(page: str) -> str:
 
 def pages(client) -> None:
     client.get("/dashboard/bench")
-    for label, path in [
-        ("queue page, pending", "/dashboard/bench"),
-        ("queue page, approved", "/dashboard/bench?status=approved"),
-        ("counts", "/dashboard/bench/counts?status=pending&since=1000000"),
-    ]:
-        show(label, [timed(lambda path=path: client.get(path)) for _ in range(60)], 50)
-    times, path = [], "/dashboard/bench"
-    for _ in range(40):
-        page = client.get(path)
-        times.append(timed(lambda path=path: client.get(path)))
-        path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    show("queue page, deep", times, 50)
+    for listed in ("pending", "flagged", "approved", "rejected", "spam", "deleted"):
+        for sort in ("oldest", "newest", "likely-spam"):
+            path = f"/dashboard/bench?status={listed}&sort={sort}"
+            times, deep = [], []
+            for _ in range(12):
+                page = client.get(path)
+                times.append(timed(lambda path=path: client.get(path)))
+            for _ in range(12):
+                path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+                deep.append(timed(lambda path=path: client.get(path)))
+                page = client.get(path)
+            show(f"queue page, {listed}, {sort}", times, 50)
+            show(f"queue page, {listed}, {sort}, further on", deep, 50)
+        counts = f"/dashboard/bench/counts?status={listed}&since=0"
+        show(f"counts, {listed}", [timed(lambda path=counts: client.get(path)) for _ in range(12)], 50)
 
 
 def searches(client) -> None:
     for label, query in [
-        ("search, a word in one of three", "common"),
-        ("search, a rare word", "rarity"),
+        *((f"search, a word in one of {EXTRAS[word]}", word) for word in LOOKED_FOR),
+        ("search, a word of the oldest", BYGONE),
         ("search, two words", "common seldom"),
+        ("search, two words that are never together", "bygone nonexistent"),
+        ("search, a word and an author", 'common author:"Person 777"'),
+        ("search, a word and a page", "common thread:/post-77"),
         ("search, no such word", "nonexistent"),
         ("search, a word's beginning", "seld"),
         ("search, one letter", "q"),
@@ -163,13 +182,29 @@ def searches(client) -> None:
         ("search, a network address", "ip:10.0.3.9"),
         ("search, links", "has:link"),
         ("search, a page", "thread:/post-77"),
+        ("search, old links", "has:link bygone"),
+        ("search, links of an author", 'has:link author:"Person 777"'),
+        ("search, a year", "after:2020-06-01 before:2021-01-01"),
+        ("search, old words of days", "bygone after:2020-01-10"),
+        ("search, a word of the future", "common after:2030-01-01"),
         ("search, Chinese", "测试"),
+        ("search, a Chinese sign", "测"),
+        ("search, Japanese", "テスト"),
         ("search, signs", "%_'"),
     ]:
         for status in (Status.PENDING, Status.APPROVED):
             ask = {"status": status, "q": query}
             times = [timed(lambda ask=ask: client.get("/dashboard/bench", query_string=ask)) for _ in range(5)]
             show(f"{label} ({status})", times, 200)
+
+
+def matching(client) -> None:
+    """How many comments an act on all that match would be on, and its first part."""
+    for query in (*LOOKED_FOR, BYGONE, "has:link", "nonexistent"):
+        for status in (Status.PENDING, Status.APPROVED):
+            ask = {"status": status, "q": query}
+            times = [timed(lambda ask=ask: client.get("/dashboard/bench/matching", query_string=ask)) for _ in range(2)]
+            show(f"all that match {query} ({status})", times, 1_000)
 
 
 def bulk() -> None:
@@ -200,7 +235,7 @@ def show(label: str, times: list[float], target_ms: int) -> None:
     ordered = sorted(times)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))] * 1000
     verdict = "ok" if p95 < target_ms else "OVER"
-    print(f"  {label:<46} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
+    print(f"  {label:<60} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
 
 
 def fill(comments: int, pending: int) -> None:
@@ -219,7 +254,9 @@ def fill(comments: int, pending: int) -> None:
     for first in range(0, comments, BATCH):
         rows, words, flags = [], [], []
         for n in range(first + 1, first + BATCH + 1):
-            row, its_words = one(site_id, n, max(1, comments // pending), chance, bodies)
+            row, its_words = one(
+                site_id, n, max(1, comments // pending), n * 100 <= comments * BYGONE_PERCENT, chance, bodies
+            )
             tally[Status(row["status"])] += 1
             rows.append(row)
             words.append({"comment_id": n, "words": its_words})
@@ -273,11 +310,11 @@ def body(site_id: int, chance: random.Random) -> tuple[str, str]:
 
 
 def one(
-    site_id: int, n: int, every: int, chance: random.Random, bodies: list[tuple[str, str]]
+    site_id: int, n: int, every: int, is_old: bool, chance: random.Random, bodies: list[tuple[str, str]]
 ) -> tuple[dict[str, Any], str]:
     """Comment `n` as a row, and its words; each `every`th waits."""
     who = chance.randint(1, AUTHORS)
-    extras = [word for word, each in EXTRAS.items() if n % each == 0]
+    extras = [word for word, each in EXTRAS.items() if n % each == 0] + [BYGONE] * is_old
     source, words = chance.choice(bodies)
     source = " ".join([source, *extras])
     has_link = n % 50 == 0
