@@ -40,7 +40,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
-from commentsvc.store import people, threads
+from commentsvc.store import keysets, people, threads
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
@@ -59,6 +59,7 @@ SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 SCORED = text("spam_score IS NOT NULL")
 SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
 FLAGGED = "flag_count > 0"
+LINKED = {"sqlite": "instr(html, '<a ') > 0", "postgresql": "strpos(html, '<a ') > 0"}
 FED = "comment.status = 'approved' AND comment.kind = 'comment'"
 
 
@@ -103,6 +104,15 @@ class Comment(Base):
             "id",
             sqlite_where=text(FLAGGED),
             postgresql_where=text(FLAGGED),
+        ),
+        Index(
+            "ix_comment_linked",
+            "site_id",
+            "status",
+            "created_at",
+            "id",
+            sqlite_where=text(LINKED["sqlite"]),
+            postgresql_where=text(LINKED["postgresql"]),
         ),
         Index(
             "ix_comment_feed",
@@ -293,19 +303,13 @@ def _reply_cursor(reply: Comment, sort: Sort) -> Cursor:
     return replace(_cursor(reply, sort), root_id=reply.root_id)
 
 
-def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None) -> Select[Comment]:
-    time, number, score = Comment.created_at, Comment.id, Comment.score
+def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None, is_back: bool = False) -> Select[Comment]:
+    """In the order, from behind a place; or turned round, from before it."""
+    is_rising = (sort is Sort.OLDEST) is not is_back
     if sort is Sort.TOP:
-        if after:
-            query = query.where(or_(score < after.score, and_(score == after.score, number < after.id)))
-        return query.order_by(score.desc(), number.desc())
-    if sort is Sort.NEWEST:
-        if after:
-            query = query.where(or_(time < after.at, and_(time == after.at, number < after.id)))
-        return query.order_by(time.desc(), number.desc())
-    if after:
-        query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
-    return query.order_by(time, number)
+        place = (after.score, after.id) if after else None
+        return keysets.read_on(query, (Comment.score, Comment.id), place, is_rising)
+    return keysets.read_on(query, (Comment.created_at, Comment.id), (after.at, after.id) if after else None, is_rising)
 
 
 def _cursor(comment: Comment, sort: Sort) -> Cursor:
@@ -317,18 +321,9 @@ def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Curso
     query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
     if thread.pinned_id is not None:
         query = query.where(Comment.id != thread.pinned_id)
-    back = _ordered_back(query, sort, _cursor(first, sort))
+    back = _ordered(query, sort, _cursor(first, sort), is_back=True)
     earlier = db.session.scalars(back.limit(limit + 1)).all()
     return _cursor(earlier[limit], sort) if len(earlier) > limit else None
-
-
-def _ordered_back(query: Select[Comment], sort: Sort, before: Cursor) -> Select[Comment]:
-    """The order of `_ordered` turned round: that of the oldest is that of the newest."""
-    if sort is not Sort.TOP:
-        return _ordered(query, Sort.NEWEST if sort is Sort.OLDEST else Sort.OLDEST, before)
-    score, number = Comment.score, Comment.id
-    query = query.where(or_(score > before.score, and_(score == before.score, number > before.id)))
-    return query.order_by(score, number)
 
 
 def _cursor_before(comment: Comment, sort: Sort) -> Cursor:

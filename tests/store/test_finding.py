@@ -85,9 +85,11 @@ def test_several_sites_are_one_list_read_page_by_page(site, other_site, make_com
     assert after is None
 
 
-def test_a_search_is_read_page_by_page_across_both_ways(site, make_comment, monkeypatch):
+@pytest.mark.parametrize("read_is_worth", [1000, 0.001])
+def test_a_search_is_read_page_by_page_across_both_ways(site, make_comment, monkeypatch, read_is_worth):
     monkeypatch.setattr(finding, "FIRST_READ", 4)
     monkeypatch.setattr(finding, "ROUND", 4)
+    monkeypatch.setattr(finding, "READ_IS_WORTH", read_is_worth)
     ids = [make_comment(status=Status.PENDING, body=f"{'wanted' if n % 2 else 'other'} {n}") for n in range(20)]
     wanted = Wanted([site], Status.PENDING, Sort.OLDEST, parse("wanted"))
     seen, after = [], None
