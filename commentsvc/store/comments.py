@@ -60,7 +60,6 @@ SCORED = text("spam_score IS NOT NULL")
 SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
 FLAGGED = "flag_count > 0"
 LINKED = {"sqlite": "instr(html, '<a ') > 0", "postgresql": "strpos(html, '<a ') > 0"}
-FED = "comment.status = 'approved' AND comment.kind = 'comment'"
 
 
 class Comment(Base):
@@ -114,14 +113,7 @@ class Comment(Base):
             sqlite_where=text(LINKED["sqlite"]),
             postgresql_where=text(LINKED["postgresql"]),
         ),
-        Index(
-            "ix_comment_feed",
-            "thread_id",
-            "created_at",
-            "id",
-            sqlite_where=text("status = 'approved' AND kind = 'comment'"),
-            postgresql_where=text("status = 'approved' AND kind = 'comment'"),
-        ),
+        Index("ix_comment_thread_queue", "thread_id", "status", "created_at", "id"),
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
         Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
@@ -339,7 +331,8 @@ def recent(site: Site, limit: int) -> Sequence[Comment]:
 
 def recent_in(thread: Thread, limit: int) -> Sequence[Comment]:
     """The newest published comments of a thread, replies too."""
-    query = select(Comment).where(Comment.thread_id == thread.id, text(FED)).options(joinedload(Comment.thread))
+    query = select(Comment).where(Comment.thread_id == thread.id, Comment.status == Status.APPROVED)
+    query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
