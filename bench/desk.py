@@ -153,10 +153,10 @@ def pages(client) -> None:
         for sort in ("oldest", "newest", "likely-spam"):
             path = f"/dashboard/bench?status={listed}&sort={sort}"
             times, deep = [], []
-            for _ in range(12):
+            for _ in range(24):
                 page = client.get(path)
                 times.append(timed(lambda path=path: client.get(path)))
-            for _ in range(12):
+            for _ in range(24):
                 path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
                 deep.append(timed(lambda path=path: client.get(path)))
                 page = client.get(path)

@@ -26,7 +26,7 @@ from commentsvc.store.threads import Thread, hash_of
 # and the index would have to gather and sort them all.
 FIRST_READ = 1_000
 # To read a comment in order takes about as long as to gather so many by the index.
-READ_IS_WORTH = 2
+READ_IS_WORTH = {"sqlite": 10, "postgresql": 2}
 # Signs alone are in no index; so many comments are looked through for them. And of those that hold all the words, so
 # many for the ones that hold them as they were asked for.
 SIGNS_READ = 5_000
@@ -127,12 +127,12 @@ class _Reader:
 
     def keys(self) -> Iterator[_Key]:
         if not self._looks_inside:
-            yield from map(self._key, self._walk(self._list(self._order, True), self._after, self._limit))
+            yield from map(self._key, self._walk(self._list(self._order), self._after, self._limit))
             return
         indexed = self._wanted.search.index_words(self._site.id)
         read, found, last = 0, 0, self._after
         most = FIRST_READ if indexed else SIGNS_READ
-        for row in self._walk(self._list([*self._order, *TEXTS], True), self._after, ROUND):
+        for row in self._walk(self._list([*self._order, *TEXTS]), self._after, ROUND):
             if read == most:
                 if not indexed or self._is_far(read, found):
                     break
@@ -151,14 +151,16 @@ class _Reader:
     def _is_far(self, read: int, found: int) -> bool:
         """Whether the rest is to be had sooner by the index.
 
-        Where of `read` comments `found` fit, so do as many of those to come, and the index knows those of all the site.
+        Where of `read` comments `found` fit, so will as many of those to come: that is how many others there are to
+        read for the rest, and how many of the whole site the index would gather.
         """
-        known = sum(comments.tally(self._site).values())
-        return READ_IS_WORTH * (self._limit - found) * read**2 >= found**2 * known
+        others = (self._limit - found) * (read - found)  # times 1 / found
+        gathered = sum(comments.tally(self._site).values()) * found  # times 1 / read
+        return others * READ_IS_WORTH[db.engine.dialect.name] * read >= gathered * found
 
     def _by_index(self, indexed: list[str], after: Cursor | None, most: int) -> Iterator[_Key]:
         """Those behind `after`; of them only numbers and times are gathered and sorted, and texts read as needed."""
-        query = self._list(self._order, False).where(words.is_hit(indexed))
+        query = self._list(self._order, is_gathered=True).where(words.is_hit(indexed))
         hits = list(islice(self._walk(query, after, most), most))
         for start in range(0, len(hits), ROUND):
             part = hits[start : start + ROUND]
@@ -193,13 +195,15 @@ class _Reader:
         columns: list[Any] = [Comment.id, Comment.created_at]
         return [*columns, Comment.spam_score] if self._wanted.sort is Sort.TOP else columns
 
-    def _list(self, columns: Sequence[Any], with_links: bool) -> Select[Any]:
+    def _list(self, columns: Sequence[Any], is_gathered: bool = False) -> Select[Any]:
         search = self._wanted.search
-        query = _select(columns).where(Comment.site_id == self._site.id, Comment.status == self._wanted.status)
+        # A sum, which is in no index: SQLite would walk the whole list and look for each comment among the gathered.
+        of_site = Comment.site_id + 0 if is_gathered else Comment.site_id
+        query = _select(columns).where(of_site == self._site.id, Comment.status == self._wanted.status)
         # Spelled out, not as parameters: only so does SQLite see that its partial indexes fit.
         if self._wanted.is_flagged:
             query = query.where(text(f"comment.{FLAGGED}"))
-        if search.has_link and with_links:
+        if search.has_link and not is_gathered:
             query = query.where(text(LINKED[db.engine.dialect.name]))
         if self._wanted.until_id is not None:
             query = query.where(Comment.id <= self._wanted.until_id)
