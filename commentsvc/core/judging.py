@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from commentsvc.core import policy as policies
@@ -310,6 +311,7 @@ def digest(rules: Sequence[SiteRule]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
+@lru_cache(maxsize=512)
 def version(policy: Policy, rules_digest: str) -> str:
     """Names the settings that a verdict was made with: the same settings, the same name."""
     text = json.dumps([policies.to_json(policy), rules_digest], sort_keys=True)

@@ -14,7 +14,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, publishing
 from commentsvc.services.moderating import Decided, Moderator, Words
 from commentsvc.store import comments, decisions, people
-from commentsvc.store.comments import Comment, Kind
+from commentsvc.store.comments import Comment, Kind, Said
 from commentsvc.store.db import begin_write, db
 
 
@@ -42,7 +42,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
     if comment.kind != Kind.COMMENT or comment.depth + 1 >= policy.depth_max:
         raise Invalid("body", "No reply can stand below this comment: its thread goes no deeper.")
     reply = _reply(comment, source, html, by, now)
-    if comments.has_duplicate(comment.thread, comment.id, reply.author_id, reply.text_hash):
+    if comments.duplicates([Said(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
         raise Conflict("You have answered exactly this here already.", "duplicate")
     batch = tokens.new_batch()
     made = moderating.apply([comment], Action.APPROVE, by, Words(), batch, now)

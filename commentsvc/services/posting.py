@@ -6,14 +6,17 @@ import hashlib
 import json
 import math
 import secrets
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
-from commentsvc.core.errors import Challenged, Conflict, Invalid, NotAllowed, Nudged, TooMany
+from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
@@ -22,6 +25,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
 from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
+from commentsvc.services.sharing import Lane
 from commentsvc.store import (
     answers,
     challenges,
@@ -30,17 +34,18 @@ from commentsvc.store import (
     journal,
     people,
     revisions,
+    sanctions,
     sites,
     spoken,
     threads,
     watches,
 )
-from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, db
+from commentsvc.store.comments import Comment, Said
+from commentsvc.store.db import begin_write, commit_and_keep, db, let_go
 from commentsvc.store.flags import HOLD_RULE
-from commentsvc.store.people import Account, Author
+from commentsvc.store.people import Account, Author, Writer
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Thread
+from commentsvc.store.threads import Page, Thread
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,35 @@ NOBODY = NoService()
 AS_USUAL = Form()
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A comment ready to be taken in, and all that is known of it without the database's lock."""
+
+    site: Site
+    draft: Draft
+    html: str
+    submission: Submission
+    writer: Writer
+    role: str | None
+    provider: str | None
+    picture: str | None
+    user_agent: str
+    is_limited: bool
+    form: Form
+    outside: Outside
+    key_hash: bytes | None
+    secret: str
+    now: datetime
+
+    @property
+    def is_stranger(self) -> bool:
+        return self.role is None
+
+    @property
+    def page(self) -> Page:
+        return Page(self.draft.thread_key, self.draft.url, self.draft.title)
+
+
 def post(
     site: Site,
     draft: Draft,
@@ -113,41 +147,157 @@ def post(
     """
     html = _rendered(draft.source)
     submission = _submission(draft, html, sender)
-    outside = _outside_answer(site, draft, submission, sender, spam_service)
+    account = sender.account
+    entry = Entry(
+        site=site,
+        draft=draft,
+        html=html,
+        submission=submission,
+        writer=Writer(account.id if account else None, draft.name, draft.email, sender.ip),
+        role=_role(site, account),
+        provider=sender.provider,
+        picture=account.picture if account else None,
+        user_agent=sender.user_agent,
+        is_limited=sender.limited,
+        form=form,
+        outside=_outside_answer(site, draft, submission, sender, spam_service),
+        key_hash=_key_hash(secret, idempotency_key, draft, sender) if idempotency_key else None,
+        secret=secret,
+        now=now,
+    )
+    let_go(site)
+    lane = _lanes.setdefault(db.engine, Lane(_take_in, _may_share))
+    try:
+        outcome = lane.run(entry)
+    except IntegrityError:  # at the same moment, under the same key, in another thread
+        raise _used_for_another() from None
+    if isinstance(outcome, CommentError):
+        raise outcome
+    return outcome
 
+
+_lanes: WeakKeyDictionary[Engine, Lane[Entry, Posted | CommentError]] = WeakKeyDictionary()
+
+
+def _may_share(taken: Sequence[Entry], other: Entry) -> bool:
+    """Whether the other changes nothing of what the checks look at for those taken already, nor they for it."""
+    network = places.network_near(other.writer.ip)
+    return all(
+        one.site.id == other.site.id
+        and one.writer.key != other.writer.key
+        and not (one.is_limited and network == places.network_near(one.writer.ip))
+        for one in taken
+    )
+
+
+def _take_in(entries: Sequence[Entry]) -> list[Posted | CommentError]:
+    outcomes = _take_in_on(entries[0].site, entries)
+    for posted in outcomes[1:]:
+        if isinstance(posted, Posted):
+            db.session.expunge(posted.comment)  # it goes to another request, and must not be read through this one
+    return outcomes
+
+
+def _take_in_on(site: Site, entries: Sequence[Entry]) -> list[Posted | CommentError]:
+    """Judge comments for one site and keep them, all in one transaction."""
     begin_write(site)
-    # The thread's lock makes retries wait for each other, so that the second finds the answer of the first.
-    thread = threads.get_or_add(site, draft.thread_key, draft.url, draft.title, now)
-    key_hash = _key_hash(secret, idempotency_key, draft, sender) if idempotency_key else None
-    if key_hash and (earlier := answers.find(site, key_hash)):
+    judged = _judge_all(site, entries)
+    allowed = [entry for entry, one in zip(entries, judged, strict=True) if not isinstance(one, CommentError)]
+    if len(allowed) < len(entries):
+        db.session.rollback()  # nothing of a refused one is kept; the others are judged again as if it had not come
+        again = iter(_take_in_on(site, allowed) if allowed else ())
+        return [one if isinstance(one, CommentError) else next(again) for one in judged]
+    _keep_all([one for one in judged if isinstance(one, Judged)])
+    commit_and_keep()
+    return [one.posted if isinstance(one, Judged) else one for one in judged]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A comment that is not kept yet, and what was found."""
+
+    entry: Entry
+    comment: Comment
+    verdict: Verdict
+    settings_version: str
+
+    @property
+    def posted(self) -> Posted:
+        return _told(self.comment, self.verdict)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is looked up once for all that are judged together."""
+
+    threads: Mapping[str, Thread]
+    authors: Mapping[int | bytes, Author]
+    answers: Mapping[bytes, answers.Answer]
+    duplicates: Collection[Said]
+    addresses: Collection[str]  # of accounts, among those that guests gave
+    names: Collection[str]  # of moderators, folded, where they are protected
+    has_sanctions: bool
+
+    def said(self, entry: Entry) -> Said:
+        thread, author = self.threads[entry.draft.thread_key], self.authors[entry.writer.key]
+        return Said(thread.id, entry.draft.parent_id, author.id, _hash(entry.draft.source))
+
+
+def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | CommentError]:
+    now = entries[0].now
+    # The threads' locks make retries wait for each other, so that the second finds the answer of the first.
+    known_threads = threads.get_or_add_all(site, [entry.page for entry in entries], now)
+    guests = [entry for entry in entries if entry.writer.account_id is None]
+    known = Known(
+        threads=known_threads,
+        authors=people.get_or_add_authors(site, [entry.writer for entry in entries], now),
+        answers=answers.find_all(site, [entry.key_hash for entry in entries if entry.key_hash]),
+        duplicates=(),
+        addresses=people.taken_addresses({entry.draft.email for entry in guests} - {""}),
+        names=_protected_names(site) if guests else (),
+        has_sanctions=sanctions.is_any([site.id]),
+    )
+    known = replace(known, duplicates=comments.duplicates([known.said(entry) for entry in entries]))
+    judged: list[Judged | Posted | CommentError] = []
+    for entry in entries:
+        try:
+            judged.append(_judge(site, entry, known))
+        except CommentError as error:
+            judged.append(error)
+    return judged
+
+
+def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
+    """What becomes of a comment, with all the checks in their order; raises what post() raises."""
+    draft, writer, now = entry.draft, entry.writer, entry.now
+    thread, author = known.threads[draft.thread_key], known.authors[writer.key]
+    if entry.key_hash and (earlier := known.answers.get(entry.key_hash)):
         return _again(earlier, draft)
-    role = _role(site, sender.account)
-    if sender.account is None:
-        _check_guest(site, draft)
-    is_stranger = role is None
-    account_id = sender.account.id if sender.account else None
-    standing = sanctioning.standing(site, account_id, draft.email, sender.ip, now) if is_stranger else Standing.NONE
-    author = people.get_or_add_author(site, sender.account, draft.name, draft.email, sender.ip, now)
+    if writer.account_id is None:
+        _check_guest(site, draft, known)
+    standing = Standing.NONE
+    if entry.is_stranger and known.has_sanctions:
+        standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now)
     parent = _parent(site, thread, author, draft, now)
-    text_hash = hashlib.sha256(draft.source.encode()).digest()
-    if comments.has_duplicate(thread, draft.parent_id, author.id, text_hash):
+    if known.said(entry) in known.duplicates:
         raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
-    record = measuring.record(author, role is not None, standing, now)
-    pace = measuring.pace(site, author, sender.ip, now) if sender.limited and is_stranger else Pace()
-    if sender.limited and is_stranger:
-        _check_pace(site, pace, sender, now)
-        _check_challenge(site, record, pace, form, secret, now)
+    record = measuring.record(author, not entry.is_stranger, standing, now)
+    is_paced = entry.is_limited and entry.is_stranger
+    pace = measuring.pace(site, author, writer.ip, now) if is_paced else Pace()
+    if is_paced:
+        _check_pace(site, pace, writer, now)
+        _check_challenge(site, record, pace, entry, now)
         if measuring.is_flood(site, now):
             _turn_to_all(site, now)
 
     policy = judging.in_thread(site.policy, thread.mode)
     rulebook = ruling.rulebook(site)
-    shingles = likeness.shingles(draft.source) if is_stranger else frozenset()
-    moment = measuring.moment(site, thread, policy, submission, shingles, pace, now)
-    elapsed_ms = form.elapsed_ms if sender.limited else None
-    moment = replace(moment, is_trapped=form.is_trapped, elapsed_ms=elapsed_ms, outside=outside)
-    verdict = judging.judge(submission, policy, rulebook.rules, record, moment)
-    if policy.nudge and not form.send_anyway:
+    shingles = likeness.shingles(draft.source) if entry.is_stranger else frozenset()
+    moment = measuring.moment(site, thread, policy, entry.submission, shingles, pace, now)
+    elapsed_ms = entry.form.elapsed_ms if entry.is_limited else None
+    moment = replace(moment, is_trapped=entry.form.is_trapped, elapsed_ms=elapsed_ms, outside=entry.outside)
+    verdict = judging.judge(entry.submission, policy, rulebook.rules, record, moment)
+    if policy.nudge and not entry.form.send_anyway:
         _nudge(verdict, rulebook)
     sketch = likeness.sketch(shingles)
     comment = Comment(
@@ -160,16 +310,16 @@ def post(
         author_name=draft.name,
         author_email=draft.email or None,
         author_website=draft.website,
-        author_role=role,
-        author_provider=sender.provider,
-        author_picture=sender.account.picture if sender.account else None,
-        ip=sender.ip,
-        user_agent=sender.user_agent,
-        network=places.network_near(sender.ip),
+        author_role=entry.role,
+        author_provider=entry.provider,
+        author_picture=entry.picture,
+        ip=writer.ip,
+        user_agent=entry.user_agent,
+        network=places.network_near(writer.ip),
         source=draft.source,
-        html=html,
+        html=entry.html,
         renderer=text.RENDERER,
-        text_hash=text_hash,
+        text_hash=_hash(draft.source),
         status=verdict.status,
         is_shown=verdict.status is Status.APPROVED,
         reasons=reasons_json(verdict),
@@ -181,18 +331,22 @@ def post(
         notify=draft.notify,
         created_at=now,
     )
+    return Judged(entry, comment, verdict, judging.version(policy, rulebook.digest))
 
-    db.session.add(comment)
+
+def _keep_all(judged: Sequence[Judged]) -> None:
+    """Write the comments with all that follows; the caller commits."""
+    db.session.add_all([one.comment for one in judged])
     db.session.flush()
-    _record_verdict(comment, None, verdict, judging.version(policy, rulebook.digest), now)
-    publishing.moved([(comment, None)])
-    publishing.tell_who_waits([(comment, None)], now)
-    watches.announce(comment, now)
-    posted = _told(comment, verdict)
-    if key_hash:
-        _keep_answer(site, key_hash, draft, posted, now)
-    commit_and_keep()
-    return posted
+    for one in judged:
+        _record_verdict(one.comment, None, one.verdict, one.settings_version, one.entry.now)
+    publishing.moved([(one.comment, None) for one in judged])
+    for one in judged:
+        entry, comment = one.entry, one.comment
+        publishing.tell_who_waits([(comment, None)], entry.now)
+        watches.announce(comment, entry.now)
+        if entry.key_hash:
+            _keep_answer(comment.site, entry.key_hash, entry.draft, one.posted, entry.now)
 
 
 def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Posted:
@@ -223,7 +377,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     comment.version += 1
     learning.forget(comment)
     comment.source, comment.html, comment.renderer = source, html, text.RENDERER
-    comment.text_hash = hashlib.sha256(source.encode()).digest()
+    comment.text_hash = _hash(source)
     comment.edited_at = now
     comment.status = verdict.status
     comment.reasons = reasons_json(verdict)
@@ -258,6 +412,10 @@ def _reason(kept: dict[str, Any]) -> Reason:
     return Reason(kept["rule"], Outcome(kept["outcome"]), phrases.from_json(kept), kept["match"])
 
 
+def _hash(source: str) -> bytes:
+    return hashlib.sha256(source.encode()).digest()
+
+
 def _rendered(source: str) -> str:
     html = text.to_html(source)
     if not text.plain(html, 10).strip():
@@ -280,18 +438,22 @@ def _outside_answer(
     return spam_service.ask(asked)
 
 
-def _check_guest(site: Site, draft: Draft) -> None:
+def _check_guest(site: Site, draft: Draft, known: Known) -> None:
     """A guest may not speak here at all, or not under an address or name that is somebody else's."""
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
-    if draft.email and people.find_account(draft.email) is not None:
+    if draft.email in known.addresses:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
         raise Invalid("author.email", sentence)
-    if site.policy.names_protected:
-        taken = {folding.skeleton(name) for name in people.moderator_names(site)}
-        if folding.skeleton(draft.name) in taken - {""}:
-            sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
-            raise Invalid("author.name", sentence)
+    if folding.skeleton(draft.name) in known.names:
+        sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
+        raise Invalid("author.name", sentence)
+
+
+def _protected_names(site: Site) -> set[str]:
+    if not site.policy.names_protected:
+        return set()
+    return {folding.skeleton(name) for name in people.moderator_names(site)} - {""}
 
 
 def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
@@ -328,9 +490,9 @@ def _submission(draft: Draft, html: str, sender: Sender) -> Submission:
     return Submission(draft.source, html, draft.name, draft.email, website, sender.ip, sender.user_agent)
 
 
-def _check_pace(site: Site, pace: Pace, sender: Sender, now: datetime) -> None:
+def _check_pace(site: Site, pace: Pace, writer: Writer, now: datetime) -> None:
     window = timedelta(seconds=site.policy.flood_s)
-    last_at = pace.last_at(sender.ip)
+    last_at = pace.last_at(writer.ip)
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
@@ -341,8 +503,9 @@ def _check_pace(site: Site, pace: Pace, sender: Sender, now: datetime) -> None:
         raise TooMany(sentence, wait_s)
 
 
-def _check_challenge(site: Site, record: Record, pace: Pace, form: Form, secret: str, now: datetime) -> None:
+def _check_challenge(site: Site, record: Record, pace: Pace, entry: Entry, now: datetime) -> None:
     """Let a stranger's browser work once much has come from its network; a solution works once."""
+    form, secret = entry.form, entry.secret
     after = site.policy.challenge_after
     if not after or record.approved or len(pace.of_network) < after:
         return
@@ -446,10 +609,7 @@ def _request_hash(draft: Draft) -> bytes:
 def _keep_answer(site: Site, key_hash: bytes, draft: Draft, posted: Posted, now: datetime) -> None:
     reason = None if posted.reason is None else phrases.to_json(posted.reason)
     answer = {"status": posted.status, "reason": reason}
-    try:
-        answers.add(site, key_hash, _request_hash(draft), posted.comment.id, answer, now)
-    except IntegrityError:  # at the same moment, under the same key, in another thread
-        raise _used_for_another() from None
+    answers.add(site, key_hash, _request_hash(draft), posted.comment.id, answer, now)
 
 
 def _used_for_another() -> Invalid:
@@ -459,7 +619,7 @@ def _used_for_another() -> Invalid:
 def _again(earlier: answers.Answer, draft: Draft) -> Posted:
     if earlier.request_hash != _request_hash(draft) or earlier.comment_id is None:
         raise _used_for_another()
-    comment = comments.by_id(earlier.comment_id)
+    (comment,) = comments.with_places([earlier.comment_id])
     reason = earlier.answer["reason"]
     if isinstance(reason, dict):  # an answer of before sentences kept their templates has only the English
         reason = phrases.from_json(reason)

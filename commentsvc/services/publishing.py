@@ -102,7 +102,8 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
 
 def tell_who_waits(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:
     """Queue what tells authors that somebody has answered them, in the commit that publishes the answers."""
-    published = [c.id for c, before in moves if c.status == Status.APPROVED and before is not Status.APPROVED]
+    answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
+    published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
     for comment_id in comments.awaited_replies(published) if published else ():
         jobs.add("answered", {"comment_id": comment_id}, now)
 

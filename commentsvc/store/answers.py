@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,17 +29,20 @@ class Answer(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
-def find(site: Site, key_hash: bytes) -> Answer | None:
-    return db.session.scalar(select(Answer).where(Answer.site_id == site.id, Answer.key_hash == key_hash))
+def find_all(site: Site, key_hashes: Collection[bytes]) -> dict[bytes, Answer]:
+    """The answers that were given already, by the hash of the key."""
+    if not key_hashes:
+        return {}
+    query = select(Answer).where(Answer.site_id == site.id, Answer.key_hash.in_(key_hashes))
+    return {bytes(answer.key_hash): answer for answer in db.session.scalars(query)}
 
 
 def add(
     site: Site, key_hash: bytes, request_hash: bytes, comment_id: int, answer: dict[str, Any], now: datetime
 ) -> None:
-    """Keep the answer; a second one under the same key at the same moment fails with IntegrityError."""
+    """Keep the answer; a second one under the same key at the same moment fails with IntegrityError when flushed."""
     values = {"key_hash": key_hash, "request_hash": request_hash, "comment_id": comment_id, "answer": answer}
     db.session.add(Answer(site_id=site.id, created_at=now, **values))
-    db.session.flush()
 
 
 def forget_old(now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -352,6 +352,27 @@ def below(comment: Comment) -> Sequence[Comment]:
     return db.session.scalars(select(Comment).where(Comment.parent_id == comment.id)).all()
 
 
+class Said(NamedTuple):
+    """What makes a comment the same as an earlier one."""
+
+    thread_id: int
+    parent_id: int | None
+    author_id: int
+    text_hash: bytes
+
+
+def duplicates(said: Collection[Said]) -> set[Said]:
+    """Those of these that were said already, and are not deleted."""
+    query = select(Comment.thread_id, Comment.parent_id, Comment.author_id, Comment.text_hash)
+    query = query.where(Comment.thread_id.in_({one.thread_id for one in said}), Comment.status != Status.DELETED)
+    query = query.where(Comment.text_hash.in_({one.text_hash for one in said}))
+    earlier = {
+        Said(thread, parent, author, bytes(text_hash))
+        for thread, parent, author, text_hash in db.session.execute(query)
+    }
+    return earlier.intersection(said)
+
+
 def awaited_replies(ids: Iterable[int]) -> Sequence[int]:
     """Those of `ids` that answer somebody who wants to be told."""
     parent = aliased(Comment)
@@ -392,6 +413,12 @@ def of_ids(ids: Iterable[int]) -> list[Comment]:
     query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)
     query = query.options(joinedload(Comment.author))
     return list(db.session.scalars(query.execution_options(populate_existing=True)).unique())
+
+
+def with_places(ids: Iterable[int]) -> Sequence[Comment]:
+    """These comments with their thread and site, to be read when the session has gone."""
+    query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)
+    return db.session.scalars(query.options(joinedload(Comment.thread), joinedload(Comment.site))).unique().all()
 
 
 def tally(site: Site) -> dict[Status, int]:
@@ -458,7 +485,7 @@ def show_all(changed: Iterable[Comment]) -> None:
         level = levels.pop(max(levels))
         # The replies are written already, level by level; so each comment here is written once, with all that changed.
         with db.session.no_autoflush:
-            held_up = _with_shown_replies(level)
+            held_up = _with_shown_replies(c.id for c in level.values() if c.status != Status.APPROVED)
         moved = []
         for comment in level.values():
             is_shown = comment.status == Status.APPROVED or comment.id in held_up
@@ -473,7 +500,10 @@ def show_all(changed: Iterable[Comment]) -> None:
 
 
 def _with_shown_replies(ids: Iterable[int]) -> set[int]:
-    query = select(Comment.parent_id).where(Comment.parent_id.in_(list(ids)), Comment.is_shown.is_(True))
+    asked = list(ids)
+    if not asked:
+        return set()
+    query = select(Comment.parent_id).where(Comment.parent_id.in_(asked), Comment.is_shown.is_(True))
     return {parent_id for parent_id in db.session.scalars(query.distinct()) if parent_id is not None}
 
 
@@ -517,13 +547,6 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
         own.pending, guest.pending = own.pending + guest.pending, 0
         own.refused, guest.refused = own.refused + guest.refused, 0
     db.session.flush()
-
-
-def has_duplicate(thread: Thread, parent_id: int | None, author_id: int, text_hash: bytes) -> bool:
-    query = select(Comment.id).where(Comment.thread_id == thread.id, Comment.text_hash == text_hash)
-    query = query.where(Comment.author_id == author_id, Comment.status != Status.DELETED)
-    query = query.where(Comment.parent_id.is_(None) if parent_id is None else Comment.parent_id == parent_id)
-    return db.session.scalar(query.limit(1)) is not None
 
 
 def lately_by(author_id: int, since: datetime, now: datetime, most: int) -> list[datetime]:

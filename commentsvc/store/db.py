@@ -13,13 +13,14 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5
 SHOWN_SQL_MAX = 2000
+DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
 
 
 class Base(DeclarativeBase):
@@ -115,16 +116,23 @@ def prepare(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def begin_write(*kept: Base) -> None:
-    """Start the write transaction; every verb calls it before it loads what it will change.
+def let_go(*kept: Base) -> None:
+    """End what the request was reading and give its connection back.
 
-    Ends what the request was reading, so that nothing stale is written back: loaded rows are read again, but for
-    those in `kept`, which the verb only looks at.
+    Loaded rows are read again when they are asked for, but for those in `kept`, which stay as they are.
     """
     for row in kept:
         db.session.expunge(row)
     db.session.rollback()
     db.session.add_all(kept)
+
+
+def begin_write(*kept: Base) -> None:
+    """Start the write transaction; every verb calls it before it loads what it will change.
+
+    Nothing stale is written back: `kept` is for rows that the verb only looks at (see let_go).
+    """
+    let_go(*kept)
     db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
 
 
@@ -167,6 +175,11 @@ def is_away(error: DBAPIError) -> bool:
     if "no such table" in text or "no such column" in text:
         return False
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+def is_of_one(error: DBAPIError) -> bool:
+    """Whether one of the rows written is the reason, so that other writes may succeed without it."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in DEADLOCKS
 
 
 def first_line(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -254,6 +255,13 @@ def role_on(account: Account, site: Site) -> Role | None:
     return Role(membership.role) if membership else None
 
 
+def taken_addresses(emails: Iterable[str]) -> set[str]:
+    """Those of these addresses that belong to an account."""
+    asked = sorted(emails)
+    found = db.session.scalars(select(Account.email).where(Account.email.in_(asked))) if asked else ()
+    return {email for email in found if email is not None}
+
+
 def moderator_names(site: Site) -> Sequence[str]:
     query = select(Account.name).join(Membership, Membership.account_id == Account.id)
     return db.session.scalars(query.where(Membership.site_id == site.id)).all()
@@ -348,20 +356,62 @@ def guest_hash(name: str, email: str, ip: str) -> bytes:
     return tokens.digest(f"{name.casefold()}\0{email or '@' + ip}")
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Who writes: an account, or a guest."""
+
+    account_id: int | None
+    name: str
+    email: str
+    ip: str
+
+    @property
+    def key(self) -> int | bytes:
+        """What tells one author of a site from the others."""
+        return guest_hash(self.name, self.email, self.ip) if self.account_id is None else self.account_id
+
+
 def get_or_add_author(site: Site, account: Account | None, name: str, email: str, ip: str, now: datetime) -> Author:
     """The author who writes as this account, or as this guest."""
-    key = {"account_id": account.id} if account else {"guest_hash": guest_hash(name, email, ip)}
-    query = select(Author).where(Author.site_id == site.id)
-    query = query.where(*(getattr(Author, column) == value for column, value in key.items()))
-    found = db.session.scalar(query)
-    if found is not None:
-        return found
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    values = {"site_id": site.id, "name": name, "email": email or None, "first_seen_at": now}
+    writer = Writer(account.id if account else None, name, email, ip)
+    return get_or_add_authors(site, [writer], now)[writer.key]
+
+
+def get_or_add_authors(site: Site, writers: Sequence[Writer], now: datetime) -> dict[int | bytes, Author]:
+    """Who writes here as these, by their keys; new ones are made in one order of rows."""
+    wanted = {writer.key: writer for writer in writers}
+    found = _authors(site, wanted)
+    missing = sorted(wanted.keys() - found.keys(), key=str)
+    if missing:
+        rows = [_author_row(site, wanted[key], now) for key in missing]
+        insert = postgresql.insert if is_postgres() else sqlite.insert
+        # Somebody else may write the same row at this moment; then theirs is the one.
+        made = db.session.scalars(insert(Author).on_conflict_do_nothing().returning(Author), rows).all()
+        found.update({_key_of(author): author for author in made})
+        if len(found) < len(wanted):
+            found.update(_authors(site, wanted.keys() - found.keys()))
+    return found
+
+
+def _authors(site: Site, keys: Iterable[int | bytes]) -> dict[int | bytes, Author]:
+    found: dict[int | bytes, Author] = {}
+    for column, kind in ((Author.account_id, int), (Author.guest_hash, bytes)):
+        asked = [key for key in keys if isinstance(key, kind)]
+        if asked:
+            query = select(Author).where(Author.site_id == site.id, column.in_(asked))
+            found.update({_key_of(author): author for author in db.session.scalars(query)})
+    return found
+
+
+def _author_row(site: Site, writer: Writer, now: datetime) -> dict[str, object]:
+    key = {"account_id": writer.account_id, "guest_hash": writer.key if writer.account_id is None else None}
     counts = {"approved": 0, "pending": 0, "refused": 0}
-    # Somebody else may write the same row at this moment; then theirs is the one.
-    db.session.execute(insert(Author).values({**values, **counts, **key}).on_conflict_do_nothing())
-    return db.session.scalars(query).one()
+    row = {"site_id": site.id, "name": writer.name, "email": writer.email or None, "first_seen_at": now}
+    return {**row, **counts, **key}
+
+
+def _key_of(author: Author) -> int | bytes:
+    return bytes(author.guest_hash) if author.guest_hash is not None else author.account_id or 0
 
 
 def find_author(author_id: int) -> Author | None:

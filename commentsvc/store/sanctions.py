@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, select, text
@@ -51,6 +51,12 @@ class Sanction(Base):
         return self.lifted_at is None and not is_over and self.acknowledged_at is None
 
 
+def is_any(site_ids: Collection[int]) -> bool:
+    """Whether any sanction is in force on these sites; a person has some thirty subjects, and most sites none."""
+    here = or_(Sanction.site_id.is_(None), Sanction.site_id.in_(site_ids))
+    return db.session.scalar(select(Sanction.id).where(here, text(NOT_LIFTED)).limit(1)) is not None
+
+
 def active_for(site: Site, account_id: int | None, email: str, ip: str, now: datetime) -> Sequence[Sanction]:
     """What is in force on this site for who writes as this account, or from this address or network; oldest first."""
     # The site is looked at here: asked for in the query, SQLite takes the index of the site instead, which grows.
@@ -61,10 +67,8 @@ def active_for(site: Site, account_id: int | None, email: str, ip: str, now: dat
 
 def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
     """What is in force for the author of each of these comments, by one query; authors are loaded."""
-    site_ids = {comment.site_id for comment in comments}
-    any_here = or_(Sanction.site_id.is_(None), Sanction.site_id.in_(site_ids))
-    if db.session.scalar(select(Sanction.id).where(any_here, text(NOT_LIFTED)).limit(1)) is None:
-        return {}  # a person has some thirty subjects, and most sites have no sanction
+    if not is_any({comment.site_id for comment in comments}):
+        return {}
     subjects = {c.id: {str(s) for s in subjects_of(c.author.account_id, c.author_email or "", c.ip)} for c in comments}
     wanted = {subject for own in subjects.values() for subject in own}
     query = select(Sanction).where(Sanction.subject.in_(wanted), text(NOT_LIFTED)).order_by(Sanction.id)

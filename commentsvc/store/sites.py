@@ -39,7 +39,11 @@ class Site(Base):
 
     @property
     def policy(self) -> Policy:
-        return policy.from_json(self.settings)
+        """The settings are only ever replaced as a whole, so one reading of them serves a request."""
+        kept: tuple[dict[str, Any], Policy] | None = self.__dict__.get("_policy")
+        if kept is None or kept[0] is not self.settings:
+            kept = self.__dict__["_policy"] = (self.settings, policy.from_json(self.settings))
+        return kept[1]
 
     @property
     def texts(self) -> dict[str, Any]:

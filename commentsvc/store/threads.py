@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -82,27 +83,42 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
 
     The first comment names the page; later ones only fill in what is missing.
     """
-    values = {
-        "site_id": site.id,
-        "key": key,
-        "key_hash": hash_of(key),
-        "url": url,
-        "title": title,
-        "is_open": is_open,
-        "count": 0,
-        "version": 0,
-        "created_at": now,
-    }
-    query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key))
-    query = query.with_for_update(of=Thread).execution_options(populate_existing=True)
-    thread = db.session.scalar(query)
-    if thread is None:
+    return get_or_add_all(site, [Page(key, url, title)], now, is_open)[key]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a thread stands, as a comment says it; only the key is sure to be there."""
+
+    key: str
+    url: str
+    title: str
+
+
+def get_or_add_all(site: Site, pages: Sequence[Page], now: datetime, is_open: bool = True) -> dict[str, Thread]:
+    """The threads of these pages by key, locked as in get_or_add and always in the same order."""
+    named = {hash_of(page.key): page for page in reversed(pages)}
+    found = _locked(site, named)
+    missing = sorted(named.keys() - found.keys())
+    if missing:
+        fresh = {"site_id": site.id, "count": 0, "version": 0, "is_open": is_open, "created_at": now}
+        rows = [{"key_hash": key_hash, **asdict(named[key_hash]), **fresh} for key_hash in missing]
         insert = postgresql.insert if is_postgres() else sqlite.insert
-        db.session.execute(insert(Thread).values(values).on_conflict_do_nothing())
-        thread = db.session.scalars(query).one()
-    thread.url = thread.url or url
-    thread.title = thread.title or title
-    return thread
+        made = db.session.scalars(insert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
+        found.update({bytes(thread.key_hash): thread for thread in made})
+        if len(found) < len(named):  # somebody else has made them at this moment
+            found.update(_locked(site, named.keys() - found.keys()))
+    for page in pages:
+        thread = found[hash_of(page.key)]
+        thread.url = thread.url or page.url
+        thread.title = thread.title or page.title
+    return {named[key_hash].key: thread for key_hash, thread in found.items()}
+
+
+def _locked(site: Site, key_hashes: Iterable[bytes]) -> dict[bytes, Thread]:
+    query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash.in_(sorted(key_hashes)))
+    query = query.order_by(Thread.id).with_for_update(of=Thread).execution_options(populate_existing=True)
+    return {bytes(thread.key_hash): thread for thread in db.session.scalars(query)}
 
 
 def newest_key(site: Site) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     ForeignKey,
     Text,
     any_,
@@ -61,9 +62,15 @@ def keep(connection: Connection, comment: Comment) -> None:
     texts = (comment.source, comment.author_name, comment.author_email or "")
     words = searching.index_of(comment.site_id, *texts, has_link(comment.html))
     values = {"comment_id": comment.id, "words": words}
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = insert(CommentWords).values(values)
-    connection.execute(row.on_conflict_do_update(index_elements=["comment_id"], set_={"words": row.excluded.words}))
+    connection.execute(_KEEP[connection.dialect.name], values)
+
+
+def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Executable:
+    row = insert(CommentWords)
+    return row.on_conflict_do_update(index_elements=["comment_id"], set_={"words": row.excluded.words})
+
+
+_KEEP = {"postgresql": _kept(postgresql.insert), "sqlite": _kept(sqlite.insert)}
 
 
 def has_link(html: str) -> bool:

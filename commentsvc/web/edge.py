@@ -70,7 +70,7 @@ OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary",
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 PRUNE_EVERY = 200  # writes
 # More at once in Python only wait for each other, and for the database.
-INSIDE_MAX = 4
+INSIDE_MAX = 16
 BUILDS_MAX = 2
 RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
 

@@ -1,0 +1,112 @@
+"""Lets what comes at the same moment share one transaction, and so one commit and one wait for the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from commentsvc.store.db import is_of_one
+
+E = TypeVar("E")
+R = TypeVar("R")
+
+BATCH_MAX = 32
+
+
+@dataclass(eq=False)
+class _Turn(Generic[E, R]):
+    entry: E
+    is_woken: threading.Event = field(default_factory=threading.Event)
+    outcome: R | None = None  # woken with neither of the two: it is this one's turn to lead
+    error: DBAPIError | None = None
+    is_alone: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.outcome is not None or self.error is not None
+
+
+class Lane(Generic[E, R]):
+    """A queue before a write transaction. Whoever finds it free leads: takes along who waits, and works for all.
+
+    `work` gives an outcome for each entry, in their order, once all is committed; when it raises, nothing is.
+    `may_join` says whether an entry may be in one transaction with those taken already.
+    """
+
+    def __init__(self, work: Callable[[Sequence[E]], Sequence[R]], may_join: Callable[[Sequence[E], E], bool]) -> None:
+        self._work = work
+        self._may_join = may_join
+        self._lock = threading.Lock()
+        self._queue: deque[_Turn[E, R]] = deque()
+        self._is_led = False
+
+    def run(self, entry: E) -> R:
+        """The entry's outcome; raises what `work` raises."""
+        turn: _Turn[E, R] = _Turn(entry)
+        with self._lock:
+            self._queue.append(turn)
+            if not self._is_led:
+                self._is_led = True
+                turn.is_woken.set()
+        turn.is_woken.wait()
+        if not turn.is_over:
+            try:
+                while not turn.is_over:
+                    self._lead(turn)
+            finally:
+                self._pass_on()
+        if turn.error is not None:
+            raise turn.error
+        assert turn.outcome is not None
+        return turn.outcome
+
+    def _lead(self, turn: _Turn[E, R]) -> None:
+        batch = self._batch(turn)
+        others = batch[1:]
+        try:
+            outcomes = self._work([one.entry for one in batch])
+        except DBAPIError as error:
+            if others and is_of_one(error):
+                turn.is_alone = True
+                self._put_back(others)
+                return
+            for one in batch:
+                one.error = error
+        except BaseException:
+            self._put_back(others)
+            raise
+        else:
+            for one, outcome in zip(batch, outcomes, strict=True):
+                one.outcome = outcome
+        for one in others:
+            one.is_woken.set()
+
+    def _batch(self, turn: _Turn[E, R]) -> list[_Turn[E, R]]:
+        """The leader, and of those who wait whoever may come along."""
+        with self._lock:
+            waiting = [one for one in self._queue if one is not turn]
+            batch = [turn]
+            for one in waiting:
+                has_room = len(batch) < BATCH_MAX and not turn.is_alone and not one.is_alone
+                if has_room and self._may_join([taken.entry for taken in batch], one.entry):
+                    batch.append(one)
+            self._queue = deque(one for one in waiting if one not in batch)
+        return batch
+
+    def _put_back(self, turns: Sequence[_Turn[E, R]]) -> None:
+        """Each of them tries by itself, before all others."""
+        with self._lock:
+            for one in turns:
+                one.is_alone = True
+            self._queue.extendleft(reversed(turns))
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            self._is_led = bool(self._queue)
+            if self._queue:
+                self._queue[0].is_woken.set()
