@@ -33,11 +33,11 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, signing_in
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import database, finding, people, sites
-from commentsvc.store.comments import Tally
 from commentsvc.store.db import Base, db, write
 from commentsvc.store.finding import Wanted
 from commentsvc.store.flags import Flag, FlagReason
 from commentsvc.store.people import Author, Role
+from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread, hash_of
 
 AUTHORS = 50_000

@@ -16,7 +16,7 @@ from commentsvc.core import searching
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
-from commentsvc.store import comments, keysets, words
+from commentsvc.store import keysets, tallies, words
 from commentsvc.store.comments import FLAGGED, LINKED, Comment
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
@@ -155,7 +155,7 @@ class _Reader:
         read for the rest, and how many of the whole site the index would gather.
         """
         others = (self._limit - found) * (read - found)  # times 1 / found
-        gathered = sum(comments.tally(self._site).values()) * found  # times 1 / read
+        gathered = sum(tallies.of_site(self._site).values()) * found  # times 1 / read
         return others * READ_IS_WORTH[db.engine.dialect.name] * read >= gathered * found
 
     def _by_index(self, indexed: list[str], after: Cursor | None, most: int) -> Iterator[_Key]:

@@ -14,7 +14,7 @@ from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
 from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
-from commentsvc.store import comments, decisions, finding, flags, rules, sanctions
+from commentsvc.store import comments, decisions, finding, flags, rules, sanctions, tallies
 from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import describing, guard, shapes
@@ -52,7 +52,7 @@ def queue() -> Response:
 
 
 def _counts(site: Site) -> dict[str, int]:
-    return {str(status): n for status, n in comments.tally(site).items()} | {FLAGGED: comments.flagged_tally(site)}
+    return {str(status): n for status, n in tallies.of_site(site).items()} | {FLAGGED: tallies.flagged_on(site)}
 
 
 @pages.post("/decisions")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as xml
 
 from flask import Blueprint, Response, make_response, request
 
-from commentsvc.store import comments, sites, threads
+from commentsvc.store import comments, sites, tallies, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
@@ -37,7 +37,7 @@ def atom(site_key: str) -> Response:
     begin_read()
     site = sites.by_key(site_key)
     if key is None:
-        newest, thread, version = comments.recent(site, FEED_SIZE), None, comments.version_of(site)
+        newest, thread, version = comments.recent(site, FEED_SIZE), None, tallies.version_of(site)
     else:
         thread = threads.find(site, key)
         newest, version = (comments.recent_in(thread, FEED_SIZE), thread.version) if thread else ([], 0)

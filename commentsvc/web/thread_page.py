@@ -21,7 +21,7 @@ from commentsvc.core.status import Status
 from commentsvc.services import flagging, posting, publishing, voting
 from commentsvc.services.posting import Sender
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, people, sites, threads, votes
+from commentsvc.store import comments, people, shown, sites, threads, votes
 from commentsvc.store.comments import Comment
 from commentsvc.store.flags import TEXT_MAX, FlagReason
 from commentsvc.store.people import Account
@@ -269,5 +269,5 @@ def _previous(page: ThreadPage) -> str | None:
     if page.thread is None or not page.roots:
         return ""
     limit = paging.limit(request.args.get("limit", ""))
-    before = comments.page_before(page.thread, page.roots[0].comment, page.sort, limit)
+    before = shown.page_before(page.thread, page.roots[0].comment, page.sort, limit)
     return str(before) if before else ""
