@@ -22,7 +22,7 @@ from commentsvc.store import comments, people
 from commentsvc.store.db import db
 from commentsvc.store.people import Account, Identity
 from commentsvc.store.provider_clients import ProviderClient
-from commentsvc.web import shapes
+from commentsvc.web import describing
 
 ALL = sorted(stand_ins.KINDS)
 OPENID = ["apple", "google", "microsoft", "oidc"]
@@ -272,7 +272,7 @@ def test_the_picture_is_fetched_once_by_the_service_and_served_by_it(app, client
 
 def shapes_of(client, comment_id):
     with client.application.test_request_context():
-        return shapes.own_comment_json(comments.by_id(comment_id))["author"]["avatar"]
+        return describing.own_comment_json(comments.by_id(comment_id))["author"]["avatar"]
 
 
 def authorize_path(**more):
