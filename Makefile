@@ -9,10 +9,10 @@ demo: .venv/.ready
 
 # Everything that needs no browser and no Node; PostgreSQL comes as a wheel.
 test: .venv/.ready-dev
-	$(BIN)/pytest -m "not browser" -n 2
+	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
 
 browser: .venv/.ready-dev
-	$(BIN)/pytest -m browser tests/browser
+	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

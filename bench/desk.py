@@ -1,8 +1,10 @@
 """Fills a database with a large site and measures the desk on it: the queue's page, a bulk decision, search.
 
     .venv/bin/python bench/desk.py [sqlite|postgresql|both] [--comments 1000000] [--pending 50000]
+        [--keep FOLDER [--only-fill]]
 
-SQLite is a file in a temporary folder; PostgreSQL is the test suite's own server, started for this.
+SQLite is a file in a temporary folder; PostgreSQL is the test suite's own server, started for this. What `--keep` kept
+is migrated and used again: so it can be filled while others work, and measured later with the machine alone.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import insert, text
 
 from commentsvc import create_app
@@ -30,10 +33,11 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, signing_in
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import database, finding, people, sites
-from commentsvc.store.comments import Tally
 from commentsvc.store.db import Base, db, write
 from commentsvc.store.finding import Wanted
+from commentsvc.store.flags import Flag, FlagReason
 from commentsvc.store.people import Author, Role
+from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread, hash_of
 
 AUTHORS = 50_000
@@ -41,7 +45,23 @@ THREADS = 10_000
 BATCH = 5_000
 BODIES = 20_000
 # Words that the searches look for, each in every so-manieth comment.
-EXTRAS = {"common": 3, "seldom": 100, "rarity": 20_000, "这是一个测试": 5_000}
+EXTRAS = {
+    "everywhere": 1,
+    "common": 3,
+    "frequent": 25,
+    "seldom": 100,
+    "unusual": 1_000,
+    "rarity": 20_000,
+    "这是一个测试": 5_000,
+    "これはテストです": 30,
+}
+LOOKED_FOR = [word for word in EXTRAS if word.isascii()]
+# And one in all of the oldest only: so many of a hundred.
+BYGONE, BYGONE_PERCENT = "bygone", 4
+# Each so-manieth comment that does not wait was not approved.
+DECIDED = ((37, Status.SPAM), (41, Status.REJECTED), (43, Status.DELETED))
+FLAGGED_EACH = 211
+SCORED_EACH = 3
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -51,10 +71,18 @@ def main() -> None:
     parser.add_argument("--comments", type=int, default=1_000_000)
     parser.add_argument("--pending", type=int, default=50_000)
     parser.add_argument("--keep", type=Path, help="a folder for the filled databases; those in it are used again")
+    parser.add_argument("--only-fill", action="store_true", help="measure nothing yet")
     asked = parser.parse_args()
+    if asked.only_fill and not asked.keep:
+        parser.error("--only-fill needs --keep: else what is filled is thrown away")
     for name in ["sqlite", "postgresql"] if asked.database == "both" else [asked.database]:
         with folder_for(name, asked.keep) as folder, server(name, folder) as url:
-            run(name, folder, url, asked.comments, asked.pending)
+            app = filled(name, folder, url, asked.comments, asked.pending)
+            if not asked.only_fill:
+                measure(name, app)
+            with app.app_context():
+                db.session.remove()
+                db.engine.dispose()
 
 
 @contextmanager
@@ -79,7 +107,7 @@ def server(name: str, folder: Path) -> Iterator[str]:
         yield running.get_uri()
 
 
-def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
+def filled(name: str, folder: Path, url: str, comments: int, pending: int) -> Flask:
     environ = {
         "COMMENTSVC_SECRET_KEY": "a secret for the bench",
         "COMMENTSVC_INSTANCE_DIR": str(folder),
@@ -90,14 +118,20 @@ def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
     database.create_file(config)
     app = create_app(config)
     with app.app_context():
-        database.upgrade()
         began = time.perf_counter()
+        database.upgrade()
+        print(f"\n{name}: migrated in {time.perf_counter() - began:.0f} s", flush=True)
         if not sites.all_sites():
+            began = time.perf_counter()
             fill(comments, pending)
-        print(
-            f"\n{name}: {comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s",
-            flush=True,
-        )
+            print(
+                f"{comments:,} comments, {pending:,} pending, filled in {time.perf_counter() - began:.0f} s", flush=True
+            )
+    return app
+
+
+def measure(name: str, app: Flask) -> None:
+    with app.app_context():
         with write():
             link = signing_in.printed_link(people.account_by_email("alice@example.org"), datetime.now(UTC))
     client = app.test_client()
@@ -105,9 +139,10 @@ def run(name: str, folder: Path, url: str, comments: int, pending: int) -> None:
     pages(client)
     with app.app_context():
         searches(client)
-        bulk(name)
-        db.session.remove()
-        db.engine.dispose()
+        matching(client)
+        # Each decision touches a page in each of a dozen indexes: at first none of them is in memory.
+        bulk(", the first time")
+        bulk("")
 
 
 def csrf(page: str) -> str:
@@ -116,25 +151,31 @@ def csrf(page: str) -> str:
 
 def pages(client) -> None:
     client.get("/dashboard/bench")
-    for label, path in [
-        ("queue page, pending", "/dashboard/bench"),
-        ("queue page, approved", "/dashboard/bench?status=approved"),
-        ("counts", "/dashboard/bench/counts?status=pending&since=1000000"),
-    ]:
-        show(label, [timed(lambda path=path: client.get(path)) for _ in range(60)], 50)
-    times, path = [], "/dashboard/bench"
-    for _ in range(40):
-        page = client.get(path)
-        times.append(timed(lambda path=path: client.get(path)))
-        path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    show("queue page, deep", times, 50)
+    for listed in ("pending", "flagged", "approved", "rejected", "spam", "deleted"):
+        for sort in ("oldest", "newest", "likely-spam"):
+            path = f"/dashboard/bench?status={listed}&sort={sort}"
+            times, deep = [], []
+            for _ in range(24):
+                page = client.get(path)
+                times.append(timed(lambda path=path: client.get(path)))
+            for _ in range(24):
+                path = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+                deep.append(timed(lambda path=path: client.get(path)))
+                page = client.get(path)
+            show(f"queue page, {listed}, {sort}", times, 50)
+            show(f"queue page, {listed}, {sort}, further on", deep, 50)
+        counts = f"/dashboard/bench/counts?status={listed}&since=0"
+        show(f"counts, {listed}", [timed(lambda path=counts: client.get(path)) for _ in range(12)], 50)
 
 
 def searches(client) -> None:
     for label, query in [
-        ("search, a word in one of three", "common"),
-        ("search, a rare word", "rarity"),
+        *((f"search, a word in one of {EXTRAS[word]}", word) for word in LOOKED_FOR),
+        ("search, a word of the oldest", BYGONE),
         ("search, two words", "common seldom"),
+        ("search, two words that are never together", "bygone nonexistent"),
+        ("search, a word and an author", 'common author:"Person 777"'),
+        ("search, a word and a page", "common thread:/post-77"),
         ("search, no such word", "nonexistent"),
         ("search, a word's beginning", "seld"),
         ("search, one letter", "q"),
@@ -143,16 +184,34 @@ def searches(client) -> None:
         ("search, a network address", "ip:10.0.3.9"),
         ("search, links", "has:link"),
         ("search, a page", "thread:/post-77"),
+        ("search, a page without any", "thread:/none"),
+        ("search, old links", "has:link bygone"),
+        ("search, links of an author", 'has:link author:"Person 777"'),
+        ("search, a year", "after:2020-06-01 before:2021-01-01"),
+        ("search, old words of days", "bygone after:2020-01-10"),
+        ("search, a word of the future", "common after:2030-01-01"),
         ("search, Chinese", "测试"),
+        ("search, a Chinese sign", "测"),
+        ("search, Japanese", "テスト"),
         ("search, signs", "%_'"),
     ]:
         for status in (Status.PENDING, Status.APPROVED):
             ask = {"status": status, "q": query}
+            client.get("/dashboard/bench", query_string=ask)
             times = [timed(lambda ask=ask: client.get("/dashboard/bench", query_string=ask)) for _ in range(5)]
             show(f"{label} ({status})", times, 200)
 
 
-def bulk(name: str) -> None:
+def matching(client) -> None:
+    """How many comments an act on all that match would be on, and its first part."""
+    for query in (*LOOKED_FOR, BYGONE, "has:link", "nonexistent"):
+        for status in (Status.PENDING, Status.APPROVED):
+            ask = {"status": status, "q": query}
+            times = [timed(lambda ask=ask: client.get("/dashboard/bench/matching", query_string=ask)) for _ in range(2)]
+            show(f"all that match {query} ({status})", times, 2_000)
+
+
+def bulk(when: str) -> None:
     site = sites.by_key("bench")
     by = Moderator(people.account_by_email("alice@example.org"))
     times, undos = [], []
@@ -163,11 +222,11 @@ def bulk(name: str) -> None:
         decided = moderating.decide(ids, action, by, "", datetime.now(UTC))
         times.append(time.perf_counter() - began)
         undos.append(decided.undo)
-    show("bulk decision on 500", times, 500)
+    show(f"bulk decision on 500{when}", times, 500)
     times = []
     for undo in undos:
         times.append(timed(lambda undo=undo: moderating.undo(undo, by, datetime.now(UTC))))
-    show("undo of 500", times, 500)
+    show(f"undo of 500{when}", times, 500)
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -180,7 +239,7 @@ def show(label: str, times: list[float], target_ms: int) -> None:
     ordered = sorted(times)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))] * 1000
     verdict = "ok" if p95 < target_ms else "OVER"
-    print(f"  {label:<46} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
+    print(f"  {label:<60} median {statistics.median(times) * 1000:7.1f} ms   p95 {p95:7.1f} ms   {verdict}")
 
 
 def fill(comments: int, pending: int) -> None:
@@ -195,18 +254,30 @@ def fill(comments: int, pending: int) -> None:
     db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
     db.session.commit()
     bodies = [body(site_id, chance) for _ in range(BODIES)]
-    tally = dict.fromkeys(Status, 0)
+    tally, flagged = dict.fromkeys(Status, 0), 0
     for first in range(0, comments, BATCH):
-        rows, words = [], []
+        rows, words, flags = [], [], []
         for n in range(first + 1, first + BATCH + 1):
-            row, its_words = one(site_id, n, max(1, comments // pending), chance, bodies)
+            row, its_words = one(
+                site_id, n, max(1, comments // pending), n * 100 <= comments * BYGONE_PERCENT, chance, bodies
+            )
             tally[Status(row["status"])] += 1
             rows.append(row)
             words.append({"comment_id": n, "words": its_words})
+            if row["flag_count"]:
+                flags.append(flag(site_id, n, now))
+                flagged += row["status"] == Status.APPROVED
         db.session.execute(insert(Base.metadata.tables["comment"]), rows)
         db.session.execute(insert(Base.metadata.tables["comment_words"]), words)
+        db.session.execute(insert(Flag), flags)
         db.session.commit()
-    db.session.execute(insert(Tally), [{"site_id": site_id, "status": s, "count": n} for s, n in tally.items()])
+    db.session.execute(
+        insert(Tally),
+        [
+            {"site_id": site_id, "status": s, "count": n, "flagged": flagged if s is Status.APPROVED else 0}
+            for s, n in tally.items()
+        ],
+    )
     db.session.commit()
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SELECT setval('comment_id_seq', (SELECT max(id) FROM comment))"))
@@ -214,9 +285,6 @@ def fill(comments: int, pending: int) -> None:
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("SET statement_timeout = 0"))
             connection.execute(text("VACUUM ANALYZE"))
-    else:
-        db.session.execute(text("ANALYZE"))
-        db.session.commit()
 
 
 def author(site_id: int, n: int, now: datetime) -> dict[str, object]:
@@ -231,6 +299,11 @@ def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
     return {"site_id": site_id, **names, "is_open": True, "count": 90, "version": 100, "created_at": now}
 
 
+def flag(site_id: int, n: int, now: datetime) -> dict[str, object]:
+    digest = hashlib.sha256(str(n).encode()).digest()
+    return {"site_id": site_id, "comment_id": n, "guest_hash": digest, "reason": FlagReason.ABUSE, "created_at": now}
+
+
 def body(site_id: int, chance: random.Random) -> tuple[str, str]:
     """A text of 15 to 45 words, and the words it is found by."""
     source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
@@ -238,17 +311,18 @@ def body(site_id: int, chance: random.Random) -> tuple[str, str]:
 
 
 def one(
-    site_id: int, n: int, every: int, chance: random.Random, bodies: list[tuple[str, str]]
+    site_id: int, n: int, every: int, is_old: bool, chance: random.Random, bodies: list[tuple[str, str]]
 ) -> tuple[dict[str, Any], str]:
     """Comment `n` as a row, and its words; each `every`th waits."""
     who = chance.randint(1, AUTHORS)
-    extras = [word for word, each in EXTRAS.items() if n % each == 0]
+    extras = [word for word, each in EXTRAS.items() if n % each == 0] + [BYGONE] * is_old
     source, words = chance.choice(bodies)
     source = " ".join([source, *extras])
     has_link = n % 50 == 0
     name, email = f"Person {who}", f"p{who}@example.org"
+    ip = f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}"
     more = searching.index_of(site_id, " ".join(extras), name, email, has_link)
-    status = Status.PENDING if n % every == 0 else Status.SPAM if n % 37 == 0 else Status.APPROVED
+    status = Status.PENDING if n % every == 0 else next((s for each, s in DECIDED if n % each == 0), Status.APPROVED)
     return {
         "id": n,
         "site_id": site_id,
@@ -258,7 +332,8 @@ def one(
         "author_id": who,
         "author_name": name,
         "author_email": email,
-        "ip": f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}",
+        "ip": ip,
+        "network": ip,
         "user_agent": "bench",
         "source": source,
         "html": f"<p>{source}{' <a href=https://example.org>x</a>' if has_link else ''}</p>",
@@ -266,7 +341,9 @@ def one(
         "text_hash": hashlib.sha256(source.encode()).digest(),
         "status": status,
         "is_shown": status is Status.APPROVED,
-        "reasons": [],
+        "reasons": [{"rule": "mode all", "outcome": "hold", "sentence": "All comments wait.", "match": ""}],
+        "spam_score": round(chance.random(), 4) if n % SCORED_EACH == 0 else None,
+        "flag_count": int(n % FLAGGED_EACH == 0),
         "score": 0,
         "notify": False,
         "version": 1,

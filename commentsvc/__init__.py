@@ -13,6 +13,7 @@ def create_app(config: Config) -> Flask:
     from commentsvc.store import database
     from commentsvc.web import (
         account,
+        addresses,
         api,
         api_docs,
         api_moderation,
@@ -29,7 +30,6 @@ def create_app(config: Config) -> Flask:
         reacting,
         reading,
         security,
-        shapes,
         signin,
         thread_page,
         translating,
@@ -62,7 +62,7 @@ def create_app(config: Config) -> Flask:
     desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
     for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)
-    shapes.init_app(app)
+    addresses.init_app(app)
     oauth_server.init_app(app)
     federation.init_app(app, config)
     edge.init_app(app, config)

@@ -465,7 +465,7 @@ def serve(make: Callable[[str], Zoo], port: int = 0) -> Iterator[Zoo]:
     """Run a zoo on loopback; `make` gets its address."""
     server = make_server("127.0.0.1", port, lambda environ, start: zoo(environ, start), threaded=True)
     zoo = make(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield zoo

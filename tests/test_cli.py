@@ -3,8 +3,8 @@
 import json
 import os
 import re
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,22 +17,22 @@ from pathlib import Path
 import pytest
 from cast import SECRET, data, find_csrf
 
+from bench import servers
+
 SCRIPT = Path(sys.executable).parent / "commentsvc"
 
 
-@pytest.fixture
-def environ(tmp_path):
+def environment(folder):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("COMMENTSVC_")}
-    return {**kept, "COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_INSTANCE_DIR": str(tmp_path / "instance")}
+    return {**kept, "COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_INSTANCE_DIR": str(folder / "instance")}
 
 
-@pytest.fixture
-def run(environ, tmp_path):
-    """Run a command; gives (exit status, standard output, standard error)."""
+def runs_in(folder, environ):
+    """Run commands there; gives of each (exit status, standard output, standard error)."""
 
     def call(*words, **changes):
         env = {k: v for k, v in {**environ, **changes}.items() if v is not None}
-        done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, env=env, cwd=tmp_path, timeout=60)
+        done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, env=env, cwd=folder, timeout=60)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
 
@@ -40,11 +40,30 @@ def run(environ, tmp_path):
 
 
 @pytest.fixture
-def ready(run):
-    """A database with one site and its owner."""
+def environ(tmp_path):
+    return environment(tmp_path)
+
+
+@pytest.fixture
+def run(tmp_path, environ):
+    return runs_in(tmp_path, environ)
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory):
+    """A folder with a database with one site and its owner."""
+    folder = tmp_path_factory.mktemp("begun")
+    run = runs_in(folder, environment(folder))
     assert run("db", "upgrade")[0] == 0
     assert run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example")[0] == 0
     assert run("user", "create", "a@example.org", "--name", "Alice", "--site", "blog", "--role", "owner")[0] == 0
+    return folder
+
+
+@pytest.fixture
+def ready(run, begun, tmp_path):
+    """Run commands on a copy of that database."""
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     return run
 
 
@@ -159,9 +178,7 @@ class Server:
     """`commentsvc serve` on a port of its own, and one browser's worth of cookies."""
 
     def __init__(self, environ, folder, *words):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = servers.free_port()
         self.log = folder / f"serve-{self.port}.log"
         command = [SCRIPT, "serve", "--port", str(self.port), *words]
         with self.log.open("w") as out:

@@ -260,6 +260,9 @@ def test_nobody_but_the_machine_itself_gets_metrics_through_nginx_and_workers_co
 
 
 def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):
+    _, held = post(fleet.url, "the last words")
+    approve(fleet.url, fleet.token, held["id"])
+    eventually(lambda: "the last words" in ask(fleet.url + PAGE)[2], 3, "what was approved is shown")
     with Readers(fleet) as readers:
         for service in fleet.services:
             for pid in servers.family(service.process.pid):
@@ -267,5 +270,5 @@ def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):
                     os.kill(pid, signal.SIGKILL)
             service.process.wait()
         time.sleep(2)
-        assert "told to the first" in ask(fleet.url + PAGE)[2]
+        assert "the last words" in ask(fleet.url + PAGE)[2]
     assert readers.troubles == []

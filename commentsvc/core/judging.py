@@ -205,7 +205,11 @@ def _mode(case: Case) -> Reason:
             )
         if record.age_days is not None and record.age_days < policy.young_days:
             days = policy.young_days
-            sentence = phrase("A moderator reads what accounts younger than %(days)s days write.", days=days)
+            sentence = counted(
+                "A moderator reads what accounts younger than one day write.",
+                "A moderator reads what accounts younger than %(num)s days write.",
+                days,
+            )
             return Reason(name, Outcome.HOLD, sentence, f"{days} days")
     return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear at once here."))
 

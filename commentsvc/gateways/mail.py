@@ -93,7 +93,9 @@ class FolderMailer:
 
     def send(self, letter: Letter) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{letter.key}.eml").write_bytes(bytes(message(letter, self._sender)))
+        part = self._folder / f"{letter.key}.part"
+        part.write_bytes(bytes(message(letter, self._sender)))
+        part.rename(part.with_suffix(".eml"))  # whole, for whoever reads the mailbox meanwhile
 
 
 class NullMailer:

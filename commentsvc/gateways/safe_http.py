@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import time
 from contextlib import closing
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,11 @@ TIMEOUT_S = 10.0
 BYTES_MAX = 2**20
 CHUNK = 64 * 1024
 AGENT = "commentsvc"
+# IPv4-compatible (RFC 4291, 2.5.5.1) and NAT64 (RFC 6052, RFC 8215).
+ENDS_IN_IPV4 = [IPv6Network(network) for network in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+
+# RFC 6890; Python before 3.11.9 calls it public, and a cloud tells its machines their secrets at 192.0.0.192.
+PROTOCOLS_OWN = IPv4Network("192.0.0.0/24")
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -69,11 +75,19 @@ def public_address(name: str) -> str:
     except OSError as error:
         raise ConnectionError("the host is not known") from error
     for address in found:
-        known = ipaddress.ip_address(address.partition("%")[0])
-        known = getattr(known, "ipv4_mapped", None) or known
-        if not known.is_global or known.is_multicast:
+        known = _led_to(ipaddress.ip_address(address.partition("%")[0]))
+        if not known.is_global or known.is_multicast or known in PROTOCOLS_OWN:
             raise ConnectionError("the host is not on the public internet")
     return sorted(found, key=lambda a: ":" in a)[0]
+
+
+def _led_to(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address inside an IPv6 address that a gateway on the way may call instead, where it has one."""
+    if isinstance(address, IPv4Address):
+        return address
+    if any(address in network for network in ENDS_IN_IPV4):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def bounded(session: Session, timeout_s: float = TIMEOUT_S) -> Session:

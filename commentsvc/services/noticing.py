@@ -14,7 +14,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.gateways import letters
 from commentsvc.services import answering, moderating
 from commentsvc.services.moderating import Decided, Moderator, Words
-from commentsvc.store import comments, finding, jobs, notices, people, watches
+from commentsvc.store import comments, finding, jobs, notices, people, tallies, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.finding import Wanted
@@ -177,7 +177,7 @@ def _digest(watch: Watch, sender: Sender, now: datetime) -> bool:
     if not new or not watches.tell(watch, finding.newest_id([site]), now):
         return False
     page = finding.page(Wanted([site], Status.PENDING, Sort.NEWEST), None, DIGEST_MAX)
-    return _send(watch, page.comments, comments.tally(site)[Status.PENDING], sender, now)
+    return _send(watch, page.comments, tallies.of_site(site)[Status.PENDING], sender, now)
 
 
 def _send(watch: Watch, waiting: Sequence[Comment], count: int, sender: Sender, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
 from commentsvc.gateways import metrics
-from commentsvc.store import comments, decisions, jobs, people, sites, threads
+from commentsvc.store import comments, decisions, jobs, people, shown, sites, tallies, threads
 from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -58,10 +58,10 @@ def page(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now
     thread = threads.find(site, key)
     if thread is None:
         return ThreadPage(site, key, None, [], sort, None, drawn_at=now)
-    shown = comments.page_of(thread, sort, after, limit)
-    is_cut = bool(shown.more) or (after is not None and after.root_id is not None)
-    roots = tree.grow(shown.comments, with_orphans=is_cut)
-    return ThreadPage(site, key, thread, roots, sort, shown.following, drawn_at=now, more=shown.more)
+    found = shown.page_of(thread, sort, after, limit)
+    is_cut = bool(found.more) or (after is not None and after.root_id is not None)
+    roots = tree.grow(found.comments, with_orphans=is_cut)
+    return ThreadPage(site, key, thread, roots, sort, found.following, drawn_at=now, more=found.more)
 
 
 def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
@@ -70,7 +70,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
     `changed_site_ids` are sites of which something published looks different though nothing moved.
     """
-    tallies: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
+    statuses: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
     authors: dict[int, Counter[str]] = {}
     was_shown = {comment.id: comment.is_shown for comment, _ in moves}
     comments.show_all(comment for comment, _ in moves)
@@ -80,10 +80,10 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     for comment, before in moves:
         after = Status(comment.status)
         metrics.DECISIONS.labels(after).inc()
-        tallies[comment.site_id, after] += 1
+        statuses[comment.site_id, after] += 1
         authors.setdefault(comment.author_id, Counter())[after] += 1
         if before is not None:
-            tallies[comment.site_id, before] -= 1
+            statuses[comment.site_id, before] -= 1
             authors[comment.author_id][before] -= 1
             if comment.flag_count:
                 flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
@@ -96,8 +96,8 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
         threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
     threads.touch_all(versions)
     people.count_moved(authors)
-    comments.add_to_tallies(tallies)
-    comments.add_to_flagged(flagged)
+    tallies.add(statuses)
+    tallies.add_flagged(flagged)
 
 
 def tell_who_waits(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:

@@ -1,12 +1,11 @@
-"""Comments: the table, the pages of a thread, the queue of a site."""
+"""Comments: the table, and what is asked of it from all sides."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -18,30 +17,25 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Select,
     String,
     Text,
     UniqueConstraint,
-    and_,
     false,
     func,
-    literal,
     or_,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
-from commentsvc.core.pages import REPLIES_MAX, Cursor, Sort
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -53,13 +47,12 @@ class Kind(StrEnum):
     TRACKBACK = "trackback"
 
 
-ID_MAX = 2**63 - 1
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 SCORED = text("spam_score IS NOT NULL")
 SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
 FLAGGED = "flag_count > 0"
-FED = "comment.status = 'approved' AND comment.kind = 'comment'"
+LINKED = {"sqlite": "instr(html, '<a ') > 0", "postgresql": "strpos(html, '<a ') > 0"}
 
 
 class Comment(Base):
@@ -105,13 +98,15 @@ class Comment(Base):
             postgresql_where=text(FLAGGED),
         ),
         Index(
-            "ix_comment_feed",
-            "thread_id",
+            "ix_comment_linked",
+            "site_id",
+            "status",
             "created_at",
             "id",
-            sqlite_where=text("status = 'approved' AND kind = 'comment'"),
-            postgresql_where=text("status = 'approved' AND kind = 'comment'"),
+            sqlite_where=text(LINKED["sqlite"]),
+            postgresql_where=text(LINKED["postgresql"]),
         ),
+        Index("ix_comment_thread_queue", "thread_id", "status", "created_at", "id"),
         Index("ix_comment_author_id_created_at", "author_id", "created_at"),
         Index("ix_comment_site_id_ip_created_at", "site_id", "ip", "created_at"),
         Index("ix_comment_thread_id_text_hash", "thread_id", "text_hash"),
@@ -199,20 +194,6 @@ class Comment(Base):
         return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
 
 
-class Tally(Base):
-    """Comments of a site by status: kept, not counted, so that the queue's cost does not grow with its history."""
-
-    __tablename__ = "tally"
-
-    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
-    status: Mapped[str] = mapped_column(String(16), primary_key=True)
-    count: Mapped[int] = mapped_column(Integer, default=0)
-    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
-    # Grows with every change of the row. That of `approved` changes with all that is published, whose writers wait for
-    # each other there: so who has seen a version has seen all that came before it.
-    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-
-
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
@@ -225,117 +206,6 @@ def find_parent(thread: Thread, parent_id: int) -> Comment | None:
     return db.session.scalar(query) if 0 < parent_id < 2**63 else None
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One page: top-level comments, then their replies, parents first; where the next page begins.
-
-    `more` says where the replies go on below a top-level comment that has more of them than this page takes.
-    """
-
-    comments: list[Comment]
-    following: Cursor | None
-    more: Mapping[int, Cursor] = field(default_factory=dict)
-
-
-def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> Shown:
-    """`limit` top-level comments with their replies; or, where the cursor says so, more replies below one of them.
-
-    A pinned comment is the first of the first page in every order, and on no other page.
-    """
-    if after is not None and after.root_id is not None:
-        return _more_replies(thread, after)
-    query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
-    pinned = []
-    if thread.pinned_id is not None:
-        query = query.where(Comment.id != thread.pinned_id)
-        pinned = [db.session.get_one(Comment, thread.pinned_id)] if after is None else []
-    room = limit - len(pinned)
-    roots = list(db.session.scalars(_ordered(query, sort, after).limit(room + 1)))
-    following = None
-    if len(roots) > room:
-        following = _cursor(roots[room - 1], sort) if room else _cursor_before(roots[0], sort)
-    roots = [*pinned, *roots[:room]]
-    replies, more = _replies([root.id for root in roots], sort)
-    return Shown([*roots, *sorted(replies, key=lambda reply: (reply.created_at, reply.id))], following, more)
-
-
-def _replies(root_ids: list[int], sort: Sort) -> tuple[Sequence[Comment], Mapping[int, Cursor]]:
-    """All the replies below these, or where they are too many for a page an equal share below each."""
-    if not root_ids:
-        return [], {}
-    shown = Comment.is_shown.is_(True)
-    query = select(Comment).where(Comment.root_id.in_(root_ids), shown).order_by(Comment.root_id, Comment.id)
-    found = db.session.scalars(query.limit(REPLIES_MAX + 1)).all()
-    if len(found) <= REPLIES_MAX:
-        return found, {}
-    root, other = aliased(Comment), aliased(Comment)
-    beyond = select(other.id).where(other.root_id == root.id, other.is_shown.is_(True)).order_by(other.id)
-    share = max(1, REPLIES_MAX // len(root_ids))
-    first_cut = beyond.offset(share).limit(1).correlate(root).scalar_subquery()
-    cuts = select(root.id, func.coalesce(first_cut, literal(ID_MAX, Id)).label("cut")).where(root.id.in_(root_ids))
-    cut = cuts.subquery()
-    query = select(Comment, cut.c.cut).join(cut, and_(Comment.root_id == cut.c.id, Comment.id < cut.c.cut)).where(shown)
-    found_rows = db.session.execute(query.order_by(Comment.root_id, Comment.id)).all()
-    rows = cast("Sequence[tuple[Comment, int]]", found_rows)
-    more = {reply.root_id or 0: _reply_cursor(reply, sort) for reply, cut_at in rows if cut_at != ID_MAX}
-    return [reply for reply, _ in rows], more
-
-
-def _more_replies(thread: Thread, after: Cursor) -> Shown:
-    query = select(Comment).where(Comment.root_id == after.root_id, Comment.is_shown.is_(True))
-    query = query.where(Comment.thread_id == thread.id, Comment.id > after.id).order_by(Comment.id)
-    found = list(db.session.scalars(query.limit(REPLIES_MAX + 1)))
-    following = _reply_cursor(found[REPLIES_MAX - 1], after.sort) if len(found) > REPLIES_MAX else None
-    return Shown(found[:REPLIES_MAX], following)
-
-
-def _reply_cursor(reply: Comment, sort: Sort) -> Cursor:
-    return replace(_cursor(reply, sort), root_id=reply.root_id)
-
-
-def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None) -> Select[Comment]:
-    time, number, score = Comment.created_at, Comment.id, Comment.score
-    if sort is Sort.TOP:
-        if after:
-            query = query.where(or_(score < after.score, and_(score == after.score, number < after.id)))
-        return query.order_by(score.desc(), number.desc())
-    if sort is Sort.NEWEST:
-        if after:
-            query = query.where(or_(time < after.at, and_(time == after.at, number < after.id)))
-        return query.order_by(time.desc(), number.desc())
-    if after:
-        query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
-    return query.order_by(time, number)
-
-
-def _cursor(comment: Comment, sort: Sort) -> Cursor:
-    return Cursor(sort=sort, at=comment.created_at, score=comment.score, id=comment.id)
-
-
-def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Cursor | None:
-    """Where the page begins that comes before the one beginning with `first`; None when that is the first page."""
-    query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
-    if thread.pinned_id is not None:
-        query = query.where(Comment.id != thread.pinned_id)
-    back = _ordered_back(query, sort, _cursor(first, sort))
-    earlier = db.session.scalars(back.limit(limit + 1)).all()
-    return _cursor(earlier[limit], sort) if len(earlier) > limit else None
-
-
-def _ordered_back(query: Select[Comment], sort: Sort, before: Cursor) -> Select[Comment]:
-    """The order of `_ordered` turned round: that of the oldest is that of the newest."""
-    if sort is not Sort.TOP:
-        return _ordered(query, Sort.NEWEST if sort is Sort.OLDEST else Sort.OLDEST, before)
-    score, number = Comment.score, Comment.id
-    query = query.where(or_(score > before.score, and_(score == before.score, number > before.id)))
-    return query.order_by(score, number)
-
-
-def _cursor_before(comment: Comment, sort: Sort) -> Cursor:
-    """Where a page begins whose first comment is this one."""
-    return replace(_cursor(comment, sort), id=comment.id + (-1 if sort is Sort.OLDEST else 1))
-
-
 def recent(site: Site, limit: int) -> Sequence[Comment]:
     query = select(Comment).where(Comment.site_id == site.id, Comment.status == Status.APPROVED)
     query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
@@ -344,14 +214,9 @@ def recent(site: Site, limit: int) -> Sequence[Comment]:
 
 def recent_in(thread: Thread, limit: int) -> Sequence[Comment]:
     """The newest published comments of a thread, replies too."""
-    query = select(Comment).where(Comment.thread_id == thread.id, text(FED)).options(joinedload(Comment.thread))
+    query = select(Comment).where(Comment.thread_id == thread.id, Comment.status == Status.APPROVED)
+    query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
-
-
-def version_of(site: Site) -> int:
-    """What grows with every change to the published comments of a site."""
-    query = select(Tally.version).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
-    return db.session.scalar(query) or 0
 
 
 def imported(site: Site, import_ids: Iterable[str]) -> dict[str, Comment]:
@@ -433,50 +298,12 @@ def with_places(ids: Iterable[int]) -> Sequence[Comment]:
     return db.session.scalars(query.options(joinedload(Comment.thread), joinedload(Comment.site))).unique().all()
 
 
-def tally(site: Site) -> dict[Status, int]:
-    query = select(Tally.status, Tally.count).where(Tally.site_id == site.id)
-    kept = {Status(status): count for status, count in db.session.execute(query).all()}
-    return {status: kept.get(status, 0) for status in Status}
-
-
-def tally_of_all() -> dict[Status, int]:
-    """Comments of all sites by status."""
-    query = select(Tally.status, func.sum(Tally.count)).group_by(Tally.status)
-    kept = {status: count for status, count in db.session.execute(query)}
-    return {status: int(kept.get(status, 0)) for status in Status}
-
-
 def longest_wait_s(now: datetime) -> float:
     """How long the comment that has waited longest for a moderator, on any site, has waited; 0 when none waits."""
     oldest = select(func.min(Comment.created_at)).where(Comment.site_id == Site.id, Comment.status == Status.PENDING)
     of_each_site = oldest.correlate(Site).scalar_subquery()
     at = db.session.scalar(select(func.min(of_each_site, type_=UtcTime)).select_from(Site))
     return max(0.0, (now - at).total_seconds()) if at else 0.0
-
-
-def add_to_tallies(changes: Mapping[tuple[int, Status], int]) -> None:
-    """Keep the tallies true; `changes` are by site and status.
-
-    Always in one order of rows: two acts at once, in opposite directions, must not each wait for the other.
-    """
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    for (site_id, status), change in sorted(changes.items()):
-        row = insert(Tally).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
-        more = {"count": Tally.count + change, "version": Tally.version + 1}
-        db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
-
-
-def flagged_tally(site: Site) -> int:
-    """How many published comments of the site have open reports."""
-    query = select(Tally.flagged).where(Tally.site_id == site.id, Tally.status == Status.APPROVED)
-    return db.session.scalar(query) or 0
-
-
-def add_to_flagged(changes: Mapping[int, int]) -> None:
-    """Keep the tallies of flagged comments true; `changes` are by site, whose row for `approved` is there."""
-    for site_id, change in sorted((site_id, change) for site_id, change in changes.items() if change):
-        row = update(Tally).where(Tally.site_id == site_id, Tally.status == Status.APPROVED)
-        db.session.execute(row.values(flagged=Tally.flagged + change))
 
 
 def show(comment: Comment) -> None:

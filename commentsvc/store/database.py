@@ -36,14 +36,15 @@ from commentsvc.store import (
     sites,
     spam_words,
     spoken,
+    tallies,
     threads,
     votes,
     watches,
     words,
 )
-from commentsvc.store.comments import Tally
 from commentsvc.store.db import db, engine_options, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
+from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 
 # Every table must be imported for the metadata to be whole.
@@ -70,6 +71,7 @@ TABLES = (
     sites,
     spam_words,
     spoken,
+    tallies,
     threads,
     votes,
     watches,

@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text
+from sqlalchemy import Row, Select, SQLColumnExpression, func, select, text
 from sqlalchemy.orm import joinedload
 
 from commentsvc.core import searching
 from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
-from commentsvc.store import words
-from commentsvc.store.comments import FLAGGED, Comment
+from commentsvc.store import keysets, tallies, words
+from commentsvc.store.comments import FLAGGED, LINKED, Comment
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread, hash_of
 
-# Read in order before the index is asked: where many comments fit, a page is full by then, and the index would have
-# to gather and sort them all.
+# Read in order before the index is asked, and again while that pays: where many comments fit, a page is full by then,
+# and the index would have to gather and sort them all.
 FIRST_READ = 1_000
-# Signs alone are in no index; so many comments are looked through for them.
+# To read a comment in order takes about as long as to gather so many by the index.
+READ_IS_WORTH = {"sqlite": 10, "postgresql": 2}
+# Signs alone are in no index; so many comments are looked through for them. And of those that hold all the words, so
+# many for the ones that hold them as they were asked for.
 SIGNS_READ = 5_000
+HITS_READ = 5_000
 SCORE_STEPS = 10_000  # the filter's opinions have four decimals
 UNSCORED = -1
 ROUND = 500
+TEXTS: tuple[Any, ...] = (Comment.source, Comment.html, Comment.author_name, Comment.author_email)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """`is_whole` is false where a search of signs alone stopped before the end."""
+    """`is_whole` is false where a search of signs, or of words often used and seldom side by side, stopped early."""
 
     comments: list[Comment]
     following: Cursor | None
@@ -111,62 +117,94 @@ def _order(sort: Sort) -> Callable[[_Key], tuple[float, float, int]]:
 
 
 class _Reader:
-    """The list of one site, in order."""
+    """The list of one site, in order, as far as somebody asks; `limit` is how far that will be at most."""
 
     def __init__(self, wanted: Wanted, site: Site, after: Cursor | None, limit: int) -> None:
-        self._wanted, self._site, self._after = wanted, site, after
+        self._wanted, self._site, self._after, self._limit = wanted, site, after, limit
         search = wanted.search
-        self._looks_inside = bool(search.words or search.author or search.email or search.has_link)
-        self._round_size = ROUND if self._looks_inside else limit
+        self._looks_inside = bool(search.words or search.author or search.email)
         self.is_whole = True
 
     def keys(self) -> Iterator[_Key]:
-        """All that fit, read as far as somebody asks."""
+        if not self._looks_inside:
+            yield from map(self._key, self._walk(self._list(self._order), self._after, self._limit))
+            return
         indexed = self._wanted.search.index_words(self._site.id)
-        read_max = (FIRST_READ if indexed else SIGNS_READ) if self._looks_inside else None
-        read, last = 0, self._after
-        for row in self._walk(self._in_order(), self._after):
-            if read == read_max:
-                break
+        read, found, last = 0, 0, self._after
+        most = FIRST_READ if indexed else SIGNS_READ
+        for row in self._walk(self._list([*self._order, *TEXTS]), self._after, ROUND):
+            if read == most:
+                if not indexed or self._is_far(read, found):
+                    break
+                most += FIRST_READ
             read, last = read + 1, self._cursor(row)
             if self._fits(row):
-                yield _Key(row.id, row.created_at, last.score)
+                found += 1
+                yield self._key(row)
         else:
             return
-        if not indexed:
+        if indexed:
+            yield from self._by_index(indexed, last, max(HITS_READ, self._limit - found))
+        else:
             self.is_whole = False
-            return
-        hits = words.hits(indexed)
-        for row in self._walk(self._in_order().join(hits, hits.c.comment_id == Comment.id), last):
-            if self._fits(row):
-                yield _Key(row.id, row.created_at, self._cursor(row).score)
 
-    def _walk(self, query: Select[Any], after: Cursor | None) -> Iterator[Row[Any]]:
-        """The query's rows in the list's order, some at a time, from behind `after`."""
-        for part in _parts(self._wanted.sort, after):
+    def _is_far(self, read: int, found: int) -> bool:
+        """Whether the rest is to be had sooner by the index.
+
+        Where of `read` comments `found` fit, so will as many of those to come: that is how many others there are to
+        read for the rest, and how many of the whole site the index would gather.
+        """
+        others = (self._limit - found) * (read - found)  # times 1 / found
+        gathered = sum(tallies.of_site(self._site).values()) * found  # times 1 / read
+        return others * READ_IS_WORTH[db.engine.dialect.name] * read >= gathered * found
+
+    def _by_index(self, indexed: list[str], after: Cursor | None, most: int) -> Iterator[_Key]:
+        """Those behind `after`; of them only numbers and times are gathered and sorted, and texts read as needed."""
+        query = self._list(self._order, is_gathered=True).where(words.is_hit(indexed))
+        hits = list(islice(self._walk(query, after, most), most))
+        for start in range(0, len(hits), ROUND):
+            part = hits[start : start + ROUND]
+            texts = _select([Comment.id, *TEXTS]).where(Comment.id.in_([row.id for row in part]))
+            fitting = {row.id for row in db.session.execute(texts) if self._fits(row)}
+            yield from (self._key(row) for row in part if row.id in fitting)
+        self.is_whole = len(hits) < most
+
+    def _walk(self, query: Select[Any], after: Cursor | None, size: int) -> Iterator[Row[Any]]:
+        """The query's rows in the list's order, `size` at a time, from behind `after`."""
+        for part in _parts(self._wanted, after):
             last = after
             while True:
-                rows = db.session.execute(part(query, last).limit(self._round_size)).all()
+                rows = db.session.execute(part(query, last).limit(size)).all()
                 yield from rows
-                if len(rows) < self._round_size:
+                if len(rows) < size:
                     break
                 last = self._cursor(rows[-1])
             after = None
+
+    def _key(self, row: Row[Any]) -> _Key:
+        return _Key(row.id, row.created_at, self._cursor(row).score)
 
     def _cursor(self, row: Row[Any]) -> Cursor:
         is_scored = self._wanted.sort is Sort.TOP and row.spam_score is not None
         score = round(row.spam_score * SCORE_STEPS) if is_scored else UNSCORED
         return Cursor(self._wanted.sort, row.created_at, score, row.id)
 
-    def _in_order(self) -> Select[Any]:
+    @property
+    def _order(self) -> list[Any]:
+        """The columns that an index of the list holds: with no other the table itself need not be read."""
+        columns: list[Any] = [Comment.id, Comment.created_at]
+        return [*columns, Comment.spam_score] if self._wanted.sort is Sort.TOP else columns
+
+    def _list(self, columns: Sequence[Any], is_gathered: bool = False) -> Select[Any]:
         search = self._wanted.search
-        columns: list[Any] = [Comment.id, Comment.created_at, Comment.spam_score]
-        if self._looks_inside:
-            columns += [Comment.source, Comment.html, Comment.author_name, Comment.author_email]
-        query = _select(columns).where(Comment.site_id == self._site.id, Comment.status == self._wanted.status)
+        # A sum, which is in no index: SQLite would walk the whole list and look for each comment among the gathered.
+        of_site = Comment.site_id + 0 if is_gathered else Comment.site_id
+        query = _select(columns).where(of_site == self._site.id, Comment.status == self._wanted.status)
+        # Spelled out, not as parameters: only so does SQLite see that its partial indexes fit.
         if self._wanted.is_flagged:
-            # Spelled out, not as a parameter: only so does SQLite see that its partial index fits.
             query = query.where(text(f"comment.{FLAGGED}"))
+        if search.has_link and not is_gathered:
+            query = query.where(text(LINKED[db.engine.dialect.name]))
         if self._wanted.until_id is not None:
             query = query.where(Comment.id <= self._wanted.until_id)
         if search.ip:
@@ -195,48 +233,36 @@ class _Reader:
         return searching.fits(search, (row.source, row.author_name, *address))
 
 
-def _select(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    query: Select[Any] = Select(*columns)
+def _select(columns: Sequence[Any]) -> Select[Any]:
+    query: Select[Any] = select(*columns)
     return query
 
 
 _Part = Callable[[Select[Any], Cursor | None], Select[Any]]
 
 
-def _parts(sort: Sort, after: Cursor | None) -> list[_Part]:
+def _parts(wanted: Wanted, after: Cursor | None) -> list[_Part]:
     """What a list consists of, in order, from behind `after`: each puts a query into its order, behind a cursor."""
-    if sort is Sort.OLDEST:
-        return [_by_age]
-    if sort is Sort.NEWEST:
-        return [_newest]
-    return [_unscored] if after and after.score == UNSCORED else [_likely_spam, _unscored]
+    if wanted.sort is not Sort.TOP:
+        return [partial(_by_time, is_rising=wanted.sort is Sort.OLDEST)]
+    # A sum, which is in no index: the few that are reported are sorted, not looked for among all by their score.
+    score: SQLColumnExpression[Any] = Comment.spam_score + 0 if wanted.is_flagged else Comment.spam_score
+    unscored = partial(_unscored, score=score)
+    return [unscored] if after and after.score == UNSCORED else [partial(_likely_spam, score=score), unscored]
 
 
-def _by_age(query: Select[Any], after: Cursor | None) -> Select[Any]:
-    time, number = Comment.created_at, Comment.id
-    if after:
-        query = query.where(or_(time > after.at, and_(time == after.at, number > after.id)))
-    return query.order_by(time, number)
+def _by_time(query: Select[Any], after: Cursor | None, is_rising: bool) -> Select[Any]:
+    place = (after.at, after.id) if after else None
+    return keysets.read_on(query, (Comment.created_at, Comment.id), place, is_rising)
 
 
-def _newest(query: Select[Any], after: Cursor | None) -> Select[Any]:
-    time, number = Comment.created_at, Comment.id
-    if after:
-        query = query.where(or_(time < after.at, and_(time == after.at, number < after.id)))
-    return query.order_by(time.desc(), number.desc())
+def _likely_spam(query: Select[Any], after: Cursor | None, score: SQLColumnExpression[Any]) -> Select[Any]:
+    place = (after.score / SCORE_STEPS, after.id) if after else None
+    return keysets.read_on(query.where(score.is_not(None)), (score, Comment.id), place, is_rising=False)
 
 
-def _likely_spam(query: Select[Any], after: Cursor | None) -> Select[Any]:
-    score, number = Comment.spam_score, Comment.id
-    query = query.where(score.is_not(None))
-    if after:
-        least = after.score / SCORE_STEPS
-        query = query.where(or_(score < least, and_(score == least, number < after.id)))
-    return query.order_by(score.desc(), number.desc())
-
-
-def _unscored(query: Select[Any], after: Cursor | None) -> Select[Any]:
-    return _newest(query.where(Comment.spam_score.is_(None)), after)
+def _unscored(query: Select[Any], after: Cursor | None, score: SQLColumnExpression[Any]) -> Select[Any]:
+    return _by_time(query.where(score.is_(None)), after, is_rising=False)
 
 
 def _loaded(keys: Sequence[_Key]) -> list[Comment]:

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core.status import Status
-from commentsvc.store import comments
+from commentsvc.store import tallies
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.decisions import Decision
@@ -72,7 +72,7 @@ def open_in(comment: Comment, change: int) -> None:
     was_flagged = comment.flag_count > 0
     comment.flag_count += change
     if comment.status == Status.APPROVED and was_flagged != (comment.flag_count > 0):
-        comments.add_to_flagged({comment.site_id: 1 if comment.flag_count else -1})
+        tallies.add_flagged({comment.site_id: 1 if comment.flag_count else -1})
 
 
 def answer(comment: Comment, decision: Decision) -> None:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
+    ColumnElement,
     Connection,
     Executable,
     ForeignKey,
-    Select,
     Text,
-    TextualSelect,
+    any_,
     cast,
     column,
     event,
@@ -40,22 +39,23 @@ class CommentWords(Base):
     words: Mapped[str] = mapped_column(Text)
 
 
-def hits(words: Sequence[str]) -> CTE:
-    """The numbers (`comment_id`) of the comments whose words begin with each of `words`, by the index.
+def is_hit(words: Sequence[str]) -> ColumnElement[bool]:
+    """That a comment's words begin with each of `words`, by the index.
 
-    `words` are as `index_words` gives them: letters and digits, nothing to escape. Gathered first (materialised), since
-    a planner that sees a limit likes to walk the whole queue instead and look each comment up.
+    `words` are as `index_words` gives them: letters and digits, nothing to escape. Their comments are gathered first
+    (an array on PostgreSQL), since a planner that sees a limit likes to walk the whole queue and look each one up.
     """
-    query: TextualSelect | Select[Any]
     if is_postgres():
         asked = cast(literal(" & ".join(f"'{word}':*" for word in words)), postgresql.TSQUERY)
         indexed = func.array_to_tsvector(func.string_to_array(CommentWords.words, text("' '")))
-        query = select(CommentWords.comment_id).where(indexed.bool_op("@@")(asked))
-    else:
-        asked_for = " AND ".join(f'"{word}"*' for word in words)
-        found = text("SELECT rowid AS comment_id FROM word_search WHERE word_search MATCH :words")
-        query = found.bindparams(words=asked_for).columns(column("comment_id", Id))
-    return query.cte("hits").prefix_with("MATERIALIZED")
+        found = select(CommentWords.comment_id).where(indexed.bool_op("@@")(asked))
+        return Comment.id == any_(func.array(found.scalar_subquery()))
+    asked_for = " AND ".join(f'"{word}"*' for word in words)
+    return Comment.id.in_(
+        text("SELECT rowid FROM word_search WHERE word_search MATCH :words")
+        .bindparams(words=asked_for)
+        .columns(column("rowid", Id))
+    )
 
 
 def keep(connection: Connection, comment: Comment) -> None:

@@ -11,7 +11,7 @@ from commentsvc.core.errors import Invalid
 from commentsvc.services import appealing, posting, sanctioning
 from commentsvc.services.posting import Posted
 from commentsvc.store import comments, sites, threads, votes
-from commentsvc.web import guard, shapes, wiring
+from commentsvc.web import describing, guard, shapes, wiring
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("api", __name__)
@@ -33,7 +33,7 @@ def post() -> tuple[Response, int]:
     form, service = shapes.form(shape), wiring.spam_service()
     posted = posting.post(site, draft, sender, _idempotency_key(), secret, now(), form, service)
     edit_token = None if sender.account else tokens.edit_token(secret, posted.comment.id)
-    return jsonify(shapes.posted_json(posted, edit_token)), _status_code(posted)
+    return jsonify(describing.posted_json(posted, edit_token)), _status_code(posted)
 
 
 @pages.patch("/api/v1/comments/<int:comment_id>")
@@ -41,7 +41,7 @@ def edit(comment_id: int) -> tuple[Response, int]:
     comment, account = guard.own_comment(comment_id)
     source = text.body(shapes.parsed(shapes.EditIn).body, comment.site.policy.body_max)
     posted = posting.edit(comment_id, source, account, now())
-    return jsonify(shapes.posted_json(posted, None)), 200 if _status_code(posted) == 201 else 202
+    return jsonify(describing.posted_json(posted, None)), 200 if _status_code(posted) == 201 else 202
 
 
 @pages.delete("/api/v1/comments/<int:comment_id>")
@@ -70,7 +70,7 @@ def viewer() -> Response:
     own = comments.changeable_of(thread, holder.account, since) if thread else []
     account = holder.account
     told = sanctioning.told_all(site, account.id, account.email or "", guard.client_ip(), now())
-    response = jsonify(shapes.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))
+    response = jsonify(describing.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))
     response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
     return response
 

@@ -14,10 +14,10 @@ from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
 from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
-from commentsvc.store import comments, decisions, finding, flags, rules, sanctions
+from commentsvc.store import comments, decisions, finding, flags, rules, sanctions, tallies
 from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
-from commentsvc.web import guard, shapes
+from commentsvc.web import describing, guard, shapes
 from commentsvc.web.shapes import S
 from commentsvc.web.wiring import RULES_MAX_BYTES, csrf, now
 
@@ -46,13 +46,13 @@ def queue() -> Response:
     wanted = Wanted([site], status, sort, search, sees_addresses, is_flagged=is_flagged)
     found = finding.page(wanted, after, limit)
     reported = flags.open_of([comment.id for comment in found.comments if comment.flag_count])
-    listed = [shapes.moderated_json(c, sees_addresses, reported.get(c.id, [])) for c in found.comments]
+    listed = [describing.moderated_json(c, sees_addresses, reported.get(c.id, [])) for c in found.comments]
     following = str(found.following) if found.following else None
     return jsonify({"comments": listed, "counts": _counts(site), "next": following})
 
 
 def _counts(site: Site) -> dict[str, int]:
-    return {str(status): n for status, n in comments.tally(site).items()} | {FLAGGED: comments.flagged_tally(site)}
+    return {str(status): n for status, n in tallies.of_site(site).items()} | {FLAGGED: tallies.flagged_on(site)}
 
 
 @pages.post("/decisions")
@@ -60,14 +60,14 @@ def decide() -> Response:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.DecisionsIn)
     decided = moderating.decide(shape.ids, shape.action, by, shape.note, now(), shape.told, shape.versions)
-    return jsonify({"decisions": [shapes.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
+    return jsonify({"decisions": [describing.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
 
 
 @pages.post("/undo")
 def undo() -> Response:
     by = guard.token_moderator()
     decided = moderating.undo(shapes.parsed(shapes.UndoIn).undo, by, now())
-    return jsonify({"decisions": [shapes.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
+    return jsonify({"decisions": [describing.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
 
 
 @pages.get("/decisions")
@@ -78,7 +78,7 @@ def log() -> Response:
         site, _number("comment"), _number("cursor"), paging.limit(request.args.get("limit", ""))
     )
     sees_addresses = by.sees_addresses(site)
-    listed = [shapes.decision_json(decision, sees_addresses) for decision in found]
+    listed = [describing.decision_json(decision, sees_addresses) for decision in found]
     return jsonify({"decisions": listed, "next": str(following) if following else None})
 
 
@@ -92,13 +92,13 @@ def tend_thread() -> Response:
     named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
     named |= {"mode": shape.mode or None} if shape.mode is not None else {}
     thread = tending.tend(site, key, named, by.account, guard.client_ip(), now())
-    return jsonify({"thread": shapes.thread_json(publishing.bare_page(site, thread))})
+    return jsonify({"thread": describing.thread_json(publishing.bare_page(site, thread))})
 
 
 @pages.get("/rules")
 def list_rules() -> Response:
     site = guard.owned(request.args.get("site", ""), guard.token_moderator())
-    return jsonify({"rules": [shapes.rule_json(rule) for rule in rules.of_site(site)]})
+    return jsonify({"rules": [describing.rule_json(rule) for rule in rules.of_site(site)]})
 
 
 @pages.post("/rules")
@@ -106,7 +106,7 @@ def add_rule() -> tuple[Response, int]:
     by = guard.token_moderator()
     shape = _long(shapes.RuleIn)
     site = guard.owned(shape.site, by)
-    return jsonify(shapes.rule_json(ruling.add(site, shape.text, by.account, now()))), 201
+    return jsonify(describing.rule_json(ruling.add(site, shape.text, by.account, now()))), 201
 
 
 @pages.patch("/rules/<int:rule_id>")
@@ -114,7 +114,7 @@ def change_rule(rule_id: int) -> Response:
     by = guard.token_moderator()
     guard.owned_rule(rule_id, by)
     changes = _long(shapes.RuleChangeIn).model_dump(exclude_none=True)
-    return jsonify(shapes.rule_json(ruling.change(rule_id, changes, by.account, now())))
+    return jsonify(describing.rule_json(ruling.change(rule_id, changes, by.account, now())))
 
 
 @pages.delete("/rules/<int:rule_id>")
@@ -132,7 +132,7 @@ def test_rule() -> Response:
     site = guard.owned(shape.site, by)
     who = (shape.name, shape.email, shape.website, shape.ip, shape.user_agent)
     found = ruling.tried(shape.rule.text, shape.body, *who, site.policy.body_max)
-    return jsonify({"speaks": found is not None, "reason": shapes.reason_json(found) if found else None})
+    return jsonify({"speaks": found is not None, "reason": describing.reason_json(found) if found else None})
 
 
 @pages.post("/rules/backtest")
@@ -142,14 +142,14 @@ def backtest() -> Response:
     site = guard.owned(shape.site, by)
     found = ruling.backtest(site, shape.proposal(site), shape.limit)
     shown = {comment.id: comment for comment in comments.of_ids(found.example_ids)}
-    return jsonify(shapes.backtest_json(found, shown))
+    return jsonify(describing.backtest_json(found, shown))
 
 
 @pages.get("/comments/<int:comment_id>/judgement")
 def judgement(comment_id: int) -> Response:
     by = guard.token_moderator()
     comment = guard.moderated_comment(comment_id, by)
-    return jsonify(shapes.judgement_json(comment, ruling.judgement(comment), by.sees_addresses(comment.site)))
+    return jsonify(describing.judgement_json(comment, ruling.judgement(comment), by.sees_addresses(comment.site)))
 
 
 @pages.get("/sanctions")
@@ -158,7 +158,7 @@ def list_sanctions() -> Response:
     site = guard.moderated(request.args.get("site", ""), by)
     found, following = sanctions.of_site(site, _number("cursor"), paging.limit(request.args.get("limit", "")))
     sees_addresses = by.sees_addresses(site)
-    listed = [shapes.sanction_json(sanction, now(), sees_addresses) for sanction in found]
+    listed = [describing.sanction_json(sanction, now(), sees_addresses) for sanction in found]
     return jsonify({"sanctions": listed, "next": str(following) if following else None})
 
 
@@ -168,7 +168,7 @@ def impose() -> tuple[Response, int]:
     shape = shapes.parsed(shapes.SanctionIn)
     site = guard.moderated(shape.site, by)
     imposed = sanctioning.impose(site, shape.order, by, now(), guard.client_ip())
-    return jsonify(shapes.sanction_json(imposed, now(), True)), 201  # it says what the request said
+    return jsonify(describing.sanction_json(imposed, now(), True)), 201  # it says what the request said
 
 
 @pages.delete("/sanctions/<int:sanction_id>")
@@ -176,7 +176,7 @@ def lift(sanction_id: int) -> Response:
     by = guard.token_moderator()
     site = guard.site_of_sanction(sanction_id, request.args.get("site", ""), by)
     lifted = sanctioning.lift(sanction_id, site, by, now(), guard.client_ip())
-    return jsonify(shapes.sanction_json(lifted, now(), site is not None and by.sees_addresses(site)))
+    return jsonify(describing.sanction_json(lifted, now(), site is not None and by.sees_addresses(site)))
 
 
 def _long(shape: type[S]) -> S:

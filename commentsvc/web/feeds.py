@@ -10,13 +10,13 @@ from xml.etree import ElementTree as xml
 
 from flask import Blueprint, Response, make_response, request
 
-from commentsvc.store import comments, sites, threads
+from commentsvc.store import comments, sites, tallies, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
-from commentsvc.web import reading, shapes
+from commentsvc.web import addresses, reading, shapes
 from commentsvc.web.edge import WATCH
 from commentsvc.web.wiring import machine_time, settings
 
@@ -37,7 +37,7 @@ def atom(site_key: str) -> Response:
     begin_read()
     site = sites.by_key(site_key)
     if key is None:
-        newest, thread, version = comments.recent(site, FEED_SIZE), None, comments.version_of(site)
+        newest, thread, version = comments.recent(site, FEED_SIZE), None, tallies.version_of(site)
     else:
         thread = threads.find(site, key)
         newest, version = (comments.recent_in(thread, FEED_SIZE), thread.version) if thread else ([], 0)
@@ -59,7 +59,7 @@ def _drawn(site: Site, key: str | None, thread: Thread | None, newest: Sequence[
     about = site.name if key is None else (thread.title if thread else "") or key
     page = site.origins[0].origin + "/" if key is None and site.origins else ""
     if key is not None:
-        page = (thread.url if thread else "") or shapes.hosted_url(site.key, key)
+        page = (thread.url if thread else "") or addresses.hosted_url(site.key, key)
     begun_at = thread.created_at if thread else site.created_at
     feed = xml.Element(f"{{{ATOM}}}feed")
     _add(feed, "id", address(site.key, key))
@@ -86,9 +86,9 @@ def _add_entry(feed: xml.Element, comment: Comment) -> None:
         _add(author, "uri", comment.author_website)
     _add(entry, "published", machine_time(comment.created_at))
     _add(entry, "updated", machine_time(_updated_at(comment)))
-    _add(entry, "link", rel="alternate", type="text/html", href=shapes.permalink(comment))
+    _add(entry, "link", rel="alternate", type="text/html", href=addresses.permalink(comment))
     if comment.parent_id is not None:
-        place = shapes.permalink(comment).partition("#")[0] + f"#comment-{comment.parent_id}"
+        place = addresses.permalink(comment).partition("#")[0] + f"#comment-{comment.parent_id}"
         answered = {"ref": _id(comment.parent_id), "href": place, "type": "text/html"}
         xml.SubElement(entry, f"{{{THREADING}}}in-reply-to", answered)
     _add(entry, "content", comment.html, type="html")

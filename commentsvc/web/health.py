@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.gateways import metrics
-from commentsvc.store import comments, database, jobs
+from commentsvc.store import comments, database, jobs, tallies
 from commentsvc.store.db import db, is_away
 from commentsvc.web.wiring import machine_time, now, settings
 
@@ -67,7 +67,7 @@ def counts() -> Response:
 
 def _gauges() -> dict[str, tuple[str, str, dict[str, float]]]:
     found = jobs.standing(now())
-    tally = {str(status): float(count) for status, count in comments.tally_of_all().items()}
+    tally = {str(status): float(count) for status, count in tallies.of_all().items()}
     return {
         "comments": ("Comments of all sites by status.", "status", tally),
         "queue_oldest_seconds": (

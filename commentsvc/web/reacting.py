@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from commentsvc.services import flagging, voting
-from commentsvc.web import guard, shapes
+from commentsvc.web import describing, guard, shapes
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("reacting", __name__, url_prefix="/api/v1/comments")
@@ -27,4 +27,4 @@ def flag(comment_id: int) -> tuple[Response, int]:
     sender = guard.sender(site)
     shape = shapes.parsed(shapes.FlagIn)
     flagged = flagging.flag(comment_id, shape.reason, shape.text, sender, settings().secret_key, now())
-    return jsonify(shapes.flagged_json(flagged)), 201 if flagged.is_new else 200
+    return jsonify(describing.flagged_json(flagged)), 201 if flagged.is_new else 200

@@ -19,7 +19,7 @@ from commentsvc.services.publishing import ThreadPage
 from commentsvc.store import comments, flags, pictures, sites, threads
 from commentsvc.store.database import Watched
 from commentsvc.store.db import begin_read
-from commentsvc.web import guard, shapes
+from commentsvc.web import describing, guard, shapes
 from commentsvc.web.edge import FIXED, WATCH
 from commentsvc.web.translating import ngettext, said, speak_for, widget_texts
 from commentsvc.web.wiring import now
@@ -64,9 +64,9 @@ def thread_page() -> ThreadPage:
 @pages.get("/api/v1/comments")
 def thread_json() -> Response:
     page = thread_page()
-    shown = [shapes.comment_json(comment) for comment in tree.walk(page.roots)]
+    shown = [describing.comment_json(comment) for comment in tree.walk(page.roots)]
     following = str(page.following) if page.following else None
-    answer = {"thread": shapes.thread_json(page), "comments": shown, "next": following}
+    answer = {"thread": describing.thread_json(page), "comments": shown, "next": following}
     if page.more:
         answer["more_replies"] = [{"id": root_id, "next": str(cursor)} for root_id, cursor in page.more.items()]
     return jsonify(answer)
@@ -97,10 +97,10 @@ def comment_json(comment_id: int) -> Response:
     comment, moderator = guard.readable_comment(comment_id)
     if moderator:
         reported = flags.open_of([comment.id]).get(comment.id, [])
-        return _private(jsonify(shapes.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
+        return _private(jsonify(describing.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
     if comment.status == Status.APPROVED and not guard.has_credentials():
-        return jsonify(shapes.comment_json(comment))
-    return _private(jsonify(shapes.own_comment_json(comment)))
+        return jsonify(describing.comment_json(comment))
+    return _private(jsonify(describing.own_comment_json(comment)))
 
 
 def _private(response: Response) -> Response:
@@ -133,7 +133,7 @@ def recent() -> Response:
 def _recent_json(comment: comments.Comment) -> dict[str, Any]:
     thread = comment.thread
     return {
-        **shapes.comment_json(comment),
+        **describing.comment_json(comment),
         "excerpt": text.plain(comment.html, EXCERPT_MAX),
         "thread": {"key": thread.key, "title": thread.title, "url": thread.url},
     }

@@ -9,7 +9,7 @@ from commentsvc.core.status import Status
 from commentsvc.core.tree import Node
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.store.comments import Comment
-from commentsvc.web import shapes
+from commentsvc.web import addresses
 from commentsvc.web.wiring import machine_time
 
 TEXT_MAX = 20_000  # what the longest comment may have
@@ -25,7 +25,7 @@ def discussion(page: ThreadPage) -> dict[str, Any] | None:
     told = [_comment(node) for node in page.roots if _is_told(node)]
     if thread is None or not told:
         return None
-    url = thread.url or shapes.hosted_url(page.site.key, page.key)
+    url = thread.url or addresses.hosted_url(page.site.key, page.key)
     title = thread.title or page.key
     blog = {"@type": "Organization", "name": page.site.name}
     return {
@@ -57,8 +57,8 @@ def _comment(node: Node[Comment]) -> dict[str, Any]:
     author = {"@type": "Person", "name": comment.author_name}
     told = {
         "@type": "Comment",
-        "@id": shapes.permalink(comment),
-        "url": shapes.permalink(comment),
+        "@id": addresses.permalink(comment),
+        "url": addresses.permalink(comment),
         "text": text.plain(comment.html, TEXT_MAX),
         "author": {**author, "url": comment.author_website} if comment.author_website else author,
         "datePublished": machine_time(comment.created_at),

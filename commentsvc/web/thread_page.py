@@ -21,11 +21,11 @@ from commentsvc.core.status import Status
 from commentsvc.services import flagging, posting, publishing, voting
 from commentsvc.services.posting import Sender
 from commentsvc.services.publishing import ThreadPage
-from commentsvc.store import comments, people, sites, threads, votes
+from commentsvc.store import comments, people, shown, sites, threads, votes
 from commentsvc.store.comments import Comment
 from commentsvc.store.flags import TEXT_MAX, FlagReason
 from commentsvc.store.people import Account
-from commentsvc.web import feeds, guard, shapes, structured_data, wiring
+from commentsvc.web import addresses, describing, feeds, guard, shapes, structured_data, wiring
 from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
@@ -126,7 +126,7 @@ def flag(site_key: str) -> BaseResponse:
     def send(sender: Sender) -> str:
         comment_id = _comment_here(site_key, number)
         flagged = flagging.flag(comment_id, form["reason"], form["text"], sender, settings().secret_key, now())
-        session["said"] = shapes.flagged_json(flagged)["message"]
+        session["said"] = describing.flagged_json(flagged)["message"]
         return "said"
 
     return _done(site_key, send, Asked(about=number, form=form))
@@ -150,7 +150,7 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseRes
         response = _drawn(Asked(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
         response.status_code = STATUS[type(error)][0]
         return response
-    return redirect(shapes.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
+    return redirect(addresses.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 
 
 def _check_form() -> None:
@@ -269,5 +269,5 @@ def _previous(page: ThreadPage) -> str | None:
     if page.thread is None or not page.roots:
         return ""
     limit = paging.limit(request.args.get("limit", ""))
-    before = comments.page_before(page.thread, page.roots[0].comment, page.sort, limit)
+    before = shown.page_before(page.thread, page.roots[0].comment, page.sort, limit)
     return str(before) if before else ""

@@ -157,7 +157,11 @@ export class Compose {
           this.button(change, "change", () => void this.signIn("", change)),
         ),
       );
-    } else this.identity.replaceChildren(...(canSignIn() ? this.waysDrawn : []));
+    } else {
+      const ways = canSignIn() ? this.waysDrawn : [];
+      // Left where they stand: a button that is taken out under the finger loses its click, and the focus.
+      if (this.identity.firstChild !== (ways[0] ?? null)) this.identity.replaceChildren(...ways);
+    }
   }
 
   private button(words: string, part: string, act: () => unknown): HTMLButtonElement {

@@ -1,20 +1,20 @@
 """The demo as a person starts it, and real Chromium in front of it."""
 
-import os
+import contextlib
 import re
-import selectors
-import signal
-import socket
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
+
+from bench import servers
 
 CHROMIUM = "/usr/bin/chromium"
-START_TIMEOUT_S = 40
+READING = {"GET", "HEAD", "OPTIONS"}
+PATIENCE_MS = 20_000  # on a machine that has much else to do; what is there is not waited for
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items):
@@ -34,68 +34,43 @@ class Demo:
         return f"{self.blog}/2026/09/why-i-left-the-big-comment-platform/"
 
 
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextlib.contextmanager
+def running_demo(folder):
+    """`commentsvc demo` on ports of its own."""
+    port, blog_port = servers.free_port(), servers.free_port()
+    command = [str(servers.BIN / "commentsvc"), "demo", "--port", str(port), "--blog-port", str(blog_port)]
+    service, log = f"http://127.0.0.1:{port}", folder / "demo.log"
+    with servers.running(command, f"{service}/healthz", log, env={"COMMENTSVC_LIMITS": "off"}):
+        link = re.search(r"http://\S+/auth/link/\S+", log.read_text())[0]
+        yield Demo(service, f"http://127.0.0.1:{blog_port}", link)
+
+
+@pytest.fixture(scope="session")
+def standing_demo(tmp_path_factory):
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 @pytest.fixture
-def free_port():
-    return find_port
+def demo(request, tmp_path):
+    """A fresh demo for each test; those that only read share one."""
+    if request.node.get_closest_marker("only_reads"):
+        yield request.getfixturevalue("standing_demo")
+        return
+    with running_demo(tmp_path) as demo:
+        yield demo
 
 
 @pytest.fixture
-def demo():
-    """`commentsvc demo` on ports of its own; each test has a fresh one."""
-    command = str(Path(sys.executable).parent / "commentsvc")
-    port, blog_port = find_port(), find_port()
-    environ = {**os.environ, "COMMENTSVC_LIMITS": "off", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [command, "demo", "--port", str(port), "--blog-port", str(blog_port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environ,
-    )
-    try:
-        printed = read_until(process, rf"http://127.0.0.1:{port}/auth/link/\S+")
-        wait_for(port)
-        link = re.search(r"http://\S+/auth/link/\S+", printed)[0]
-        yield Demo(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{blog_port}", link)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-        finally:
-            process.stdout.close()
+def serve(tmp_path):
+    """Run `commentsvc serve` with settings of the test's own until it ends; `port` is where."""
+    with contextlib.ExitStack() as running:
 
+        def start(port, environ):
+            command, url = servers.serve(port), f"http://127.0.0.1:{port}/healthz"
+            running.enter_context(servers.running(command, url, tmp_path / "serve.log", env=environ))
 
-def read_until(process, pattern: str) -> str:
-    printed, end = "", time.monotonic() + START_TIMEOUT_S
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while time.monotonic() < end and process.poll() is None:
-            if selector.select(1.0):
-                printed += os.read(process.stdout.fileno(), 65536).decode()
-            if re.search(pattern, printed):
-                return printed
-    raise AssertionError(f"the demo did not start:\n{printed}")
-
-
-def wait_for(port: int) -> None:
-    end = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the service does not listen")
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -113,22 +88,29 @@ def browser_type_launch_args(browser_type_launch_args):
 
 
 @pytest.fixture
-def reader(browser, demo):
+def reader(request, browser, demo):
     """Make readers: each a browser of its own, that must see no script error and call nobody but the two origins."""
     contexts, troubles = [], []
+    only_reads = request.node.get_closest_marker("only_reads")
 
     def make(**options):
         context = browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
         page.on("request", lambda request: _check(request.url))
+        context.on("response", lambda response: _check_reads(response))
         contexts.append(context)
         return page
 
     def _check(url: str) -> None:
         if not url.startswith((demo.service, demo.blog, "data:", "about:")):
             troubles.append(f"a request to a third party: {url}")
+
+    def _check_reads(response) -> None:
+        asked = response.request
+        if only_reads and asked.method not in READING and response.status < 400 and not asked.url.endswith("/preview"):
+            troubles.append(f"a test that only reads wrote: {asked.method} {asked.url}")
 
     yield make
     for context in contexts:

@@ -26,6 +26,7 @@ def check(page, state):
     assert wrong == []
 
 
+@pytest.mark.only_reads
 def test_axe_looks_into_the_widget(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -94,6 +95,7 @@ def test_axe_finds_nothing_where_somebody_is_signed_in_or_nobody_has_written(dem
     check(page, "away")
 
 
+@pytest.mark.only_reads
 def test_names_and_roles(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -141,6 +143,7 @@ def test_names_and_roles(demo, reader):
     """)
 
 
+@pytest.mark.only_reads
 def test_at_twice_the_size_nothing_is_cut_off(demo, reader):
     page = reader(viewport={"width": 640, "height": 400}, device_scale_factor=2)  # 1280 px wide at 200 %
     page.goto(demo.post)

@@ -2,72 +2,39 @@
 
 import secrets
 import shutil
-import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from cast import SECRET
 from playwright.sync_api import expect
-from werkzeug.serving import make_server
 
-from commentsvc import create_app
-from commentsvc.config import from_environment
-from commentsvc.store import database
-from commentsvc.store.db import db
+from bench import servers
 
 EMBED = Path(__file__).parents[2] / "embed"
-START_S = 20
 
 
 @pytest.fixture
-def provider_port(free_port):
-    return free_port()
-
-
-@pytest.fixture
-def service(tmp_path, free_port, provider_port):
-    """The service on a port of its own, with the provider configured by discovery alone; gives its address."""
+def service(tmp_path, serve):
+    """The service, with the provider configured by discovery alone; gives its address."""
     if not (EMBED / "node_modules" / "oidc-provider").is_dir():
         pytest.skip("oidc-provider is not installed; run: cd embed && npm ci")
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    port, provider_port = servers.free_port(), servers.free_port()
+    address, issuer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{provider_port}"
     client = ("the-service", secrets.token_urlsafe(32))
+    program = [shutil.which("node"), str(EMBED / "tests" / "oidc-provider.mjs")]
+    command = [*program, str(provider_port), f"{address}/auth/oidc/callback", *client]
     environ = {
         "SECRET_KEY": SECRET,
         "BASE_URL": address,
         "INSTANCE_DIR": str(tmp_path),
-        "OIDC_ISSUER": f"http://127.0.0.1:{provider_port}",
+        "OIDC_ISSUER": issuer,
         "OIDC_CLIENT_ID": client[0],
         "OIDC_CLIENT_SECRET": client[1],
         "OIDC_NAME": "Certified",
     }
-    config = from_environment({f"COMMENTSVC_{k}": v for k, v in environ.items()}, None)
-    database.create_file(config)
-    app = create_app(config)
-    with app.app_context():
-        database.upgrade()
-    command = [shutil.which("node"), "tests/oidc-provider.mjs", str(provider_port), f"{address}/auth/oidc/callback"]
-    with (tmp_path / "provider.log").open("w") as log:
-        provider = subprocess.Popen([*command, *client], cwd=EMBED, stdout=log, stderr=log)
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        end = time.monotonic() + START_S
-        while "ready" not in (tmp_path / "provider.log").read_text():
-            assert time.monotonic() < end and provider.poll() is None, (tmp_path / "provider.log").read_text()
-            time.sleep(0.1)
+    with servers.running(command, f"{issuer}/.well-known/openid-configuration", tmp_path / "provider.log"):
+        serve(port, {f"COMMENTSVC_{name}": value for name, value in environ.items()})
         yield address
-    finally:
-        provider.terminate()
-        provider.wait(10)
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        with app.app_context():
-            db.engine.dispose()
 
 
 def test_sign_in_by_discovery_and_come_back_as_the_same(service, browser):

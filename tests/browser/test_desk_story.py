@@ -170,7 +170,7 @@ def test_new_arrivals_are_announced_and_never_move_the_list(demo, reader):
     page = enter(reader, demo, **DESKTOP)
     count = page.locator(".card").count()
     write_many(demo, 2, first=100)
-    expect(page.get_by_role("link", name="View 2 new")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("link", name="View 2 new")).to_be_visible()
     expect(page.locator(".card")).to_have_count(count)
     page.get_by_role("link", name="View 2 new").click()
     expect(page.locator(".card")).to_have_count(count + 2)

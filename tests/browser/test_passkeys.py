@@ -1,44 +1,35 @@
 """A passkey in a real browser with a virtual authenticator: made, asked for after signing in, and shown."""
 
 import os
-import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from conftest import find_port, wait_for
+from cast import SECRET
 from playwright.sync_api import expect
 
-COMMAND = str(Path(sys.executable).parent / "commentsvc")
+from bench import servers
 
 
 @pytest.fixture
-def service(tmp_path):
+def service(tmp_path, serve):
     """The service at a name: browsers bind passkeys to no bare address. Gives its address and makes sign-in links."""
-    port = find_port()
+    port = servers.free_port()
     base_url = f"http://localhost:{port}"
     environ = {
-        **os.environ,
-        "COMMENTSVC_SECRET_KEY": "a secret for this test alone",
+        "COMMENTSVC_SECRET_KEY": SECRET,
         "COMMENTSVC_BASE_URL": base_url,
         "COMMENTSVC_INSTANCE_DIR": str(tmp_path),
         "COMMENTSVC_LIMITS": "off",
     }
 
     def run(*words):
-        done = subprocess.run([COMMAND, *words], env=environ, cwd=tmp_path, capture_output=True, text=True, check=True)
+        command = [str(servers.BIN / "commentsvc"), *words]
+        done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    run("db", "upgrade")
+    serve(port, environ)
     run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example")
-    process = subprocess.Popen([COMMAND, "serve", "--port", str(port)], env=environ, cwd=tmp_path)
-    try:
-        wait_for(port)
-        yield base_url, lambda: run("user", "create", "alice@example.org", "--name", "Alice", "--site", "blog")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(15)
+    return base_url, lambda: run("user", "create", "alice@example.org", "--name", "Alice", "--site", "blog")
 
 
 def test_a_passkey_is_made_and_opens_the_dashboard(browser, service):

@@ -90,6 +90,7 @@ def test_a_reply_by_keyboard_alone(demo, reader):
     expect(mine).not_to_have_attribute("data-depth", "0")
 
 
+@pytest.mark.only_reads
 def test_mistakes_are_shown_where_they_are(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -118,6 +119,7 @@ def test_a_broken_network_loses_no_word_and_a_second_try_makes_no_second_comment
     expect(page.locator("li.comment")).to_have_count(9)
 
 
+@pytest.mark.only_reads
 def test_a_draft_of_each_place_survives_a_reload(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -131,6 +133,7 @@ def test_a_draft_of_each_place_survives_a_reload(demo, reader):
     expect(page.get_by_role("textbox", name="Comment")).to_have_value("to one")
 
 
+@pytest.mark.only_reads
 def test_a_service_that_is_away_is_said_with_a_way_on(demo, reader):
     page = reader()
     page.route("**/embed/v1/comments*", lambda route: route.abort(), times=1)
@@ -197,6 +200,7 @@ def test_reading_and_posting_with_scripts_off(demo, reader):
     expect(stranger.get_by_text(WORDS)).to_have_count(0)
 
 
+@pytest.mark.only_reads
 def test_the_widget_follows_its_attributes_and_comes_and_goes(demo, reader):
     page = reader()
     page.goto(demo.blog + "/")
@@ -217,6 +221,7 @@ def test_the_widget_follows_its_attributes_and_comes_and_goes(demo, reader):
     expect(page.get_by_text("there is no site “nobody” here")).to_be_visible()
 
 
+@pytest.mark.only_reads
 def test_index_pages_count_in_one_request_and_list_the_newest(demo, reader):
     page = reader()
     asked = []
@@ -227,6 +232,7 @@ def test_index_pages_count_in_one_request_and_list_the_newest(demo, reader):
     assert len(asked) == 1
 
 
+@pytest.mark.only_reads
 def test_a_permalink_leads_to_its_comment(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -238,6 +244,7 @@ def test_a_permalink_leads_to_its_comment(demo, reader):
     expect(page.locator(f"#{number}")).to_be_in_viewport()
 
 
+@pytest.mark.only_reads
 def test_no_cookie_is_set_and_nothing_is_stored_before_an_act(demo, reader):
     page = reader()
     page.goto(demo.post)

@@ -20,6 +20,7 @@ def posted(page, words=WORDS):
     return comment(page, words)
 
 
+@pytest.mark.only_reads
 def test_reading_takes_two_files_and_nothing_before_the_reader_is_near(demo, reader):
     page = reader(viewport={"width": 1000, "height": 600})
     asked = []
@@ -45,6 +46,7 @@ def test_reading_takes_two_files_and_nothing_before_the_reader_is_near(demo, rea
     assert re.search(r"/embed/act-\w{8}\.js$", asked[2])
 
 
+@pytest.mark.only_reads
 def test_an_eager_thread_does_not_wait(demo, reader):
     page = reader(viewport={"width": 1000, "height": 600})
 
@@ -64,9 +66,10 @@ def test_votes_show_at_once_and_are_taken_back_when_refused(demo, reader):
     expect(page.get_by_text("using your Twitter account")).to_be_visible()
     first = page.locator("li.comment").first.locator("> article")
     up, down = first.get_by_role("button", name="Vote up"), first.get_by_role("button", name="Vote down")
-    up.click()
-    expect(up).to_have_attribute("aria-pressed", "true")
-    expect(first.locator(".score")).to_have_text("1")
+    with page.expect_response("**/vote"):
+        up.click()
+        expect(up).to_have_attribute("aria-pressed", "true")
+        expect(first.locator(".score")).to_have_text("1")
     with page.expect_response("**/vote"):
         down.click()
         expect(first.locator(".score")).to_have_text("-1")
@@ -83,6 +86,7 @@ def test_votes_show_at_once_and_are_taken_back_when_refused(demo, reader):
     expect(first.locator(".score")).to_have_text("-1")
 
 
+@pytest.mark.only_reads
 def test_who_is_not_signed_in_is_asked_to_before_a_vote(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -115,6 +119,7 @@ def test_a_comment_is_reported_by_the_keyboard(demo, reader, moderator):
     expect(more).to_be_focused()
 
 
+@pytest.mark.only_reads
 def test_a_person_is_hidden_until_shown_again(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -130,6 +135,7 @@ def test_a_person_is_hidden_until_shown_again(demo, reader):
     assert page.evaluate("() => localStorage.length") == 0
 
 
+@pytest.mark.only_reads
 def test_replies_fold_and_stay_folded_and_a_link_to_one_unfolds_them(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -169,6 +175,7 @@ def test_what_one_wrote_can_be_changed_and_taken_back_in_sight_of_the_time(demo,
     expect(page.get_by_text("Said better.")).to_have_count(0)
 
 
+@pytest.mark.only_reads
 def test_marks_and_a_look_before_sending(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -273,6 +280,7 @@ def narrow_pages(page):
     page.route("**/embed/v1/comments*", lambda route: route.continue_(url=route.request.url + "&limit=2"), times=20)
 
 
+@pytest.mark.only_reads
 def test_reading_on_says_how_much_is_left_and_a_link_finds_a_later_page(demo, reader):
     page = reader()
     narrow_pages(page)
@@ -289,6 +297,7 @@ def test_reading_on_says_how_much_is_left_and_a_link_finds_a_later_page(demo, re
     expect(page.locator(f"#{number}")).to_be_in_viewport()
 
 
+@pytest.mark.only_reads
 def test_the_order_is_the_readers_choice(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -300,6 +309,7 @@ def test_the_order_is_the_readers_choice(demo, reader):
     expect(page.get_by_label("Sort by")).to_be_focused()
 
 
+@pytest.mark.only_reads
 def test_it_reads_and_writes_in_a_frame_that_may_hardly_do_anything(demo, reader):
     page = reader()
     page.route(demo.blog + "/framed", lambda route: route.fulfill(
@@ -338,6 +348,7 @@ def test_behind_a_path_of_the_blogs_own_origin(demo, reader):
     posted(page)
 
 
+@pytest.mark.only_reads
 def test_where_its_second_file_cannot_be_loaded_nothing_is_lost(demo, reader):
     page = reader()
     page.route("**/embed/act-*.js", lambda route: route.abort(), times=1)
@@ -351,6 +362,7 @@ def test_where_its_second_file_cannot_be_loaded_nothing_is_lost(demo, reader):
     expect(page.get_by_role("textbox", name="Comment")).to_have_value("kept")
 
 
+@pytest.mark.only_reads
 def test_the_page_gets_no_global_but_the_elements(demo, reader):
     page = reader()
     page.goto(demo.blog + "/mailbox")
@@ -361,6 +373,7 @@ def test_the_page_gets_no_global_but_the_elements(demo, reader):
     assert set(page.evaluate("() => Object.keys(window)")) - before == set()
 
 
+@pytest.mark.only_reads
 def test_a_page_uses_the_elements_own_methods_and_events(demo, reader):
     page = reader()
     page.goto(demo.post)
@@ -378,6 +391,7 @@ def test_a_page_uses_the_elements_own_methods_and_events(demo, reader):
     expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
 
 
+@pytest.mark.only_reads
 def test_whoever_set_it_up_wrongly_is_told_once_and_how_to_mend_it(demo, reader):
     page = reader()
     lines = []
@@ -395,6 +409,7 @@ def test_whoever_set_it_up_wrongly_is_told_once_and_how_to_mend_it(demo, reader)
     assert len(lines) == 2
 
 
+@pytest.mark.only_reads
 @pytest.mark.parametrize("width", [320, 1200])
 def test_whatever_can_be_pressed_is_large_enough(demo, reader, width):
     page = reader(viewport={"width": width, "height": 900})

@@ -47,6 +47,7 @@ def test_a_reader_without_scripts_sorts_reports_and_votes(demo, reader):
     assert scores["Hana Marek"] == 1
 
 
+@pytest.mark.only_reads
 @pytest.mark.parametrize("width", [320, 1200])
 def test_the_page_fits_and_its_own_policy_refuses_nothing_on_it(demo, reader, width):
     page = reader(viewport={"width": width, "height": 800})

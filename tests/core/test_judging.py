@@ -57,6 +57,12 @@ def test_in_mode_new_a_young_account_waits_however_much_was_approved(age_days, w
     assert judge(said(), replace(policy, mode=Mode.RULES), [], Record(age_days=0)).status == "approved"
 
 
+@pytest.mark.parametrize(("young_days", "want"), [(1, "younger than one day"), (7, "younger than 7 days")])
+def test_the_reason_counts_the_days(young_days, want):
+    policy = Policy(mode=Mode.NEW, young_days=young_days)
+    assert want in judge(said(), policy, [], Record(approved=50, age_days=0)).reasons[0].sentence
+
+
 @pytest.mark.parametrize(
     ("standing", "statuses"),
     [

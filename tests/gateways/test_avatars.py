@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import socket
 import struct
 import zlib
 
@@ -112,18 +113,25 @@ class Leading:
 
 
 @pytest.mark.parametrize(
-    "name", ["127.0.0.1", "::1", "10.1.2.3", "100.64.0.1", "224.0.0.1", "fe80::1", "localhost", "no.such.host.invalid"]
-)
+    "name",
+    ["127.0.0.1", "::1", "10.1.2.3", "100.64.0.1", "224.0.0.1", "fe80::1", "localhost", "no.such.host.invalid",
+     "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::127.0.0.1", "2002:7f00:1::", "2002:a9fe:a9fe::",
+     "192.0.0.192"],
+)  # fmt: skip
 def test_a_host_that_is_not_of_the_public_internet_is_refused(name):
     with pytest.raises(RequestException):
         safe_http.public_address(name)
 
 
 def test_a_public_host_is_asked_at_the_address_that_was_checked():
-    assert safe_http.public_address("1.1.1.1") == "1.1.1.1"
+    for name in ("1.1.1.1", "2606:4700:4700::1111", "64:ff9b::101:101"):
+        assert safe_http.public_address(name) == name
 
 
-def test_every_known_spelling_of_an_inner_address_is_refused():
+def test_every_known_spelling_of_an_inner_address_is_refused_before_anybody_is_called(monkeypatch):
+    called = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _socket, address: called.append(address))
+    monkeypatch.setattr(socket, "getaddrinfo", of_numbers_alone(socket.getaddrinfo))
     rows = json.loads(data("ssrf/ip_forms.json").read_text())
     urls = [row["url"] for row in rows if row["want"] == "refuse"]
     urls += json.loads(data("ssrf/payloadsallthethings.json").read_text())
@@ -133,6 +141,16 @@ def test_every_known_spelling_of_an_inner_address_is_refused():
         for address in (url, secure):
             with pytest.raises((OSError, ValueError)):
                 avatars.fetch(address, set())
+    assert {address[0] for address in called} <= {"1.1.1.1"}, "which is public, and in the list for how it is spelt"
+
+
+def of_numbers_alone(ask):
+    """Names of the list are of hosts that led inwards once; a name server far away has nothing to say here."""
+
+    def answer(host, port, *args, **more):
+        return ask(host, port, *args, **more | {"flags": socket.AI_NUMERICHOST})
+
+    return answer
 
 
 @pytest.mark.parametrize("name", ["bomb_20000x20000_1bit.png", "html_as.jpg", "svg_script.svg", "truncated.jpg"])

@@ -3,7 +3,6 @@
 import email
 import json
 import logging
-import socket
 from datetime import UTC, datetime, timedelta
 from email.policy import default as policy
 
@@ -12,6 +11,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from cast import data
 
+from bench import servers
 from commentsvc.gateways.mail import FolderMailer, Letter, NullMailer, SmtpMailer
 
 SENDER = "Comments <comments@blog.example>"
@@ -40,9 +40,7 @@ def serve():
 
     def start(**options):
         inbox = Inbox()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = servers.free_port()
         controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
         controller.start()
         running.append(controller)
@@ -82,7 +80,7 @@ def test_name_and_password_of_the_address_are_used(serve):
     def check(server, session, envelope, mechanism, credentials):
         assert isinstance(credentials, LoginPassword)
         tried.append((credentials.login, credentials.password))
-        return AuthResult(success=credentials.password == b"p@ss/word")
+        return AuthResult(success=credentials.password == b"p@ss/word", handled=False)
 
     inbox, address = serve(authenticator=check, auth_require_tls=False)
     SmtpMailer(f"smtp://blog:p%40ss%2Fword@{address}", SENDER).send(LETTER)
@@ -93,11 +91,8 @@ def test_name_and_password_of_the_address_are_used(serve):
 
 
 def test_a_server_that_is_away_is_worth_another_try():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with pytest.raises(OSError):
-        SmtpMailer(f"smtp://127.0.0.1:{port}", SENDER).send(LETTER)
+        SmtpMailer(f"smtp://127.0.0.1:{servers.free_port()}", SENDER).send(LETTER)
 
 
 def test_nothing_in_subject_or_address_becomes_a_header(serve):

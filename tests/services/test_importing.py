@@ -14,10 +14,11 @@ from commentsvc.core.errors import BadFile
 from commentsvc.core.policy import NAME_MAX, TITLE_MAX
 from commentsvc.core.status import Status
 from commentsvc.services import importing
-from commentsvc.store import comments, threads
-from commentsvc.store.comments import Comment, Kind, Tally
+from commentsvc.store import tallies, threads
+from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.db import Base, db
 from commentsvc.store.people import Author
+from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 
 REAL = {"isso_wordpress.xml": 8, "themeunittestdata.wordpress.xml": 33, "artransfer_WordPress.sample": 5}
@@ -389,7 +390,7 @@ def test_pingbacks_wait_in_the_queue_and_are_nowhere_else(run, export, client, s
 
     assert queue("pending") == {"<p>track one</p>"}
     assert queue("approved") == {"<p>Hello</p>", "<p>ping one</p>", "<p>ping two</p>"}
-    assert comments.tally(site)[Status.APPROVED] == 3
+    assert tallies.of_site(site)[Status.APPROVED] == 3
     assert_counters_are_true()
 
 

@@ -13,7 +13,7 @@ from commentsvc.services import moderating, posting, ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import AS_USUAL, Draft, Form, Sender
 from commentsvc.services.ruling import RuleText
-from commentsvc.store import comments, journal, sites
+from commentsvc.store import comments, journal, sites, tallies
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Role
 
@@ -247,4 +247,4 @@ def test_a_site_of_a_moderators_own_comments_costs_them_nothing(site, alice, wri
         posted = posting.post(site, draft, Sender(alice, "192.0.2.1", ""), None, SECRET, now)
         assert posted.status == "approved"
     with write():
-        assert comments.tally(site)[Status.APPROVED] == 3
+        assert tallies.of_site(site)[Status.APPROVED] == 3

@@ -13,11 +13,12 @@ from commentsvc.core.status import TARGET, Action, Status
 from commentsvc.services import flagging, moderating, posting, voting
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import comments, decisions, flags, people, sites
-from commentsvc.store.comments import Comment, Kind, Tally
+from commentsvc.store import comments, decisions, flags, people, sites, tallies
+from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Author
+from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
 
@@ -32,10 +33,10 @@ def check_kept_numbers():
         counted = [c for c in rows if c.thread_id == thread.id and c.kind == Kind.COMMENT]
         assert thread.count == sum(c.status == Status.APPROVED for c in counted)
     for site in sites.all_sites():
-        for status, count in comments.tally(site).items():
+        for status, count in tallies.of_site(site).items():
             assert count == sum(c.site_id == site.id and c.status == status for c in rows), status
         flagged = [c for c in rows if c.site_id == site.id and c.status == Status.APPROVED and c.flag_count]
-        assert comments.flagged_tally(site) == len(flagged)
+        assert tallies.flagged_on(site) == len(flagged)
     open_flags = flags.open_of([c.id for c in rows])
     assert [c.flag_count for c in rows] == [len(open_flags.get(c.id, [])) for c in rows]
     scores = dict(db.session.execute(select(Vote.comment_id, func.sum(Vote.value)).group_by(Vote.comment_id)).all())

@@ -11,7 +11,7 @@ from commentsvc.services import moderating, posting, publishing, sanctioning
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.services.sanctioning import Order
-from commentsvc.store import comments, decisions, journal, people, sanctions, sites, threads
+from commentsvc.store import comments, decisions, journal, people, sanctions, sites, tallies, threads
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Role
 
@@ -176,7 +176,7 @@ def test_the_last_days_are_refused_with_it_and_come_back_with_it(site, alice, bo
     assert comments.by_id(recent[1]).status == "approved"
     assert comments.by_id(recent[0]).status == "spam", "somebody decided on it since"
     assert threads.find(site, "/post").count == 3
-    assert comments.tally(site) == {
+    assert tallies.of_site(site) == {
         Status.PENDING: 0, Status.APPROVED: 3, Status.REJECTED: 0, Status.SPAM: 1, Status.DELETED: 0
     }  # fmt: skip
 

@@ -85,9 +85,11 @@ def test_several_sites_are_one_list_read_page_by_page(site, other_site, make_com
     assert after is None
 
 
-def test_a_search_is_read_page_by_page_across_both_ways(site, make_comment, monkeypatch):
+@pytest.mark.parametrize("read_is_worth", [1000, 0.001])  # by the index, and in order
+def test_a_search_is_read_page_by_page_across_both_ways(site, make_comment, monkeypatch, read_is_worth):
     monkeypatch.setattr(finding, "FIRST_READ", 4)
     monkeypatch.setattr(finding, "ROUND", 4)
+    monkeypatch.setattr(finding, "READ_IS_WORTH", dict.fromkeys(finding.READ_IS_WORTH, read_is_worth))
     ids = [make_comment(status=Status.PENDING, body=f"{'wanted' if n % 2 else 'other'} {n}") for n in range(20)]
     wanted = Wanted([site], Status.PENDING, Sort.OLDEST, parse("wanted"))
     seen, after = [], None
@@ -108,6 +110,20 @@ def test_signs_alone_are_looked_for_in_the_first_comments_and_it_is_said(site, m
         make_comment(status=Status.PENDING, body=f"n {n} ?!")
     page = finding.page(Wanted([site], Status.PENDING, Sort.OLDEST, parse("?!")), None, 50)
     assert (len(page.comments), page.is_whole) == (2, False)
+
+
+def test_words_that_are_seldom_side_by_side_are_looked_for_in_the_first_that_hold_both(site, make_comment, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_READ", 0)
+    monkeypatch.setattr(finding, "HITS_READ", 2)
+    ids = [make_comment(status=Status.PENDING, body=f"{n} left of right") for n in range(3)]
+    ids.append(make_comment(status=Status.PENDING, body="left right"))
+    search = parse('"left right"')
+    for sort, seen in ((Sort.OLDEST, []), (Sort.NEWEST, ids[3:])):
+        page = finding.page(Wanted([site], Status.PENDING, sort, search), None, 1)
+        assert ([comment.id for comment in page.comments], page.is_whole) == (seen, False)
+    monkeypatch.setattr(finding, "HITS_READ", 5)
+    page = finding.page(Wanted([site], Status.PENDING, Sort.OLDEST, search), None, 1)
+    assert ([comment.id for comment in page.comments], page.is_whole) == (ids[3:], True)
 
 
 def test_no_hostile_text_is_an_error(site, make_comment, monkeypatch):

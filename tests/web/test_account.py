@@ -13,7 +13,7 @@ from test_federation import ANN, SERVICE, go
 from commentsvc.services import granting, posting
 from commentsvc.services.granting import Held
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import comments, grants, people, sites
+from commentsvc.store import grants, people, sites, tallies
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Account, Author, Identity
@@ -140,7 +140,7 @@ def test_erasing_leaves_nothing_that_leads_to_the_person(app, client, ann, choic
     assert [(a.name, a.email, a.account_id) for a in db.session.scalars(select(Author))] == [
         ("Deleted account", None, None)
     ]
-    assert comments.tally(sites.by_key("blog"))["pending"] == (2 if choice == "keep" else 0)
+    assert tallies.of_site(sites.by_key("blog"))["pending"] == (2 if choice == "keep" else 0)
 
     again = app.test_client()
     go(again, "github")

@@ -14,7 +14,7 @@ from werkzeug.test import Client
 from commentsvc.core.status import Action
 from commentsvc.services import moderating
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import comments
+from commentsvc.store import shown
 from commentsvc.store.database import Watched
 from commentsvc.store.db import db
 from commentsvc.web.edge import INSIDE_MAX, Edge, Memory, Page
@@ -417,7 +417,7 @@ def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_se
 
 
 def test_a_page_never_takes_more_replies_than_it_can_and_the_rest_follow(client, site, make_comment, monkeypatch):
-    monkeypatch.setattr(comments, "REPLIES_MAX", 6)
+    monkeypatch.setattr(shown, "REPLIES_MAX", 6)
     few, many = make_comment(body="few"), make_comment(body="many")
     one = make_comment(parent=few, body="one")
     replies = [make_comment(parent=many, body=f"reply {n}") for n in range(4)]
@@ -444,7 +444,7 @@ def test_a_page_never_takes_more_replies_than_it_can_and_the_rest_follow(client,
 
 
 def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_comment, monkeypatch):
-    monkeypatch.setattr(comments, "REPLIES_MAX", 1)
+    monkeypatch.setattr(shown, "REPLIES_MAX", 1)
     root = make_comment()
     for n in range(3):
         make_comment(parent=root, body=f"reply {n}")

@@ -22,7 +22,7 @@ from commentsvc.store import comments, people
 from commentsvc.store.db import db
 from commentsvc.store.people import Account, Identity
 from commentsvc.store.provider_clients import ProviderClient
-from commentsvc.web import shapes
+from commentsvc.web import describing
 
 ALL = sorted(stand_ins.KINDS)
 OPENID = ["apple", "google", "microsoft", "oidc"]
@@ -272,7 +272,7 @@ def test_the_picture_is_fetched_once_by_the_service_and_served_by_it(app, client
 
 def shapes_of(client, comment_id):
     with client.application.test_request_context():
-        return shapes.own_comment_json(comments.by_id(comment_id))["author"]["avatar"]
+        return describing.own_comment_json(comments.by_id(comment_id))["author"]["avatar"]
 
 
 def authorize_path(**more):
@@ -386,6 +386,9 @@ def test_a_server_that_has_forgotten_us_is_registered_with_again(app, client, zo
     assert go(other, "mastodon").status_code == 303, "the next try works"
 
 
+@pytest.mark.parametrize(
+    "make_app", ["sqlite"], indirect=True
+)  # it takes ten seconds, and no database has a part in it
 def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)

@@ -193,4 +193,4 @@ def test_a_long_thread_is_fed_by_its_index_and_not_whole(client, site, make_comm
         db.session.connection().exec_driver_sql("SET LOCAL enable_seqscan = off")
     explain = "EXPLAIN " if is_postgres() else "EXPLAIN QUERY PLAN "
     plan = [str(row) for row in db.session.connection().exec_driver_sql(explain + statement, parameters)]
-    assert any("ix_comment_feed" in line for line in plan), plan
+    assert any("ix_comment_thread_queue" in line for line in plan), plan

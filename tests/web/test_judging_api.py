@@ -257,7 +257,7 @@ def test_when_the_spam_service_fails_the_comment_waits_and_the_reader_hears_with
     monkeypatch.setattr(Service, "behaviour", behaviour)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     server.daemon_threads, server.block_on_close = True, False
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         app = make_app(AKISMET_KEY="key", AKISMET_URL=f"http://127.0.0.1:{server.server_port}/1.1")
         with app.app_context():

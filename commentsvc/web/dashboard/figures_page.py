@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from commentsvc.core import figures
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.status import Status
-from commentsvc.store import comments, insights, sites
+from commentsvc.store import insights, sites, tallies
 from commentsvc.store.insights import Judge
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
@@ -108,7 +108,7 @@ def gather(site: Site, days: int, at: datetime) -> Insights:
     by_day = insights.by_day(site, since)
     calendar = figures.days_between(since.date(), at.date())
     waits = insights.waits_s(site, since)
-    waiting = comments.tally(site)[Status.PENDING]
+    waiting = tallies.of_site(site)[Status.PENDING]
     pace = [moment.timestamp() for moment in insights.decided_at(site, insights.days_ago(2, at), PACE_OF)]
     return Insights(
         days=[Day(day, by_day.get(day, dict.fromkeys(Status, 0))) for day in calendar],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import flash, render_template, request
 
 from commentsvc.core import text
-from commentsvc.core.errors import CommentError
+from commentsvc.core.errors import CommentError, NotSignedIn
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
+from commentsvc.store.db import db
 from commentsvc.store.people import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards
@@ -45,6 +49,21 @@ def say(sentence: str, undo: str = "") -> None:
 
 def refuse(error: CommentError) -> None:
     flash(tell_error(error), "refused")
+
+
+@contextmanager
+def attempt(done: str = "") -> Iterator[None]:
+    """Around what a form does: tell on the next page that it is `done`, or why not; then nothing of it is kept."""
+    try:
+        yield
+    except NotSignedIn:
+        raise
+    except CommentError as error:
+        db.session.rollback()
+        refuse(error)
+    else:
+        if done:
+            say(done)
 
 
 def find_number(value: str) -> int | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from commentsvc.core import tokens
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.services import membering
 from commentsvc.store import invitations, journal, people
 from commentsvc.store.db import db
@@ -45,7 +45,7 @@ def change(site_key: str) -> Response:
     form, ip = request.form, client_ip()
     number = frame.find_number(form.get("member", form.get("invitation", ""))) or 0
     act = form.get("act", "")
-    try:
+    with frame.attempt():
         if act == "invite":
             membering.invite(site, form.get("email", ""), _role(), by.account, settings().base_url, ip, now())
             frame.say("Invited. The mail is on its way.")
@@ -60,9 +60,6 @@ def change(site_key: str) -> Response:
             frame.say("Removed. The changes can undo it.")
         else:
             raise Invalid("act", "Choose what to do.")
-    except (Conflict, Invalid, NotFound) as error:
-        db.session.rollback()
-        frame.refuse(error)
     return redirect(url_for("members.show", site_key=site_key), 303)
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import sanction, tokens
-from commentsvc.core.errors import CommentError, Invalid, NotFound
+from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind
 from commentsvc.services import sanctioning
 from commentsvc.services.sanctioning import DAYS_MAX, Order
@@ -61,11 +61,8 @@ def impose(site_key: str, author_id: int) -> Response:
     by = guard.dashboard_moderator()
     site = guard.moderated(site_key, by)
     author = _author(site, author_id)
-    try:
+    with frame.attempt("Decided. It counts from now on, and can be lifted below."):
         sanctioning.impose(site, _order(author), by, now(), guard.client_ip())
-        frame.say("Decided. It counts from now on, and can be lifted below.")
-    except CommentError as error:
-        frame.refuse(error)
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
 
@@ -74,12 +71,9 @@ def lift(site_key: str, author_id: int) -> Response:
     by = guard.dashboard_moderator()
     guard.moderated(site_key, by)
     sanction_id = frame.find_number(request.form.get("sanction", "")) or 0
-    try:
+    with frame.attempt("Lifted, and what it had refused is back where nobody has decided since."):
         site = guard.site_of_sanction(sanction_id, site_key, by)
         sanctioning.lift(sanction_id, site, by, now(), guard.client_ip())
-        frame.say("Lifted, and what it had refused is back where nobody has decided since.")
-    except CommentError as error:
-        frame.refuse(error)
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
 
@@ -88,10 +82,8 @@ def note(site_key: str, author_id: int) -> Response:
     by = guard.dashboard_moderator()
     site = guard.moderated(site_key, by)
     author = _author(site, author_id)
-    try:
+    with frame.attempt():
         sanctioning.note(site, author.id, request.form.get("note", "").replace("\0", ""), by, now())
-    except Invalid as error:
-        frame.refuse(error)
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
 

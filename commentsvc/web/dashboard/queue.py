@@ -14,7 +14,7 @@ from commentsvc.core.pages import Sort
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import appeals, comments, finding, notes, people
+from commentsvc.store import appeals, finding, notes, people, tallies
 from commentsvc.store.finding import Found, Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
@@ -52,7 +52,7 @@ def sites() -> Response | str:
     found = people.moderated_sites(by.account)
     if len(found) == 1:
         return redirect(url_for("queue.show", site_key=found[0].key))
-    pending = {site.id: comments.tally(site)[Status.PENDING] for site in found}
+    pending = {site.id: tallies.of_site(site)[Status.PENDING] for site in found}
     return frame.draw("dashboard/sites.html", by, None, pending=pending)
 
 
@@ -192,9 +192,9 @@ def _sort(status: Status) -> Sort:
 
 
 def _tally(of: list[Site]) -> dict[str, int]:
-    tallies = [comments.tally(site) for site in of]
-    pending, *decided = ((str(status), sum(tally[status] for tally in tallies)) for status in Status)
-    return dict([pending, (FLAGGED, sum(comments.flagged_tally(site) for site in of)), *decided])
+    found = [tallies.of_site(site) for site in of]
+    pending, *decided = ((str(status), sum(tally[status] for tally in found)) for status in Status)
+    return dict([pending, (FLAGGED, sum(tallies.flagged_on(site) for site in of)), *decided])
 
 
 def _appeals(place: Place, by: Moderator) -> int:

@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import language, policy, rule_kinds
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.judging import Reason
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Outcome, RuleKind
@@ -176,11 +176,8 @@ def remove(site_key: str, rule_id: int) -> Response:
 def undo(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
-    try:
+    with frame.attempt("The rule is as it was before."):
         ruling.undo(frame.find_number(request.form.get("entry", "")) or 0, site, by.account, now())
-        frame.say("The rule is as it was before.")
-    except (Conflict, NotFound) as error:
-        frame.refuse(error)
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
@@ -188,11 +185,8 @@ def undo(site_key: str) -> Response:
 def set_checks(site_key: str) -> Response | str:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
-    try:
+    with frame.attempt("Saved; it counts from the next comment on."):
         ruling.set_policy(site, _settings_of_form(site.policy), by.account, now(), guard.client_ip())
-        frame.say("Saved; it counts from the next comment on.")
-    except Invalid as error:
-        frame.refuse(error)
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)
 
 
@@ -200,12 +194,9 @@ def set_checks(site_key: str) -> Response | str:
 def set_thread_mode(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
-    try:
+    with frame.attempt("Saved; it counts from the next comment on that page on."):
         key = shapes.thread_key(request.form.get("thread", ""))
         tending.tend(site, key, {"mode": request.form.get("mode") or None}, by.account, guard.client_ip(), now())
-        frame.say("Saved; it counts from the next comment on that page on.")
-    except CommentError as error:
-        frame.refuse(error)
     return redirect(url_for("rules.show", site_key=site_key) + "#pages", 303)
 
 

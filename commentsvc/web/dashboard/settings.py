@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import languages, policy
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Invalid
 from commentsvc.core.pages import PAGE_SIZE
 from commentsvc.core.policy import Mode, Policy, Votes
 from commentsvc.services import settling, signing_in
@@ -146,15 +146,11 @@ def change_notes(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     removed = frame.find_number(request.form.get("remove", ""))
-    try:
+    with frame.attempt("Saved."):
         if removed is not None:
             settling.remove_note(site.id, removed, by.account, client_ip(), now())
         else:
             settling.add_note(site.id, request.form.get("text", ""), by.account, client_ip(), now())
-        frame.say("Saved.")
-    except (Invalid, NotFound) as error:
-        db.session.rollback()
-        frame.refuse(error)
     return redirect(url_for("settings.show", site_key=site_key) + "#notes", 303)
 
 
@@ -174,12 +170,8 @@ def undo(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     entry_id = frame.find_number(request.form.get("entry", "")) or 0
-    try:
+    with frame.attempt("Undone: it is as before."):
         settling.undo(site.id, entry_id, by.account, client_ip(), now())
-        frame.say("Undone: it is as before.")
-    except (Conflict, Invalid, NotFound) as error:
-        db.session.rollback()
-        frame.refuse(error)
     return redirect(url_for("settings.changes", site_key=site_key), 303)
 
 
@@ -189,13 +181,10 @@ def make_token(site_key: str) -> Response | str:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     guard.check_fresh()
-    try:
-        token = signing_in.make_api_token(by.account, site, request.form.get("name", ""), client_ip(), now())
-    except Invalid as error:
-        db.session.rollback()
-        frame.refuse(error)
-        return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
-    return _page(site_key, token=token)
+    with frame.attempt():
+        name = request.form.get("name", "")
+        return _page(site_key, token=signing_in.make_api_token(by.account, site, name, client_ip(), now()))
+    return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
 @pages.post("/<site_key>/tokens/revoke")
@@ -203,12 +192,8 @@ def revoke_token(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     guard.owned(site_key, by)
     token_id = frame.find_number(request.form.get("token", "")) or 0
-    try:
+    with frame.attempt("The token is revoked; it works no more."):
         signing_in.revoke_api_token(by.account, token_id, client_ip(), now())
-        frame.say("The token is revoked; it works no more.")
-    except NotFound as error:
-        db.session.rollback()
-        frame.refuse(error)
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 

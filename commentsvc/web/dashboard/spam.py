@@ -37,11 +37,8 @@ def change(site_key: str) -> Response:
     number = frame.find_number(request.form.get("spam_hold", "").strip())
     changes: dict[str, object] = {"spam_filter": request.form.get("spam_filter") == "yes"}
     changes["spam_hold"] = -1 if number is None else number
-    try:
+    with frame.attempt("Saved; it counts from the next comment on."):
         ruling.set_policy(site, changes, by.account, now(), guard.client_ip())
-        frame.say("Saved; it counts from the next comment on.")
-    except Invalid as error:
-        frame.refuse(error)
     return redirect(url_for("spam.show", site_key=site_key), 303)
 
 
