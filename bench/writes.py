@@ -18,7 +18,7 @@ READ_PAUSE_S = 0.01
 
 def run(rounds: int = 3, seconds: float = 5) -> list[dict[str, object]]:
     rows = []
-    for kind, workers in (("sqlite", 1), ("postgresql", 2)):
+    for kind, workers in (("sqlite", 1), ("sqlite", 2), ("postgresql", 2)):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(servers.folder())
             url = stack.enter_context(growth.postgres()) if kind == "postgresql" else ""
@@ -32,11 +32,11 @@ def run(rounds: int = 3, seconds: float = 5) -> list[dict[str, object]]:
             server = stack.enter_context(
                 servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", None, env)
             )
-            rows.append(_measured(kind, server, rounds, seconds))
+            rows.append(_measured(kind, workers, server, rounds, seconds))
     return rows
 
 
-def _measured(kind: str, server: servers.Server, rounds: int, seconds: float) -> dict[str, object]:
+def _measured(kind: str, workers: int, server: servers.Server, rounds: int, seconds: float) -> dict[str, object]:
     base = f"{hot_reads.origin(server)}"
     stop = threading.Event()
     waits: list[float] = []
@@ -51,6 +51,7 @@ def _measured(kind: str, server: servers.Server, rounds: int, seconds: float) ->
     reader.join()
     row: dict[str, object] = {
         "database": kind,
+        "workers": workers,
         "posts_per_s": round(statistics.median(one.per_s for one in loads)),
         "p99_ms": round(statistics.median(one.p99_ms for one in loads)),
         "refused": sum(one.errors for one in loads),
@@ -58,7 +59,7 @@ def _measured(kind: str, server: servers.Server, rounds: int, seconds: float) ->
         "read_p50_ms": round(statistics.median(waits) * 1000, 1),
     }
     print(
-        "{database:11} {posts_per_s:>6} posts/s, p99 {p99_ms} ms, {refused} refused, {cpu_ms} ms of processor a post; "
+        "{database:11} {workers} workers {posts_per_s:>6} posts/s, p99 {p99_ms} ms, {refused} refused, {cpu_ms} ms of processor a post; "
         "reads meanwhile {read_p50_ms} ms".format(**row),
         flush=True,
     )
