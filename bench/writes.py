@@ -59,7 +59,8 @@ def _measured(kind: str, workers: int, server: servers.Server, rounds: int, seco
         "read_p50_ms": round(statistics.median(waits) * 1000, 1),
     }
     print(
-        "{database:11} {workers} workers {posts_per_s:>6} posts/s, p99 {p99_ms} ms, {refused} refused, {cpu_ms} ms of processor a post; "
+        "{database:11} {workers} workers {posts_per_s:>6} posts/s, p99 {p99_ms} ms, {refused} refused, "
+        "{cpu_ms} ms of processor a post; "
         "reads meanwhile {read_p50_ms} ms".format(**row),
         flush=True,
     )
