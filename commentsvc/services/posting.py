@@ -32,6 +32,7 @@ from commentsvc.store import (
     revisions,
     sites,
     spoken,
+    subscriptions,
     threads,
     watches,
 )
@@ -62,7 +63,7 @@ class Draft:
 class Sender:
     """Who sends it; a guest has no account. `limited` is false where flood limits are switched off.
 
-    `provider` is how somebody with an account signed in on the blog.
+    `provider` is how somebody with an account signed in on the blog; `language` the one of ours that they read in.
     """
 
     account: Account | None
@@ -70,6 +71,7 @@ class Sender:
     user_agent: str
     limited: bool = True
     provider: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ def post(
     publishing.moved([(comment, None)])
     publishing.tell_who_waits([(comment, None)], now)
     watches.announce(comment, now)
+    if draft.notify and sender.account is None and verdict.status in (Status.APPROVED, Status.PENDING):
+        subscriptions.ask(comment, sender.language, now)
     posted = _told(comment, verdict)
     if key_hash:
         _keep_answer(site, key_hash, draft, posted, now)
