@@ -10,6 +10,7 @@ from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
 from commentsvc.services import noticing
 from commentsvc.store.db import db
+from commentsvc.store.sites import Site
 from commentsvc.web.account import STATUS_NAMES
 from commentsvc.web.translating import gettext, language_asked, tell, tell_error
 from commentsvc.web.wiring import csrf, now, settings
@@ -91,7 +92,7 @@ def confirm(token: str) -> Response:
     except NotFound as error:
         db.session.rollback()
         return _gone(error, is_desk=False)
-    return _done(tell(said), is_desk=False)
+    return _done(tell(said), is_desk=False, blog=noticing.subscription_of(token, settings().secret_key, now()).site)
 
 
 def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
@@ -113,10 +114,9 @@ def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
     return make_response(page, status)
 
 
-def _done(said: str, undo: str = "", is_desk: bool = True) -> Response:
-    return make_response(
-        render_template("notice/done.html", said=said, undo=undo, asked=language_asked(), is_desk=is_desk)
-    )
+def _done(said: str, undo: str = "", is_desk: bool = True, blog: Site | None = None) -> Response:
+    names = {"undo": undo, "asked": language_asked(), "is_desk": is_desk, "blog": blog}
+    return make_response(render_template("notice/done.html", said=said, **names))
 
 
 def _gone(error: CommentError, is_desk: bool = True) -> Response:

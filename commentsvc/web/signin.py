@@ -152,7 +152,10 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
     is_joining = session[GOAL].startswith(JOINING)
     g.form_leads_to = blog_of(session[GOAL])
     names = {"address": session[ADDRESS], "problem": problem, "minutes": minutes, "goal": session[GOAL]}
-    page = render_template("signin/code.html", is_joining=is_joining, **names)
+    # Who is signed in shows once more who they are.
+    is_again = not is_joining and current_user.is_authenticated and current_user.account.email == session[ADDRESS]
+    again_from = url_for("security.ask_again", next=session[GOAL]) if is_again else ""
+    page = render_template("signin/code.html", is_joining=is_joining, again_from=again_from, **names)
     return make_response(page, status)
 
 
