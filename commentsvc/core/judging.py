@@ -183,9 +183,9 @@ def _person(case: Case) -> Reason | None:
             "person", Outcome.HOLD, phrase("A moderator reads everything that you write here before it appears.")
         )
     if standing is Standing.SHADOWED:
-        return Reason("person", Outcome.REJECT, "Only its author sees it: a moderator decided that.")
+        return Reason("person", Outcome.REJECT, phrase("Only its author sees it: a moderator decided that."))
     if standing is Standing.TRUSTED:
-        return Reason("person", Outcome.APPROVE, "A moderator trusts its author.")
+        return Reason("person", Outcome.APPROVE, phrase("A moderator trusts its author."))
     return None
 
 

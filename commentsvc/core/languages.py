@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from babel import Locale
+
 DEFAULT = "en"
 # BCP 47; each has a file in commentsvc/locale/.
 TAGS = (
@@ -46,6 +48,11 @@ def locale_name(tag: str) -> str:
     English readers are everywhere: day before month and a 24-hour clock are misread by nobody.
     """
     return "en_GB" if tag == "en" else tag.replace("-", "_")
+
+
+def own_name(tag: str) -> str:
+    """What those who speak it call one of our languages."""
+    return str(Locale.parse(locale_name(tag) if tag != "en" else tag).display_name)
 
 
 def nearest(tag: str) -> str | None:

@@ -1,13 +1,15 @@
-"""Writes mails from their templates: subject, text and HTML side by side."""
+"""Writes mails from their templates, in the recipient's language: subject, text and HTML side by side."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from commentsvc.core import quoting
+from commentsvc.core.voice import Voice, bdi, bold
 
 
 @dataclass(frozen=True)
@@ -25,19 +27,31 @@ def _environment(autoescape: bool) -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.filters.update(tamed=quoting.tamed, quoted=quoting.quoted, moment=_moment)
+    made.filters.update(tamed=quoting.tamed, quoted=quoting.quoted, bdi=bdi, bold=bold)
     return made
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y at %H:%M} UTC"
-
-
+# A subject is one line; the spaces that French has within its quotes stay as they are.
+_BREAKABLE = re.compile(r"[^\S\u00a0\u202f]+")
 # Text is no HTML: there `&lt;` would be read as it stands.
 _TEXT, _HTML = _environment(False), _environment(True)
 
 
-def write(name: str, **values: object) -> Written:
-    """The mail `name`; what a stranger wrote goes through `tamed` or `quoted` in its templates."""
-    subject, text = (_TEXT.get_template(f"{name}.{part}").render(**values) for part in ("subject.txt", "txt"))
-    return Written(" ".join(subject.split()), text, _HTML.get_template(f"{name}.html").render(**values))
+def write(name: str, voice: Voice, /, **values: object) -> Written:
+    """The mail `name`, said by `voice`; what a stranger wrote goes through `tamed` or `quoted` in its templates."""
+    in_text = {**values, **_words(voice, voice.say)}
+    subject, text = (_TEXT.get_template(f"{name}.{part}").render(**in_text) for part in ("subject.txt", "txt"))
+    subject = _BREAKABLE.sub(" ", subject).strip()
+    in_html = {**values, **_words(voice, voice.say_in_html), "subject": subject}
+    return Written(subject, text, _HTML.get_template(f"{name}.html").render(**in_html))
+
+
+def _words(voice: Voice, say: Callable[..., str]) -> dict[str, object]:
+    """What templates say sentences with; nothing of it outlives the mail, since the next may be in another language."""
+
+    def say_counted(singular: str, plural: str, num: int, **values: object) -> str:
+        return say(plural, num=num, **values)
+
+    start = "right" if voice.direction == "rtl" else "left"  # mail programs know no logical sides
+    saying = {"_": say, "ngettext": say_counted, "told": voice.tell_kept, "moment": voice.moment}
+    return {**saying, "voice": voice, "start": start}

@@ -6,12 +6,23 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import text, tokens
-from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core import languages, text, tokens
+from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
-from commentsvc.store import comments, decisions, factors, flags, grants, people, revisions, threads, votes
+from commentsvc.store import (
+    comments,
+    decisions,
+    factors,
+    flags,
+    grants,
+    people,
+    revisions,
+    subscriptions,
+    threads,
+    votes,
+)
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
@@ -29,6 +40,15 @@ def unlink(account_id: int, identity_id: int) -> None:
     if len(identities) == 1:
         raise Conflict(phrase("This is your only way to sign in. Add another one first."), "last")
     db.session.delete(found)
+    db.session.commit()
+
+
+def choose_language(account: Account, tag: str) -> None:
+    """Choose in which language mails come from now on; raises Invalid for one that we do not speak."""
+    if tag not in languages.TAGS:
+        raise Invalid("language", phrase("Please choose one."))
+    begin_write()
+    db.session.merge(account).language = tag
     db.session.commit()
 
 
@@ -57,7 +77,7 @@ def end_family(account_id: int, family: str, now: datetime) -> None:
 def copy_of(account: Account, now: datetime) -> dict[str, Any]:
     """Everything that is kept of a person, for them to take along."""
     return {
-        "account": {"name": account.name, "email": account.email, "website": account.website},
+        "account": {name: getattr(account, name) for name in ("name", "email", "website", "language")},
         "identities": [{"provider": i.provider, "id": i.subject} for i in people.identities_of(account.id)],
         "sessions": [
             {"since": s.created_at.isoformat(), "ip": s.ip, "browser": s.user_agent}
@@ -124,6 +144,8 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
         author.name, author.email = ERASED, None
     factors.forget_all(account_id)
+    if account.email:
+        subscriptions.forget(account.email)
     people.forget(account)
     grants.end_all_of(account_id, now)
     account.name = ERASED

@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import asdict
 from datetime import datetime
 
-from commentsvc.core import text, tokens
+from commentsvc.core import phrases, text, tokens
 from commentsvc.core.errors import Conflict, Invalid
 from commentsvc.core.judging import Reason
+from commentsvc.core.phrases import phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderating, publishing
@@ -38,12 +39,12 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
     source = text.body(source, policy.body_max)
     html = text.to_html(source)
     if not text.plain(html, 10).strip():
-        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
     if comment.kind != Kind.COMMENT or comment.depth + 1 >= policy.depth_max:
-        raise Invalid("body", "No reply can stand below this comment: its thread goes no deeper.")
+        raise Invalid("body", phrase("No reply can stand below this comment: its thread goes no deeper."))
     reply = _reply(comment, source, html, by, now)
     if comments.duplicates([Said(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
-        raise Conflict("You have answered exactly this here already.", "duplicate")
+        raise Conflict(phrase("You have answered exactly this here already."), "duplicate")
     batch = tokens.new_batch()
     made = moderating.apply([comment], Action.APPROVE, by, Words(), batch, now)
 
@@ -57,6 +58,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
 
 def _reply(comment: Comment, source: str, html: str, by: Moderator, now: datetime) -> Comment:
     account, site = by.account, comment.site
+    reason = Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it."))
     author = people.get_or_add_author(site, account, account.name, account.email or "", "", now)
     return Comment(
         site_id=site.id,
@@ -75,6 +77,6 @@ def _reply(comment: Comment, source: str, html: str, by: Moderator, now: datetim
         renderer=text.RENDERER,
         text_hash=hashlib.sha256(source.encode()).digest(),
         status=Status.APPROVED,
-        reasons=[asdict(Reason("moderator", Outcome.APPROVE, "A moderator wrote it."))],
+        reasons=[{**asdict(reason), **phrases.to_json(reason.sentence)}],
         created_at=now,
     )

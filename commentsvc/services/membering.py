@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from commentsvc.core import emails, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways import letters
 from commentsvc.services import signing_in
+from commentsvc.services.signing_in import Browser
 from commentsvc.store import invitations, jobs, journal, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.invitations import Invitation
@@ -35,9 +37,9 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
     journal.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
     link = f"{base_url}/auth/join/{token}"
-    written = letters.write("invitation", site=site, role=role, by=by, link=link, service=base_url.partition("://")[2])
-    mail = {"to": email, "subject": written.subject, "text": written.text, "html": written.html}
-    jobs.add("mail", mail, now)
+    voice = site.voice(member.language if member else None)
+    written = letters.write("invitation", voice, site=site, role=role, by=by, link=f"{link}?lang={voice.tag}")
+    jobs.add("mail", {"to": email, **asdict(written)}, now)
     db.session.commit()
 
 
@@ -50,7 +52,7 @@ def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetim
     db.session.commit()
 
 
-def accept(token: str, ip: str, user_agent: str, now: datetime) -> str:
+def accept(token: str, browser: Browser, now: datetime) -> str:
     """Make whoever reads the mail a member, and sign them in; gives the session's token.
 
     The mail proves the address. A role is never lowered by an invitation.
@@ -62,9 +64,9 @@ def accept(token: str, ip: str, user_agent: str, now: datetime) -> str:
     )
     before = people.find_membership(account, found.site)
     if before is None or before.role != Role.OWNER:
-        _set(account, found.site, Role(found.role), account, ip, now)
+        _set(account, found.site, Role(found.role), account, browser.ip, now)
     found.ended_at = now
-    session_token = signing_in.enter_by_mail(account, found.email, ip, user_agent, now)
+    session_token = signing_in.enter_by_mail(account, found.email, browser, now)
     db.session.commit()
     return session_token
 

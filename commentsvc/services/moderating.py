@@ -9,6 +9,7 @@ from datetime import datetime
 
 from commentsvc.core import status
 from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
 from commentsvc.store import appeals, comments, decisions, finding, flags, people, threads
@@ -119,7 +120,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     is_large = size > BATCH_MAX
     members = decisions.of_batch(batch, BATCH_MAX)
     if not members or not all(_can_be_undone(d) for d in members):
-        raise NotFound("There is no such act to undo.")
+        raise NotFound(phrase("There is no such act to undo."))
     part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
     found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
     # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
@@ -129,7 +130,8 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
         can_undo = decisions.undoable(found)
         taken_back = [decision for decision in members if decision.id in can_undo]
     if not taken_back or (not is_large and len(taken_back) != size):
-        raise Conflict("Something was decided on these comments since; look at them again.", "changed-since")
+        sentence = phrase("Something was decided on these comments since; look at them again.")
+        raise Conflict(sentence, "changed-since")
     new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
     moves: list[tuple[Comment, Status | None]] = []
     made = []
@@ -196,12 +198,12 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
-        raise NotFound("One of these comments is not here.")
+        raise NotFound(phrase("One of these comments is not here."))
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
     may_judge = {site_id: by.may_moderate(site) for site_id, site in {c.site_id: c.site for c in found}.items()}
     if len(found) != len(wanted) or not all(may_judge.values()):
-        raise NotFound("One of these comments is not here.")
+        raise NotFound(phrase("One of these comments is not here."))
     return found
 
 

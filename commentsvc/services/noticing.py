@@ -1,26 +1,29 @@
-"""Tells people by mail: moderators of what waits, at once or in a digest, and authors of answers; each once."""
+"""Tells people by mail, each once: moderators of what waits, and authors of answers, in their own languages."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.pages import Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
+from commentsvc.core.voice import Voice
 from commentsvc.gateways import letters
 from commentsvc.services import answering, moderating
 from commentsvc.services.moderating import Decided, Moderator, Words
-from commentsvc.store import comments, finding, jobs, notices, people, tallies, watches
+from commentsvc.store import comments, decisions, finding, jobs, notices, people, subscriptions, tallies, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.finding import Wanted
 from commentsvc.store.notices import Notice
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
+from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.watches import Pace, Watch
 
 LINK_LIFE = timedelta(days=7)
@@ -36,11 +39,19 @@ class Sender:
     base_url: str
     secret: str
 
-    def act_link(self, notice_id: int, action: Action) -> str:
-        return f"{self.base_url}/m/{notice_id}-{action}-{_mac(self.secret, 'act', notice_id, action)}"
+    def act_link(self, notice_id: int, action: Action, language: str) -> str:
+        return self._link("", "act", notice_id, action, language)
 
-    def stop_link(self, kind: str, number: int) -> str:
-        return f"{self.base_url}/m/stop/{number}-{kind}-{_mac(self.secret, 'stop', number, kind)}"
+    def stop_link(self, kind: str, number: int, language: str) -> str:
+        return self._link("stop/", "stop", number, kind, language)
+
+    def confirm_link(self, subscription_id: int, language: str) -> str:
+        return self._link("confirm/", "confirm", subscription_id, "answers", language)
+
+    def _link(self, place: str, purpose: str, number: int, what: str, language: str) -> str:
+        """The page speaks as the mail did."""
+        mac = _mac(self.secret, purpose, number, what)
+        return f"{self.base_url}/m/{place}{number}-{what}-{mac}?lang={language}"
 
 
 NOBODY = Sender("", "")  # where no mail with links is written
@@ -48,11 +59,12 @@ NOBODY = Sender("", "")  # where no mail with links is written
 
 @dataclass(frozen=True)
 class Shown:
-    """A comment as a mail shows it."""
+    """A comment as a mail shows it; `found` are words of it that rules speak of."""
 
     comment: Comment
     words: str
     parent_words: str
+    found: list[str]
     links: dict[Action, str]
 
 
@@ -89,24 +101,55 @@ def tell_answered(comment_id: int, sender: Sender, now: datetime) -> None:
     parent = comment.parent if comment else None
     if comment is None or parent is None or not _wants_to_know(parent, comment):
         return db.session.commit()
-    if notices.add_answer(comment, now):
-        stop = sender.stop_link("answers", parent.id)
-        page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}"
-        names = {"comment": comment, "parent": parent, "site": comment.site, "thread": comment.thread, "stop": stop}
-        words = text.plain(comment.html, EXCERPT_MAX)
-        written = letters.write("answered", words=words, page=f"{page}#comment-{comment.id}", **names)
-        _queue(parent.author_email or "", written, stop, now)
+    account, subscription = people.author_of(parent.author_id).account, subscriptions.find(parent)
+    if account is None and subscription is None:
+        subscriptions.ask(parent, None, now)  # it was taken for spam at first
+    elif (account or (subscription and subscription.confirmed_at)) and notices.add_answer(comment, now):
+        language = account.language if account else subscription.language if subscription else None
+        _tell_answered(parent, comment, comment.site.voice(language), sender, now)
     db.session.commit()
+
+
+def ask_to_confirm(subscription_id: int, sender: Sender, now: datetime) -> None:
+    """Mail a guest's address once whether its holder wants to hear of answers."""
+    begin_write()
+    subscription = subscriptions.take_turn(subscription_id, now)
+    if subscription is not None:
+        site, voice = subscription.site, subscription.site.voice(subscription.language)
+        link = sender.confirm_link(subscription.id, voice.tag)
+        jobs.add(
+            "mail", {"to": subscription.email, **asdict(letters.write("confirm", voice, site=site, link=link))}, now
+        )
+    db.session.commit()
+
+
+def subscription_of(token: str, secret: str, now: datetime) -> Subscription:
+    """What a link to confirm is for; raises NotFound for one that is not ours or too old."""
+    number, _ = _read(token, secret, "confirm")
+    subscription = subscriptions.by_id(number)
+    if subscription.mailed_at is None or now >= subscription.mailed_at + subscriptions.LINK_LIFE:
+        raise NotFound(phrase("This link is more than 7 days old. Ask for mail once more with your next comment."))
+    return subscription
+
+
+def confirm(token: str, secret: str, now: datetime) -> str:
+    """Note that an address is its holder's, who wants to hear of answers; says so. Raises as subscription_of."""
+    begin_write()
+    subscription = subscription_of(token, secret, now)
+    subscription.confirmed_at = subscription.confirmed_at or now
+    said = phrase("From now on you get a mail when somebody answers you on %(site)s.", site=subscription.site.name)
+    db.session.commit()
+    return said
 
 
 def notice_of(token: str, secret: str, now: datetime) -> tuple[Notice, Action]:
     """What a link in a mail is for; raises NotFound for one that is not ours or too old."""
     number, action = _read(token, secret, "act")
-    if action not in set(Action):
-        raise NotFound("This link is not one of ours.")
+    if action not in OFFERED:
+        raise NotFound(notices.LOST)
     notice = notices.by_id(number)
     if now >= notice.created_at + LINK_LIFE:
-        raise NotFound("This link is more than 7 days old. Look into the dashboard: what still waits is there.")
+        raise NotFound(phrase("This link is more than 7 days old. Look into the dashboard: what still waits is there."))
     return notice, Action(action)
 
 
@@ -122,12 +165,14 @@ def act(token: str, secret: str, reply: str, now: datetime) -> Decided:
     begin_write()
     notice = notices.locked(number)
     if notice.used_at is not None:
-        raise Conflict("This mail was used already. You can change what you decided in the dashboard.", "used")
+        sentence = phrase("This mail was used already. You can change what you decided in the dashboard.")
+        raise Conflict(sentence, "used")
     by = Moderator(notice.account)
     (comment,) = moderating.locked([notice.comment_id], by)
     if comment.site.policy.second_factor_required:
-        raise Conflict("This site asks for a second factor, so its comments are decided in the dashboard.", "second")
-    moderating.check_unchanged([comment], {comment.id: notice.version})
+        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
+        raise Conflict(sentence, "second")
+    _check_unchanged(comment, notice)
     if reply.strip() and action is Action.APPROVE:
         decided = answering.publish(comment, reply, by, now)
     else:
@@ -142,26 +187,54 @@ def undo(token: str, secret: str, now: datetime) -> None:
     """Take back what a link in a mail has done; raises NotFound when it has done nothing."""
     notice, _ = notice_of(token, secret, now)
     if notice.batch is None:
-        raise NotFound("There is no such act to undo.")
+        raise NotFound(phrase("There is no such act to undo."))
     moderating.undo(notice.batch, Moderator(notice.account), now)
 
 
-def stop(token: str, secret: str) -> str:
-    """End the mails that a link in one of them is for; says which they were."""
+def stop(token: str, secret: str, now: datetime) -> str:
+    """End the mails that a link in one of them is for; says which they were. Raises NotFound for a link not ours."""
     number, kind = _read(token, secret, "stop")
     begin_write()
     if kind == "watch":
         watch = db.session.get(Watch, number)
         if watch is not None:
             watch.pace = Pace.OFF
-        said = "You get no more mail about what waits there. The dashboard can switch it on again."
+        said = phrase("You get no more mail about what waits there. The dashboard can switch it on again.")
     else:
         comment = _find(number)
         if comment is not None:
             comments.stop_telling(comment)
-        said = "You get no more mail about answers there."
+            subscriptions.end(comment, now)
+        said = phrase("You get no more mail about answers there.")
     db.session.commit()
     return said
+
+
+def is_for_moderators(token: str) -> bool:
+    """Whether a link that ends mails stood in a moderator's."""
+    return "-watch-" in token
+
+
+def _tell_answered(parent: Comment, comment: Comment, voice: Voice, sender: Sender, now: datetime) -> None:
+    stop = sender.stop_link("answers", parent.id, voice.tag)
+    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}"
+    names = {"comment": comment, "parent": parent, "site": comment.site, "thread": comment.thread, "stop": stop}
+    words = text.plain(comment.html, EXCERPT_MAX)
+    written = letters.write("answered", voice, words=words, page=f"{page}#comment-{comment.id}", **names)
+    _queue(parent.author_email or "", written, stop, now)
+
+
+def _check_unchanged(comment: Comment, notice: Notice) -> None:
+    """Raise Conflict, naming who was faster, when it is no longer the version that the mail showed."""
+    if comment.version == notice.version:
+        return
+    last = decisions.newest(comment.id)
+    sentence = phrase("The comment has changed since this mail was sent. Nothing was decided; look again.")
+    if last.by_account is not None:
+        sentence = phrase(
+            "%(name)s was faster and has decided already. Nothing was changed.", name=last.by_account.name
+        )
+    raise Conflict(sentence, "changed-since")
 
 
 def _wants_to_know(parent: Comment, reply: Comment) -> bool:
@@ -181,22 +254,23 @@ def _digest(watch: Watch, sender: Sender, now: datetime) -> bool:
 
 
 def _send(watch: Watch, waiting: Sequence[Comment], count: int, sender: Sender, now: datetime) -> bool:
+    voice = watch.site.voice(watch.account.language)
     shown = []
     for comment in waiting:
         notice_id = notices.add(watch.account, comment, now)
         if notice_id is not None:
             offered = () if watch.site.policy.second_factor_required else OFFERED
-            links = {action: sender.act_link(notice_id, action) for action in offered}
+            links = {action: sender.act_link(notice_id, action, voice.tag) for action in offered}
             shown.append(_shown(comment, links))
     if not shown:
         return False
-    stop = sender.stop_link("watch", watch.id)
+    stop = sender.stop_link("watch", watch.id, voice.tag)
     queue = f"{sender.base_url}/dashboard/{watch.site.key}"
     names = {"account": watch.account, "site": watch.site, "count": count, "queue": queue, "stop": stop}
     sees_addresses = Moderator(watch.account).sees_addresses(watch.site)
     _queue(
         watch.account.email or "",
-        letters.write("waiting", shown=shown, sees_addresses=sees_addresses, **names),
+        letters.write("waiting", voice, shown=shown, sees_addresses=sees_addresses, **names),
         stop,
         now,
     )
@@ -205,13 +279,15 @@ def _send(watch: Watch, waiting: Sequence[Comment], count: int, sender: Sender, 
 
 def _shown(comment: Comment, links: dict[Action, str]) -> Shown:
     parent_words = text.plain(comment.parent.html, 300) if comment.parent else ""
-    return Shown(comment, text.plain(comment.html, EXCERPT_MAX), parent_words, links)
+    words = text.plain(comment.html, EXCERPT_MAX)
+    # What else rules measured is told in English; the desk has it.
+    found = list(dict.fromkeys(r["match"] for r in comment.reasons if r["match"] and r["match"] in words))
+    return Shown(comment, words, parent_words, found, links)
 
 
 def _queue(to: str, written: letters.Written, stop: str, now: datetime) -> None:
     headers = {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    mail = {"to": to, "subject": written.subject, "text": written.text, "html": written.html, "headers": headers}
-    jobs.add("mail", mail, now)
+    jobs.add("mail", {"to": to, **asdict(written), "headers": headers}, now)
 
 
 def _may_be_told(watch: Watch) -> bool:
@@ -236,5 +312,5 @@ def _read(token: str, secret: str, purpose: str) -> tuple[int, str]:
     is_number = number.isascii() and number.isdigit() and len(number) < 19
     expected = _mac(secret, purpose, int(number), what) if is_number else ""
     if not is_number or not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):
-        raise NotFound("This link is not one of ours, or a part of it was lost. Copy the whole link from the mail.")
+        raise NotFound(notices.LOST)
     return int(number), what

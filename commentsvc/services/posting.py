@@ -37,6 +37,7 @@ from commentsvc.store import (
     sanctions,
     sites,
     spoken,
+    subscriptions,
     threads,
     watches,
 )
@@ -67,7 +68,7 @@ class Draft:
 class Sender:
     """Who sends it; a guest has no account. `limited` is false where flood limits are switched off.
 
-    `provider` is how somebody with an account signed in on the blog.
+    `provider` is how somebody with an account signed in on the blog; `language` the one of ours that they read in.
     """
 
     account: Account | None
@@ -75,6 +76,7 @@ class Sender:
     user_agent: str
     limited: bool = True
     provider: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Entry:
     provider: str | None
     picture: str | None
     user_agent: str
+    language: str | None
     is_limited: bool
     form: Form
     outside: Outside
@@ -158,6 +161,7 @@ def post(
         provider=sender.provider,
         picture=account.picture if account else None,
         user_agent=sender.user_agent,
+        language=sender.language,
         is_limited=sender.limited,
         form=form,
         outside=_outside_answer(site, draft, submission, sender, spam_service),
@@ -345,6 +349,9 @@ def _keep_all(judged: Sequence[Judged]) -> None:
         entry, comment = one.entry, one.comment
         publishing.tell_who_waits([(comment, None)], entry.now)
         watches.announce(comment, entry.now)
+        is_kept_or_waits = one.verdict.status in (Status.APPROVED, Status.PENDING)
+        if comment.notify and entry.writer.account_id is None and is_kept_or_waits:
+            subscriptions.ask(comment, entry.language, entry.now)
         if entry.key_hash:
             _keep_answer(comment.site, entry.key_hash, entry.draft, one.posted, entry.now)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from commentsvc.core import text, tokens, totp
 from commentsvc.core.errors import Conflict, Invalid, NotFound, NotSignedIn
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party, Passkey
 from commentsvc.store import factors, journal
@@ -19,7 +20,7 @@ TRIES_MAX = 5  # wrong codes in a row, after which the session ends
 FRESH_FOR = timedelta(minutes=15)
 RECOVERY_CODES = 10
 _FOR_EVER_S = 10**9
-WRONG = "This code is not right, or was used before. Take the newest from your app, or a recovery code."
+WRONG = phrase("This code is not right, or was used before. Take the newest from your app, or a recovery code.")
 
 
 def add_totp(account: Account, session_id: int, seed: str, code: str, key: str, ip: str, now: datetime) -> list[str]:
@@ -92,7 +93,7 @@ def by_code(account: Account, session_id: int, code: str, key: str, ip: str, now
             session.ended_at = now
         db.session.commit()
         if is_over:
-            raise NotSignedIn("Too many wrong codes. Sign in again from the beginning.")
+            raise NotSignedIn(phrase("Too many wrong codes. Sign in again from the beginning."))
         raise Invalid("code", WRONG)
     _prove(session, used, account, ip, now)
 
@@ -107,7 +108,7 @@ def by_passkey(
         key = Passkey(found.credential_id or b"", found.secret, found.counter)
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
-        raise Invalid("passkey", "This passkey did not work here. Try again, or type a code.") from None
+        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or type a code.")) from None
     session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     _prove(session, found, account, ip, now)
 

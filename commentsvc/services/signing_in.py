@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
+from commentsvc.gateways.letters import Written
 from commentsvc.store import comments, jobs, journal, people
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import TOKEN_NAME_MAX, Account, ApiToken, Session, SigninCode
@@ -48,9 +50,18 @@ class Person(Protocol):
 
 
 class CodeMail(Protocol):
-    """Writes the mail: (subject, text, html) for a name ('' when not known yet), a code and a link."""
+    """Writes the mail with a code and a link, to an account or to somebody who has none yet."""
 
-    def __call__(self, name: str, code: str, link_token: str) -> tuple[str, str, str]: ...
+    def __call__(self, account: Account | None, code: str, link_token: str) -> Written: ...
+
+
+@dataclass(frozen=True)
+class Browser:
+    """What signs in: from where, what it calls itself, and which of our languages it asks for, if any."""
+
+    ip: str
+    user_agent: str
+    language: str | None
 
 
 def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool) -> None:
@@ -82,8 +93,7 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         )
     )
     if account is not None or joins:
-        subject, plain, html = write(account.name if account else "", code, link_token)
-        jobs.add("mail", {"to": email, "subject": subject, "text": plain, "html": html}, now)
+        jobs.add("mail", {"to": email, **asdict(write(account, code, link_token))}, now)
     db.session.commit()
 
 
@@ -98,7 +108,7 @@ def printed_link(account: Account, now: datetime) -> str:
     return link_token
 
 
-def by_code(email: str, code: str, secret: str, ip: str, user_agent: str, now: datetime) -> str:
+def by_code(email: str, code: str, secret: str, browser: Browser, now: datetime) -> str:
     """Use up a mailed code and open a browser session; gives its token. Raises Invalid; every try counts."""
     begin_write()
     email = email.strip().lower()
@@ -112,7 +122,7 @@ def by_code(email: str, code: str, secret: str, ip: str, user_agent: str, now: d
     if account is None:
         db.session.commit()
         raise Invalid("code", WRONG_CODE)
-    return _enter(found, account, ip, user_agent, now)
+    return _enter(found, account, browser, now)
 
 
 def name_of_link(link_token: str, now: datetime) -> str:
@@ -122,16 +132,16 @@ def name_of_link(link_token: str, now: datetime) -> str:
     return account.name if account else found.email
 
 
-def by_link(link_token: str, ip: str, user_agent: str, now: datetime) -> str:
+def by_link(link_token: str, browser: Browser, now: datetime) -> str:
     """Use up a link and open a browser session; gives its token."""
     begin_write()
     found = _good_link(link_token, now)
     account = _holder(found, now)
     assert account is not None  # _good_link has seen that there is one, or may be
-    return _enter(found, account, ip, user_agent, now)
+    return _enter(found, account, browser, now)
 
 
-def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
+def admit(person: Person, browser: Browser, now: datetime) -> str:
     """Open a browser session for somebody whom a provider vouches for; gives its token.
 
     The account is the one that has this identity; else the one with the same address, when the provider has verified
@@ -150,7 +160,7 @@ def admit(person: Person, ip: str, user_agent: str, now: datetime) -> str:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
         jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now)
-    token = _open_session(account, person.provider, ip, user_agent, now)
+    token = _open_session(account, person.provider, browser, now)
     db.session.commit()
     return token
 
@@ -184,12 +194,12 @@ def rename(account: Account, name: str, now: datetime) -> None:
         db.session.commit()
 
 
-def enter_by_mail(account: Account, email: str, ip: str, user_agent: str, now: datetime) -> str:
+def enter_by_mail(account: Account, email: str, browser: Browser, now: datetime) -> str:
     """Open a browser session for who has shown to read mail to `email`; gives its token. The caller commits."""
     if people.find_identity(EMAIL, email) is None:
         people.add_identity(account, EMAIL, email, email, now)
     comments.adopt_guests(account, email, now)
-    return _open_session(account, EMAIL, ip, user_agent, now)
+    return _open_session(account, EMAIL, browser, now)
 
 
 def sign_out(token: str, now: datetime) -> None:
@@ -246,9 +256,9 @@ def _holder(code: SigninCode, now: datetime) -> Account | None:
     return account
 
 
-def _enter(code: SigninCode, account: Account, ip: str, user_agent: str, now: datetime) -> str:
+def _enter(code: SigninCode, account: Account, browser: Browser, now: datetime) -> str:
     code.used_at = now
-    token = enter_by_mail(account, code.email, ip, user_agent, now)
+    token = enter_by_mail(account, code.email, browser, now)
     db.session.commit()
     return token
 
@@ -257,17 +267,18 @@ def _is_usable(code: SigninCode, now: datetime) -> bool:
     return code.used_at is None and now < code.expires_at
 
 
-def _open_session(account: Account, provider: str, ip: str, user_agent: str, now: datetime) -> str:
+def _open_session(account: Account, provider: str, browser: Browser, now: datetime) -> str:
     token = tokens.new()
+    account.language = account.language or browser.language
     if account.is_admin or account.memberships:
-        journal.add("sign-in", now, by=account, subject=provider, after={"browser": user_agent}, ip=ip)
+        journal.add("sign-in", now, by=account, subject=provider, after={"browser": browser.user_agent}, ip=browser.ip)
     db.session.add(
         Session(
             account_id=account.id,
             provider=provider,
             token_hash=tokens.digest(token),
-            ip=ip,
-            user_agent=user_agent,
+            ip=browser.ip,
+            user_agent=browser.user_agent,
             created_at=now,
             expires_at=now + SESSION_LIFE,
         )

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, LargeBinary, String, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.people import Account
@@ -41,7 +42,7 @@ def by_token(token_hash: bytes, now: datetime) -> Invitation:
     query = select(Invitation).where(Invitation.token_hash == token_hash, Invitation.ended_at.is_(None))
     found = db.session.scalar(query.where(Invitation.expires_at > now).with_for_update(of=Invitation))
     if found is None:
-        raise NotFound("This invitation was used, taken back, or is more than a week old. Ask for a new one.")
+        raise NotFound(phrase("This invitation was used, taken back, or is more than a week old. Ask for a new one."))
     return found
 
 

@@ -9,9 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.phrases import phrase
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.people import Account
+
+LOST = phrase("This link is not one of ours, or a part of it was lost. Copy the whole link from the mail.")
 
 
 class Notice(Base):
@@ -58,12 +61,12 @@ def locked(notice_id: int) -> Notice:
     query = select(Notice).where(Notice.id == notice_id).with_for_update(of=Notice)
     notice = db.session.scalar(query) if 0 < notice_id < 2**63 else None
     if notice is None:
-        raise NotFound("This link is not one of ours.")
+        raise NotFound(LOST)
     return notice
 
 
 def by_id(notice_id: int) -> Notice:
     notice = db.session.get(Notice, notice_id) if 0 < notice_id < 2**63 else None
     if notice is None:
-        raise NotFound("This link is not one of ours.")
+        raise NotFound(LOST)
     return notice

@@ -34,6 +34,7 @@ from commentsvc.store.sites import Site
 PROVIDER_MAX = 64
 SUBJECT_MAX = 255
 TOKEN_NAME_MAX = 80
+LANGUAGE_MAX = 16  # characters of a tag
 
 
 class Role(StrEnum):
@@ -52,6 +53,7 @@ class Account(Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     picture: Mapped[str | None] = mapped_column(String(64))  # its hash
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of mails to them; one of languages.TAGS
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
     identities: Mapped[list[Identity]] = relationship(back_populates="account", lazy="select")
 
@@ -323,7 +325,7 @@ def forget(account: Account) -> None:
         db.session.execute(delete(table).where(table.__table__.c.account_id == account.id))
     if account.email:
         db.session.execute(delete(SigninCode).where(SigninCode.email == account.email))
-    account.email = account.website = account.picture = None
+    account.email = account.website = account.picture = account.language = None
     account.is_admin = False
     db.session.expire(account, ["memberships"])
 

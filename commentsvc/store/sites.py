@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from commentsvc.core import catalogue, policy
+from commentsvc.core import catalogue, languages, policy
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
+from commentsvc.core.voice import Voice
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -50,6 +51,10 @@ class Site(Base):
         """What this site says instead of our own sentences (see catalogue.checked_texts)."""
         texts: dict[str, Any] = self.settings.get("texts", {})
         return texts
+
+    def voice(self, language: str | None) -> Voice:
+        """What speaks for this site to somebody whose language is this, else in the site's own, else in English."""
+        return Voice(language or self.policy.language or languages.DEFAULT, self.texts)
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may write here; exactly as the browser sends it, nothing like it."""

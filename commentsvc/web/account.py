@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, jsonify, redirect, render_te
 from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from commentsvc.core import tokens
+from commentsvc.core import languages, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
@@ -14,7 +14,7 @@ from commentsvc.services import accounts, appealing
 from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
-from commentsvc.web.translating import gettext
+from commentsvc.web.translating import gettext, language
 from commentsvc.web.wiring import now
 
 pages = Blueprint("account", __name__, url_prefix="/account")
@@ -50,6 +50,8 @@ def show() -> str:
         sessions=people.open_sessions(account.id, now()),
         this=holder.session.id,
         blogs=grants.open_families(account.id, now()),
+        languages={tag: languages.own_name(tag) for tag in languages.TAGS},
+        chosen=account.language or language(),
     )
 
 
@@ -70,6 +72,17 @@ def appeal() -> BaseResponse:
         appealing.appeal(comment_id, request.form.get("text", ""), now())
         say(phrase("Sent: a moderator will look at it again."))
     except (Conflict, Invalid, NotFound) as error:
+        refuse(error)
+    return _back()
+
+
+@pages.post("/language")
+def choose_language() -> BaseResponse:
+    account = guard.proved().account
+    try:
+        accounts.choose_language(account, request.form.get("language", ""))
+        say(gettext("Saved."))
+    except Invalid as error:
         refuse(error)
     return _back()
 

@@ -35,7 +35,7 @@ from commentsvc.gateways.providers.mastodon import host_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
 from commentsvc.services import signing_in
 from commentsvc.store.provider_clients import KeptClients
-from commentsvc.web.guard import USER_AGENT_MAX, client_ip
+from commentsvc.web import guard
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
@@ -133,8 +133,7 @@ def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
         except Conflict as error:
             flash(tell_error(error), "refused")
         return redirect(goal)
-    agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
-    return welcome(signing_in.admit(person, client_ip(), agent, now()), goal)
+    return welcome(signing_in.admit(person, guard.browser(), now()), goal)
 
 
 @pages.after_request

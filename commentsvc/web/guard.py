@@ -18,11 +18,13 @@ from commentsvc.gateways import limits, metrics
 from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
+from commentsvc.services.signing_in import Browser
 from commentsvc.store import comments, factors, people, rules, sanctions, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.translating import language_wished
 from commentsvc.web.wiring import SignedIn, now, settings
 
 USER_AGENT_MAX = 300
@@ -112,7 +114,7 @@ def sender(site: Site) -> Sender:
     holder = bearer_on(site)
     agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
     account, provider = (holder.account, holder.widget_provider) if holder else (None, None)
-    return Sender(account, client_ip(), agent, settings().limits, provider)
+    return Sender(account, client_ip(), agent, settings().limits, provider, language_wished())
 
 
 def bearer_on(site: Site) -> Bearer | None:
@@ -265,6 +267,10 @@ def _is_author(comment: Comment, account: Account | None) -> bool:
         return True
     author = people.author_of(comment.author_id)
     return account is not None and author.account_id == account.id
+
+
+def browser() -> Browser:
+    return Browser(client_ip(), request.headers.get("User-Agent", "")[:USER_AGENT_MAX], language_wished())
 
 
 def client_ip() -> str:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, request
 
 from commentsvc.core import text
-from commentsvc.core.errors import Conflict, Invalid, NotFound
-from commentsvc.core.status import TARGET
+from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.core.phrases import marked
+from commentsvc.core.status import Action, Status
 from commentsvc.services import noticing
 from commentsvc.store.db import db
-from commentsvc.web.dashboard import cards
+from commentsvc.store.sites import Site
+from commentsvc.web.account import STATUS_NAMES
+from commentsvc.web.translating import gettext, language_asked, tell, tell_error
 from commentsvc.web.wiring import csrf, now, settings
 
 pages = Blueprint("mail_links", __name__, url_prefix="/m")
 csrf.exempt(pages)  # no cookie counts here, and nobody can make another's browser know the link
 
 PARENT_MAX = 600
+# Of each act that a mail offers: what the page asks, what its button says, and what is said afterwards.
+WORDS = {
+    Action.APPROVE: (marked("Approve this comment?"), marked("Approve"), marked("The comment is approved.")),
+    Action.REJECT: (marked("Reject this comment?"), marked("Reject"), marked("The comment is rejected.")),
+    Action.SPAM: (marked("Mark this comment as spam?"), marked("Spam"), marked("The comment is marked as spam.")),
+}
 
 
 @pages.get("/<token>")
@@ -24,7 +33,7 @@ def ask(token: str) -> Response:
     try:
         return _ask_page(token)
     except NotFound as error:
-        return _gone(str(error))
+        return _gone(error)
 
 
 @pages.post("/<token>")
@@ -33,13 +42,12 @@ def act(token: str) -> Response:
         noticing.act(token, settings().secret_key, request.form.get("reply", ""), now())
     except NotFound as error:
         db.session.rollback()
-        return _gone(str(error))
+        return _gone(error)
     except (Conflict, Invalid) as error:
         db.session.rollback()
-        return _ask_page(token, str(error), 409 if isinstance(error, Conflict) else 422)
+        return _ask_page(token, tell_error(error), 409 if isinstance(error, Conflict) else 422)
     _, action = noticing.notice_of(token, settings().secret_key, now())
-    said = f"The comment is {cards.DONE[action]}."
-    return make_response(render_template("notice/done.html", said=said, token=token, can_undo=True))
+    return _done(gettext(WORDS[action][2]), undo=token)
 
 
 @pages.post("/<token>/undo")
@@ -48,33 +56,68 @@ def undo(token: str) -> Response:
         noticing.undo(token, settings().secret_key, now())
     except (Conflict, NotFound) as error:
         db.session.rollback()
-        return _gone(str(error))
-    return make_response(render_template("notice/done.html", said="Undone: the comment is as before.", can_undo=False))
+        return _gone(error)
+    return _done(gettext("Undone: the comment is as before."))
 
 
 @pages.get("/stop/<token>")
 def ask_to_stop(token: str) -> Response:
-    return make_response(render_template("notice/stop.html", token=token))
+    return make_response(render_template("notice/stop.html", is_desk=noticing.is_for_moderators(token)))
 
 
 @pages.post("/stop/<token>")
 def stop(token: str) -> Response:
     """By the page's button, or by a mail program's own (RFC 8058)."""
+    is_desk = noticing.is_for_moderators(token)
     try:
-        said = noticing.stop(token, settings().secret_key)
+        said = noticing.stop(token, settings().secret_key, now())
     except NotFound as error:
-        return _gone(str(error))
-    return make_response(render_template("notice/done.html", said=said, can_undo=False))
+        return _gone(error, is_desk)
+    return _done(tell(said), is_desk=is_desk)
+
+
+@pages.get("/confirm/<token>")
+def ask_to_confirm(token: str) -> Response:
+    try:
+        found = noticing.subscription_of(token, settings().secret_key, now())
+    except NotFound as error:
+        return _gone(error, is_desk=False)
+    return make_response(render_template("notice/confirm.html", site=None, of=found.site, address=found.email))
+
+
+@pages.post("/confirm/<token>")
+def confirm(token: str) -> Response:
+    try:
+        said = noticing.confirm(token, settings().secret_key, now())
+    except NotFound as error:
+        db.session.rollback()
+        return _gone(error, is_desk=False)
+    return _done(tell(said), is_desk=False, blog=noticing.subscription_of(token, settings().secret_key, now()).site)
 
 
 def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
     notice, action = noticing.notice_of(token, settings().secret_key, now())
     comment = notice.comment
-    parent = text.plain(comment.parent.html, PARENT_MAX) if comment.parent else ""
-    names = {"comment": comment, "parent_words": parent, "action": action, "target": TARGET[action]}
-    labels = {"label": cards.LABEL[action], "token": token, "problem": problem, "used": notice.used_at is not None}
-    return make_response(render_template("notice/ask.html", **names, **labels), status)
+    question, label, _ = map(gettext, WORDS[action])
+    page = render_template(
+        "notice/ask.html",
+        comment=comment,
+        parent_words=text.plain(comment.parent.html, PARENT_MAX) if comment.parent else "",
+        standing=gettext(STATUS_NAMES[Status(comment.status)]),
+        question=question,
+        label=label,
+        can_reply=action is Action.APPROVE,
+        typed=request.form.get("reply", ""),
+        problem=problem,
+        used=notice.used_at is not None,
+    )
+    return make_response(page, status)
 
 
-def _gone(sentence: str) -> Response:
-    return make_response(render_template("notice/gone.html", sentence=sentence), 404)
+def _done(said: str, undo: str = "", is_desk: bool = True, blog: Site | None = None) -> Response:
+    names = {"undo": undo, "asked": language_asked(), "is_desk": is_desk, "blog": blog}
+    return make_response(render_template("notice/done.html", said=said, **names))
+
+
+def _gone(error: CommentError, is_desk: bool = True) -> Response:
+    return make_response(render_template("notice/gone.html", sentence=tell_error(error), is_desk=is_desk), 404)

@@ -21,6 +21,7 @@ from commentsvc.web.dashboard import frame
 from commentsvc.web.guard import client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.signin import send_again
+from commentsvc.web.translating import tell_error
 from commentsvc.web.wiring import now, settings
 
 pages = Blueprint("security", __name__)
@@ -42,7 +43,7 @@ def prove() -> Response:
     try:
         proving.by_code(holder.account, holder.session.id, request.form.get("code", ""), key, client_ip(), now())
     except Invalid as error:
-        return _ask_page(goal, str(error), 422)
+        return _ask_page(goal, tell_error(error), 422)
     return redirect(goal, 303)
 
 
@@ -72,6 +73,8 @@ def ask_again() -> Response:
     goal = _goal(request.args.get("next", ""))
     if factors.is_protected(holder.account.id):
         return _ask_page(goal, again=True)
+    if not holder.account.email:
+        return redirect(goal)
     return make_response(render_template("signin/again.html", email=holder.account.email, goal=goal))
 
 
@@ -193,4 +196,4 @@ def _goal(value: str) -> str:
 
 
 def _refused(error: CommentError) -> Response:
-    return Response(json.dumps({"refused": str(error)}), 422, mimetype="application/json")
+    return Response(json.dumps({"refused": tell_error(error)}), 422, mimetype="application/json")

@@ -54,7 +54,9 @@ class CommentIn(Shape):
     parent_id: StrictInt | None = Field(None, description="the comment answered")
     body: StrictStr = Field(description="Markdown")
     author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
-    notify: StrictBool = Field(False, description="mail me when somebody answers")
+    notify: StrictBool = Field(
+        False, description="mail me when somebody answers; a guest confirms the address by a mail first"
+    )
     trap: StrictStr | None = Field(None, description="a field that people do not see; what fills it in is a program")
     elapsed_ms: StrictInt | None = Field(None, ge=0, description="from seeing the form to sending it")
     challenge: StrictStr | None = Field(None, description="the solution of a challenge: Base64 of its JSON")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -9,12 +11,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from commentsvc.core import emails, tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
+from commentsvc.gateways import letters
 from commentsvc.services import signing_in
 from commentsvc.store import people
-from commentsvc.web.guard import USER_AGENT_MAX, check_pace, client_ip
+from commentsvc.store.people import Account
+from commentsvc.web.guard import browser, check_pace, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
-from commentsvc.web.translating import gettext, tell_error
+from commentsvc.web.translating import gettext, tell_error, voice
 from commentsvc.web.wiring import SignedIn, now, settings
 
 pages = Blueprint("signin", __name__, url_prefix="/auth")
@@ -65,7 +69,7 @@ def send_again(address: str, goal: str) -> BaseResponse:
         secret = settings().secret_key
         signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins=False)
     except TooMany as error:
-        flash(str(error), "refused")
+        flash(tell_error(error), "refused")
         return redirect(goal, 303)
     session[ADDRESS], session[GOAL] = address, goal
     return redirect(url_for("signin.type_code"), 303)
@@ -83,7 +87,7 @@ def use_code() -> BaseResponse:
         return redirect(url_for("signin.ask"), 303)
     code = "".join(request.form.get("code", "").split())  # the mail writes it in two groups
     try:
-        token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, client_ip(), _user_agent(), now())
+        token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, browser(), now())
     except Invalid as error:
         return _code_page(tell_error(error), 422)
     return welcome(token, session[GOAL])
@@ -102,7 +106,7 @@ def ask_before_link(token: str) -> Response:
 @pages.post("/link/<token>")
 def use_link(token: str) -> BaseResponse:
     try:
-        session_token = signing_in.by_link(token, client_ip(), _user_agent(), now())
+        session_token = signing_in.by_link(token, browser(), now())
     except NotFound as error:
         return _link_gone(tell_error(error))
     return welcome(session_token, url_for("queue.sites"))
@@ -148,7 +152,10 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
     is_joining = session[GOAL].startswith(JOINING)
     g.form_leads_to = blog_of(session[GOAL])
     names = {"address": session[ADDRESS], "problem": problem, "minutes": minutes, "goal": session[GOAL]}
-    page = render_template("signin/code.html", is_joining=is_joining, **names)
+    # Who is signed in shows once more who they are.
+    is_again = not is_joining and current_user.is_authenticated and current_user.account.email == session[ADDRESS]
+    again_from = url_for("security.ask_again", next=session[GOAL]) if is_again else ""
+    page = render_template("signin/code.html", is_joining=is_joining, again_from=again_from, **names)
     return make_response(page, status)
 
 
@@ -156,19 +163,16 @@ def _link_gone(sentence: str) -> Response:
     return make_response(render_template("signin/link_gone.html", sentence=sentence), 404)
 
 
-def _write_mail(name: str, code: str, link_token: str) -> tuple[str, str, str]:
-    names = {
-        "name": name,
-        "code": f"{code[:3]} {code[3:]}",
-        "link": settings().base_url + url_for("signin.ask_before_link", token=link_token),
-        "service": settings().base_url.partition("://")[2],
-        "minutes": int(signing_in.CODE_LIFE.total_seconds()) // 60,
-    }
-    subject, text, html = (
-        render_template(f"mail/signin_code.{part}", **names) for part in ("subject.txt", "txt", "html")
+def _write_mail(account: Account | None, code: str, link_token: str) -> letters.Written:
+    speaks = voice()
+    if account is not None and account.language:
+        speaks = replace(speaks, tag=account.language)
+    return letters.write(
+        "signin_code",
+        speaks,
+        name=account.name if account else "",
+        code=f"{code[:3]} {code[3:]}",
+        link=settings().base_url + url_for("signin.ask_before_link", token=link_token, lang=speaks.tag),
+        service=settings().base_url.partition("://")[2],
+        minutes=int(signing_in.CODE_LIFE.total_seconds()) // 60,
     )
-    return subject.strip(), text, html
-
-
-def _user_agent() -> str:
-    return request.headers.get("User-Agent", "")[:USER_AGENT_MAX]

@@ -7,33 +7,34 @@ from typing import Any
 
 import flask_babel
 from babel import Locale, support
-from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 from flask_babel import Domain
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
-from markupsafe import Markup, escape
 
-from commentsvc.core import catalogue, languages, phrases
+from commentsvc.core import catalogue, languages
 from commentsvc.core.errors import CommentError
-from commentsvc.core.phrases import Phrase
+from commentsvc.core.voice import Voice, bdi, bold
 from commentsvc.store.sites import Site
 
 babel = flask_babel.Babel()
+ENGLISH_ONLY = ("/dashboard", "/account/security")  # the moderators' desk
 
 
 def language() -> str:
-    """Ours for this request: `lang` of the query, else what the browser asks for, else the site's, else English.
+    """Ours for this request: what it wishes, else the site's, else English."""
+    if not has_request_context() or request.path.startswith(ENGLISH_ONLY):
+        return languages.DEFAULT
+    return language_wished() or g.get("site_language") or languages.DEFAULT
+
+
+def language_wished() -> str | None:
+    """Ours that the request itself asks for: `lang` of the query, else what the browser says, if we speak it.
 
     The edge takes the browser's wish from public reads: their pages are the same for everybody.
     """
-    if not has_request_context() or request.path.startswith("/dashboard"):  # English is all that it speaks
-        return languages.DEFAULT
-    return (
-        languages.nearest(request.args.get("lang", ""))
-        or languages.negotiated(request.headers.get("Accept-Language", ""))
-        or g.get("site_language")
-        or languages.DEFAULT
+    return languages.nearest(request.args.get("lang", "")) or languages.negotiated(
+        request.headers.get("Accept-Language", "")
     )
 
 
@@ -57,9 +58,15 @@ def speak_for(site: Site) -> None:
     flask_babel.refresh()
 
 
+def voice() -> Voice:
+    """What says things in the language of the request, as its site wants them said."""
+    sentences: Sentences = flask_babel.get_translations()
+    return sentences.voice
+
+
 def tell(sentence: str) -> str:
     """The sentence in the language of the request; one that is not ours stays as it is."""
-    return _told(sentence.template, sentence.values) if isinstance(sentence, Phrase) else sentence
+    return voice().tell(sentence)
 
 
 def tell_error(error: CommentError) -> str:
@@ -68,7 +75,7 @@ def tell_error(error: CommentError) -> str:
 
 def tell_kept(kept: Mapping[str, Any]) -> str:
     """A sentence of the database (see phrases.to_json)."""
-    return tell(phrases.from_json(kept))
+    return voice().tell_kept(kept)
 
 
 def first_texts() -> dict[str, object]:
@@ -79,88 +86,54 @@ def first_texts() -> dict[str, object]:
 
 def said(key: str) -> str:
     """A sentence of ours whose places somebody else fills."""
-    return _form(key, {})
+    return voice().form(key)
 
 
 def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
     """A counted sentence of ours; the plural is its key."""
-    return _told(plural, {"num": num, **values})
+    return voice().say(plural, num=num, **values)
 
 
 def gettext(key: str, **values: object) -> str:
     """A sentence of ours; each `%(name)s` in it stands for a value."""
-    return _told(key, values)
-
-
-def _told(key: str, values: Mapping[str, object]) -> str:
-    sentence = _form(key, values)
-    return sentence % {name: _shown(value) for name, value in values.items()} if values else sentence
-
-
-def _form(key: str, values: Mapping[str, object]) -> str:
-    sentences: Sentences = flask_babel.get_translations()
-    return sentences.form(key, values.get("num"))
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, int):
-        return format_decimal(value, locale=flask_babel.get_locale())
-    return tell(value) if isinstance(value, Phrase) else value
+    return voice().say(key, **values)
 
 
 class Sentences(support.NullTranslations):
     """Our catalogue of a language behind the methods that Flask-Babel asks, with a site's own words in front."""
 
-    def __init__(self, tag: str, texts: Mapping[str, object]) -> None:
+    def __init__(self, of: Voice) -> None:
         super().__init__()
-        self.tag = tag
-        self.texts = texts
-
-    def form(self, key: str, num: object) -> str:
-        return catalogue.form(catalogue.entry(self.tag, key, self.texts), self.tag, num)
+        self.voice = of
 
     def ugettext(self, message: str) -> str:
-        return self.form(message, None)
+        return self.voice.form(message)
 
     def ungettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return self.form(msgid2, n)
+        return self.voice.form(msgid2, n)
 
 
 class Catalogues(Domain):
     """Flat JSON files instead of gettext's: the widget reads the same."""
 
     def get_translations(self) -> Sentences:
-        return Sentences(language(), g.get("site_texts", {}))
+        return Sentences(Voice(language(), g.get("site_texts", {})))
 
 
 def _locale() -> Locale:
     return Locale.parse(languages.locale_name(language()))
 
 
-# Flask-Babel's own would trust a sentence as HTML. Ours may be a site owner's words, so they are escaped, and only the
-# values that are markup already stay so.
+# Flask-Babel's own would trust a sentence as HTML.
 @pass_eval_context
 def _in_template(context: EvalContext, key: str, **values: object) -> str:
-    sentence = _form(key, values)
-    shown = {name: _shown(value) for name, value in values.items()}
-    if context.autoescape:
-        return Markup(escape(sentence)) % shown if shown else Markup(escape(sentence))
-    return sentence % shown if shown else sentence
+    return voice().say_in_html(key, **values) if context.autoescape else voice().say(key, **values)
 
 
 @pass_eval_context
 def _counted_in_template(context: EvalContext, singular: str, plural: str, num: int, **values: object) -> str:
     in_template: Callable[..., str] = _in_template
     return in_template(context, plural, num=num, **values)
-
-
-def bdi(text: str) -> Markup:
-    """A name of somebody's choosing within a sentence of ours; its direction is its own."""
-    return Markup("<bdi>%s</bdi>") % text
-
-
-def bold(text: str) -> Markup:
-    return Markup("<b>%s</b>") % text
 
 
 def init_app(app: Flask) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
-import flask_babel
-from babel import dates
 from flask import Flask, Response, current_app, g, request, session
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
@@ -18,6 +15,7 @@ from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import people
 from commentsvc.store.people import Account, Session
 from commentsvc.web.edge import SESSION_COOKIE
+from commentsvc.web.translating import voice
 
 # The longest body a site may allow is 20,000 characters; JSON may spell each as twelve bytes.
 REQUEST_MAX_BYTES = 256 * 1024
@@ -116,14 +114,7 @@ def day(value: datetime) -> str:
 
 def exact_time(value: datetime) -> str:
     """Day and minute, in the language of the page."""
-    return f"{flask_babel.format_datetime(value, _long_with_minutes(str(flask_babel.get_locale())))} UTC"
-
-
-@lru_cache(maxsize=64)
-def _long_with_minutes(locale: str) -> str:
-    """CLDR's pattern for a long date with a short time; its own long times are to the second."""
-    time = dates.get_time_format("short", locale).pattern
-    return str(dates.get_datetime_format("long", locale)).format(time, dates.get_date_format("long", locale).pattern)
+    return voice().moment(value)
 
 
 def machine_time(value: datetime) -> str:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from email.policy import default as policy
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from cast import data
 
@@ -18,41 +17,8 @@ SENDER = "Comments <comments@blog.example>"
 LETTER = Letter("carol@example.org", "Grüße: 123 456", "Text ä\n", "<p>HTML ä</p>\n", "job-7")
 
 
-class Inbox:
-    """Keeps what arrives."""
-
-    def __init__(self):
-        self.envelopes = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
-        self.envelopes.append(envelope)
-        return "250 OK"
-
-    @property
-    def letters(self):
-        return [email.message_from_bytes(e.content, policy=policy) for e in self.envelopes]
-
-
-@pytest.fixture
-def serve():
-    """Start SMTP servers on ports of their own; gives (inbox, host:port)."""
-    running = []
-
-    def start(**options):
-        inbox = Inbox()
-        port = servers.free_port()
-        controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
-        controller.start()
-        running.append(controller)
-        return inbox, f"127.0.0.1:{port}"
-
-    yield start
-    for controller in running:
-        controller.stop()
-
-
-def test_a_letter_arrives_in_text_and_html(serve):
-    inbox, address = serve()
+def test_a_letter_arrives_in_text_and_html(smtp):
+    inbox, address = smtp()
     SmtpMailer(f"smtp://{address}", SENDER).send(LETTER)
 
     [letter], [envelope] = inbox.letters, inbox.envelopes
@@ -64,8 +30,8 @@ def test_a_letter_arrives_in_text_and_html(serve):
     assert letter.get_body(("html",)).get_content().replace("\r\n", "\n") == LETTER.html
 
 
-def test_a_second_try_is_known_by_its_message_id(serve):
-    inbox, address = serve()
+def test_a_second_try_is_known_by_its_message_id(smtp):
+    inbox, address = smtp()
     mailer = SmtpMailer(f"smtp://{address}", SENDER)
     mailer.send(LETTER)
     mailer.send(LETTER)
@@ -74,7 +40,7 @@ def test_a_second_try_is_known_by_its_message_id(serve):
     assert ids == ["<job-7@blog.example>", "<job-7@blog.example>", "<job-8@blog.example>"]
 
 
-def test_name_and_password_of_the_address_are_used(serve):
+def test_name_and_password_of_the_address_are_used(smtp):
     tried = []
 
     def check(server, session, envelope, mechanism, credentials):
@@ -82,7 +48,7 @@ def test_name_and_password_of_the_address_are_used(serve):
         tried.append((credentials.login, credentials.password))
         return AuthResult(success=credentials.password == b"p@ss/word", handled=False)
 
-    inbox, address = serve(authenticator=check, auth_require_tls=False)
+    inbox, address = smtp(authenticator=check, auth_require_tls=False)
     SmtpMailer(f"smtp://blog:p%40ss%2Fword@{address}", SENDER).send(LETTER)
     assert tried == [(b"blog", b"p@ss/word")]
     with pytest.raises(OSError):
@@ -95,8 +61,8 @@ def test_a_server_that_is_away_is_worth_another_try():
         SmtpMailer(f"smtp://127.0.0.1:{servers.free_port()}", SENDER).send(LETTER)
 
 
-def test_nothing_in_subject_or_address_becomes_a_header(serve):
-    inbox, address = serve()
+def test_nothing_in_subject_or_address_becomes_a_header(smtp):
+    inbox, address = smtp()
     mailer = SmtpMailer(f"smtp://{address}", SENDER)
     rows = json.loads(data("mail/header_injection.json").read_text())
     for row in rows:

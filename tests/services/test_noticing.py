@@ -4,18 +4,23 @@ import re
 from datetime import timedelta
 
 import pytest
+from babel import dates
 from cast import SECRET, set_policy
+from markupsafe import escape
 from sqlalchemy import select
 
 from commentsvc import worker
+from commentsvc.core import catalogue
 from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
-from commentsvc.services import answering, moderating, noticing, posting
+from commentsvc.gateways.mail import SmtpMailer
+from commentsvc.services import accounts, answering, moderating, noticing, posting, ruling
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.noticing import Sender
 from commentsvc.services.posting import Draft
-from commentsvc.store import comments, watches
+from commentsvc.services.ruling import RuleText
+from commentsvc.store import comments, people, sites, watches
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.store.people import Membership
@@ -159,7 +164,7 @@ def test_a_link_asks_first_acts_once_and_can_be_undone(app, client, site, alice,
     (letter,) = mails()
     address = f"/m/{link(letter, 'spam')}"
     page = client.get(address)
-    assert page.status_code == 200 and "Spam this comment?" in page.text and "A &lt;i&gt;word" in page.text
+    assert page.status_code == 200 and "Mark this comment as spam?" in page.text and "A &lt;i&gt;word" in page.text
     assert status_of(comment_id) == "pending", "looking does nothing"
     done = client.post(address)
     assert done.status_code == 200 and "marked as spam" in done.text
@@ -234,18 +239,33 @@ def test_mails_are_switched_off_by_the_mail_programs_own_button(client, site, al
     assert client.post("/m/stop/1-watch-0000").status_code == 404
 
 
-def ask_to_be_told(site, now, name="Dave"):
-    draft = Draft(
-        "/post", "https://blog.example/post", "A post", None, "A question", name, "dave@example.org", None, True
-    )
-    sender = posting.Sender(None, "192.0.2.7", "test", limited=False)
+def ask_to_be_told(site, now, name="Dave", key="/post", language=None, account=None, body="A question"):
+    draft = Draft(key, f"https://blog.example{key}", "A post", None, body, name, "dave@example.org", None, True)
+    sender = posting.Sender(account, "192.0.2.7", "test", limited=False, language=language)
     return posting.post(site, draft, sender, None, SECRET, now - HOUR).comment.id
 
 
+def confirm_link(letter):
+    return re.search(r"/m/confirm/\S+", letter.text)[0]
+
+
+@pytest.fixture
+def confirmed(client, site, now, mails):
+    """A question by Dave, who has confirmed that his address is his; gives its number."""
+
+    def ask(**how):
+        question = ask_to_be_told(site, now, **how)
+        (letter,) = mails()
+        assert client.post(confirm_link(letter)).status_code == 200
+        return question
+
+    return ask
+
+
 def test_who_asked_for_it_hears_of_an_answer_once_and_only_when_it_is_published(
-    client, site, alice, make_comment, mails, now
+    client, site, alice, make_comment, mails, now, confirmed
 ):
-    question = ask_to_be_told(site, now)
+    question = confirmed()
     moderating.decide([question], Action.APPROVE, Moderator(alice), "", now)
     reply = make_comment(status=Status.PENDING, name="Erin", body=EVIL, parent=question)
     assert mails() == []
@@ -264,20 +284,201 @@ def test_who_asked_for_it_hears_of_an_answer_once_and_only_when_it_is_published(
     assert mails() == []
 
 
-def test_a_moderators_own_answer_is_announced_too(site, alice, mails, now):
-    question = ask_to_be_told(site, now)
+def test_a_moderators_own_answer_is_announced_too(alice, mails, now, confirmed):
+    question = confirmed()
     answering.answer(question, "Because", Moderator(alice), None, now)
     (letter,) = mails()
     assert letter.subject == "Alice answered you on “A post”"
 
 
-def test_where_comments_appear_at_once_the_answer_is_announced_at_once(site, make_comment, mails, now):
+def test_where_comments_appear_at_once_the_answer_is_announced_at_once(site, make_comment, mails, confirmed):
     set_policy(site, mode=Mode.OFF)
-    question = ask_to_be_told(site, now)
+    question = confirmed()
     make_comment(name="Erin", body="Yes", parent=question)
     assert [letter.to for letter in mails()] == ["dave@example.org"]
     make_comment(name="Dave", body="Thanks to myself", parent=question)
     assert mails() == [], "nobody is told of their own answer"
+
+
+def test_nobody_is_told_of_answers_at_an_address_that_its_holder_has_not_confirmed(
+    client, site, make_comment, mails, now
+):
+    set_policy(site, mode=Mode.OFF)
+    question = ask_to_be_told(site, now)
+    (letter,) = mails()
+    assert letter.to == "dave@example.org" and "Blog notes" in letter.text
+    assert "A question" not in letter.text + letter.html and "A post" not in letter.text + letter.html, (
+        "nothing that a stranger wrote goes to an address that may be anybody's"
+    )
+    make_comment(name="Erin", body="One", parent=question)
+    ask_to_be_told(site, now, key="/other")
+    ask_to_be_told(site, now, name="Somebody else", key="/third")
+    assert mails() == [], "asked once, and told nothing"
+
+    link = confirm_link(letter)
+    asked = client.get(link)
+    assert asked.status_code == 200 and "dave@example.org" in asked.text
+    make_comment(name="Erin", body="Two", parent=question)
+    assert mails() == [], "looking does nothing"
+    assert client.post(link).status_code == 200
+    make_comment(name="Erin", body="Three", parent=question)
+    (answer,) = mails()
+    assert "Three" in answer.text
+
+
+def test_a_link_to_confirm_is_for_one_address_and_ends_after_a_week(client, site, mails, now):
+    ask_to_be_told(site, now)
+    (letter,) = mails()
+    token = confirm_link(letter).removeprefix("/m/confirm/").partition("?")[0]
+    number, what, mac = token.split("-")
+    for forged in (f"{int(number) + 1}-{what}-{mac}", f"{number}-watch-{mac}", f"{number}-{what}-{'0' * 40}", "x"):
+        assert client.get(f"/m/confirm/{forged}").status_code == 404
+        assert client.post(f"/m/confirm/{forged}").status_code == 404
+    with pytest.raises(NotFound) as caught:
+        noticing.confirm(token, SECRET, now + timedelta(days=7, hours=1))
+    assert "more than 7 days old" in str(caught.value)
+    db.session.rollback()
+    ask_to_be_told(site, now + timedelta(days=8), body="Again")
+    assert len(mails()) == 1, "who missed it is asked once more with a later comment"
+
+
+def test_who_wants_no_more_is_asked_again_before_the_next_mail(client, site, make_comment, mails, now, confirmed):
+    set_policy(site, mode=Mode.OFF)
+    question = confirmed()
+    make_comment(name="Erin", body="One", parent=question)
+    (letter,) = mails()
+    stop = re.search(r"/m/stop/\S+", letter.text)[0]
+    assert client.post(stop).status_code == 200
+    again = ask_to_be_told(site, now, body="Another question")
+    make_comment(name="Erin", body="Two", parent=again)
+    assert mails() == []
+
+
+def test_what_is_taken_for_spam_makes_no_mail_to_the_address_it_gives(site, alice, make_comment, mails, now):
+    ruling.add(site, RuleText("words", "casino", "spam"), alice, now)
+    question = ask_to_be_told(site, now, body="The casino of my choice")
+    assert mails() == []
+    moderating.decide([question], Action.APPROVE, Moderator(alice), "", now)
+    make_comment(name="Erin", body="No spam at all", parent=question)
+    (letter,) = mails()
+    assert letter.subject == "Mail about answers on Blog notes? Please confirm"
+
+
+def test_two_who_ask_at_once_make_one_mail(app, site, now, mails, at_once):
+    def ask(key):
+        def run():
+            with app.app_context():
+                ask_to_be_told(sites.by_key("blog"), now, name=f"Dave {key}", key=key)
+                db.session.remove()
+
+        return run
+
+    assert at_once(ask("/a"), ask("/b"), ask("/c")) == [None] * 3
+    assert len(mails()) == 1
+
+
+def speaks(account, tag):
+    accounts.choose_language(account, tag)
+
+
+def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watching, make_comment, smtp, now):
+    """The same comment, over SMTP: to Alice in German, to Bob in the site's French, then to both in English."""
+    inbox, address = smtp()
+    office = SmtpMailer(f"smtp://{address}", "comments@blog.example")
+    speaks(alice, "de")
+    set_policy(site, language="fr")
+    for account in (alice, bob):
+        watching(account, site, Pace.AT_ONCE)
+
+    def arrived():
+        inbox.envelopes.clear()
+        while worker.run_due(office, now, sender=SENDER):
+            pass
+        return {letter["To"]: letter for letter in inbox.letters}
+
+    make_comment(status=Status.PENDING, name="Carol", body=EVIL)
+    letters = arrived()
+    for to, tag in (("alice@example.org", "de"), ("bob@example.org", "fr")):
+        letter, said = letters[to], catalogue.of(tag)
+        assert letter["Subject"] == said["[%(site)s] %(name)s on “%(title)s” waits for you"] % {
+            "site": "Blog notes",
+            "name": "Carol",
+            "title": "A post",
+        }
+        text, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
+        for key in (
+            "A moderator reads every comment here before it appears.",
+            "Approve, or approve and reply",
+            "Reject",
+        ):
+            assert said[key] in text and str(escape(said[key])) in html, key
+            assert key not in text + html
+        assert f'<html lang="{tag}" dir="ltr">' in html
+        assert f"?lang={tag}" in text and "evil.example" not in text + html
+    month = dates.format_datetime(now - timedelta(days=1), "MMMM", locale="de")
+    assert month in letters["alice@example.org"].get_body(("plain",)).get_content()
+
+    speaks(alice, "en")
+    speaks(bob, "en")
+    make_comment(status=Status.PENDING, name="Dora", body="Hello")
+    letters = arrived()
+    assert {letter["Subject"] for letter in letters.values()} == {"[Blog notes] Dora on “A post” waits for you"}
+
+
+def test_a_digest_is_in_the_language_of_who_gets_it(site, alice, bob, watching, make_comment, mails, now):
+    speaks(alice, "ar")
+    for account in (alice, bob):
+        watching(account, site, Pace.HOURLY)
+    for body in ("One", "Two"):
+        make_comment(status=Status.PENDING, body=body)
+    assert noticing.send_digests(SENDER, now + HOUR) == 2
+    letters = {letter.to: letter for letter in mails()}
+    assert letters["bob@example.org"].subject == "[Blog notes] 2 comments wait for you"
+    assert '<html lang="en" dir="ltr">' in letters["bob@example.org"].html
+    alices = letters["alice@example.org"]
+    assert alices.subject == "[Blog notes] تعليقان ينتظرانك"
+    assert '<html lang="ar" dir="rtl">' in alices.html and "border-right:3px" in alices.html
+    assert "Approve" not in alices.text + alices.html
+
+
+def test_the_page_of_a_link_speaks_as_the_mail_did(client, site, alice, watching, make_comment, mails):
+    speaks(alice, "de")
+    watching(alice, site, Pace.AT_ONCE)
+    make_comment(status=Status.PENDING)
+    (letter,) = mails()
+    address = re.search(r"/m/\d+-approve-\S+", letter.text)[0]
+    english = {"Accept-Language": "en"}
+    page = client.get(address, headers=english)
+    assert '<html lang="de" dir="ltr">' in page.text and "Diesen Kommentar freigeben?" in page.text
+    empty = client.post(address, data={"reply": "****"}, headers=english)
+    assert empty.status_code == 422 and "Davon wäre nichts zu sehen" in empty.text
+    done = client.post(address, headers=english)
+    assert "Der Kommentar ist freigegeben." in done.text
+    undo = re.search(r'action="([^"]+/undo[^"]*)"', done.text)[1]
+    assert "Rückgängig gemacht" in client.post(undo, headers=english).text
+    stop = re.search(r"/m/stop/\S+", letter.text)[0]
+    assert "Diese E-Mails abbestellen" in client.get(stop, headers=english).text
+    assert "Dieser Link bewirkt nichts mehr" in client.get("/m/1-approve-0?lang=de", headers=english).text
+
+
+def test_an_answer_is_told_in_the_language_in_which_it_was_asked_for(site, make_comment, mails, confirmed):
+    set_policy(site, mode=Mode.OFF)
+    question = confirmed(language="nl")
+    make_comment(name="Erin", body="Ja", parent=question)
+    (letter,) = mails()
+    assert letter.subject == "Erin heeft u geantwoord bij ‘A post’"
+    assert '<html lang="nl" dir="ltr">' in letter.html
+
+
+def test_who_has_an_account_confirms_nothing_and_is_told_in_its_language(site, make_comment, mails, now):
+    set_policy(site, mode=Mode.OFF)
+    with write():
+        dave = people.make_account("dave@example.org", "Dave", False, now)
+    speaks(dave, "it")
+    question = ask_to_be_told(site, now, account=dave)
+    make_comment(name="Erin", body="Sì", parent=question)
+    (letter,) = mails()
+    assert letter.subject == "Erin Le ha risposto su «A post»"
 
 
 def status_of(comment_id):

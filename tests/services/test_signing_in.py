@@ -8,13 +8,16 @@ from sqlalchemy import select
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
+from commentsvc.gateways.letters import Written
 from commentsvc.services import signing_in
+from commentsvc.services.signing_in import Browser
 from commentsvc.store import people
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.store.people import SigninCode
 
 MINUTE = timedelta(minutes=1)
+BROWSER = Browser("192.0.2.1", "test", "de")
 
 
 @pytest.fixture
@@ -24,9 +27,9 @@ def send(app, alice):
     def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False, joins=False):
         mailed = []
 
-        def write_mail(name, code, link):
+        def write_mail(account, code, link):
             mailed.append((code, link))
-            return "S", "T", "<p>T</p>"
+            return Written("S", "T", "<p>T</p>")
 
         signing_in.send_code(email, ip, limited, SECRET, write_mail, at, joins)
         return mailed[0] if mailed else None
@@ -35,7 +38,7 @@ def send(app, alice):
 
 
 def enter(code, at, email="alice@example.org"):
-    return signing_in.by_code(email, code, SECRET, "192.0.2.1", "test", at)
+    return signing_in.by_code(email, code, SECRET, BROWSER, at)
 
 
 def wrong(code):
@@ -120,9 +123,9 @@ def test_code_and_link_are_one_and_used_together(send, now):
     code, link = send(now)
     assert signing_in.name_of_link(link, now) == "Alice"
     assert signing_in.name_of_link(link, now) == "Alice", "looking does not use it up"
-    assert signing_in.by_link(link, "192.0.2.1", "test", now)
+    assert signing_in.by_link(link, BROWSER, now)
     with pytest.raises(NotFound):
-        signing_in.by_link(link, "192.0.2.1", "test", now)
+        signing_in.by_link(link, BROWSER, now)
     db.session.rollback()
     assert refused(code, now)
 

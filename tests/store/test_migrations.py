@@ -5,13 +5,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from cast import SECRET
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, select, text
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.policy import Policy
+from commentsvc.services import posting
+from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import database, sites
 from commentsvc.store.db import Base, db, write
+from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.words import OWN_KIND
 
 
@@ -110,3 +113,18 @@ def test_an_upgrade_keeps_what_is_there(bare, now):
         sites.add("blog", "A blog", ["https://blog.example"], Policy(), now)
     database.upgrade()
     assert sites.by_key("blog").name == "A blog"
+
+
+def test_who_asked_for_mail_before_addresses_were_confirmed_keeps_getting_it(bare, now):
+    upgrade()
+    with write():
+        site = sites.add("blog", "A blog", ["https://blog.example"], Policy(), now)
+    for name, notify in (("Dave", True), ("Erin", False)):
+        email = f"{name.lower()}@example.org"
+        draft = Draft("/post", "", "A post", None, "Words", name, email, None, notify)
+        posting.post(site, draft, Sender(None, "192.0.2.1", "test", limited=False), None, SECRET, now)
+    db.session.remove()
+    downgrade(revision="0025")
+    upgrade()
+    (kept,) = db.session.scalars(select(Subscription)).all()
+    assert kept.email == "dave@example.org" and kept.confirmed_at is not None

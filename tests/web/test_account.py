@@ -17,6 +17,7 @@ from commentsvc.store import grants, people, sites, tallies
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Account, Author, Identity
+from commentsvc.store.subscriptions import Subscription
 
 
 @pytest.fixture
@@ -196,3 +197,43 @@ def test_of_an_account_with_other_ways_in_only_what_facebook_gave_goes(app, clie
     assert app.test_client().post("/auth/facebook/data-deletion", data={"signed_request": signed}).status_code == 200
     assert providers_of(ann) == ["github"]
     assert db.session.get_one(Account, ann).email == "ann@example.org"
+
+
+def language_of(number):
+    db.session.rollback()
+    return db.session.get_one(Account, number).language
+
+
+def test_mails_are_in_the_language_of_the_browser_that_signed_in_first_until_another_is_chosen(app, client, site):
+    german, french = ({"HTTP_ACCEPT_LANGUAGE": tag} for tag in ("de-AT, en;q=0.5", "fr"))
+    client.environ_base.update(german)
+    assert go(client, "github").status_code == 303
+    number = people.account_by_email("ann@example.org").id
+    assert language_of(number) == "de"
+    assert '<option value="de" lang="de" selected>Deutsch</option>' in client.get("/account").text
+
+    assert "Gespeichert." in act(client, "/account/language", language="ja").text
+    assert language_of(number) == "ja"
+    other = app.test_client()
+    other.environ_base.update(french)
+    assert go(other, "github").status_code == 303
+    assert language_of(number) == "ja", "signing in elsewhere changes nothing that was chosen"
+    assert 'role="alert"' in act(client, "/account/language", language="xx").text
+    assert language_of(number) == "ja"
+    assert client.get("/account/copy.json").json["account"]["language"] == "ja"
+
+
+def test_a_browser_that_asks_for_no_language_of_ours_chooses_none(client, site):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "tlh"
+    assert go(client, "github").status_code == 303
+    assert language_of(people.account_by_email("ann@example.org").id) is None
+
+
+def test_erasing_forgets_what_the_address_was_subscribed_to(app, client, site):
+    draft = Draft("/post", "", "A post", None, "As a guest", "Ann Lee", "ann@example.org", None, True)
+    posting.post(site, draft, Sender(None, "192.0.2.1", "Browser", False), None, SECRET, datetime.now(UTC))
+    assert db.session.scalar(select(func.count()).select_from(Subscription)) == 1
+    assert go(client, "github").status_code == 303
+    act(client, "/account/erase", sure="yes", comments="keep")
+    db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(Subscription)) == 0

@@ -53,7 +53,7 @@ def test_the_numbers_are_those_of_what_happened(alices, busy):
 def test_the_page_says_them_in_charts_and_in_tables(alices, busy, days):
     page = alices.get(f"/dashboard/blog/insights?days={days}")
     assert page.status_code == 200
-    assert 'role="img" aria-label="Comments a day, at most' in page.text and "<rect class=" in page.text
+    assert 'role="img" aria-label="Comments a day: At most' in page.text and "<rect class=" in page.text
     assert "The same as a table" in page.text and "=Page 0" in page.text
     assert "80 %" in page.text
 
@@ -81,6 +81,16 @@ def test_the_public_page_is_there_only_where_the_owner_wants_it(app, site, busy,
     assert page.status_code == 200 and "public" in page.headers["Cache-Control"]
     assert "Alice" not in page.text and "Bob" not in page.text and "=Page" not in page.text
     assert "Set-Cookie" not in page.headers
+
+
+def test_the_public_page_speaks_the_readers_language_and_has_nothing_of_the_desk(app, site, busy):
+    figures_page._kept.clear()
+    set_policy(site, is_transparent=True, language="fr", mode="all", flood_from="off")
+    page = app.test_client().get("/transparency/blog", headers={"Accept-Language": "de"})
+    assert '<html lang="de" dir="ltr">' in page.text and "Die letzten 90 Tage" in page.text
+    assert "Accept-Language" in page.headers["Vary"]
+    assert "<form" not in page.text and "flood" not in page.text
+    assert '<html lang="fr" dir="ltr">' in app.test_client().get("/transparency/blog").text
 
 
 def test_mallory_gets_404(app, site, mallory, sign_in):

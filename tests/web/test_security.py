@@ -182,9 +182,12 @@ def test_without_a_factor_a_mailed_code_shows_it(make_app, now, csrf):
         token = csrf(client.get("/account").text)
         answer = client.post("/dashboard/blog/tokens", data={"csrf_token": token, "name": "x"})
         assert answer.location.startswith("/auth/again")
-        assert "We mail a code to alice@example.org" in client.get(answer.location).text
+        assert "We mail a code to <b><bdi>alice@example.org</bdi></b>" in client.get(answer.location).text
         answer = client.post("/auth/again", data={"csrf_token": token, "next": "/dashboard/blog/settings"})
         assert answer.location == "/auth/code"
+        page = client.get("/auth/code").text
+        assert "on its way to <b><bdi>alice@example.org</bdi></b>" in page and "belongs to a moderator" not in page
+        assert 'href="/auth/again?next=/dashboard/blog/settings"' in page and 'href="/dashboard/blog/settings"' in page
         db.session.remove()
 
 

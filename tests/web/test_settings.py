@@ -5,10 +5,12 @@ from dataclasses import fields
 from datetime import timedelta
 
 import pytest
+from cast import set_policy
 from sqlalchemy import select
 
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
+from commentsvc.services import accounts
 from commentsvc.store import journal, people, sites
 from commentsvc.store.db import db
 from commentsvc.store.invitations import Invitation
@@ -149,7 +151,7 @@ def invited(send, email="dave@example.org", role="moderator"):
     send("/dashboard/blog/members", act="invite", email=email, role=role)
     db.session.rollback()
     mail = db.session.scalars(select(Job).where(Job.kind == "mail").order_by(Job.id.desc())).first()
-    return mail.payload["to"], re.search(r"/auth/join/[\w-]+", mail.payload["text"])[0]
+    return mail.payload["to"], re.search(r"/auth/join/\S+", mail.payload["text"])[0]
 
 
 def test_an_invitation_by_mail_makes_a_member_once(app, alices, send, csrf):
@@ -157,7 +159,7 @@ def test_an_invitation_by_mail_makes_a_member_once(app, alices, send, csrf):
     assert to == "dave@example.org"
     daves = app.test_client()
     asked = daves.get(link)
-    assert "<bdi>Alice</bdi> invites dave@example.org to be a moderator" in asked.text
+    assert "<bdi>Alice</bdi></b> invites you to be a moderator" in asked.text and "dave@example.org" in asked.text
     db.session.rollback()
     assert people.find_account("dave@example.org") is None, "looking does nothing"
     joined = daves.post(link, data={"csrf_token": csrf(asked.text)}, follow_redirects=True)
@@ -165,6 +167,19 @@ def test_an_invitation_by_mail_makes_a_member_once(app, alices, send, csrf):
     assert daves.get("/dashboard/blog/settings").status_code == 403
     assert daves.get(link).status_code == 404, "single use"
     assert entries("member")[0].after == {"role": "moderator"}
+
+
+def test_an_invitation_is_in_the_language_of_the_account_else_of_the_site(app, alices, alice, send, site, mallory):
+    set_policy(site, language="es")
+    accounts.choose_language(mallory, "de")
+    for email, subject, asked in (
+        ("dave@example.org", "Alice le invita a moderar Blog notes", "Aceptar y entrar"),
+        ("mallory@example.org", "Alice lädt Sie zur Moderation von Blog notes ein", "Annehmen und anmelden"),
+    ):
+        _, link = invited(send, email)
+        mail = db.session.scalars(select(Job).where(Job.kind == "mail").order_by(Job.id.desc())).first()
+        assert mail.payload["subject"] == subject
+        assert asked in app.test_client().get(link).text
 
 
 def test_an_invitation_ends_after_a_week_and_when_it_is_taken_back(app, alices, send, csrf):

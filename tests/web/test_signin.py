@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from commentsvc.services import signing_in
+from commentsvc.services import accounts, signing_in
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.web.local_paths import local_path
@@ -269,3 +269,15 @@ def test_a_crafted_next_is_dropped_at_every_step(client, alice, sign_in, csrf, v
 def test_a_public_read_sets_no_cookie(client, site):
     assert "Set-Cookie" not in client.get("/api/v1/counts?site=blog&thread=/post").headers
     assert "Set-Cookie" not in client.get("/").headers
+
+
+def test_the_mail_is_in_the_language_of_the_account_else_of_the_page(client, alice, ask):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "fr"
+    ask("alice@example.org")
+    assert mails()[-1]["subject"].startswith("Votre code de connexion")
+    accounts.choose_language(alice, "de")
+    ask("alice@example.org")
+    mail = mails()[-1]
+    assert mail["subject"].startswith("Ihr Anmeldecode") and '<html lang="de" dir="ltr">' in mail["html"]
+    link = re.search(r"/auth/link/\S+", mail["text"])[0]
+    assert "Als <bdi>Alice</bdi> anmelden?" in client.get(link).text, "the page speaks as the mail did"

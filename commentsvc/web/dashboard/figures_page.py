@@ -10,12 +10,14 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 
 from commentsvc.core import figures
 from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.phrases import marked
 from commentsvc.core.status import Status
 from commentsvc.store import insights, sites, tallies
 from commentsvc.store.insights import Judge
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
+from commentsvc.web.translating import gettext, speak_for, voice
 from commentsvc.web.wiring import machine_time, now
 
 pages = Blueprint("figures_page", __name__)
@@ -23,6 +25,13 @@ pages = Blueprint("figures_page", __name__)
 PERIODS = (7, 30, 90, 365)
 PACE_OF = 200  # newest decisions that a pace is told from
 PUBLIC_DAYS = 90
+PUBLIC_NAMES = {
+    Status.APPROVED: marked("Published"),
+    Status.PENDING: marked("Waiting"),
+    Status.REJECTED: marked("Rejected"),
+    Status.SPAM: marked("Spam"),
+    Status.DELETED: marked("Deleted"),
+}
 PUBLIC_S = 3600
 
 
@@ -67,7 +76,14 @@ def show(site_key: str) -> str:
     by = guard.dashboard_moderator()
     site = guard.moderated(site_key, by)
     days = _days()
-    names = {"found": gather(site, days, now()), "days": days, "periods": PERIODS, "spoken": figures.spoken}
+    statuses = {status: status.value for status in PUBLIC_NAMES}
+    names = {
+        "found": gather(site, days, now()),
+        "days": days,
+        "periods": PERIODS,
+        "spoken": figures.spoken,
+        "statuses": statuses,
+    }
     return frame.draw("dashboard/insights.html", by, site, now=now(), **names)
 
 
@@ -96,10 +112,12 @@ def transparency(site_key: str) -> Response:
     site = sites.by_key(site_key)
     if not site.policy.is_transparent:
         raise NotFound("This site has no public page about its moderation.")
-    found = _public(site, now())
-    page = render_template("transparency.html", site=site, found=found, days=PUBLIC_DAYS, spoken=figures.spoken)
-    response = make_response(page)
+    speak_for(site)
+    names = {status: gettext(name) for status, name in PUBLIC_NAMES.items()}
+    shown = {"found": _public(site, now()), "days": PUBLIC_DAYS, "names": names, "span": voice().span}
+    response = make_response(render_template("transparency.html", site_name=site.name, **shown))
     response.headers["Cache-Control"] = f"public, max-age={PUBLIC_S}"
+    response.vary.add("Accept-Language")
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
 from commentsvc.store import watches
 from commentsvc.store.db import write
@@ -29,7 +30,8 @@ def show(site_key: str) -> str:
     site = guard.moderated(site_key, by)
     watch = watches.find(by.account, site)
     pace = watch.pace if watch else Pace.HOURLY
-    return frame.draw("dashboard/mails.html", by, site, pace=pace, means=MEANS)
+    speaks = languages.own_name(site.voice(by.account.language).tag)
+    return frame.draw("dashboard/mails.html", by, site, pace=pace, means=MEANS, speaks=speaks)
 
 
 @pages.post("/<site_key>/mails")

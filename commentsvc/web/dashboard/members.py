@@ -13,8 +13,9 @@ from commentsvc.store.db import db
 from commentsvc.store.people import Role
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
-from commentsvc.web.guard import USER_AGENT_MAX, client_ip
+from commentsvc.web.guard import client_ip
 from commentsvc.web.signin import welcome
+from commentsvc.web.translating import tell_error
 from commentsvc.web.wiring import now, settings
 
 pages = Blueprint("members", __name__)
@@ -76,8 +77,7 @@ def ask_to_join(token: str) -> Response:
 @pages.post("/auth/join/<token>")
 def join(token: str) -> Response:
     try:
-        agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
-        session_token = membering.accept(token, client_ip(), agent, now())
+        session_token = membering.accept(token, guard.browser(), now())
     except NotFound as error:
         db.session.rollback()
         return _gone(error)
@@ -92,4 +92,4 @@ def _role() -> Role:
 
 
 def _gone(error: NotFound) -> Response:
-    return make_response(render_template("notice/gone.html", sentence=str(error)), 404)
+    return make_response(render_template("notice/gone.html", sentence=tell_error(error), is_desk=True), 404)

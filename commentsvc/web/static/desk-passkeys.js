@@ -14,7 +14,7 @@ for (const [selector, run] of [["[data-make-passkey]", make], ["[data-show-passk
     try {
       await run(form);
     } catch (error) {
-      problem.textContent = error instanceof Refused ? error.message : "It was not done. Try again, or use another way.";
+      problem.textContent = error instanceof Refused ? error.message : form.dataset.failed;
     }
   });
 }
