@@ -141,11 +141,10 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     for thread_id in sorted(touched):
         threads.touch(thread_id, 0)
     for author in people.authors_of(account_id):
+        subscriptions.forget(author.site_id, account.email)
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
         author.name, author.email = ERASED, None
     factors.forget_all(account_id)
-    if account.email:
-        subscriptions.forget(account.email)
     people.forget(account)
     grants.end_all_of(account_id, now)
     account.name = ERASED

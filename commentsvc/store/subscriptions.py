@@ -86,5 +86,5 @@ def end(comment: Comment, now: datetime) -> None:
     db.session.execute(theirs.values(confirmed_at=None, mailed_at=now))
 
 
-def forget(email: str) -> None:
-    db.session.execute(delete(Subscription).where(Subscription.email == email))
+def forget(site_id: int, email: str | None) -> None:
+    db.session.execute(delete(Subscription).where(Subscription.site_id == site_id, Subscription.email == email))
