@@ -49,8 +49,8 @@ def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
 
 
 @contextlib.contextmanager
-def front(folder: Path, backends: list[int], cores: str | None = SERVER_CORE):
-    port = servers.free_port()
+def front(folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0):
+    port = port or servers.free_port()
     command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends))]
     with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
         yield server

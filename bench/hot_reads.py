@@ -53,14 +53,11 @@ http {{
 LOCATION = """
     location = /{name} {{
       default_type "{kind}";
-      add_header Content-Encoding {encoding};
-      add_header Vary Accept-Encoding;
-      add_header Access-Control-Allow-Origin *;
-      add_header Cache-Control no-cache;
-      add_header X-Content-Type-Options nosniff;
-      add_header Cross-Origin-Resource-Policy cross-origin;
+      {headers}
     }}
 """
+# What a server says by itself, of the file or of the connection; every other header is said by both.
+OF_THE_SERVER = {"content-type", "content-length", "etag", "server", "date", "connection", "x-accel-expires"}
 
 
 def fetched(url: str, *headers: str) -> tuple[bytes, dict[str, str]]:
@@ -116,8 +113,9 @@ def nginx_conf(folder: Path, port: int, base: str) -> Path:
         unpacked = {"br": brotli.decompress, "gzip": gzip.decompress}[headers["content-encoding"]](body)
         assert unpacked, "an empty page measures nothing"
         (files / question.name).write_bytes(body)
+        said = (f'add_header {name} "{value}";' for name, value in headers.items() if name not in OF_THE_SERVER)
         locations.append(
-            LOCATION.format(name=question.name, kind=headers["content-type"], encoding=headers["content-encoding"])
+            LOCATION.format(name=question.name, kind=headers["content-type"], headers="\n      ".join(said))
         )
     path = folder / "nginx.conf"
     path.write_text(NGINX.format(folder=folder, port=port, sendfile="on", locations="".join(locations)))
