@@ -18,6 +18,7 @@ from bench.servers import Server
 THREADS = {10: "/ten", 100: "/hundred", 1000: "/thousand"}
 SERVER_CORE, LOAD_CORE = "0", "1"
 ENCODING = "Accept-Encoding: br, gzip"
+CONDITIONAL = ("fragment-100", "json-100")  # asked again with If-None-Match
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def questions() -> list[Question]:
     return asked
 
 
-def run(rounds: int = 5, seconds: float = 2, options: tuple[str, ...] = ()) -> list[dict[str, object]]:
+def run(rounds: int = 3, seconds: float = 2, options: tuple[str, ...] = ()) -> list[dict[str, object]]:
     """Measure each question on both servers, one after the other, `rounds` times; prints a table as it goes."""
     servers.need("nginx", "wrk", "taskset")
     rows: list[dict[str, object]] = []
@@ -92,9 +93,9 @@ def run(rounds: int = 5, seconds: float = 2, options: tuple[str, ...] = ()) -> l
             command = [nginx(), "-p", str(folder), "-c", str(conf)]
             with servers.running(command, f"http://127.0.0.1:{nginx_port}/none", folder / "log", SERVER_CORE) as theirs:
                 for question in questions():
-                    rows.append(_paired(question, ours, theirs, rounds, seconds, False))
-                    if question.name in ("fragment-100", "json-100"):
-                        rows.append(_paired(question, ours, theirs, rounds, seconds, True))
+                    rows.append(paired(question, ours, theirs, rounds, seconds, False))
+                    if question.name in CONDITIONAL:
+                        rows.append(paired(question, ours, theirs, rounds, seconds, True))
                 print(f"memory of the worker: {max(ours.workers_rss_mb()):.0f} MB resident")
     return rows
 
@@ -122,7 +123,7 @@ def nginx_conf(folder: Path, port: int, base: str) -> Path:
     return path
 
 
-def _paired(
+def paired(
     question: Question, ours: Server, theirs: Server, rounds: int, seconds: float, conditional: bool
 ) -> dict[str, object]:
     """Both in turn, so that what else the machine does falls on both alike; the ratio is the median of the pairs'.
