@@ -1,20 +1,37 @@
-"""`make bench`: every measurement that takes minutes; growth and peers take longer (docs/benchmarks.md)."""
+"""`make bench`: every measurement that takes minutes, or those that are named; prints each as it goes and writes its
+table into docs/benchmarks.md. Growth to ten million and the browser are commands of their own (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable, Sequence
 
-from bench import behind_nginx, freshness, growth, hot_reads, memory, writes
+from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, report, sizes, writes
 
 logging.disable(logging.WARNING)
 
-for title, measure in (
-    ("Hot reads beside nginx, one core", hot_reads.run),
-    ("Behind nginx beside nginx, one core", behind_nginx.run),
-    ("Freshness under load", freshness.run),
-    ("Writes", writes.run),
-    ("Memory", memory.run),
-    ("Growth", lambda: growth.run([10_000, 200_000])),
-):
-    print(f"\n== {title} ==", flush=True)
-    measure()
+Rows = Sequence[dict[str, object]]
+PARTS: dict[str, tuple[str, Callable[[], Rows]]] = {
+    "hot_reads": ("Hot reads beside nginx, one core", hot_reads.run),
+    "behind_nginx": ("Behind nginx beside nginx, one core", behind_nginx.run),
+    "sizes": ("Small and large threads, cold and hot", sizes.run),
+    "freshness": ("Freshness under load", freshness.run),
+    "writes": ("Writes", writes.run),
+    "memory": ("Memory", memory.run),
+    "peers": ("Beside others", peers.run),
+    "growth": ("Growth", lambda: growth.run([10_000, 200_000])),
+}
+
+
+def main(names: list[str]) -> None:
+    unknown = set(names) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"there is no {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
+    for name in names or PARTS:
+        title, measure = PARTS[name]
+        print(f"\n== {title} ==", flush=True)
+        report.write(name, report.table(measure()))
+
+
+main(sys.argv[1:])

@@ -28,7 +28,7 @@ from commentsvc.store.threads import hash_of
 SITES = 100
 BODIES = 3000
 # Of ten million comments a hundred thousand are in the first thread of the first site.
-LARGEST_THREAD = 0.01
+LARGEST = (0.01,)
 STATUSES = ("approved", "spam", "pending", "rejected")
 WEIGHTS = (92, 5, 2, 1)
 OPEN_PARENTS = 8
@@ -66,13 +66,14 @@ class World:
     threads: list[Thread]
     authors: int
     bodies: list[tuple[str, str]]
+    largest: tuple[float, ...]  # the part of all comments that is in the first thread, the second, …
 
     @property
     def first_at(self) -> datetime:
         return datetime(2016, 1, 1, tzinfo=UTC)
 
 
-def plan(comments: int) -> World:
+def plan(comments: int, largest: tuple[float, ...]) -> World:
     """Threads one to a hundred comments, sites by Zipf, people by one to five comments."""
     chance = random.Random(7)
     count = max(SITES, comments // 100)
@@ -80,15 +81,15 @@ def plan(comments: int) -> World:
     sites = chance.choices(range(1, SITES + 1), weights, k=count)
     threads = [Thread(n + 1, 1 if n == 0 else site_id) for n, site_id in enumerate(sites)]
     sources = [seeding.prose(chance) for _ in range(BODIES)]
-    return World(comments, threads, max(SITES, comments // 5), [(s, texts.to_html(s)) for s in sources])
+    return World(comments, threads, max(SITES, comments // 5), [(s, texts.to_html(s)) for s in sources], largest)
 
 
 def rows(world: World) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
     """Each comment with the decision that let it in, in the order of time."""
     chance = random.Random(11)
-    share = 1 / (len(world.threads) - 1)
-    others = [(1 - LARGEST_THREAD) * share] * (len(world.threads) - 1)
-    cumulative = list(itertools.accumulate([LARGEST_THREAD, *others]))
+    rest = len(world.threads) - len(world.largest)
+    others = [(1 - sum(world.largest)) / rest] * rest
+    cumulative = list(itertools.accumulate([*world.largest, *others]))
     step = timedelta(days=3600) / world.comments
     reasons = json.dumps(
         [{"rule": "mode off", "outcome": "approve", "sentence": "Comments appear at once.", "match": ""}]
@@ -130,10 +131,10 @@ def rows(world: World) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]
             )  # fmt: skip
 
 
-def fill(comments: int) -> World:
+def fill(comments: int, largest: tuple[float, ...] = LARGEST) -> World:
     """Fill the empty, migrated database of the app whose context is open; says how long it took."""
     began = time.monotonic()
-    world = plan(comments)
+    world = plan(comments, largest)
     is_postgres = db.engine.dialect.name == "postgresql"
     indexes = [index for table in ("comment", "decision") for index in Base.metadata.tables[table].indexes]
     with db.engine.begin() as connection:

@@ -36,15 +36,15 @@ def postgres() -> Iterator[str]:
 
 
 def run(sizes: list[int], kinds: tuple[str, ...] = ("sqlite", "postgresql")) -> list[dict[str, object]]:
-    found = []
+    found, told = [], []
     for kind in kinds:
         for size in sizes:
             with contextlib.ExitStack() as stack:
                 url = stack.enter_context(postgres()) if kind == "postgresql" else ""
                 folder = stack.enter_context(servers.folder())
                 found.append({"database": kind, "comments": size, **measured(size, servers.settings(folder, 1, url))})
-        show([row for row in found if row["database"] == kind])
-    return found
+        told += show([row for row in found if row["database"] == kind])
+    return told
 
 
 def measured(size: int, environ: dict[str, str]) -> dict[str, object]:
@@ -129,13 +129,15 @@ def _cost(client: Client, ask: Callable[[Client], int]) -> float:
     return round(statistics.quantiles(took)[0], 1)
 
 
-def show(rows: list[dict[str, object]]) -> None:
+def show(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     """One line a question, one column a size, and how many times the smallest's cost the largest costs."""
-    sizes = [f"{row['comments']:,}" for row in rows]
-    print(f"\n{rows[0]['database']:22}" + "".join(f"{size:>14}" for size in sizes) + "   last ÷ first")
+    lines = []
     for name in list(rows[0])[2:]:
         values = [float(str(row[name])) for row in rows]
-        print(f"{name:22}" + "".join(f"{value:>14}" for value in values) + f"{values[-1] / values[0]:>10.1f}")
+        by_size = {f"{row['comments']:,}": value for row, value in zip(rows, values, strict=True)}
+        lines.append({"what": f"{rows[0]['database']}: {name}", **by_size, "ratio": round(values[-1] / values[0], 1)})
+        print("  ".join(f"{value:>14}" if key != "what" else f"{value:34}" for key, value in lines[-1].items()))
+    return lines
 
 
 if __name__ == "__main__":

@@ -5,5 +5,5 @@ function request()
   n = n + 1
   local limit = n % 100 + 1
   local sort = sorts[math.floor(n / 100) % 3 + 1]
-  return wrk.format(nil, "/embed/v1/comments?site=blog&thread=/full&limit=" .. limit .. "&sort=" .. sort .. "&lang=x" .. n)
+  return wrk.format(nil, "/embed/v1/comments?site=blog&thread=/full&limit=" .. limit .. "&sort=" .. sort .. "&about=" .. n)
 end

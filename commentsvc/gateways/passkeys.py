@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import webauthn
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
+# The library is imported where it is used: a worker to whom nobody shows a passkey does without its 6 MB.
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,15 @@ class Party:
 
 def asked_to_make(party: Party, account_id: int, name: str, known: Sequence[bytes]) -> tuple[dict[str, Any], str]:
     """What the browser needs to make a passkey, and the challenge to keep."""
+    import webauthn
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     options = webauthn.generate_registration_options(
         rp_id=party.host,
         rp_name=party.name,
@@ -65,6 +66,10 @@ def asked_to_make(party: Party, account_id: int, name: str, known: Sequence[byte
 
 def made(party: Party, answer: str, challenge: str) -> Passkey:
     """The new passkey; raises ValueError for an answer that is not sound."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         found = webauthn.verify_registration_response(
             credential=answer,
@@ -79,6 +84,10 @@ def made(party: Party, answer: str, challenge: str) -> Passkey:
 
 def asked_to_show(party: Party, known: Sequence[bytes]) -> tuple[dict[str, Any], str]:
     """What the browser needs to show one of the known passkeys, and the challenge to keep."""
+    import webauthn
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
+
     options = webauthn.generate_authentication_options(
         rp_id=party.host,
         allow_credentials=[PublicKeyCredentialDescriptor(id=credential_id) for credential_id in known],
@@ -89,6 +98,8 @@ def asked_to_show(party: Party, known: Sequence[bytes]) -> tuple[dict[str, Any],
 
 def credential_of(answer: str) -> bytes:
     """Which passkey an answer says to be of; raises ValueError for what is no answer."""
+    from webauthn.helpers import base64url_to_bytes
+
     try:
         return base64url_to_bytes(str(json.loads(answer)["id"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -97,6 +108,10 @@ def credential_of(answer: str) -> bytes:
 
 def shown(party: Party, answer: str, challenge: str, passkey: Passkey) -> int:
     """The passkey's new count; raises ValueError when the answer does not prove that the browser has it."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         found = webauthn.verify_authentication_response(
             credential=answer,
