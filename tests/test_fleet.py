@@ -325,8 +325,9 @@ def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fle
         for round_, kill in enumerate((_kill_a_worker, _kill_the_whole_service)):
             victim = kill(fleet)
             for n in range(5):
-                # A post that was cut off is not sent again by nginx; its sender does that.
-                for _ in range(3):
+                # A post that was cut off is not sent again by nginx; its sender does that, for longer than the second
+                # in which nginx asks nobody when the connections to both were just cut.
+                for _ in range(8):
                     status, answer = post(fleet.url, f"said while {round_} died {n}")
                     if status in (202, 409):
                         break
