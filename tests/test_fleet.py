@@ -325,8 +325,9 @@ def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fle
         for round_, kill in enumerate((_kill_a_worker, _kill_the_whole_service)):
             victim = kill(fleet)
             for n in range(5):
-                # A post that was cut off is not sent again by nginx; its sender does that.
-                for _ in range(3):
+                # A post that was cut off is not sent again by nginx; its sender does that, for longer than the second
+                # in which nginx asks nobody when the connections to both were just cut.
+                for _ in range(8):
                     status, answer = post(fleet.url, f"said while {round_} died {n}")
                     if status in (202, 409):
                         break
@@ -406,14 +407,14 @@ def test_nobody_but_the_machine_itself_gets_metrics_through_nginx_and_workers_co
     assert len(counts) == 1 and counts.pop() >= 40, "whichever worker is asked says the same"
 
 
-def test_a_request_is_followed_by_its_number_from_nginx_to_one_line_of_one_services_log(fleet):
+def test_a_request_is_followed_by_its_number_from_nginx_to_one_services_log(fleet):
     _, headers, _ = ask(fleet.url + "/api/v1/preview", {"site": "held", "body": "words"}, sent_from=next(addresses))
     number = headers["X-Request-ID"]
     lines = [json.loads(line) for n in (0, 1) for line in fleet.log(n).splitlines() if number in line]
-    assert [(line["request_id"], line["route"], line["method"]) for line in lines] == [
-        (number, "/api/v1/preview", "POST")
-    ]
-    assert lines[0]["took_ms"] > 0
+    assert {line["request_id"] for line in lines} == {number}  # also of what else was said while it was answered
+    [done] = [line for line in lines if "route" in line]
+    assert (done["route"], done["method"]) == ("/api/v1/preview", "POST")
+    assert done["took_ms"] > 0
 
 
 def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):
