@@ -33,7 +33,7 @@ check: lint types test browser
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
 
-# Some ten minutes; needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md says what it prints.
+# Some quarter of an hour; needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md says what it prints.
 bench: .venv/.ready-dev
 	$(BIN)/python -m bench
 
