@@ -195,6 +195,7 @@ def _may_share(taken: Sequence[Entry], other: Entry) -> bool:
 
 
 def _take_in(entries: Sequence[Entry]) -> list[Posted | CommentError]:
+    """What the lane does for all at once: the first entry is the leader's, and of its request's session."""
     outcomes = _take_in_on(entries[0].site, entries)
     for posted in outcomes[1:]:
         if isinstance(posted, Posted):

@@ -73,6 +73,7 @@ class Lane(Generic[E, R]):
         return turn.outcome
 
     def _wait(self, turn: _Turn[E, R]) -> None:
+        """Wait for the outcome, or for the turn to lead, outside of the gate."""
         gate = held_gate.get()
         if gate is not None:
             gate.release()
@@ -81,6 +82,7 @@ class Lane(Generic[E, R]):
             gate.acquire()
 
     def _lead(self, turn: _Turn[E, R]) -> None:
+        """Work once for this turn and whoever may come along; this turn's outcome may take another round."""
         if not turn.is_alone:
             self._gather()
         batch = self._batch(turn)

@@ -134,7 +134,7 @@ export function act(host: Host): Actor {
     },
     submit: () => void compose?.submit(),
     reply: (id) => compose?.replyTo(id),
-    find: (id) => void rest.find(id),
-    hasNews: () => void news.look(),
+    find: (id) => void learned.then(() => rest.find(id)),
+    hasNews: () => void learned.then(() => news.look()),
   };
 }

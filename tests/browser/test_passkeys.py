@@ -70,6 +70,6 @@ def test_a_passkey_is_made_and_opens_the_dashboard(browser, service):
     sign_in()
     page.wait_for_url("**/auth/second**")
     page.get_by_label("Code from your app, or a recovery code").fill(recovery[0])
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/dashboard/blog")
     context.close()

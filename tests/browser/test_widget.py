@@ -1,6 +1,7 @@
 """What readers do in the widget besides the main story: vote, report, hide, change, preview, read on."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -250,8 +251,14 @@ def test_who_is_told_that_a_text_must_wait_changes_it_or_sends_it_all_the_same(d
     expect(comment(page, "Or to the casino")).to_contain_text("awaiting moderation")
 
 
+def late(route):
+    time.sleep(0.5)
+    route.continue_()
+
+
 def test_word_of_new_comments_moves_nothing_until_asked(demo, reader, moderator):
     page = reader()
+    page.route("**/embed/v1/texts*", late)  # it is said in the page's words, however late they come
     page.goto(demo.post)
     expect(page.locator("li.comment")).to_have_count(8)
     carol = reader()
