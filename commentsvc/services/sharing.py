@@ -21,6 +21,7 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 BATCH_MAX = 32
+# Long enough for a request or two to arrive (each works some 2 ms before it gets here, docs/benchmarks.md).
 GATHER_S = 0.002
 
 

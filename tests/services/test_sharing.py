@@ -9,11 +9,12 @@ from cast import SECRET
 from services.test_moderating import check_kept_numbers
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import object_session
 
 from commentsvc.core.errors import CommentError, Conflict, Invalid
 from commentsvc.services import posting
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.services.sharing import BATCH_MAX, Lane
+from commentsvc.services.sharing import BATCH_MAX, Lane, held_gate
 from commentsvc.store import sites, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
@@ -49,15 +50,17 @@ class Slow:
         return [f"done {entry}" for entry in entries]
 
 
-def run_all(slow, lane, entries):
+def run_all(slow, lane, entries, inside_max=100):
     """What each gets, when the first leads alone and all others have come meanwhile."""
-    results = {}
+    results, gate = {}, threading.Semaphore(inside_max)
 
     def call(entry):
-        try:
-            results[entry] = lane.run(entry)
-        except BaseException as error:  # handed to the test, which looks at it
-            results[entry] = error
+        with gate:
+            held_gate.set(gate)
+            try:
+                results[entry] = lane.run(entry)
+            except BaseException as error:  # handed to the test, which looks at it
+                results[entry] = error
 
     running = [threading.Thread(target=call, args=(entry,)) for entry in entries]
     running[0].start()
@@ -76,6 +79,12 @@ def test_who_waits_is_taken_along_by_one_of_them():
     results = run_all(slow, Lane(slow, lambda taken, other: True), range(BATCH_MAX + 5))
     assert [len(call) for call in slow.calls] == [1, BATCH_MAX, 4]
     assert results == {entry: f"done {entry}" for entry in range(BATCH_MAX + 5)}
+
+
+def test_who_waits_makes_room_at_the_gate():
+    slow = Slow()
+    results = run_all(slow, Lane(slow, lambda taken, other: True), range(6), inside_max=2)
+    assert [len(call) for call in slow.calls] == [1, 5] and len(results) == 6
 
 
 def test_those_who_may_not_be_together_come_one_after_the_other():
@@ -116,17 +125,20 @@ def test_a_fault_reaches_who_led_and_the_others_go_on():
 def post_together(app, site, now):
     """Post drafts from different networks while another writer holds the database; gives what each got."""
 
-    def post(*drafts, limited=False):
-        results = {}
+    def post(*drafts, limited=False, network="192.0.{}.1"):
+        results, have_all = {}, threading.Event()
         lane = posting._lanes.setdefault(db.engine, Lane(posting._take_in, posting._may_share))
 
         def call(number, draft, key):
             with app.app_context():
-                sender = Sender(None, f"192.0.{number}.1", "", limited)
+                sender = Sender(None, network.format(number) if number else "203.0.113.1", "", limited)
                 try:
-                    results[number] = posting.post(sites.by_key("blog"), draft, sender, key, SECRET, now)
-                except CommentError as error:
+                    posted = results[number] = posting.post(sites.by_key("blog"), draft, sender, key, SECRET, now)
+                    is_own = object_session(posted.comment) in (None, db.session())
+                    assert is_own, "what another request made must not be read through that one's session"
+                except (CommentError, AssertionError) as error:
                     results[number] = error
+                have_all.wait(LONG_S)  # whoever led is still at work when the others read what they got
                 db.session.remove()
 
         first = Draft("/first", "", "", None, "the first of all", "First", "first@example.org", None)
@@ -142,6 +154,8 @@ def post_together(app, site, now):
             running[-1].start()
         until(lambda: len(lane._queue) == len(drafts))
         db.session.commit()
+        until(lambda: len(results) == len(running))
+        have_all.set()
         for thread in running:
             thread.join(LONG_S)
         return [results[number] for number in sorted(results)][1:]
@@ -188,3 +202,9 @@ def test_the_same_words_twice_at_once_are_said_once(post_together):
     results = post_together(draft("Ann"), draft("Ann"), draft("Bob"))
     assert sorted(type(result).__name__ for result in results) == ["Conflict", "Posted", "Posted"]
     check_kept_numbers()
+
+
+def test_two_at_once_from_one_network_are_as_quick_as_one_after_the_other(post_together):
+    results = post_together(draft("Ann"), draft("Bob"), limited=True, network="198.51.100.7")
+    assert sorted(type(result).__name__ for result in results) == ["Posted", "TooMany"]
+    assert count(Comment) == 2
