@@ -106,7 +106,7 @@ def changed(policy: Policy, changes: Mapping[str, object]) -> Policy:
     checked = {name: _checked(name, value) for name, value in changes.items()}
     if "mode" in checked:  # chosen by a person, and no longer by a flood
         checked.setdefault("flood_from", "")
-    return replace(policy, **checked)  # type: ignore[arg-type]
+    return replace(policy, **checked)  # type: ignore[arg-type]  # each value was checked by its name above
 
 
 _NAMES = {f.name for f in fields(Policy)}

@@ -40,7 +40,7 @@ def share(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[FOLDER_SETTING] = str(folder)
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 def note_slow_query() -> None:
@@ -55,7 +55,7 @@ def report(gauges: dict[str, tuple[str, str, dict[str, float]]]) -> bytes:
     if FOLDER_SETTING not in os.environ:
         return text + generate_latest(REGISTRY)
     together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # nor here
     return text + generate_latest(together)
 
 

@@ -50,7 +50,7 @@ def terms(page: ThreadPage) -> dict[str, Any]:
     return {
         "max": policy.body_max,
         "guests": not policy.signin_required,
-        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]
+        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]  # Jinja's globals have no types
         "edit": policy.edit_window_s,
     }
 

@@ -530,5 +530,5 @@ def init_app(app: Flask, config: Config) -> None:
     memory = Memory(config.cache_mb * 2**20)
     disk = Disk(config.instance_dir / "published", config.disk_cache_mb * 2**20)
     edge = Edge(app.wsgi_app, database.version_reader(app), memory, disk)
-    app.wsgi_app = edge  # type: ignore[method-assign]
+    app.wsgi_app = edge  # type: ignore[method-assign]  # how Flask's own documentation puts middleware around an app
     app.extensions["edge"] = edge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ SPENT = {"invalid_grant", "bad_verification_code", "invalid_request"}
 DENIALS = {"access_denied", "user_cancelled_authorize", "user_denied"}
 
 
-class OAuthProvider:
+class OAuthProvider(ABC):
     """A provider by authorization code; subclasses say where, how, and what its answer about a person means."""
 
     name = ""
@@ -103,8 +104,9 @@ class OAuthProvider:
             raise self.trouble(Kind.WRONG, "no token in the answer")
         return token
 
+    @abstractmethod
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
-        raise NotImplementedError
+        """Whose token it is, as the provider says; raises Trouble."""
 
     def ask(self, session: OAuth2Session, url: str, **params: str) -> Any:
         """An API's JSON answer with the token; raises Trouble."""
