@@ -10,6 +10,7 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import bleach
 import cmarkgfm
 import pytest
 from hypothesis import given, settings
@@ -435,6 +436,27 @@ TAG_SOUP = st.lists(
 @given(st.text(max_size=200) | MARKUP | TAG_SOUP)
 def test_cleaning_twice_changes_nothing(source):
     check_all(source)
+
+
+INLINE = [tag for name in "strong em del code b i s q cite sub sup".split() for tag in (f"<{name}>", f"</{name}>")]
+WORDS = st.lists(
+    st.sampled_from([*INLINE, "<br>", "</p><p>", "&lt;", "&amp;", "a > b"]) | st.text(max_size=8), max_size=20
+)
+
+
+@settings(deadline=None, database=None, max_examples=300)
+@given(WORDS.map(lambda words: f"<p>{''.join(words)}</p>") | st.text(max_size=200) | MARKUP | TAG_SOUP)
+def test_bleach_is_spared_only_what_it_would_leave_as_it_is(source):
+    for html in (text.clean(source), text.to_html("".join(source.split("\n> ")))):
+        if text.BARE.fullmatch(html):
+            assert bleach.clean(html, text.TAGS, {}) == html
+
+
+def test_most_comments_are_spared_bleach_and_links_are_not():
+    assert text.BARE.fullmatch(text.to_html("I **think** so.\n\nNext *line*\nof `it` & more, 1 < 2."))
+    for source in ("see https://a.test", "> quoted", "- one", "```\ncode\n```"):
+        assert not text.BARE.fullmatch(text.to_html(source))
+    assert not text.BARE.fullmatch('<p><strong class="x">a</strong></p>')
 
 
 @settings(deadline=None, database=None, max_examples=200)
