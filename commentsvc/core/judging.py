@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -326,15 +326,15 @@ def in_thread(policy: Policy, mode: str | None) -> Policy:
 def facts_json(facts: Facts) -> dict[str, Any]:
     """To keep; what is as usual is left out."""
     return {
-        name: {k: v for k, v in asdict(part).items() if v != getattr(type(part)(), k)}
-        for name, part in (("record", facts.record), ("moment", facts.moment))
+        name: {k: v for k, v in vars(part).items() if v != usual[k]}
+        for name, part, usual in (("record", facts.record, _RECORD), ("moment", facts.moment, _MOMENT))
     }
 
 
 def facts(kept: Mapping[str, Any]) -> Facts:
     """As kept; unknown names are those of a newer version, and an older comment has none at all."""
-    record = {k: v for k, v in kept.get("record", {}).items() if k in _RECORD_NAMES}
-    moment = {k: v for k, v in kept.get("moment", {}).items() if k in _MOMENT_NAMES}
+    record = {k: v for k, v in kept.get("record", {}).items() if k in _RECORD}
+    moment = {k: v for k, v in kept.get("moment", {}).items() if k in _MOMENT}
     if "standing" in record:
         record["standing"] = Standing(record["standing"])
     if "outside" in moment:
@@ -344,5 +344,5 @@ def facts(kept: Mapping[str, Any]) -> Facts:
     return Facts(Record(**record), Moment(**moment))
 
 
-_RECORD_NAMES = {f.name for f in fields(Record)}
-_MOMENT_NAMES = {f.name for f in fields(Moment)}
+# Of somebody who is new, at a moment when nothing else happens.
+_RECORD, _MOMENT = vars(Record()), vars(Moment())

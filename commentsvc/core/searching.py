@@ -159,7 +159,10 @@ def words_of(text: str) -> list[str]:
     A query may hold a single sign of such a script; it is looked up as the beginning of a pair.
     """
     found: list[str] = []
-    for run in _WORD.findall(fold(text)):
+    folded = fold(text)
+    if folded.isascii():
+        return [run[:WORD_MAX] for run in _WORD.findall(folded)]
+    for run in _WORD.findall(folded):
         start = 0
         for at in range(1, len(run) + 1):
             if at == len(run) or _is_run(run[at]) != _is_run(run[start]):
@@ -192,7 +195,10 @@ def _of_site(site_id: int, words: list[str]) -> list[str]:
 
 def _with_ends(text: str) -> list[str]:
     """As words_of, and the last sign of each run alone: else a query for just this sign would not find it."""
-    return [*words_of(text), *(run[-1] for run in _WORD.findall(fold(text)) if _is_run(run[-1]))]
+    found = words_of(text)
+    if not text.isascii():
+        found += [run[-1] for run in _WORD.findall(fold(text)) if _is_run(run[-1])]
+    return found
 
 
 _WORD = re.compile(r"[^\W_]+")

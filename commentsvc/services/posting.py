@@ -7,8 +7,9 @@ import json
 import math
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -40,6 +41,7 @@ from commentsvc.store import (
     subscriptions,
     threads,
     watches,
+    words,
 )
 from commentsvc.store.comments import Comment, Said
 from commentsvc.store.db import begin_write, commit_and_keep, db, let_go
@@ -107,7 +109,7 @@ AS_USUAL = Form()
 class Entry:
     """A comment ready to be taken in, and all that is known of it without the database's lock."""
 
-    site: Site
+    site_id: int
     draft: Draft
     html: str
     submission: Submission
@@ -127,6 +129,10 @@ class Entry:
     @property
     def is_stranger(self) -> bool:
         return self.role is None
+
+    @cached_property
+    def network(self) -> str:
+        return places.network_near(self.writer.ip)
 
     @property
     def page(self) -> Page:
@@ -152,7 +158,7 @@ def post(
     submission = _submission(draft, html, sender)
     account = sender.account
     entry = Entry(
-        site=site,
+        site_id=site.id,
         draft=draft,
         html=html,
         submission=submission,
@@ -169,7 +175,7 @@ def post(
         secret=secret,
         now=now,
     )
-    let_go(site)
+    let_go()
     lane = _lanes.setdefault(db.engine, Lane(_take_in, _may_share))
     try:
         outcome = lane.run(entry)
@@ -185,34 +191,36 @@ _lanes: WeakKeyDictionary[Engine, Lane[Entry, Posted | CommentError]] = WeakKeyD
 
 def _may_share(taken: Sequence[Entry], other: Entry) -> bool:
     """Whether the other changes nothing of what the checks look at for those taken already, nor they for it."""
-    network = places.network_near(other.writer.ip)
     return all(
-        one.site.id == other.site.id
+        one.site_id == other.site_id
         and one.writer.key != other.writer.key
-        and not (one.is_limited and network == places.network_near(one.writer.ip))
+        and not (one.is_limited and one.network == other.network)
         for one in taken
     )
 
 
 def _take_in(entries: Sequence[Entry]) -> list[Posted | CommentError]:
     """What the lane does for all at once: the first entry is the leader's, and of its request's session."""
-    outcomes = _take_in_on(entries[0].site, entries)
+    outcomes = _take_in_on(entries[0].site_id, entries)
     for posted in outcomes[1:]:
-        if isinstance(posted, Posted):
+        if isinstance(posted, Posted) and posted.comment in db.session:
             db.session.expunge(posted.comment)  # it goes to another request, and must not be read through this one
     return outcomes
 
 
-def _take_in_on(site: Site, entries: Sequence[Entry]) -> list[Posted | CommentError]:
+def _take_in_on(site_id: int, entries: Sequence[Entry]) -> list[Posted | CommentError]:
     """Judge comments for one site and keep them, all in one transaction."""
-    begin_write(site)
+    begin_write()
+    site = sites.by_id(site_id)
     judged = _judge_all(site, entries)
     allowed = [entry for entry, one in zip(entries, judged, strict=True) if not isinstance(one, CommentError)]
     if len(allowed) < len(entries):
         db.session.rollback()  # nothing of a refused one is kept; the others are judged again as if it had not come
-        again = iter(_take_in_on(site, allowed) if allowed else ())
+        again = iter(_take_in_on(site_id, allowed) if allowed else ())
         return [one if isinstance(one, CommentError) else next(again) for one in judged]
-    _keep_all([one for one in judged if isinstance(one, Judged)])
+    kept = [one for one in judged if isinstance(one, Judged)]
+    if kept:
+        _keep_all(site, kept)
     commit_and_keep()
     return [one.posted if isinstance(one, Judged) else one for one in judged]
 
@@ -229,6 +237,12 @@ class Judged:
     @property
     def posted(self) -> Posted:
         return _told(self.comment, self.verdict)
+
+    def answer(self, key_hash: bytes) -> answers.Given:
+        """What a retry under this key gets."""
+        status, reason = self.posted.status, self.posted.reason
+        answer = {"status": status, "reason": None if reason is None else phrases.to_json(reason)}
+        return answers.Given(key_hash, _request_hash(self.entry.draft), self.comment.id, answer)
 
 
 @dataclass(frozen=True)
@@ -306,8 +320,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         _nudge(verdict, rulebook)
     sketch = likeness.sketch(shingles)
     comment = Comment(
-        site=site,
-        thread=thread,
+        site_id=site.id,
+        thread_id=thread.id,
         parent_id=parent.id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else None,
         depth=parent.depth + 1 if parent else 0,
@@ -320,7 +334,7 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         author_picture=entry.picture,
         ip=writer.ip,
         user_agent=entry.user_agent,
-        network=places.network_near(writer.ip),
+        network=entry.network,
         source=draft.source,
         html=entry.html,
         renderer=text.RENDERER,
@@ -336,16 +350,19 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         notify=draft.notify,
         created_at=now,
     )
+    comments.place(comment, site, thread)
     return Judged(entry, comment, verdict, judging.version(policy, rulebook.digest))
 
 
-def _keep_all(judged: Sequence[Judged]) -> None:
+def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
     """Write the comments with all that follows; the caller commits."""
-    db.session.add_all([one.comment for one in judged])
-    db.session.flush()
-    for one in judged:
-        _record_verdict(one.comment, None, one.verdict, one.settings_version, one.entry.now)
+    new = [one.comment for one in judged]
+    comments.add_all(new)
+    words.keep(new)
+    now = judged[0].entry.now
+    _log([(one.comment, None, one.verdict, one.settings_version) for one in judged], now)
     publishing.moved([(one.comment, None) for one in judged])
+    answers.add_all(site, [one.answer(one.entry.key_hash) for one in judged if one.entry.key_hash], now)
     for one in judged:
         entry, comment = one.entry, one.comment
         publishing.tell_who_waits([(comment, None)], entry.now)
@@ -353,8 +370,6 @@ def _keep_all(judged: Sequence[Judged]) -> None:
         is_kept_or_waits = one.verdict.status in (Status.APPROVED, Status.PENDING)
         if comment.notify and entry.writer.account_id is None and is_kept_or_waits:
             subscriptions.ask(comment, entry.language, entry.now)
-        if entry.key_hash:
-            _keep_answer(comment.site, entry.key_hash, entry.draft, one.posted, entry.now)
 
 
 def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Posted:
@@ -391,7 +406,8 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     comment.reasons = reasons_json(verdict)
     comment.facts = judging.facts_json(Facts(record, moment))
     comment.spam_score = score
-    _record_verdict(comment, before, verdict, judging.version(policy, rulebook.digest), now)
+    db.session.flush()
+    _log([(comment, before, verdict, judging.version(policy, rulebook.digest))], now)
     publishing.moved([(comment, before)])
     watches.announce(comment, now)
     db.session.commit()
@@ -412,7 +428,7 @@ def withdraw(comment_id: int, now: datetime) -> None:
 
 
 def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
-    return [{**asdict(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
+    return [{**vars(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
 
 
 def _reason(kept: dict[str, Any]) -> Reason:
@@ -549,21 +565,16 @@ def _nudge(verdict: Verdict, rulebook: ruling.Rulebook) -> None:
         raise Nudged(sentence, reasons)
 
 
-def _record_verdict(
-    comment: Comment, before: Status | None, verdict: Verdict, settings_version: str, now: datetime
-) -> None:
-    action = next(action for action, status in _ACTION_TO.items() if status is verdict.status)
-    decisions.add(
-        comment,
-        action,
-        before,
-        secrets.token_hex(16),
+def _log(judged: Sequence[tuple[Comment, Status | None, Verdict, str]], now: datetime) -> None:
+    """Keep why comments have the status they have: each with the one it had, its verdict and the settings' version."""
+    decisions.add_verdicts(
+        [
+            decisions.Judged(comment, _ACTION_TO[verdict.status], before, verdict.decided_by, version)
+            for comment, before, verdict, version in judged
+        ],
         now,
-        rule=verdict.decided_by,
-        reasons=reasons_json(verdict),
-        settings_version=settings_version,
     )
-    spoken.add(comment, verdict.objections, now)
+    spoken.add_all([(comment, reason) for comment, _, verdict, _ in judged for reason in verdict.objections], now)
 
 
 def _told(comment: Comment, verdict: Verdict) -> Posted:
@@ -572,10 +583,10 @@ def _told(comment: Comment, verdict: Verdict) -> Posted:
 
 
 _ACTION_TO = {
-    Action.APPROVE: Status.APPROVED,
-    Action.PENDING: Status.PENDING,
-    Action.SPAM: Status.SPAM,
-    Action.REJECT: Status.REJECTED,
+    Status.APPROVED: Action.APPROVE,
+    Status.PENDING: Action.PENDING,
+    Status.SPAM: Action.SPAM,
+    Status.REJECTED: Action.REJECT,
 }
 
 
@@ -611,13 +622,7 @@ def _key_hash(secret: str, idempotency_key: str, draft: Draft, sender: Sender) -
 
 
 def _request_hash(draft: Draft) -> bytes:
-    return hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).digest()
-
-
-def _keep_answer(site: Site, key_hash: bytes, draft: Draft, posted: Posted, now: datetime) -> None:
-    reason = None if posted.reason is None else phrases.to_json(posted.reason)
-    answer = {"status": posted.status, "reason": reason}
-    answers.add(site, key_hash, _request_hash(draft), posted.comment.id, answer, now)
+    return hashlib.sha256(json.dumps(vars(draft), sort_keys=True).encode()).digest()
 
 
 def _used_for_another() -> Invalid:

@@ -14,15 +14,38 @@ from sqlalchemy.exc import DBAPIError
 
 from commentsvc.store.db import is_of_one
 
-# What lets so many requests work at once: who only waits for another lets the next one in meanwhile.
-held_gate: ContextVar[threading.Semaphore | None] = ContextVar("held_gate", default=None)
-
 E = TypeVar("E")
 R = TypeVar("R")
 
 BATCH_MAX = 32
 # Long enough for a request or two to arrive (each works some 2 ms before it gets here, docs/benchmarks.md).
 GATHER_S = 0.002
+
+
+class Gate:
+    """Lets so many requests work at once; `with gate:` waits for a place."""
+
+    def __init__(self, most: int) -> None:
+        self._places = threading.Semaphore(most)
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *_error: object) -> None:
+        self.leave()
+
+    def enter(self) -> None:
+        self._places.acquire()
+        _passed.set(self)
+
+    def leave(self) -> None:
+        """Let the next one in already: this request only waits, or has little more to do."""
+        if _passed.get() is self:
+            _passed.set(None)
+            self._places.release()
+
+
+_passed: ContextVar[Gate | None] = ContextVar("passed_gate", default=None)
 
 
 @dataclass(eq=False)
@@ -74,13 +97,13 @@ class Lane(Generic[E, R]):
         return turn.outcome
 
     def _wait(self, turn: _Turn[E, R]) -> None:
-        """Wait for the outcome, or for the turn to lead, outside of the gate."""
-        gate = held_gate.get()
+        """Wait for the outcome, or for the turn to lead, outside of the gate; only who leads comes in again."""
+        gate = _passed.get()
         if gate is not None:
-            gate.release()
+            gate.leave()
         turn.is_woken.wait()
-        if gate is not None:
-            gate.acquire()
+        if gate is not None and not turn.is_over:
+            gate.enter()
 
     def _lead(self, turn: _Turn[E, R]) -> None:
         """Work once for this turn and whoever may come along; this turn's outcome may take another round."""

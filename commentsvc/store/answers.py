@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 from commentsvc.store.sites import Site
 
 KEPT_FOR = timedelta(days=7)
@@ -37,12 +37,18 @@ def find_all(site: Site, key_hashes: Collection[bytes]) -> dict[bytes, Answer]:
     return {bytes(answer.key_hash): answer for answer in db.session.scalars(query)}
 
 
-def add(
-    site: Site, key_hash: bytes, request_hash: bytes, comment_id: int, answer: dict[str, Any], now: datetime
-) -> None:
-    """Keep the answer; a second one under the same key at the same moment fails with IntegrityError when flushed."""
-    values = {"key_hash": key_hash, "request_hash": request_hash, "comment_id": comment_id, "answer": answer}
-    db.session.add(Answer(site_id=site.id, created_at=now, **values))
+class Given(NamedTuple):
+    """An answer to be kept."""
+
+    key_hash: bytes
+    request_hash: bytes
+    comment_id: int
+    answer: dict[str, Any]
+
+
+def add_all(site: Site, given: Iterable[Given], now: datetime) -> None:
+    """Keep the answers; a second one under the same key at the same moment raises IntegrityError."""
+    insert_all(Answer, [{**one._asdict(), "site_id": site.id, "created_at": now} for one in given])
 
 
 def forget_old(now: datetime) -> None:

@@ -22,12 +22,15 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
+    insert,
     or_,
     select,
     text,
     update,
 )
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.schema import ColumnDefault
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
@@ -194,6 +197,29 @@ class Comment(Base):
         return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
 
 
+def place(comment: Comment, site: Site, thread: Thread) -> None:
+    """Let a new comment know its site and thread without bringing it into their session."""
+    set_committed_value(comment, "site", site)
+    set_committed_value(comment, "thread", thread)
+
+
+def add_all(new: Sequence[Comment]) -> None:
+    """Write new comments and give them their ids, past the session, which would cost a third more.
+
+    They belong to no session afterwards. Their words are for the caller to keep (words.keep).
+    """
+    table = Base.metadata.tables["comment"]
+    usual = {c.name: c.default.arg for c in table.c if isinstance(c.default, ColumnDefault) and c.default.is_scalar}
+    for comment in new:
+        for name in usual.keys() - vars(comment).keys():
+            set_committed_value(comment, name, usual[name])
+    rows = [{name: value for name, value in vars(comment).items() if name in table.c} for comment in new]
+    written = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    ids = db.session.connection().execute(written, rows).scalars()
+    for comment, comment_id in zip(new, ids, strict=True):
+        set_committed_value(comment, "id", comment_id)
+
+
 def by_id(comment_id: int) -> Comment:
     comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
     if comment is None:
@@ -330,7 +356,8 @@ def show_all(changed: Iterable[Comment]) -> None:
             is_shown = comment.status == Status.APPROVED or comment.id in held_up
             if comment.is_shown != is_shown or comment.id in own:
                 moved.append(comment)
-            comment.is_shown = is_shown
+            if comment.is_shown != is_shown:
+                comment.is_shown = is_shown
         db.session.flush()
         above = {comment.parent_id for comment in moved if comment.parent_id is not None}
         for parent in _by_ids(above):

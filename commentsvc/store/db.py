@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger as SqlBigInteger
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -116,23 +116,17 @@ def prepare(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def let_go(*kept: Base) -> None:
-    """End what the request was reading and give its connection back.
+def let_go() -> None:
+    """End what the request was reading and give its connection back; loaded rows are read again when asked for."""
+    if db.session.registry.has():
+        db.session.rollback()
 
-    Loaded rows are read again when they are asked for, but for those in `kept`, which stay as they are.
+
+def begin_write() -> None:
+    """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
+    back.
     """
-    for row in kept:
-        db.session.expunge(row)
-    db.session.rollback()
-    db.session.add_all(kept)
-
-
-def begin_write(*kept: Base) -> None:
-    """Start the write transaction; every verb calls it before it loads what it will change.
-
-    Nothing stale is written back: `kept` is for rows that the verb only looks at (see let_go).
-    """
-    let_go(*kept)
+    let_go()
     db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
 
 
@@ -144,6 +138,12 @@ def commit_and_keep() -> None:
         session.commit()
     finally:
         session.expire_on_commit = True
+
+
+def insert_all(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows that nobody needs back: in one go, and without an object for each."""
+    if rows:
+        db.session.connection().execute(insert(Base.metadata.tables[model.__tablename__]), rows)
 
 
 def begin_read() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select, text
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
-from commentsvc.core import history
+from commentsvc.core import history, tokens
 from commentsvc.core.status import Action, Status
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
@@ -73,7 +73,6 @@ def add(
     told: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
-    settings_version: str | None = None,
 ) -> Decision:
     decision = Decision(
         site_id=comment.site_id,
@@ -88,11 +87,40 @@ def add(
         told=told,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
-        settings_version=settings_version,
         created_at=now,
     )
     db.session.add(decision)
     return decision
+
+
+class Judged(NamedTuple):
+    """What the rules decided on a comment that was written or rewritten."""
+
+    comment: Comment
+    action: Action
+    before: Status | None
+    rule: str
+    settings_version: str
+
+
+def add_verdicts(judged: Iterable[Judged], now: datetime) -> None:
+    """Log verdicts, each an act of its own with the comment's reasons."""
+    rows = [
+        {
+            "site_id": one.comment.site_id,
+            "comment_id": one.comment.id,
+            "batch": tokens.new_batch(),
+            "action": one.action,
+            "status_before": one.before,
+            "status_after": one.comment.status,
+            "by_rule": one.rule,
+            "reasons": one.comment.reasons,
+            "settings_version": one.settings_version,
+            "created_at": now,
+        }
+        for one in judged
+    ]
+    insert_all(Decision, rows)
 
 
 def of_batch(batch: str, limit: int | None) -> Sequence[Decision]:

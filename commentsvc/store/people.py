@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from sqlalchemy import (
     CheckConstraint,
@@ -367,7 +368,7 @@ class Writer:
     email: str
     ip: str
 
-    @property
+    @cached_property
     def key(self) -> int | bytes:
         """What tells one author of a site from the others."""
         return guest_hash(self.name, self.email, self.ip) if self.account_id is None else self.account_id

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint, bindparam, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import (
+    JSON,
+    Engine,
+    ForeignKey,
+    Integer,
+    String,
+    UniqueConstraint,
+    bindparam,
+    event,
+    select,
+)
+from sqlalchemy.orm import (
+    Mapped,
+    Session,
+    joinedload,
+    lazyload,
+    mapped_column,
+    object_session,
+    relationship,
+    scoped_session,
+)
 
 from commentsvc.core import catalogue, languages, policy
 from commentsvc.core.errors import Conflict, Invalid, NotFound
@@ -20,6 +41,8 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME_MAX = 200
+KEPT_S = 0.5
+KEPT_MAX = 1000  # sites
 
 
 class Site(Base):
@@ -73,13 +96,58 @@ class SiteOrigin(Base):
 
 _BY_KEY = select(Site).where(Site.key == bindparam("key")).options(joinedload(Site.origins))
 
+_BY_ID = select(Site).where(Site.id == bindparam("site_id")).options(lazyload(Site.origins))
+
 
 def by_key(key: str) -> Site:
     """The site; raises NotFound with a sentence for the owner of the page."""
-    site = db.session.scalars(_BY_KEY, {"key": key}).unique().one_or_none() if KEY.fullmatch(key) else None
+    return _found(db.session, key)
+
+
+def _found(session: Session | scoped_session[Any], key: str) -> Site:
+    site = session.scalars(_BY_KEY, {"key": key}).unique().one_or_none() if KEY.fullmatch(key) else None
     if site is None:
         raise NotFound(phrase("There is no site with this key here. Check the site attribute of the embed code."))
     return site
+
+
+def by_id(site_id: int) -> Site:
+    """A site that is there, without its origins."""
+    return db.session.scalars(_BY_ID, {"site_id": site_id}).one()
+
+
+_kept: WeakKeyDictionary[Engine, dict[str, tuple[Site, float]]] = WeakKeyDictionary()
+
+
+def lately(key: str, anew: bool = False) -> Site:
+    """The site as it is, or as another process may have changed it KEPT_S ago; raises as by_key does.
+
+    It belongs to no session and is others' too: to be looked at only. Who would refuse something because of it looks
+    `anew` before.
+    """
+    kept = _kept.setdefault(db.engine, {})
+    site, until = kept.get(key, (None, 0.0))
+    if site is None or anew or time.monotonic() >= until:
+        until = time.monotonic() + KEPT_S
+        with Session(db.engine) as session:
+            site = _found(session, key)
+        if len(kept) >= KEPT_MAX:
+            kept.clear()
+        kept[key] = (site, until)
+    return site
+
+
+@event.listens_for(Site, "after_update")
+def _note_change(_mapper: object, _connection: object, site: Site) -> None:
+    session = object_session(site)
+    if session is not None:
+        session.info[Site] = "changed"
+
+
+@event.listens_for(db.session, "after_commit")
+def _forget_changed(session: Session) -> None:
+    if session.info.pop(Site, None):
+        _kept.clear()
 
 
 def all_sites() -> list[Site]:

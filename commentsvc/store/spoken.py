@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, String, delete, func, insert, select
+from sqlalchemy import ForeignKey, Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.judging import Reason
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 from commentsvc.store.sites import Site
 
 KEPT_FOR = timedelta(days=90)
@@ -32,7 +32,7 @@ class Spoken(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
-def add(comment: Comment, reasons: Iterable[Reason], now: datetime) -> None:
+def add_all(spoken: Iterable[tuple[Comment, Reason]], now: datetime) -> None:
     rows = [
         {
             "site_id": comment.site_id,
@@ -41,10 +41,9 @@ def add(comment: Comment, reasons: Iterable[Reason], now: datetime) -> None:
             "outcome": reason.outcome,
             "created_at": now,
         }
-        for reason in reasons
+        for comment, reason in spoken
     ]
-    if rows:
-        db.session.execute(insert(Spoken), rows)
+    insert_all(Spoken, rows)
 
 
 def counts(site: Site, since: datetime) -> dict[str, int]:

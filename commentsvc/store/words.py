@@ -16,17 +16,17 @@ from sqlalchemy import (
     column,
     event,
     func,
-    inspect,
     literal,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, Mapper, mapped_column
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
+from sqlalchemy.orm.attributes import get_history
 
 from commentsvc.core import searching
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, is_postgres
+from commentsvc.store.db import Base, Id, db, is_postgres
 
 # Tables and indexes that no model names, because each database has its own kind; the migration makes them.
 OWN_KIND = "word_search"
@@ -58,11 +58,18 @@ def is_hit(words: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
-def keep(connection: Connection, comment: Comment) -> None:
+def keep(comments: Sequence[Comment]) -> None:
+    """Keep the words of comments that were written past the session; for all others it happens by itself."""
+    _keep(db.session.connection(), comments)
+
+
+def _keep(connection: Connection, comments: Sequence[Comment]) -> None:
+    connection.execute(_KEEP[connection.dialect.name], [_row(comment) for comment in comments])
+
+
+def _row(comment: Comment) -> dict[str, Any]:
     texts = (comment.source, comment.author_name, comment.author_email or "")
-    words = searching.index_of(comment.site_id, *texts, has_link(comment.html))
-    values = {"comment_id": comment.id, "words": words}
-    connection.execute(_KEEP[connection.dialect.name], values)
+    return {"comment_id": comment.id, "words": searching.index_of(comment.site_id, *texts, has_link(comment.html))}
 
 
 def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Executable:
@@ -78,12 +85,29 @@ def has_link(html: str) -> bool:
 
 
 @event.listens_for(Comment, "after_insert")
-def _added(_mapper: Mapper[Any], connection: Connection, comment: Comment) -> None:
-    keep(connection, comment)
+def _added(_mapper: Mapper[Any], _connection: Connection, comment: Comment) -> None:
+    _note(comment)
 
 
 @event.listens_for(Comment, "after_update")
-def _changed(_mapper: Mapper[Any], connection: Connection, comment: Comment) -> None:
-    state = inspect(comment).attrs
-    if any(state[name].history.has_changes() for name in ("source", "html", "author_name", "author_email")):
-        keep(connection, comment)
+def _changed(_mapper: Mapper[Any], _connection: Connection, comment: Comment) -> None:
+    if any(get_history(comment, name).has_changes() for name in ("source", "html", "author_name", "author_email")):
+        _note(comment)
+
+
+def _note(comment: Comment) -> None:
+    session = object_session(comment)
+    assert session is not None  # who writes a row is in one
+    session.info[CommentWords].append(comment)
+
+
+@event.listens_for(db.session, "before_flush")
+def _begin(session: Session, _context: object, _instances: object) -> None:
+    session.info[CommentWords] = []  # what a flush that failed has noted was never written
+
+
+@event.listens_for(db.session, "after_flush")
+def _keep_noted(session: Session, _context: object) -> None:
+    """The words of all that a flush has written, in one go."""
+    if noted := session.info[CommentWords]:
+        _keep(session.connection(), noted)

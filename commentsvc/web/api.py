@@ -26,7 +26,7 @@ PREFLIGHT_S = "600"
 @pages.post("/api/v1/comments")
 def post() -> tuple[Response, int]:
     shape = shapes.parsed(shapes.CommentIn)
-    site = guard.site_to_write(shape.site)
+    site = guard.site_to_post(shape.site)
     sender = guard.sender(site)
     draft = shapes.draft(shape, site, sender.account)
     secret = settings().secret_key

@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.core import languages
 from commentsvc.gateways import metrics
-from commentsvc.services.sharing import held_gate
+from commentsvc.services.sharing import Gate
 from commentsvc.store import database
 from commentsvc.store.database import Watched
 from commentsvc.store.db import first_line
@@ -284,7 +284,7 @@ class Edge:
         self._flights: dict[str, threading.Lock] = {}
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
-        self._gate = threading.Semaphore(INSIDE_MAX)
+        self._gate = Gate(INSIDE_MAX)
         self._gate_of_builds = threading.Semaphore(BUILDS_MAX)
         self.builds = 0
         self.hits = 0  # added without a lock: a count that is lost once in a million costs less
@@ -321,11 +321,7 @@ class Edge:
         """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
         _receive(environ)
         with self._gate:
-            held_gate.set(self._gate)
-            try:
-                return self._inner(environ, start_response)
-            finally:
-                held_gate.set(None)
+            return self._inner(environ, start_response)
 
     def _next_slot(self) -> Slot:
         with self._slot_lock:

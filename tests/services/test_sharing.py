@@ -14,7 +14,7 @@ from sqlalchemy.orm import object_session
 from commentsvc.core.errors import CommentError, Conflict, Invalid
 from commentsvc.services import posting
 from commentsvc.services.posting import Draft, Sender
-from commentsvc.services.sharing import BATCH_MAX, Lane, held_gate
+from commentsvc.services.sharing import BATCH_MAX, Gate, Lane
 from commentsvc.store import sites, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
@@ -52,11 +52,10 @@ class Slow:
 
 def run_all(slow, lane, entries, inside_max=100):
     """What each gets, when the first leads alone and all others have come meanwhile."""
-    results, gate = {}, threading.Semaphore(inside_max)
+    results, gate = {}, Gate(inside_max)
 
     def call(entry):
         with gate:
-            held_gate.set(gate)
             try:
                 results[entry] = lane.run(entry)
             except BaseException as error:  # handed to the test, which looks at it
@@ -71,6 +70,8 @@ def run_all(slow, lane, entries, inside_max=100):
     slow.may_end.set()
     for thread in running:
         thread.join(LONG_S)
+    free = [gate._places.acquire(blocking=False) for _ in range(inside_max + 1)]
+    assert free == [True] * inside_max + [False], "each place was given back, and once"
     return results
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cast import data
+from sqlalchemy.exc import IntegrityError
 
 from commentsvc.core.errors import Invalid
 from commentsvc.core.pages import Sort
@@ -12,7 +13,9 @@ from commentsvc.core.searching import parse
 from commentsvc.core.status import Status
 from commentsvc.services import posting
 from commentsvc.store import comments, finding
-from commentsvc.store.db import db, write
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db, write
+from commentsvc.store.decisions import Decision
 from commentsvc.store.finding import Wanted
 
 
@@ -62,6 +65,21 @@ def test_an_edit_changes_what_finds_a_comment(site, make_comment, way, now):
     comment_id = make_comment(status=Status.PENDING, body="first words")
     posting.edit(comment_id, "other text", None, now - timedelta(days=1))
     assert found(site, "first") == []
+    assert found(site, "other") == [comment_id]
+
+
+def test_words_of_what_could_not_be_written_are_forgotten(site, make_comment, way, now):
+    comment_id = make_comment(status=Status.PENDING, body="first words")
+    kept = comments.by_id(comment_id)
+    same = {name: getattr(kept, name) for name in Comment.__table__.columns.keys() if name != "id"}
+    begin_write()
+    lacking = Decision(comment_id=comment_id, created_at=now)
+    db.session.add_all([Comment(**{**same, "source": "never written"}), lacking])
+    with pytest.raises(IntegrityError):
+        db.session.commit()
+    db.session.rollback()
+    posting.edit(comment_id, "other text", None, now - timedelta(days=1))
+    assert found(site, "never") == []
     assert found(site, "other") == [comment_id]
 
 
