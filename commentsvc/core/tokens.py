@@ -33,7 +33,7 @@ def digest(token: str) -> bytes:
 def keyed(secret: str, purpose: str, *parts: str) -> bytes:
     """HMAC-SHA-256 for what is short or must be made again; parts cannot run into each other."""
     message = "\0".join([purpose, *(f"{len(part)}:{part}" for part in parts)])
-    return hmac.new(secret.encode(), message.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return hmac.digest(secret.encode(), message.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def edit_token(secret: str, comment_id: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
 
@@ -24,6 +25,13 @@ SESSION_DAYS = 14
 
 csrf = CSRFProtect()
 login = LoginManager()
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Makes ready to read a cookie only where there is one: most requests come without."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if SESSION_COOKIE in request.cookies else self.session_class()
 
 
 class SignedIn(UserMixin):
@@ -70,6 +78,7 @@ def init_app(app: Flask, config: Config) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # a moderator's page may stand open for a day
         WTF_CSRF_SSL_STRICT=False,  # referrers are switched off; the token is what counts
     )
+    app.session_interface = Sessions()
     csrf.init_app(app)
     # No current_user in templates: an error page must not ask the database that has just failed.
     login.init_app(app, add_context_processor=False)
