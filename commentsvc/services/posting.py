@@ -359,7 +359,7 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
     new = [one.comment for one in judged]
     comments.add_all(new)
     words.keep(new)
-    now = judged[0].entry.now
+    now = max(one.entry.now for one in judged)
     _log([(one.comment, None, one.verdict, one.settings_version) for one in judged], now)
     publishing.moved([(one.comment, None) for one in judged])
     answers.add_all(site, [one.answer(one.entry.key_hash) for one in judged if one.entry.key_hash], now)
@@ -567,9 +567,9 @@ def _nudge(verdict: Verdict, rulebook: ruling.Rulebook) -> None:
 
 def _log(judged: Sequence[tuple[Comment, Status | None, Verdict, str]], now: datetime) -> None:
     """Keep why comments have the status they have: each with the one it had, its verdict and the settings' version."""
-    decisions.add_verdicts(
+    decisions.add_rulings(
         [
-            decisions.Judged(comment, _ACTION_TO[verdict.status], before, verdict.decided_by, version)
+            decisions.Ruling(comment, _ACTION_TO[verdict.status], before, verdict.decided_by, version)
             for comment, before, verdict, version in judged
         ],
         now,

@@ -93,7 +93,7 @@ def add(
     return decision
 
 
-class Judged(NamedTuple):
+class Ruling(NamedTuple):
     """What the rules decided on a comment that was written or rewritten."""
 
     comment: Comment
@@ -103,8 +103,8 @@ class Judged(NamedTuple):
     settings_version: str
 
 
-def add_verdicts(judged: Iterable[Judged], now: datetime) -> None:
-    """Log verdicts, each an act of its own with the comment's reasons."""
+def add_rulings(rulings: Iterable[Ruling], now: datetime) -> None:
+    """Log them, each an act of its own with the comment's reasons."""
     rows = [
         {
             "site_id": one.comment.site_id,
@@ -118,7 +118,7 @@ def add_verdicts(judged: Iterable[Judged], now: datetime) -> None:
             "settings_version": one.settings_version,
             "created_at": now,
         }
-        for one in judged
+        for one in rulings
     ]
     insert_all(Decision, rows)
 
