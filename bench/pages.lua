@@ -1,5 +1,6 @@
--- Each request another page: pages of one long thread by their sizes and orders, so that none is in memory yet.
-local n = 0
+-- Each request another page: pages of one long thread by their sizes and orders, so that none is in memory yet,
+-- nor when it is run again.
+local n = os.time() * 1000
 local sorts = {"oldest", "newest", "top"}
 function request()
   n = n + 1

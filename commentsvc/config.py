@@ -9,8 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 PREFIX = "COMMENTSVC_"
 MIN_SECRET_LENGTH = 16
@@ -218,6 +216,9 @@ def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
 
 
 def _check_key(name: str, pem: str) -> None:
+    from joserfc.errors import JoseError  # with cryptography 8 MB, only for Apple's key
+    from joserfc.jwk import ECKey
+
     try:
         key = ECKey.import_key(pem.replace("\\n", "\n"))
     except (ValueError, JoseError):

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,9 @@ SEES = {
     "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "gateways", "core", "config"},
 }
 ONLY_TEXT = {"bleach", "nh3", "cmarkgfm"}
+# By whom: sign-in with providers, secrets kept, passkeys, pictures, QR codes, Akismet, Redis, migrations, imports.
+ONLY_FOR_SOME = {"authlib.integrations.requests_client", "joserfc", "cryptography", "webauthn", "PIL", "segno"}
+ONLY_FOR_SOME |= {"requests", "redis", "alembic", "defusedxml"}
 FORBIDDEN = {
     "core": {"flask", "sqlalchemy", "flask_sqlalchemy", "requests", "socket", "time", "urllib.request"},
     "services": {"flask", "flask_login", "werkzeug", "requests", "socket"},
@@ -104,6 +109,16 @@ def test_a_name_that_stands_twice_is_found(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.py").write_text("'''A.'''")
     assert troubles(tmp_path) == ["a.py: stands twice"]
+
+
+def test_a_worker_that_has_just_started_holds_no_library_that_only_some_need():
+    """Each of them takes megabytes of every worker; it is imported where somebody first needs it."""
+    config = "c.from_environment({'COMMENTSVC_SECRET_KEY': '0' * 32}, None)"
+    begin = f"import sys, commentsvc.serving as s, commentsvc.config as c; s.create_app({config})"
+    told = subprocess.run(
+        [sys.executable, "-c", f"{begin}; print(*sys.modules)"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert set(told.stdout.split()) & ONLY_FOR_SOME == set()
 
 
 def test_only_the_comment_macro_puts_html_on_a_page_unescaped():

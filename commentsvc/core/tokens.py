@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
 import secrets
 
-from cryptography.fernet import Fernet, InvalidToken
+from commentsvc.core import sealing
 
 
 def new(prefix: str = "") -> str:
@@ -47,17 +46,13 @@ def is_edit_token(secret: str, comment_id: int, token: str) -> bool:
 
 def sealed(secret: str, purpose: str, values: dict[str, str]) -> str:
     """Values that only we can read and nobody can change, as URL-safe text."""
-    return _box(secret, purpose).encrypt(json.dumps(values).encode()).decode()
+    return sealing.seal(keyed(secret, purpose), json.dumps(values).encode()).decode()
 
 
 def unsealed(secret: str, purpose: str, value: str, max_age_s: int) -> dict[str, str] | None:
     """What was sealed, or None when it is not ours, for another purpose, or older than `max_age_s`."""
-    try:
-        found: dict[str, str] = json.loads(_box(secret, purpose).decrypt(value.encode(), ttl=max_age_s))
-    except InvalidToken:
+    plain = sealing.opened(keyed(secret, purpose), value.encode(), max_age_s)
+    if plain is None:
         return None
+    found: dict[str, str] = json.loads(plain)
     return found
-
-
-def _box(secret: str, purpose: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(keyed(secret, purpose)))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Collection
 from urllib.parse import urljoin, urlsplit
 
+from PIL import Image, ImageOps
 from requests import RequestException, Session
 
 from commentsvc.gateways import safe_http
@@ -40,8 +41,6 @@ def fetch(url: str, named_hosts: Collection[str]) -> bytes:
 
 def small(body: bytes) -> bytes:
     """Any picture as ours; raises ValueError for what is none, or is made to fill the memory."""
-    from PIL import Image, ImageOps  # 4 MB that only a worker with jobs needs, and only then
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Pillow only warns of pictures that unpack to gigabytes

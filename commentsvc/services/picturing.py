@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from commentsvc.gateways import avatars
 from commentsvc.store import pictures
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.people import Account
@@ -13,6 +12,8 @@ from commentsvc.store.people import Account
 
 def fetch(account_id: int, url: str, named_hosts: Collection[str]) -> None:
     """Fetch and keep; raises OSError when that is worth another try, ValueError when the picture is none."""
+    from commentsvc.gateways import avatars  # with requests and Pillow 9 MB, only where there are pictures to fetch
+
     body = avatars.fetch(url, named_hosts)
     begin_write()
     account = db.session.get(Account, account_id)

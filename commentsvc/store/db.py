@@ -19,6 +19,9 @@ from sqlalchemy.orm import DeclarativeBase
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5
+# Of each connection. The pages and posts of readers need 26; what is asked of the ids of a page is another statement
+# for each number of them, and SQLite holds some 25 kB for each: the default of 128 was most of a worker's growth.
+STATEMENTS_KEPT = 32
 SHOWN_SQL_MAX = 2000
 DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
 
@@ -65,7 +68,8 @@ class UtcTime(TypeDecorator[datetime]):
 def engine_options(database_url: str) -> dict[str, Any]:
     """What create_engine needs so that a database that went away is noticed fast and a lock is waited for."""
     if database_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}}
+        options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": STATEMENTS_KEPT}
+        return {"connect_args": options}
     return {
         "pool_pre_ping": True,
         "pool_timeout": 5,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from datetime import UTC, datetime
 
-from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
+from commentsvc.core import sealing
 from commentsvc.core.registration import Client
 from commentsvc.store.db import Base, UtcTime, db, write
 
@@ -28,22 +27,19 @@ class KeptClients:
     """By server; a secret that another secret key encrypted is as good as none, and we register again."""
 
     def __init__(self, secret_key: str) -> None:
-        key = hashlib.sha256(b"provider clients\0" + secret_key.encode()).digest()
-        self._box = Fernet(base64.urlsafe_b64encode(key))
+        self._key = hashlib.sha256(b"provider clients\0" + secret_key.encode()).digest()
 
     def find(self, instance: str) -> Client | None:
         row = db.session.get(ProviderClient, instance)
-        if row is None:
+        plain = sealing.opened(self._key, row.secret) if row else None
+        if row is None or plain is None:
             return None
-        try:
-            secret, scope = json.loads(self._box.decrypt(row.secret))
-        except InvalidToken:
-            return None
+        secret, scope = json.loads(plain)
         return Client(row.client_id, secret, scope)
 
     def keep(self, instance: str, client: Client) -> None:
         with write():
-            secret = self._box.encrypt(json.dumps([client.secret, client.scope]).encode())
+            secret = sealing.seal(self._key, json.dumps([client.secret, client.scope]).encode())
             row = ProviderClient(instance=instance, client_id=client.id, secret=secret, created_at=datetime.now(UTC))
             db.session.merge(row)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
 from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,6 +14,7 @@ from commentsvc.services import accounts, appealing
 from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
+from commentsvc.web.federation import offered
 from commentsvc.web.translating import gettext, language
 from commentsvc.web.wiring import now
 
@@ -45,7 +46,7 @@ def show() -> str:
         appealed=appeals.of_comments([comment.id for comment in written]),
         can_appeal=appealing.can_appeal,
         status_names={status: gettext(name) for status, name in STATUS_NAMES.items()},
-        labels={name: provider.label for name, provider in current_app.extensions["providers"].items()},
+        labels=dict(offered()),
         identities=people.identities_of(account.id),
         sessions=people.open_sessions(account.id, now()),
         this=holder.session.id,

@@ -9,7 +9,6 @@ from authlib.oauth2 import OAuth2Error
 from flask import (
     Blueprint,
     Response,
-    current_app,
     g,
     jsonify,
     make_response,
@@ -50,7 +49,7 @@ def ask() -> BaseResponse:
     is_named = session.get(NAMED) == goal
     if not current_user.is_authenticated:
         straight_to = request.args.get("provider", "")
-        if straight_to in current_app.extensions["providers"] and "prompt" not in request.args:
+        if straight_to in settings().providers and "prompt" not in request.args:
             return redirect(url_for("federation.login", provider=straight_to, next=goal))
         return _choose(site, goal)
     was_here = grants.has_signed_in(current_user.account, site)

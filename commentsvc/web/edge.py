@@ -69,6 +69,8 @@ UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
 TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
 PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
+READY_OVERHEAD_BYTES = 2048
+READY_MAX_BYTES = 8 * 2**20
 PRUNE_EVERY = 200  # writes
 # More at once in Python only wait for each other, and for the database.
 INSIDE_MAX = 4
@@ -147,13 +149,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An answer in one encoding, to be sent without looking at anything again."""
+    """An answer in one encoding, to be sent without looking at anything again.
+
+    `size_bytes` is what it takes beside its page: the body too, where it was unpacked for this answer alone.
+    """
 
     status: str
     headers: list[tuple[str, str]]
     body: list[bytes]
     etag: str
     headers_304: list[tuple[str, str]]
+    size_bytes: int
 
 
 # Path, query, accepted encodings, and of pages that depend on them the accepted languages.
@@ -161,12 +167,21 @@ Spelling: TypeAlias = tuple[str, str, str, str]
 
 
 class Slot:
-    """Half a second of the clock, and what lies ready for the rest of it, by the words of the request."""
+    """Half a second of the clock, and what lies ready for the rest of it, by the words of the request.
+
+    Never more than READY_MAX_BYTES: whoever asks in ever new words must not fill the memory.
+    """
 
     def __init__(self, until: float, second: int) -> None:
         self.until = until  # monotonic
         self.second = second  # of the wall clock
         self.ready: dict[Spelling, Ready] = {}
+        self._room_bytes = READY_MAX_BYTES
+
+    def lay_ready(self, spelled: Spelling, ready: Ready) -> None:
+        self._room_bytes -= ready.size_bytes
+        if self._room_bytes >= 0:
+            self.ready[spelled] = ready
 
 
 class Memory:
@@ -312,7 +327,7 @@ class Edge:
                 page = answer
             ready = _ready(page, spelled, slot)
             if page.is_confirmed(slot):
-                slot.ready[spelled] = ready
+                slot.lay_ready(spelled, ready)
         else:
             self.hits += 1
         return _send(ready, environ, start_response)
@@ -495,7 +510,9 @@ def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
-    return Ready(page.status, headers, [body], etag, headers_304)
+    own_bytes = len(body) if page.is_text and not encoding else 0
+    size_bytes = READY_OVERHEAD_BYTES + own_bytes + sum(map(len, spelled))
+    return Ready(page.status, headers, [body], etag, headers_304, size_bytes)
 
 
 def _send(ready: Ready, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,8 +31,8 @@ from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
-from commentsvc.gateways.providers import registry
-from commentsvc.gateways.providers.mastodon import host_of
+from commentsvc.core.registration import host_of
+from commentsvc.gateways.providers.labels import LABELS, label_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
 from commentsvc.services import signing_in
 from commentsvc.store.provider_clients import KeptClients
@@ -146,26 +147,24 @@ def _quiet(response: Response) -> Response:
 
 def ways() -> list[tuple[str, str]]:
     """The ways to sign in that work here: a name for the widget, and a name for people."""
-    offered = [(provider.name, provider.label) for provider in _providers().values()]
-    return [*offered, ("email", gettext("E-mail"))] if settings().mail_url else offered
+    return [*offered(), ("email", gettext("E-mail"))] if settings().mail_url else offered()
 
 
-def label_of(provider: str) -> str:
+def offered() -> list[tuple[str, str]]:
+    """The providers that the settings name, by name and label."""
+    return [(name, label_of(name, its_settings)) for name, its_settings in settings().providers.items()]
+
+
+def label(provider: str) -> str:
     """What people call a provider, also one that is no longer offered."""
-    found = _providers().get(provider)
-    return found.label if found else provider.title()
-
-
-def _providers() -> dict[str, Provider]:
-    found: dict[str, Provider] = current_app.extensions["providers"]
-    return found
+    return dict(offered()).get(provider) or LABELS.get(provider, provider.title())
 
 
 def _provider(name: str) -> Provider:
-    try:
-        return _providers()[name]
-    except KeyError:
-        raise NotFound(phrase("This way to sign in is not offered here.")) from None
+    if name not in settings().providers:
+        raise NotFound(phrase("This way to sign in is not offered here."))
+    found: Provider = current_app.extensions["providers"]()[name]
+    return found
 
 
 def _redirect_uri(provider: str) -> str:
@@ -194,8 +193,15 @@ def _failed(trouble: Trouble, goal: str, provider: str) -> Response:
     return make_response(page, STATUS[trouble.kind])
 
 
+def _made(config: Config) -> dict[str, Provider]:
+    """By name; made when somebody first signs in, for Authlib's client, requests and cryptography take 13 MB."""
+    from commentsvc.gateways.providers import registry
+
+    return registry.configured(config.providers, KeptClients(config.secret_key))
+
+
 def init_app(app: Flask, config: Config) -> None:
-    app.extensions["providers"] = registry.configured(config.providers, KeptClients(config.secret_key))
+    app.extensions["providers"] = cache(lambda: _made(config))
     app.jinja_env.globals["signin_ways"] = ways
-    app.jinja_env.filters["provider_label"] = label_of
-    app.jinja_env.globals["providers"] = lambda: list(_providers().values())
+    app.jinja_env.filters["provider_label"] = label
+    app.jinja_env.globals["providers"] = offered

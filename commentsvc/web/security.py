@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import segno
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
@@ -175,9 +174,15 @@ def _page(codes: list[str] | None = None) -> str:
         codes=codes or [],
         seed=" ".join(seed[at : at + 4] for at in range(0, len(seed), 4)),
         sealed=tokens.sealed(settings().secret_key, f"seed {account.id}", {"seed": seed}),
-        picture=segno.make(address, error="m").png_data_uri(scale=5, border=3),
+        picture=_qr_code(address),
         can_passkey=_party().can,
     )
+
+
+def _qr_code(address: str) -> str:
+    import segno  # only where somebody looks at it: it takes a megabyte
+
+    return segno.make(address, error="m").png_data_uri(scale=5, border=3)
 
 
 def _ask_page(goal: str, problem: str = "", status: int = 200, again: bool = False) -> Response:

@@ -9,7 +9,8 @@ import pytest
 
 from commentsvc.core.judging import Outside
 from commentsvc.gateways import spam_service
-from commentsvc.gateways.spam_service import Akismet, Asked
+from commentsvc.gateways.akismet import Akismet
+from commentsvc.gateways.spam_service import Asked
 
 ASKED = Asked("https://blog.example", "https://blog.example/post", "192.0.2.1", "Firefox", "comment",
               "Carol", "carol@example.org", "https://carol.example", "Hello – “you”")  # fmt: skip

@@ -17,7 +17,7 @@ from commentsvc.services.moderating import Moderator
 from commentsvc.store import shown
 from commentsvc.store.database import Watched
 from commentsvc.store.db import db
-from commentsvc.web.edge import INSIDE_MAX, Edge, Memory, Page
+from commentsvc.web.edge import INSIDE_MAX, READY_MAX_BYTES, Edge, Memory, Page
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -506,6 +506,23 @@ def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
     assert Client(edge).get("/t/blog?thread=/other").text == "page"
     gc.collect()
     assert gone() is None
+
+
+def test_what_lies_ready_is_bounded_however_many_words_a_page_is_asked_in():
+    body = b"x" * 100_000
+
+    def inner(environ, start_response):
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [body]
+
+    edge = Edge(inner, lambda watched: (1, 1), Memory(2**20), NoDisk(), lambda: 100.0, lambda: 100.0)
+    asked = 2 * READY_MAX_BYTES // len(body)
+    for n in range(asked):
+        assert Client(edge).get("/t/blog", headers={"Accept-Encoding": f"x{n}"}).data == body
+    laid = sum(len(ready.body[0]) for ready in edge._slot.ready.values())
+    assert asked // 3 * len(body) < laid <= READY_MAX_BYTES
+    assert edge.builds == 1
 
 
 def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, app, alice, make_comment, now):

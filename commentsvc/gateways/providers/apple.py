@@ -21,7 +21,6 @@ SECRET_LIFE_S = 30 * 60  # Apple takes up to six months; ours is made anew for e
 
 class Apple(OpenId):
     name = "apple"
-    label = "Apple"
     scope = "name email"
     issuer = "https://appleid.apple.com"
     client_auth = "client_secret_post"

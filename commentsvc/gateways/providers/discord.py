@@ -14,7 +14,6 @@ PICTURES = "https://cdn.discordapp.com/avatars"
 
 class Discord(OAuthProvider):
     name = "discord"
-    label = "Discord"
     scope = "identify email"
     authorize_url = "https://discord.com/oauth2/authorize"
     token_url = "https://discord.com/api/oauth2/token"

@@ -19,7 +19,6 @@ CODE_SPENT = 100
 
 class Facebook(OAuthProvider):
     name = "facebook"
-    label = "Facebook"
     scope = "public_profile,email"
     authorize_url = "https://www.facebook.com/v26.0/dialog/oauth"
     token_url = "https://graph.facebook.com/v26.0/oauth/access_token"

@@ -12,7 +12,6 @@ from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 class GitHub(OAuthProvider):
     name = "github"
-    label = "GitHub"
     scope = "read:user user:email"
     authorize_url = "https://github.com/login/oauth/authorize"
     token_url = "https://github.com/login/oauth/access_token"

@@ -9,7 +9,6 @@ from commentsvc.gateways.providers.openid import OpenId
 
 class Google(OpenId):
     name = "google"
-    label = "Google"
     issuer = "https://accounts.google.com"
 
     def is_issuer(self, claims: dict[str, Any]) -> bool:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException, Session
 
-from commentsvc.core.registration import Client
+from commentsvc.core.registration import HOST, Client
 from commentsvc.gateways import safe_http
 from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
 from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
-
-HOST = re.compile(r"(?=.{4,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
 class Clients(Protocol):
@@ -27,7 +24,6 @@ class Clients(Protocol):
 
 class Mastodon(OAuthProvider):
     name = "mastodon"
-    label = "Mastodon"
     scope = "profile"
     older_scope = "read:accounts"  # of servers before 4.3, which have no metadata either
     asks_instance = True
@@ -114,9 +110,3 @@ class Mastodon(OAuthProvider):
 
     def _guarded(self, session: Any) -> Any:
         return safe_http.bounded(session) if self._named else safe_http.public_only(session)
-
-
-def host_of(typed: str) -> str:
-    """The server in what people type: `example.social`, `@ann@example.social`, an address; '' when there is none."""
-    name = typed.strip().lower().removeprefix("https://").partition("/")[0].rpartition("@")[2]
-    return name if HOST.fullmatch(name) else ""

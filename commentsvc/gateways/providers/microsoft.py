@@ -14,7 +14,6 @@ TENANT = re.compile(r"[0-9a-f-]{36}")
 
 class Microsoft(OpenId):
     name = "microsoft"
-    label = "Microsoft"
     issuer = "https://login.microsoftonline.com/common/v2.0"
 
     def is_discovered(self, issuer: object) -> bool:

@@ -12,6 +12,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from requests import HTTPError, RequestException, Response
 
 from commentsvc.gateways import safe_http
+from commentsvc.gateways.providers.labels import label_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 # What token endpoints say of a code that came too late or twice; GitHub has its own word for it.
@@ -23,7 +24,6 @@ class OAuthProvider(ABC):
     """A provider by authorization code; subclasses say where, how, and what its answer about a person means."""
 
     name = ""
-    label = ""
     scope = ""
     authorize_url = ""
     token_url = ""
@@ -35,6 +35,7 @@ class OAuthProvider(ABC):
     posts_answer = False
 
     def __init__(self, settings: Mapping[str, str]) -> None:
+        self.label = label_of(self.name, settings)
         self.client_id = settings["client_id"]
         self.client_secret = settings.get("client_secret", "")
         self.authorize_url = settings.get("authorize_url") or self.authorize_url

@@ -25,14 +25,12 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 
 class OpenId(OAuthProvider):
     name = "oidc"
-    label = "OpenID Connect"
     scope = "openid profile email"
     issuer = ""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
         self.issuer = (settings.get("issuer") or self.issuer).rstrip("/")
-        self.label = settings.get("name") or self.label
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None

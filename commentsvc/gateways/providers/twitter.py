@@ -12,7 +12,6 @@ from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 class Twitter(OAuthProvider):
     name = "twitter"
-    label = "Twitter"
     scope = "users.read tweet.read users.email"
     authorize_url = "https://x.com/i/oauth2/authorize"
     token_url = "https://api.x.com/2/oauth2/token"

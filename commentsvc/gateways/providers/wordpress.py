@@ -12,7 +12,6 @@ from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 class WordPress(OAuthProvider):
     name = "wordpress"
-    label = "WordPress.com"
     scope = "auth"  # without it a token would be for one blog of theirs
     authorize_url = "https://public-api.wordpress.com/oauth2/authorize"
     token_url = "https://public-api.wordpress.com/oauth2/token"

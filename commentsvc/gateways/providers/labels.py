@@ -1,0 +1,23 @@
+"""What people call the providers there are; for pages that only name them, which is most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LABELS = {
+    "twitter": "Twitter",
+    "facebook": "Facebook",
+    "wordpress": "WordPress.com",
+    "google": "Google",
+    "apple": "Apple",
+    "github": "GitHub",
+    "microsoft": "Microsoft",
+    "discord": "Discord",
+    "mastodon": "Mastodon",
+    "oidc": "OpenID Connect",
+}
+
+
+def label_of(name: str, settings: Mapping[str, str]) -> str:
+    """The provider's own, or what the operator calls it."""
+    return settings.get("name") or LABELS[name]
