@@ -32,16 +32,17 @@ http {{
   include {folder}/commentsvc.conf;
 }}
 """
-APPROVED_PER_S = 5
+IN_MEMORY = "/dev/shm"
 
 
-def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
-    """The documented file itself, with only its ports and its folder put in place."""
+def front_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Path:
+    """The documented file itself, with only its ports and its folders put in place."""
     source = (ROOT / "deploy" / "nginx.conf").read_text()
     listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
     source = re.sub(r"    server 127\.0\.0\.1:8000.*\n", lambda _: listed + "\n", source)
     source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
     source = source.replace("/var/cache/nginx/commentsvc", str(folder / "cache"))
+    source = source.replace("/run/commentsvc;", f"{shelf};")
     (folder / "commentsvc.conf").write_text(source)
     path = folder / "front.conf"
     path.write_text(WRAPPING.format(folder=folder))
@@ -49,18 +50,20 @@ def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
 
 
 @contextlib.contextmanager
-def front(folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0):
+def front(
+    folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0, shelf: Path = Path("/nowhere")
+):
     port = port or servers.free_port()
-    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends))]
+    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends, shelf))]
     with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
         yield server
 
 
 def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
     servers.need("wrk", "taskset")
-    with servers.folder() as folder, contextlib.ExitStack() as stack:
+    with servers.folder() as folder, servers.folder(IN_MEMORY) as shelf, contextlib.ExitStack() as stack:
         port, static_port = servers.free_port(), servers.free_port()
-        env = servers.settings(folder, port)
+        env = servers.settings(folder, port, PUBLISH_DIR=str(shelf))
         app = seeding.prepare(env)
         for count, key in hot_reads.THREADS.items():
             seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
@@ -69,7 +72,7 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
         stack.enter_context(
             servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
         )
-        ours = stack.enter_context(front(folder, [port]))
+        ours = stack.enter_context(front(folder, [port], shelf=shelf))
         conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
         static = [nginx(), "-p", str(folder), "-c", str(conf)]
         url = f"http://127.0.0.1:{static_port}/none"
