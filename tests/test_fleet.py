@@ -5,6 +5,7 @@ The first is on nginx's own machine and has a shelf (tests/test_front.py), the s
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import itertools
 import json
@@ -137,7 +138,7 @@ def fleet(tools):
 
 def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = "", timeout_s: float = 10):
     """Status, headers and JSON or text of an answer, also when it is a refusal."""
-    headers = {"Content-Type": "application/json"} if body else {}
+    headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": "application/json"} if body else {})
     if sent_from:
         headers["X-Forwarded-For"] = sent_from
     if token:
@@ -145,9 +146,10 @@ def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = ""
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            text, status, got = answer.read().decode(), answer.status, answer.headers
+            packed, status, got = answer.read(), answer.status, answer.headers
     except urllib.error.HTTPError as error:
-        text, status, got = error.read().decode(), error.code, error.headers
+        packed, status, got = error.read(), error.code, error.headers
+    text = (gzip.decompress(packed) if got["Content-Encoding"] == "gzip" else packed).decode()
     is_json = "json" in got.get("Content-Type", "")
     return status, got, json.loads(text) if is_json else text
 
