@@ -124,6 +124,8 @@ def test_a_hot_page_is_given_by_nginx_itself_with_the_headers_of_the_service(fro
                 assert (again.status, again.headers["etag"], again.body) == (304, tag, b"")
                 assert front.given(page, base, Accept_Encoding=packing, If_None_Match='"other-1"') == ours
             assert front.given(page, Accept_Encoding=packing, Range="bytes=0-9") == ours
+            past = "Sun, 06 Nov 1994 08:49:37 GMT"
+            assert front.given(page, Accept_Encoding=packing, If_Modified_Since=past) == ours
             head = front.raw(f"HEAD {page} HTTP/1.0\r\nAccept-Encoding: {packing}\r\n\r\n".encode())
             assert head == Given(200, ours.headers, b"", by_nginx=True)
 
