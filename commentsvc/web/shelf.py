@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -116,7 +116,9 @@ class Shelf:
         part = self._handed_in / f".{os.getpid()}.{threading.get_ident()}"
         try:
             if len(os.listdir(self._handed_in)) < HANDED_IN_MAX:
-                part.write_bytes(json.dumps(asdict(leaf)).encode() + b"\n" + body)
+                watched = leaf.watched
+                head = [watched.site_key, watched.thread_key, *watched.versions, leaf.stamp, leaf.until]
+                part.write_bytes(json.dumps(head).encode() + b"\n" + body)
                 part.rename(self._handed_in / name)
         except OSError as error:
             self._complain(error)
@@ -193,11 +195,9 @@ class Shelf:
             if not path.name.startswith("."):
                 head, _, body = path.read_bytes().partition(b"\n")
                 path.unlink()
-                said = json.loads(head)
-                watched = Watched(
-                    said["watched"]["site_key"], said["watched"]["thread_key"], (*said["watched"]["versions"],)
-                )
-                received[path.name] = Leaf(watched, said["stamp"], said["size_bytes"], said["until"]), body
+                site_key, thread_key, of_site, of_thread, stamp, until = json.loads(head)
+                watched = Watched(site_key, thread_key, (of_site, of_thread))
+                received[path.name] = Leaf(watched, stamp, len(body), until), body
         return received
 
     def _lay_out(self, name: str, leaf: Leaf, body: bytes) -> None:
