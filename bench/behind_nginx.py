@@ -12,8 +12,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+import brotli
+
 from bench import hot_reads, seeding, servers
-from bench.hot_reads import SERVER_CORE, fetched, nginx
+from bench.hot_reads import ENCODING, SERVER_CORE, fetched, nginx
 from bench.servers import ROOT, Server
 
 WRAPPING = """
@@ -32,16 +34,17 @@ http {{
   include {folder}/commentsvc.conf;
 }}
 """
-APPROVED_PER_S = 5
+IN_MEMORY = "/dev/shm"
 
 
-def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
-    """The documented file itself, with only its ports and its folder put in place."""
+def front_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Path:
+    """The documented file itself, with only its ports and its folders put in place."""
     source = (ROOT / "deploy" / "nginx.conf").read_text()
     listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
     source = re.sub(r"    server 127\.0\.0\.1:8000.*\n", lambda _: listed + "\n", source)
     source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
     source = source.replace("/var/cache/nginx/commentsvc", str(folder / "cache"))
+    source = source.replace("/run/commentsvc;", f"{shelf};")
     (folder / "commentsvc.conf").write_text(source)
     path = folder / "front.conf"
     path.write_text(WRAPPING.format(folder=folder))
@@ -49,18 +52,20 @@ def front_conf(folder: Path, port: int, backends: list[int]) -> Path:
 
 
 @contextlib.contextmanager
-def front(folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0):
+def front(
+    folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0, shelf: Path = Path("/nowhere")
+):
     port = port or servers.free_port()
-    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends))]
+    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends, shelf))]
     with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
         yield server
 
 
 def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
     servers.need("wrk", "taskset")
-    with servers.folder() as folder, contextlib.ExitStack() as stack:
+    with servers.folder() as folder, servers.folder(IN_MEMORY) as shelf, contextlib.ExitStack() as stack:
         port, static_port = servers.free_port(), servers.free_port()
-        env = servers.settings(folder, port)
+        env = servers.settings(folder, port, PUBLISH_DIR=str(shelf))
         app = seeding.prepare(env)
         for count, key in hot_reads.THREADS.items():
             seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
@@ -69,7 +74,7 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
         stack.enter_context(
             servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
         )
-        ours = stack.enter_context(front(folder, [port]))
+        ours = stack.enter_context(front(folder, [port], shelf=shelf))
         conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
         static = [nginx(), "-p", str(folder), "-c", str(conf)]
         url = f"http://127.0.0.1:{static_port}/none"
@@ -97,7 +102,7 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
 def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -> list[float]:
     """Seconds from a decision's answer until the page that nginx gives shows it, while others read that page."""
     base = hot_reads.origin(front_server)
-    page = base + "/embed/v1/comments?site=held&thread=/approvals"
+    page = base + "/embed/v1/comments?site=held&thread=%2Fapprovals"
     stop = threading.Event()
     reader = threading.Thread(target=_read_on, args=(page, stop))
     reader.start()
@@ -114,10 +119,10 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
                 "author": {"name": "C", "email": f"c{n}@example.org"},
             },
         )
-        time.sleep(random.random() / 2)
+        time.sleep(1.5 + random.random() / 2)  # the page lies ready as a file again
         call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
         decided = time.monotonic()
-        while f"unmistakable-{n}." not in hot_reads.fetched(page)[0].decode():
+        while f"unmistakable-{n}." not in brotli.decompress(fetched(page, ENCODING)[0]).decode():
             time.sleep(0.005)
         waits.append(time.monotonic() - decided)
     stop.set()
@@ -127,7 +132,7 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
 
 def _read_on(url: str, stop: threading.Event) -> None:
     while not stop.is_set():
-        fetched(url)
+        fetched(url, ENCODING)
 
 
 def call(base: str, method: str, path: str, body: dict[str, object], token: str = "") -> dict:

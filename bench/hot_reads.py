@@ -8,6 +8,7 @@ import statistics
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import brotli
 
@@ -68,8 +69,10 @@ def fetched(url: str, *headers: str) -> tuple[bytes, dict[str, str]]:
 
 
 def questions() -> list[Question]:
+    """In the words of the widget, which spells a query as browsers do."""
     asked = []
     for count, key in THREADS.items():
+        key = quote(key, safe="")
         asked.append(Question(f"fragment-{count}", f"/embed/v1/comments?site=blog&thread={key}", (ENCODING,)))
         asked.append(Question(f"json-{count}", f"/api/v1/comments?site=blog&thread={key}", (ENCODING,)))
     asked.append(Question("embed.js", "/embed.js", (ENCODING,)))

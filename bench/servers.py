@@ -158,9 +158,9 @@ def serve(port: int, *options: str) -> list[str]:
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def folder(within: str | None = None) -> Iterator[Path]:
     """A folder of its own, open to servers that give up root's rights."""
-    path = Path(tempfile.mkdtemp(prefix="commentsvc-bench-"))
+    path = Path(tempfile.mkdtemp(prefix="commentsvc-bench-", dir=within))
     path.chmod(0o755)
     try:
         yield path

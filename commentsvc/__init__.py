@@ -30,6 +30,7 @@ def create_app(config: Config) -> Flask:
         reacting,
         reading,
         security,
+        shelf,
         signin,
         thread_page,
         translating,
@@ -66,4 +67,5 @@ def create_app(config: Config) -> Flask:
     oauth_server.init_app(app)
     federation.init_app(app, config)
     edge.init_app(app, config)
+    shelf.init_app(app, config)
     return app

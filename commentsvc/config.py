@@ -64,6 +64,7 @@ class Config:
     akismet_url: str = ""  # for services with the same interface, and for tests
     cache_mb: int = 16  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
+    publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
 
@@ -114,6 +115,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         ),
         cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "16")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
+        publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
     )

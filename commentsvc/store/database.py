@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -173,3 +173,27 @@ def version_reader(app: Flask) -> Callable[[Watched], tuple[int, int] | None]:
         return None if row is None else (row[0], row[1] or 0)
 
     return read
+
+
+def threads_reader(app: Flask) -> Callable[[Iterable[Watched]], set[Watched]]:
+    """A function that gives those pages of threads that still stand at their versions, by one query for each site."""
+    with app.app_context():
+        engine = db.engine
+
+    def standing(pages: Iterable[Watched]) -> set[Watched]:
+        by_site: dict[str, dict[Watched, bytes]] = {}
+        for page in pages:
+            if page.thread_key is not None:
+                by_site.setdefault(page.site_key, {})[page] = threads.hash_of(page.thread_key)
+        found: set[Watched] = set()
+        with engine.connect() as connection:
+            for site_key, hashes in by_site.items():
+                on = and_(Thread.site_id == Site.id, Thread.key_hash.in_(sorted(set(hashes.values()))))
+                query = select(Site.version, Thread.key_hash, Thread.version).outerjoin(Thread, on)
+                rows = connection.execute(query.where(Site.key == site_key)).all()
+                versions = {bytes(row[1] or b""): (row[0], row[2] or 0) for row in rows}
+                missing = (rows[0][0], 0) if rows else None  # threads without a comment, on a site that there is
+                found |= {page for page, at in hashes.items() if versions.get(at, missing) == page.versions}
+        return found
+
+    return standing

@@ -159,11 +159,15 @@ class Ready:
     body: list[bytes]
     etag: str
     headers_304: list[tuple[str, str]]
+    encoding: str
+    stamp: int  # of its ETag, which is made as nginx makes that of a file: <time>-<size>
     size_bytes: int
 
 
 # Path, query, accepted encodings, and of pages that depend on them the accepted languages.
 Spelling: TypeAlias = tuple[str, str, str, str]
+# Told of each confirmed answer once in a half second; the last is that half second's number since 1970.
+Listener: TypeAlias = Callable[[Spelling, Page, Ready, int], None]
 
 
 class Slot:
@@ -172,9 +176,9 @@ class Slot:
     Never more than READY_MAX_BYTES: whoever asks in ever new words must not fill the memory.
     """
 
-    def __init__(self, until: float, second: int) -> None:
+    def __init__(self, until: float, number: int) -> None:
         self.until = until  # monotonic
-        self.second = second  # of the wall clock
+        self.number = number  # of the wall clock, since 1970
         self.ready: dict[Spelling, Ready] = {}
         self._room_bytes = READY_MAX_BYTES
 
@@ -304,6 +308,7 @@ class Edge:
         self.builds = 0
         self.hits = 0  # added without a lock: a count that is lost once in a million costs less
         self._hits_told = 0
+        self.listener: Listener | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         slot = self._slot
@@ -328,6 +333,8 @@ class Edge:
             ready = _ready(page, spelled, slot)
             if page.is_confirmed(slot):
                 slot.lay_ready(spelled, ready)
+                if self.listener is not None:
+                    self.listener(spelled, page, ready, slot.number)
         else:
             self.hits += 1
         return _send(ready, environ, start_response)
@@ -343,7 +350,7 @@ class Edge:
             at = self._clock()
             if at >= self._slot.until:
                 wall = self._wall()
-                self._slot = Slot(at + SLOT_S - wall % SLOT_S, int(wall))
+                self._slot = Slot(at + SLOT_S - wall % SLOT_S, int(wall / SLOT_S))
                 self.tell()
             return self._slot
 
@@ -497,22 +504,28 @@ def _wish(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:
 def _ready(page: Page, spelled: Spelling, slot: Slot) -> Ready:
     path, _, accepted, _ = spelled
     encoding = _encoding(accepted) if page.is_text else ""
-    etag = f'"{page.tag}-{encoding}"' if encoding else f'"{page.tag}"'
     body = page.body(encoding)
+    stamp = _stamp(page.tag, encoding)
+    etag = f'"{stamp:x}-{len(body):x}"'
     vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
     if page.watched == FIXED:
         headers.append(("X-Accel-Expires", "300"))
     elif page.is_confirmed(slot):
         # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.
-        headers.append(("X-Accel-Expires", f"@{slot.second}"))
+        headers.append(("X-Accel-Expires", f"@{int(slot.number * SLOT_S)}"))
     headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
     own_bytes = len(body) if page.is_text and not encoding else 0
     size_bytes = READY_OVERHEAD_BYTES + own_bytes + sum(map(len, spelled))
-    return Ready(page.status, headers, [body], etag, headers_304, size_bytes)
+    return Ready(page.status, headers, [body], etag, headers_304, encoding, stamp, size_bytes)
+
+
+def _stamp(tag: str, encoding: str) -> int:
+    """Sixty bits, of which the last four tell the encodings apart: what the time of a file can be."""
+    return int(tag[:14] + {"": "0", "br": "1", "gzip": "2"}[encoding], 16)
 
 
 def _send(ready: Ready, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -14,7 +14,8 @@ from commentsvc.core.pages import Cursor, Sort
 from commentsvc.core.searching import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
-from commentsvc.store import finding, people
+from commentsvc.store import database, finding, people
+from commentsvc.store.database import Watched
 from commentsvc.store.db import db, write
 from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Role
@@ -153,6 +154,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         people.codes_sent(now, now, ip="192.0.2.1")
         with write():
             people.set_role(people.account_by_email("alice@example.org"), site, Role.OWNER)
+        database.threads_reader(app)([Watched("blog", f"/post{n}", (1, 1)) for n in range(3)])
 
     return tell
 
