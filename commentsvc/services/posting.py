@@ -26,7 +26,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
 from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
-from commentsvc.services.sharing import Lane
+from commentsvc.services.sharing import Lane, outside
 from commentsvc.store import (
     answers,
     challenges,
@@ -458,8 +458,9 @@ def _outside_answer(
     asked = learning.asked_of(
         submission, site.origins[0].origin if site.origins else "", draft.url, draft.parent_id is not None
     )
-    db.session.rollback()
-    return spam_service.ask(asked)
+    let_go()
+    with outside():
+        return spam_service.ask(asked)
 
 
 def _check_guest(site: Site, draft: Draft, known: Known) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -24,7 +25,7 @@ LOOK_S = 0.001
 
 
 class Gate:
-    """Lets so many requests work at once; `with gate:` waits for a place."""
+    """Lets so many requests work at once; `with gate:` waits for a place (see outside)."""
 
     def __init__(self, most: int) -> None:
         self._places = threading.Semaphore(most)
@@ -40,13 +41,26 @@ class Gate:
         _passed.set(self)
 
     def leave(self) -> None:
-        """Let the next one in already: this request only waits, or has little more to do."""
+        """Let the next one in, where that was not done already."""
         if _passed.get() is self:
             _passed.set(None)
             self._places.release()
 
 
 _passed: ContextVar[Gate | None] = ContextVar("passed_gate", default=None)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Let others work at this request's place while it only waits, for other requests or for another machine."""
+    gate = _passed.get()
+    if gate is not None:
+        gate.leave()
+    try:
+        yield
+    finally:
+        if gate is not None:
+            gate.enter()
 
 
 @dataclass(eq=False)
@@ -85,7 +99,8 @@ class Lane(Generic[E, R]):
             if not self._is_led:
                 self._is_led = True
                 turn.is_woken.set()
-        self._wait(turn)
+        with outside():
+            turn.is_woken.wait()
         if not turn.is_over:
             try:
                 while not turn.is_over:
@@ -96,15 +111,6 @@ class Lane(Generic[E, R]):
             raise turn.error
         assert turn.outcome is not None
         return turn.outcome
-
-    def _wait(self, turn: _Turn[E, R]) -> None:
-        """Wait for the outcome, or for the turn to lead, outside of the gate; only who leads comes in again."""
-        gate = _passed.get()
-        if gate is not None:
-            gate.leave()
-        turn.is_woken.wait()
-        if gate is not None and not turn.is_over:
-            gate.enter()
 
     def _lead(self, turn: _Turn[E, R]) -> None:
         """Work once for this turn and whoever may come along; this turn's outcome may take another round."""

@@ -72,8 +72,11 @@ PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
 READY_OVERHEAD_BYTES = 2048
 READY_MAX_BYTES = 8 * 2**20
 PRUNE_EVERY = 200  # writes
-# More at once in Python only wait for each other, and for the database.
+# More at once in Python only wait for each other, and reads from memory for them. Comments have places of their own:
+# whatever long work others do, they go on.
 INSIDE_MAX = 4
+POSTS_MAX = 2
+POSTS = "/api/v1/comments"
 BUILDS_MAX = 2
 RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
 
@@ -304,6 +307,7 @@ class Edge:
         self._flights_lock = threading.Lock()
         self._away_until = 0.0
         self._gate = Gate(INSIDE_MAX)
+        self._gate_of_posts = Gate(POSTS_MAX)
         self._gate_of_builds = threading.Semaphore(BUILDS_MAX)
         self.builds = 0
         self.hits = 0  # added without a lock: a count that is lost once in a million costs less
@@ -342,7 +346,7 @@ class Edge:
     def _through_the_gate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
         _receive(environ)
-        with self._gate:
+        with self._gate_of_posts if environ["PATH_INFO"] == POSTS else self._gate:
             return self._inner(environ, start_response)
 
     def _next_slot(self) -> Slot:

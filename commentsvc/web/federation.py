@@ -35,6 +35,7 @@ from commentsvc.core.registration import host_of
 from commentsvc.gateways.providers.labels import LABELS, label_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Provider, Trouble
 from commentsvc.services import signing_in
+from commentsvc.services.sharing import outside
 from commentsvc.store.provider_clients import KeptClients
 from commentsvc.web import guard
 from commentsvc.web.local_paths import local_path
@@ -65,7 +66,8 @@ def login(provider: str) -> BaseResponse:
         return _ask_instance(found, goal, request.args.get("instance", ""))
     attempt = Attempt(tokens.new(), tokens.new(), tokens.new(), _redirect_uri(provider), instance)
     try:
-        address = found.begin(attempt)
+        with outside():
+            address = found.begin(attempt)
     except Trouble as trouble:
         return _failed(trouble, goal, provider)
     kept = {
@@ -125,7 +127,8 @@ def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: too late"), goal, provider)
     attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider), kept["instance"])
     try:
-        person = found.finish(attempt, answer)
+        with outside():
+            person = found.finish(attempt, answer)
     except Trouble as trouble:
         return _failed(trouble, goal, provider)
     if kept["links"] and current_user.is_authenticated:

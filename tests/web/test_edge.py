@@ -14,10 +14,11 @@ from werkzeug.test import Client
 from commentsvc.core.status import Action
 from commentsvc.services import moderating
 from commentsvc.services.moderating import Moderator
+from commentsvc.services.sharing import outside
 from commentsvc.store import shown
 from commentsvc.store.database import Watched
 from commentsvc.store.db import db
-from commentsvc.web.edge import INSIDE_MAX, READY_MAX_BYTES, Edge, Memory, Page
+from commentsvc.web.edge import INSIDE_MAX, POSTS_MAX, READY_MAX_BYTES, Edge, Memory, Page
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -453,7 +454,8 @@ def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_co
     assert client.get(f"{JSON.replace('/post', '/other')}&cursor={cursor}").json["comments"] == []
 
 
-def test_reads_from_memory_pass_by_what_waits_for_the_application():
+@pytest.mark.parametrize(("path", "at_most"), [("/api/v1/comments", POSTS_MAX), ("/api/v1/preview", INSIDE_MAX)])
+def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most):
     """However many posts are inside or wait at the gate, a page that lies ready is answered at once."""
     release = threading.Event()
     inside, most_inside, lock = [0], [0], threading.Lock()
@@ -473,21 +475,54 @@ def test_reads_from_memory_pass_by_what_waits_for_the_application():
     edge = Edge(inner, lambda watched: (1, 1), Memory(2**20), NoDisk())
     answers = []
     writers = [
-        threading.Thread(
-            target=lambda n=n: answers.append(Client(edge).post("/api/v1/comments", data=f"post {n}").text)
-        )
-        for n in range(INSIDE_MAX * 3)
+        threading.Thread(target=lambda n=n: answers.append(Client(edge).post(path, data=f"post {n}").text))
+        for n in range(at_most * 3)
     ]
     for writer in writers:
         writer.start()
-    while inside[0] < INSIDE_MAX:
+    while inside[0] < at_most:
         time.sleep(0.01)
     assert [Client(edge).get("/t/blog?thread=/post").text for _ in range(5)] == ["page"] * 5
     release.set()
     for writer in writers:
         writer.join()
-    assert most_inside[0] == INSIDE_MAX
-    assert sorted(answers) == sorted(f"post {n}" for n in range(INSIDE_MAX * 3)), "each body reached the application"
+    assert most_inside[0] == at_most
+    assert sorted(answers) == sorted(f"post {n}" for n in range(at_most * 3)), "each body reached the application"
+
+
+def test_comments_pass_by_long_work_and_who_waits_for_another_machine_keeps_nobody():
+    away, release = threading.Event(), threading.Event()
+
+    def inner(environ, start_response):
+        if environ["PATH_INFO"] == "/long":
+            assert release.wait(20)
+        if environ["PATH_INFO"] == "/elsewhere":
+            with outside():
+                assert away.wait(20)
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    edge = Edge(inner, lambda watched: None, Memory(2**20), NoDisk())
+    answers = []
+
+    def ask(path):
+        asking = threading.Thread(target=lambda: answers.append(Client(edge).post(path).text))
+        asking.start()
+        return asking
+
+    waiting = [ask("/elsewhere") for _ in range(INSIDE_MAX * 2)]
+    assert Client(edge).post("/other").text == "/other"
+    working = [ask("/long") for _ in range(INSIDE_MAX)]
+    assert Client(edge).post("/api/v1/comments").text == "/api/v1/comments"
+    held_up = ask("/other")
+    held_up.join(0.2)
+    assert held_up.is_alive() and answers == []
+    release.set()
+    held_up.join(20)
+    away.set()
+    for thread in waiting + working:
+        thread.join(20)
+    assert len(answers) == len(waiting) + len(working) + 1
 
 
 def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():

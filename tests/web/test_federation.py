@@ -4,6 +4,8 @@ import base64
 import hashlib
 import re
 import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -23,6 +25,7 @@ from commentsvc.store.db import db
 from commentsvc.store.people import Account, Identity
 from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web import describing
+from commentsvc.web.edge import INSIDE_MAX
 
 ALL = sorted(stand_ins.KINDS)
 OPENID = ["apple", "google", "microsoft", "oidc"]
@@ -393,7 +396,12 @@ def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.troubles["github"] = "slow"
-    page = client.get(answer_of(app, "github", chosen))
+    answer, free = answer_of(app, "github", chosen), app.extensions["edge"]._gate._places
+    with ThreadPoolExecutor(1) as elsewhere:
+        waiting = elsewhere.submit(client.get, answer)
+        time.sleep(2)
+        assert not waiting.done() and free._value == INSIDE_MAX, "it keeps nobody's place"
+        page = waiting.result()
     assert (page.status_code, "does not answer" in page.text) == (503, True)
 
 

@@ -12,6 +12,7 @@ from commentsvc.core import challenge
 from commentsvc.store import comments, people
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Role
+from commentsvc.web.edge import POSTS_MAX
 
 RULE = {"site": "blog", "kind": "words", "value": "casino", "outcome": "hold"}
 
@@ -233,8 +234,10 @@ def send_to():
 
 class Service(BaseHTTPRequestHandler):
     behaviour = "false"
+    looked_at = None
 
     def do_POST(self):
+        self.server.seen.append(self.looked_at._value)
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.behaviour == "hang":
             time.sleep(3)
@@ -257,9 +260,11 @@ def test_when_the_spam_service_fails_the_comment_waits_and_the_reader_hears_with
     monkeypatch.setattr(Service, "behaviour", behaviour)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     server.daemon_threads, server.block_on_close = True, False
+    server.seen = []
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         app = make_app(AKISMET_KEY="key", AKISMET_URL=f"http://127.0.0.1:{server.server_port}/1.1")
+        monkeypatch.setattr(Service, "looked_at", app.extensions["edge"]._gate_of_posts._places)
         with app.app_context():
             add_site("blog", BLOG, now=now, mode="rules")
         began = time.monotonic()
@@ -269,6 +274,7 @@ def test_when_the_spam_service_fails_the_comment_waits_and_the_reader_hears_with
         server.shutdown()
         server.server_close()
     assert posted.status_code == status and took_s < 2
+    assert server.seen == [POSTS_MAX], "who waits for the service keeps nobody's place"
     assert posted.json["status"] == {"false": "approved", "true": "spam"}.get(behaviour, "pending")
 
 
