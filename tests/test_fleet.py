@@ -1,5 +1,6 @@
 """Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die."""
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -16,6 +17,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -26,9 +29,12 @@ import requests
 import stand_ins
 from aiosmtpd.controller import Controller
 from cast import find_csrf
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from bench import behind_nginx, seeding, servers
 from commentsvc.store.db import db
+from commentsvc.store.jobs import LEASE_S, Job
 
 PAGE = "/embed/v1/comments?site=held&thread=/fleet"
 
@@ -41,14 +47,29 @@ def tools():
 
 
 class Inbox:
-    """Keeps the letters that the fleet's workers send, in the order they came."""
+    """Keeps the letters that the fleet's workers send, in the order they came.
+
+    It does not take those to `held_for` for as long as that is set, and calls `when_taken` when it has taken a letter
+    and said so, before the worker has heard more.
+    """
 
     def __init__(self):
-        self.letters = []
+        self.letters, self.held, self.held_for, self.when_taken = [], [], None, None
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
-        self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        if letter["To"] == self.held_for:
+            self.held.append(letter)
+            while letter["To"] == self.held_for:
+                await asyncio.sleep(0.02)
+            return "451 Not now"
+        self.letters.append(letter)
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802
+        if self.when_taken:
+            self.when_taken()
+        return "221 Bye"
 
     def to(self, address: str) -> list[str]:
         """The texts of all that was sent there."""
@@ -67,10 +88,9 @@ class Fleet:
         self.ports = [servers.free_port(), servers.free_port()]
         front_port, mail_port = servers.free_port(), servers.free_port()
         self.url = f"http://127.0.0.1:{front_port}"
-        self.inbox = Inbox()
-        post_office = Controller(self.inbox, hostname="127.0.0.1", port=mail_port)
-        post_office.start()
-        stack.callback(post_office.stop)
+        self.inbox, self.mail_port = Inbox(), mail_port
+        self.post_office = self.open_post_office()
+        stack.callback(lambda: self.post_office.stop())
         self.zoo = stack.enter_context(stand_ins.serve(lambda address: stand_ins.Zoo(address, self.url)))
         more = {
             "BASE_URL": self.url,
@@ -98,6 +118,11 @@ class Fleet:
         self.stack.callback(servers.stop, process)
         return process
 
+    def open_post_office(self) -> Controller:
+        post_office = Controller(self.inbox, hostname="127.0.0.1", port=self.mail_port)
+        post_office.start()
+        return post_office
+
     def start_worker(self) -> subprocess.Popen:
         """A process of its own for jobs, on the second machine."""
         command, env = [str(servers.BIN / "commentsvc"), "worker"], {**os.environ, **self.environs[1]}
@@ -105,6 +130,38 @@ class Fleet:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         self.stack.callback(servers.stop, process)
         return process
+
+    def only_worker(self) -> subprocess.Popen:
+        """The one that is left when the other has been stopped."""
+        servers.stop(self.workers.pop())
+        return self.workers[0]
+
+    def replace(self, killed: subprocess.Popen) -> None:
+        """Two new workers for the one that is dead."""
+        killed.wait()
+        self.workers = [self.start_worker(), self.start_worker()]
+
+    def as_if_later(self, seconds: int) -> None:
+        """Two minutes are too long for a test: moves all leases and waits of jobs into the past."""
+        moved = ", ".join(f"{name} = {name} - :seconds * interval '1 second'" for name in ("lease_until", "run_at"))
+        with self.database() as session:
+            session.execute(text(f"UPDATE job SET {moved}"), {"seconds": seconds})
+            session.commit()
+
+    def jobs(self) -> list[Job]:
+        """Those that are not done, as they stand in the database."""
+        with self.database() as session:
+            return list(session.scalars(select(Job).where(Job.done_at.is_(None)).order_by(Job.id)))
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[Session]:
+        with self.app.app_context():
+            engine = db.engine
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
 
     def start(self, number: int, *options: str) -> servers.Server:
         port = self.ports[number]
@@ -320,6 +377,77 @@ def test_the_whole_story_is_told_across_the_machines_and_each_mail_is_sent_once(
     time.sleep(1.2)  # a worker looks once a second
     told = [letter["Message-ID"] for letter in fleet.inbox.letters]
     assert len(told) == len(set(told)) and len(fleet.inbox.to(guest["email"])) == 5
+
+
+def ask_to_be_told(fleet: Fleet, address: str) -> None:
+    """Post as a guest who wants mail: a worker asks the address whether it is theirs, by mail."""
+    body = {"site": "held", "thread": "/mail", "body": f"From {address}", "notify": True}
+    author = {"name": "Carol", "email": address}
+    status, _, answer = ask(fleet.url + "/api/v1/comments", {**body, "author": author}, sent_from=next(addresses))
+    assert status == 202, answer
+
+
+def test_a_worker_killed_while_the_mail_server_has_not_taken_its_mail_loses_none(fleet):
+    address = "held-in-data@example.org"
+    victim = fleet.only_worker()
+    fleet.inbox.held_for = address
+    ask_to_be_told(fleet, address)
+    eventually(lambda: fleet.inbox.held, 5, "the text is sent, and nothing answered")
+    victim.kill()
+    fleet.replace(victim)
+    fleet.inbox.held_for = None
+
+    [job] = fleet.jobs()
+    assert job.kind == "mail" and job.tries == 1, "nothing else was in the hands of the one that died"
+    time.sleep(2.2)  # a worker looks once a second
+    assert fleet.inbox.to(address) == [], "its lease still runs: the one that holds it might be alive"
+    fleet.as_if_later(LEASE_S)
+    eventually(lambda: fleet.inbox.to(address), 5, "another worker sends it")
+    [once] = [letter for letter in fleet.inbox.letters if letter["To"] == address]
+    assert once["Message-ID"] == fleet.inbox.held[0]["Message-ID"], "a server that kept the first knows the second"
+    eventually(lambda: not fleet.jobs(), 5, "it is noted as done")
+
+
+def test_a_mail_that_was_taken_but_not_noted_comes_twice_and_says_that_it_is_the_same(fleet):
+    """That is all that can be promised: the server and the database do not commit together."""
+    address = "not-noted@example.org"
+    victim = fleet.only_worker()
+    fleet.inbox.when_taken = victim.kill
+    ask_to_be_told(fleet, address)
+    eventually(lambda: fleet.inbox.to(address), 5, "the mail is taken")
+    fleet.replace(victim)
+    fleet.inbox.when_taken = None
+
+    [job] = fleet.jobs()
+    assert job.lease_until is not None, "nobody noted it"
+    fleet.as_if_later(LEASE_S)
+    eventually(lambda: not fleet.jobs(), 5, "it is noted as done")
+    time.sleep(1.2)
+    told = [letter["Message-ID"] for letter in fleet.inbox.letters if letter["To"] == address]
+    assert len(told) == 2 and len(set(told)) == 1
+
+
+def test_while_the_mail_server_is_away_mail_waits_and_comes_when_it_is_back(fleet):
+    address = "patient@example.org"
+    fleet.post_office.stop()
+    try:
+        ask_to_be_told(fleet, address)
+        for tries, wait_s in ((1, 60), (2, 120)):
+            [job] = eventually(
+                lambda n=tries: [one for one in fleet.jobs() if one.tries == n and one.last_error], 5, f"try {tries}"
+            )
+            assert "ConnectionRefusedError" in job.last_error
+            left_s = (job.run_at - datetime.now(UTC)).total_seconds()
+            assert wait_s - 10 < left_s <= wait_s, "each wait is longer"
+            if tries == 1:
+                fleet.as_if_later(wait_s)
+        assert ask(fleet.origin(0) + "/readyz")[2]["queue"]["waiting"] == 1
+    finally:
+        fleet.post_office = fleet.open_post_office()
+    fleet.as_if_later(120)
+    eventually(lambda: fleet.inbox.to(address), 5, "it comes")
+    eventually(lambda: not fleet.jobs(), 5, "it is noted as done")
+    assert len(fleet.inbox.to(address)) == 1
 
 
 def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fleet):
