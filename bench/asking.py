@@ -52,6 +52,7 @@ class Asker:
                 self._bearer = {"Authorization": f"Bearer {signing_in.new_api_token(root, None, datetime.now(UTC))}"}
                 link = signing_in.printed_link(root, datetime.now(UTC))
         self._comments = itertools.cycle(approved)
+        self._asked_once: list[dict[str, object]] = []
         self._undos: list[str] = []
         self._written: list[tuple[int, str]] = []
         self._client, self._browser = Client(app), Client(app)
@@ -62,7 +63,10 @@ class Asker:
     def questions(self) -> dict[str, Question]:
         return {
             "fragment": lambda: self._read("/embed/v1/comments", self._thread()),
-            "JSON": lambda: self._read("/api/v1/comments", self._thread()),
+            "JSON": lambda: self._read("/api/v1/comments", self._thread_to_ask_twice()),
+            "JSON of a thread read lately": lambda: self._read(
+                "/api/v1/comments", {**self._asked_once.pop(0), "limit": 49}
+            ),
             "hosted page": self._hosted,
             "largest thread": lambda: self._anew("/embed/v1/comments", LARGEST),
             "largest thread, newest first": lambda: self._anew("/embed/v1/comments", {**LARGEST, "sort": "newest"}),
@@ -127,6 +131,10 @@ class Asker:
     def _thread(self) -> dict[str, object]:
         thread = next(self._threads)
         return {"site": f"site{thread.site_id}", "thread": f"/{thread.id}/"}
+
+    def _thread_to_ask_twice(self) -> dict[str, object]:
+        self._asked_once.append(self._thread())
+        return self._asked_once[-1]
 
     def _large(self) -> str:
         """One of the sites whose lists are full at each size."""
