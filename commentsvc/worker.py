@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from commentsvc.services import learning, noticing, picturing, publishing
 from commentsvc.services.noticing import Sender
 from commentsvc.store import answers, challenges, jobs, spoken
 from commentsvc.store.db import begin_write, db, first_line
+from commentsvc.store.jobs import TRIES_MAX, Claim
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Tools:
     sender: Sender = noticing.NOBODY
 
 
+ROUND = 10  # jobs between two looks at what else there is to do
 IDLE_S = 1.0
 AWAY_S = 5.0
 CLEAN_EVERY_S = 3600.0
@@ -77,30 +80,43 @@ def run_due(
     service: SpamService = NOBODY,
     sender: Sender = noticing.NOBODY,
 ) -> int:
-    """Do the jobs that are due; gives how many were tried. A job that fails is kept and tried again later."""
-    begin_write()
-    claimed = list(jobs.claim(now))
-    db.session.commit()
-    for job in claimed:
-        error = _attempt(job.kind, job.payload, job.id, Tools(post_office, named_hosts, service, sender))
+    """Do jobs that are due, ROUND at most; gives how many were tried. One that fails is kept and tried again later."""
+    tools, began, tried = Tools(post_office, named_hosts, service, sender), time.monotonic(), 0
+    job = _take(now)
+    while job is not None:
+        error = _attempt(job, tools)
+        tried += 1
         metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
+        # Jobs take their time: a wait, and the next one's lease, begin when they really do.
+        at = now + timedelta(seconds=time.monotonic() - began)
         begin_write()
         if error is None:
-            jobs.finish(job, now)
+            jobs.finish(job, at)
         else:
             log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error)
-            jobs.fail(job, error, now)
+            jobs.fail(job, error, at)
+        # One is taken at a time, in the transaction that notes the last: a worker that dies has only one in its hands.
+        job = jobs.claim(at) if tried < ROUND else None
         db.session.commit()
-    return len(claimed)
+    return tried
 
 
-def _attempt(kind: str, payload: dict[str, Any], job_id: int, tools: Tools) -> str | None:
+def _take(now: datetime) -> Claim | None:
+    begin_write()
+    job = jobs.claim(now)
+    db.session.commit()
+    return job
+
+
+def _attempt(job: Claim, tools: Tools) -> str | None:
     """Do one job outside of any transaction; gives what went wrong, or None."""
-    work = KINDS.get(kind)
+    if job.tries > TRIES_MAX:
+        return "whoever tried it died of it, or lost the database"
+    work = KINDS.get(job.kind)
     if work is None:
-        return f"no worker knows jobs of the kind “{kind}”; a newer version wrote it"
+        return f"no worker knows jobs of the kind “{job.kind}”; a newer version wrote it"
     try:
-        work(payload, job_id, tools)
+        work(job.payload, job.id, tools)
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return None

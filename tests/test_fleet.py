@@ -3,10 +3,12 @@
 The first is on nginx's own machine and has a shelf (tests/test_front.py), the second is elsewhere.
 """
 
+import asyncio
 import base64
 import contextlib
 import gzip
 import hashlib
+import http.client
 import itertools
 import json
 import os
@@ -20,6 +22,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -30,9 +34,13 @@ import requests
 import stand_ins
 from aiosmtpd.controller import Controller
 from cast import find_csrf
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from bench import behind_nginx, seeding, servers
+from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
+from commentsvc.store.jobs import LEASE_S, Job
 
 PAGE = "/embed/v1/comments?site=held&thread=/fleet"
 
@@ -45,14 +53,30 @@ def tools():
 
 
 class Inbox:
-    """Keeps the letters that the fleet's workers send, in the order they came."""
+    """Keeps the letters that the fleet's workers send, in the order they came.
+
+    It does not take those to `held_for` for as long as that is set. `when_taken` holds, by address, what to do when a
+    letter was taken and the worker knows, but has had no time for anything else.
+    """
 
     def __init__(self):
-        self.letters = []
+        self.letters, self.held, self.held_for, self.when_taken = [], [], None, {}
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
-        self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        if letter["To"] == self.held_for:
+            self.held.append(letter)
+            while letter["To"] == self.held_for:
+                await asyncio.sleep(0.02)
+            return "451 Not now"
+        self.letters.append(letter)
+        session.taken_for = letter["To"]
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802
+        if act := self.when_taken.pop(getattr(session, "taken_for", None), None):
+            act()
+        return "221 Bye"
 
     def to(self, address: str) -> list[str]:
         """The texts of all that was sent there."""
@@ -71,10 +95,9 @@ class Fleet:
         self.ports = [servers.free_port(), servers.free_port()]
         front_port, mail_port = servers.free_port(), servers.free_port()
         self.url = f"http://127.0.0.1:{front_port}"
-        self.inbox = Inbox()
-        post_office = Controller(self.inbox, hostname="127.0.0.1", port=mail_port)
-        post_office.start()
-        stack.callback(post_office.stop)
+        self.inbox, self.mail_port = Inbox(), mail_port
+        self.post_office = self.open_post_office()
+        stack.callback(lambda: self.post_office.stop())
         self.zoo = stack.enter_context(stand_ins.serve(lambda address: stand_ins.Zoo(address, self.url)))
         more = {
             "BASE_URL": self.url,
@@ -103,6 +126,11 @@ class Fleet:
         self.stack.callback(servers.stop, process)
         return process
 
+    def open_post_office(self) -> Controller:
+        post_office = Controller(self.inbox, hostname="127.0.0.1", port=self.mail_port)
+        post_office.start()
+        return post_office
+
     def start_worker(self) -> subprocess.Popen:
         """A process of its own for jobs, on the second machine."""
         command, env = [str(servers.BIN / "commentsvc"), "worker"], {**os.environ, **self.environs[1]}
@@ -110,6 +138,39 @@ class Fleet:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         self.stack.callback(servers.stop, process)
         return process
+
+    def only_worker(self) -> subprocess.Popen:
+        """The one that is left when the other has been stopped."""
+        servers.stop(self.workers.pop())
+        return self.workers[0]
+
+    def replace(self, killed: subprocess.Popen) -> None:
+        """Two new workers for the one that is dead."""
+        killed.wait()
+        self.workers = [self.start_worker(), self.start_worker()]
+
+    def as_if_later(self, seconds: int) -> None:
+        """Two minutes are too long for a test: moves all leases and waits of jobs into the past."""
+        moved = ", ".join(f"{name} = {name} - :seconds * interval '1 second'" for name in ("lease_until", "run_at"))
+        with self.database() as session:
+            session.execute(text(f"UPDATE job SET {moved}"), {"seconds": seconds})
+            session.commit()
+
+    def mails_to(self, address: str) -> list[Job]:
+        """The jobs that are not done, as they stand in the database."""
+        with self.database() as session:
+            found = session.scalars(select(Job).where(Job.kind == "mail", Job.done_at.is_(None)))
+            return [job for job in found if job.payload["to"] == address]
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[Session]:
+        with self.app.app_context():
+            engine = db.engine
+        try:
+            with Session(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
 
     def start(self, number: int, *options: str) -> servers.Server:
         port = self.ports[number]
@@ -328,6 +389,78 @@ def test_the_whole_story_is_told_across_the_machines_and_each_mail_is_sent_once(
     assert len(told) == len(set(told)) and len(fleet.inbox.to(guest["email"])) == 5
 
 
+def ask_to_be_told(fleet: Fleet, address: str) -> None:
+    """Post as a guest who wants mail: a worker asks the address whether it is theirs, by mail."""
+    body = {"site": "held", "thread": "/mail", "body": f"From {address}", "notify": True}
+    author = {"name": "Carol", "email": address}
+    status, _, answer = ask(fleet.url + "/api/v1/comments", {**body, "author": author}, sent_from=next(addresses))
+    assert status == 202, answer
+
+
+def test_a_worker_killed_while_the_mail_server_has_not_taken_its_mail_loses_none(fleet):
+    address = "held-in-data@example.org"
+    victim = fleet.only_worker()
+    fleet.inbox.held_for = address
+    ask_to_be_told(fleet, address)
+    eventually(lambda: fleet.inbox.held, 5, "the text is sent, and nothing answered")
+    victim.kill()
+    fleet.replace(victim)
+    fleet.inbox.held_for = None
+
+    [job] = fleet.mails_to(address)
+    assert job.tries == 1 and job.lease_until is not None
+    time.sleep(2.2)  # a worker looks once a second
+    assert fleet.inbox.to(address) == [], "its lease still runs: the one that holds it might be alive"
+    fleet.as_if_later(LEASE_S)
+    eventually(lambda: fleet.inbox.to(address), 5, "another worker sends it")
+    [once] = [letter for letter in fleet.inbox.letters if letter["To"] == address]
+    assert once["Message-ID"] == fleet.inbox.held[0]["Message-ID"], "a server that kept the first knows the second"
+    eventually(lambda: not fleet.mails_to(address), 5, "it is noted as done")
+
+
+def test_a_mail_that_was_taken_but_not_noted_comes_twice_and_says_that_it_is_the_same(fleet):
+    """That is all that can be promised: the server and the database do not commit together."""
+    address = "not-noted@example.org"
+    victim = fleet.only_worker()
+    fleet.inbox.when_taken[address] = victim.kill
+    ask_to_be_told(fleet, address)
+    eventually(lambda: fleet.inbox.to(address), 5, "the mail is taken")
+    fleet.replace(victim)
+
+    [job] = fleet.mails_to(address)
+    assert job.lease_until is not None, "nobody noted it"
+    fleet.as_if_later(LEASE_S)
+    eventually(lambda: not fleet.mails_to(address), 5, "it is noted as done")
+    time.sleep(1.2)
+    told = [letter["Message-ID"] for letter in fleet.inbox.letters if letter["To"] == address]
+    assert len(told) == 2 and len(set(told)) == 1
+
+
+def test_while_the_mail_server_is_away_mail_waits_and_comes_when_it_is_back(fleet):
+    address = "patient@example.org"
+
+    def tried(times: int) -> list[Job]:
+        return [job for job in fleet.mails_to(address) if job.tries == times and job.lease_until is None]
+
+    fleet.post_office.stop()
+    try:
+        ask_to_be_told(fleet, address)
+        for tries, wait_s in ((1, 60), (2, 120)):
+            [job] = eventually(lambda n=tries: tried(n), 5, f"try {tries} has failed")
+            assert "ConnectionRefusedError" in job.last_error
+            left_s = (job.run_at - datetime.now(UTC)).total_seconds()
+            assert wait_s - 10 < left_s <= wait_s, "each wait is longer"
+            if tries == 1:
+                fleet.as_if_later(wait_s)
+        assert ask(fleet.origin(0) + "/readyz")[2]["queue"]["waiting"] >= 1
+    finally:
+        fleet.post_office = fleet.open_post_office()
+    fleet.as_if_later(120)
+    eventually(lambda: fleet.inbox.to(address), 5, "it comes")
+    eventually(lambda: not fleet.mails_to(address), 5, "it is noted as done")
+    assert len(fleet.inbox.to(address)) == 1
+
+
 def test_any_service_may_be_killed_and_no_reader_sees_it_and_nothing_is_lost(fleet):
     kept: list[int] = []
     with Readers(fleet) as readers:
@@ -382,6 +515,27 @@ def test_while_postgresql_is_away_reads_go_on_and_writes_say_when_to_come_back(f
     assert readers.troubles == []
     answer = eventually(lambda: (r := ask(fleet.origin(0) + "/readyz"))[0] == 200 and r, 10, "ready again")
     assert answer[2]["database"] == "ok"
+
+
+def test_when_postgresql_crashes_nothing_that_was_answered_is_lost(fleet):
+    """One of its processes is killed (-9): it ends all others, replays its log and is there again by itself."""
+    kept = [post(fleet.url, f"before the crash {n}")[1]["id"] for n in range(3)]
+    with fleet.database() as session:
+        others = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        victim = session.scalar(text(f"{others} LIMIT 1"))
+    with Readers(fleet) as readers:
+        os.kill(victim, signal.SIGKILL)
+        for n in range(4):
+            kept.append(eventually(lambda m=n: _taken(fleet, f"after the crash {m}"), 15, "a post is taken"))
+    assert readers.troubles == []
+    with fleet.database() as session:
+        found = session.scalars(select(Comment.id).where(Comment.id.in_(kept))).all()
+    assert sorted(found) == sorted(kept)
+
+
+def _taken(fleet: Fleet, words: str) -> int | None:
+    status, answer = post(fleet.url, words)
+    return answer["id"] if status == 202 else None
 
 
 def _refusal(fleet: Fleet):
@@ -439,3 +593,37 @@ def test_when_every_service_is_gone_nginx_gives_the_last_pages(fleet):
         time.sleep(2)
         assert "the last words" in ask(fleet.url + PAGE)[2]
     assert readers.troubles == []
+
+
+def test_a_service_on_sqlite_killed_among_posts_keeps_all_that_it_answered(tmp_path):
+    port = servers.free_port()
+    environ = servers.settings(tmp_path, port)
+    app = seeding.prepare(environ)
+    answered: list[int] = []
+    base = f"http://127.0.0.1:{port}"
+
+    def write_on(writer: int) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # until it is killed
+            for n in itertools.count():
+                answered.append(post(base, f"writer {writer} says {n}")[1]["id"])
+
+    with servers.running(servers.serve(port), f"{base}/healthz", tmp_path / "log", env=environ) as service:
+        writers = [threading.Thread(target=write_on, args=(number,)) for number in range(3)]
+        for writer in writers:
+            writer.start()
+        eventually(lambda: len(answered) >= 40, 15, "posts are answered")
+        for pid in servers.family(service.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+    with servers.running(servers.serve(port), f"{base}/readyz", tmp_path / "log", env=environ):
+        assert ask(f"{base}/readyz")[2]["database"] == "ok"
+        assert post(base, "after it was killed")[0] == 202
+    with app.app_context():
+        found = set(db.session.scalars(select(Comment.id)))
+        assert db.session.scalar(text("PRAGMA integrity_check")) == "ok"
+        db.session.remove()
+        db.engine.dispose()
+    assert set(answered) <= found
+    assert len(found) - len(answered) <= 1 + len(writers), "nor was anything doubled: each may have lost one answer"

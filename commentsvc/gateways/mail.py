@@ -19,6 +19,8 @@ from commentsvc.core import emails
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20
+# A server may look at a letter for long before it takes it; who is not waited for gets it a second time (RFC 1047).
+TAKING_S = 60
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class SmtpMailer:
                 server.ehlo()
             if self._login:
                 server.login(*self._login)
+            if server.sock is not None:
+                server.sock.settimeout(TAKING_S)
             server.send_message(message(letter, self._sender))
 
 

@@ -88,7 +88,12 @@ class Comment(Base):
             sqlite_where=text("root_id IS NOT NULL"),
             postgresql_where=text("root_id IS NOT NULL"),
         ),
-        Index("ix_comment_parent_id", "parent_id"),
+        Index(
+            "ix_comment_parent_id",
+            "parent_id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         Index("ix_comment_site_id_id", "site_id", "id"),
         Index("ix_comment_queue", "site_id", "status", "created_at", "id"),
         Index(
@@ -377,26 +382,32 @@ def _by_ids(ids: set[int]) -> Iterable[Comment]:
     return db.session.scalars(select(Comment).where(Comment.id.in_(ids))) if ids else ()
 
 
-def of_account(account_id: int) -> Sequence[Comment]:
-    """Everything an account has written, the newest first."""
+def of_account(account_id: int, limit: int | None = None) -> Sequence[Comment]:
+    """What an account has written, the newest first; everything unless there is a limit."""
     query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account_id)
-    return db.session.scalars(query.order_by(Comment.id.desc()).options(joinedload(Comment.thread))).all()
+    query = query.order_by(Comment.id.desc()).limit(limit)
+    return db.session.scalars(query.options(joinedload(Comment.thread))).all()
 
 
 def waiting_of(site: Site, key: str, account: Account) -> Sequence[Comment]:
     """What an account has written in a thread that only its author sees yet."""
-    query = select(Comment).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
-    query = query.where(Comment.site_id == site.id, or_(Comment.status == Status.PENDING, Comment.is_shadowed))
-    query = query.where(Comment.status != Status.DELETED)
     thread = threads.find(site, key)
-    return db.session.scalars(query.where(Comment.thread_id == thread.id)).all() if thread else []
+    if thread is None:
+        return []
+    query = select(Comment).where(*_is_by(account, thread), or_(Comment.status == Status.PENDING, Comment.is_shadowed))
+    return db.session.scalars(query.where(Comment.status != Status.DELETED)).all()
 
 
 def changeable_of(thread: Thread, account: Account, since: datetime) -> Sequence[int]:
     """The numbers of what an account has written in a thread since then, and nobody has removed."""
-    query = select(Comment.id).join(Author, Author.id == Comment.author_id).where(Author.account_id == account.id)
-    query = query.where(Comment.thread_id == thread.id, Comment.created_at > since)
+    query = select(Comment.id).where(*_is_by(account, thread), Comment.created_at > since)
     return db.session.scalars(query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))).all()
+
+
+def _is_by(account: Account, thread: Thread) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    author = select(Author.id).where(Author.site_id == thread.site_id, Author.account_id == account.id)
+    # A sum, which is in no index: one writes less than a thread may hold.
+    return Comment.author_id == author.scalar_subquery(), Comment.thread_id + 0 == thread.id
 
 
 def adopt_guests(account: Account, email: str, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 LEASE_S = 120
-TRIES_MAX = 8
+# The first tries follow each other soon, the last in two hours: a mail server may be away for most of a day.
+TRIES_MAX = 18
+WAIT_MAX_M = 120
 OPEN = "done_at IS NULL AND failed_at IS NULL"
 FAILED = "failed_at IS NOT NULL"
 
@@ -42,33 +43,48 @@ def add(kind: str, payload: dict[str, Any], now: datetime) -> None:
     db.session.add(Job(kind=kind, payload=payload, created_at=now))
 
 
-def claim(now: datetime, limit: int = 10) -> Sequence[Job]:
-    """Take due jobs for LEASE_S; a worker that dies loses them to the next one when the lease ends."""
+@dataclass(frozen=True)
+class Claim:
+    """A job in a worker's hands, until its lease ends."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    tries: int  # this one counted
+    lease_until: datetime
+
+
+def claim(now: datetime) -> Claim | None:
+    """Take the job that is due first for LEASE_S; a worker that dies loses it to the next one when the lease ends."""
     due = select(Job.id).where(text(OPEN), or_(Job.run_at.is_(None), Job.run_at <= now))
-    due = due.where(or_(Job.lease_until.is_(None), Job.lease_until < now)).order_by(Job.id).limit(limit)
-    ids = db.session.scalars(due.with_for_update(skip_locked=True)).all()
-    if not ids:
-        return []
+    due = due.where(or_(Job.lease_until.is_(None), Job.lease_until < now)).order_by(Job.id).limit(1)
+    job_id = db.session.scalar(due.with_for_update(skip_locked=True))
+    if job_id is None:
+        return None
     lease_until = now + timedelta(seconds=LEASE_S)
-    taken = update(Job).where(Job.id.in_(ids)).values(lease_until=lease_until, tries=Job.tries + 1)
-    return db.session.scalars(taken.returning(Job)).all()
+    taken = update(Job).where(Job.id == job_id).values(lease_until=lease_until, tries=Job.tries + 1)
+    row = db.session.execute(taken.returning(Job.kind, Job.payload, Job.tries)).one()
+    return Claim(job_id, row.kind, row.payload, row.tries, lease_until)
 
 
-def finish(job: Job, now: datetime) -> None:
+def finish(claim: Claim, now: datetime) -> None:
     """Note that it is done; what it was about (addresses, codes) is not kept."""
-    job.payload = {}
-    job.done_at = now
-    job.lease_until = None
+    _note(claim, payload={}, done_at=now)
 
 
-def fail(job: Job, error: str, now: datetime) -> None:
+def fail(claim: Claim, error: str, now: datetime) -> None:
     """Try again later, each time after a longer while (1, 2, 4 … minutes); after TRIES_MAX keep it with its reason."""
-    job.last_error = error[:2000]
-    job.lease_until = None
-    if job.tries >= TRIES_MAX:
-        job.failed_at = now
+    if claim.tries >= TRIES_MAX:
+        _note(claim, last_error=error[:2000], failed_at=now)
     else:
-        job.run_at = now + timedelta(minutes=2 ** (job.tries - 1))
+        wait = timedelta(minutes=min(2 ** (claim.tries - 1), WAIT_MAX_M))
+        _note(claim, last_error=error[:2000], run_at=now + wait)
+
+
+def _note(claim: Claim, **values: object) -> None:
+    """Only of what is still in the worker's hands: who took it over notes what became of it."""
+    held = update(Job).where(Job.id == claim.id, Job.lease_until == claim.lease_until)
+    db.session.execute(held.values(lease_until=None, **values))
 
 
 @dataclass(frozen=True)

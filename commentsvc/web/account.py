@@ -34,7 +34,7 @@ SHOWN = 50  # comments on the page; the copy has them all
 def show() -> str:
     holder = guard.proved()
     account = holder.account
-    written = comments.of_account(account.id)[:SHOWN]
+    written = comments.of_account(account.id, SHOWN)
     return render_template(
         "account.html",
         account=account,

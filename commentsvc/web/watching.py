@@ -36,8 +36,7 @@ def _end(response: Response) -> Response:
     took_s = time.perf_counter() - g.began_at
     # The rule, never the path: a path may hold a sign-in link's secret.
     route = request.url_rule.rule if request.url_rule else "none"
-    metrics.REQUESTS.labels(request.method, route, response.status_code).inc()
-    metrics.REQUEST_S.labels(request.method, route).observe(took_s)
+    metrics.count_request(request.method, route, response.status_code, took_s)
     response.headers.setdefault("X-Request-ID", g.request_id)
     if current_app.extensions["log_requests"]:
         said = {"method": request.method, "route": route, "status": response.status_code}

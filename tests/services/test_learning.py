@@ -160,11 +160,10 @@ def test_what_was_decided_elsewhere_can_be_learnt_from_after_an_import(site, wri
             comment.status = "spam" if comment.id % 2 else "approved"
     learning.learn_imported(site.id, 0, now)
     rounds = 0
-    while todo := [job for job in db.session.query(jobs.Job).filter(jobs.Job.done_at.is_(None))]:
-        job, payload = todo[0], dict(todo[0].payload)
-        with write():
-            jobs.finish(db.session.get(jobs.Job, job.id), now)
-        learning.learn_imported(payload["site_id"], payload["after_id"], now)
+    while job := jobs.claim(now):
+        jobs.finish(job, now)
+        db.session.commit()
+        learning.learn_imported(job.payload["site_id"], job.payload["after_id"], now)
         rounds += 1
     assert rounds == 3 and spam_words.total(site) == Seen(115, 115)
     learning.learn_imported(site.id, 0, now)

@@ -207,3 +207,50 @@ def test_a_query_that_does_is_found(app, site):
     ]
     assert [scans(sql, ()) for sql in statements] == [{"comment"}, {"thread"}]
     assert db.session.scalar(text("SELECT count(*) FROM site")) == 1
+
+
+# What ANALYZE found in a database of a million: rows, then how many share the first column, the first two, and so on.
+OF_A_MILLION = {
+    "ix_comment_parent_id": "400000 4",
+    "ix_comment_page_by_time": "519389 52 1 1",
+    "ix_comment_page_by_score": "519389 52 52 1",
+    "ix_comment_thread_queue": "1000000 100 28 1 1",
+    "ix_comment_thread_id_id": "1000000 100 1",
+    "ix_comment_thread_id_text_hash": "1000000 100 1",
+    "ix_comment_author_id_created_at": "1000000 6 1",
+    "ix_comment_queue": "1000000 10000 2500 1 1",
+    "ix_comment_site_id_id": "1000000 10000 1",
+    "ix_comment_replies": "396049 3 2 1",
+}
+
+
+@pytest.mark.parametrize("has_statistics", [False, True])
+def test_a_page_is_read_by_its_own_index_whatever_statistics_were_gathered(
+    app, client, site, token, alice, make_comment, has_statistics
+):
+    """SQLite once took comments without a parent for few, and read the top level of all threads for that of one."""
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL always has statistics, and knows how many have no parent")
+    make_comment()
+    if has_statistics:
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.exec_driver_sql("DELETE FROM sqlite_stat1 WHERE tbl = 'comment'")
+            for name, numbers in OF_A_MILLION.items():
+                connection.exec_driver_sql("INSERT INTO sqlite_stat1 VALUES ('comment', ?, ?)", (name, numbers))
+            connection.commit()
+        db.engine.dispose()  # a connection reads them when it opens the file
+    headers = token(alice)
+    for asked, index in (
+        ("comments?site=blog&thread=/post", "ix_comment_page_by_time"),
+        ("comments?site=blog&thread=/post&sort=newest", "ix_comment_page_by_time"),
+        ("comments?site=blog&thread=/post&sort=top", "ix_comment_page_by_score"),
+        ("viewer?site=blog&thread=/post", "ix_comment_author_id_created_at"),
+    ):
+        with Ear(db.engine) as ear:
+            assert client.get(f"/api/v1/{asked}", headers=headers).status_code == 200
+        read = [(sql, values) for sql, values in ear.heard.items() if "comment.thread_id" in sql.partition("WHERE")[2]]
+        assert read
+        for sql, values in read:
+            plan = read_plan(sql, values)
+            assert f"INDEX {index} " in plan and "TEMP B-TREE" not in plan, f"{asked}: {plan}"

@@ -587,3 +587,34 @@ def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, 
         for reader in readers:
             reader.join()
     assert [one.extensions["edge"].builds for one in apps] == [before + len(ids) for before in builds]
+
+
+def test_who_comes_when_the_page_is_too_old_waits_for_the_one_rebuild_and_no_longer():
+    release, inside = threading.Event(), threading.Event()
+    version = [1]
+
+    def inner(environ, start_response):
+        environ["commentsvc.watch"] = Watched("blog", "/post", (1, version[0]))
+        if version[0] == 2:
+            inside.set()
+            assert release.wait(5)
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"version %d" % version[0]]
+
+    clock = [100.0]
+    edge = Edge(inner, lambda watched: (1, version[0]), Memory(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
+    address = "/t/blog?thread=/post"
+    assert Client(edge).get(address).text == "version 1"
+    version[0], clock[0] = 2, 101.5
+    got = []
+    readers = [threading.Thread(target=lambda: got.append(Client(edge).get(address).text)) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    assert inside.wait(5)
+    time.sleep(0.1)
+    assert got == [], "what is older than a second is shown to nobody"
+    release.set()
+    for reader in readers:
+        reader.join()
+    assert got == ["version 2"] * 6
+    assert edge.builds == 2
