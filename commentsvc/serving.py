@@ -61,6 +61,7 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
         backpressure=BACKPRESSURE,
         factory=True,
         log_access=False,
+        log_dictconfig={"loggers": {"_granian": {"handlers": []}}},  # its lines look like ours, and go where ours go
         respawn_failed_workers=True,
         respawn_interval=0.1,
     ).serve()

@@ -226,7 +226,7 @@ def test_a_site_gets_a_language_and_words_of_its_own(ready, tmp_path):
 
 
 def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, environ, tmp_path):
-    environ = {**environ, "COMMENTSVC_MAIL_URL": f"mailbox://{tmp_path}/mail"}
+    environ = {**environ, "COMMENTSVC_MAIL_URL": f"mailbox://{tmp_path}/mail", "COMMENTSVC_LOG_FORMAT": "json"}
     server = Server(environ, tmp_path)
     try:
         assert json.loads(server.get("/readyz"))["status"] == "ok"
@@ -244,6 +244,8 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
         assert "Alice" in page
     finally:
         assert server.stop() == 0
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert {"commentsvc.serving", "commentsvc.web.watching", "_granian"} <= {line["logger"] for line in lines}
 
 
 def test_an_sqlite_file_that_vanished_is_not_replaced_and_its_pages_are_still_served(ready, environ, tmp_path):
