@@ -31,6 +31,8 @@ WORKERS = "COMMENTSVC_SERVE_WORKERS"
 # they are needed; reads alone are as fast with 32 as with 2 (docs/benchmarks.md).
 BLOCKING_THREADS = 32
 BACKPRESSURE = 512
+# A worker that is told to stop while it starts does not hear it, and would be waited for without end.
+STOP_MAX_S = 10
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # malloc.h
 
 
@@ -67,6 +69,7 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
         log_dictconfig={"loggers": {"_granian": {"handlers": []}}},  # its lines look like ours, and go where ours go
         respawn_failed_workers=True,
         respawn_interval=0.1,
+        workers_kill_timeout=STOP_MAX_S,
     ).serve()
 
 

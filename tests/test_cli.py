@@ -1,5 +1,6 @@
 """The console script, run as an operator runs it."""
 
+import contextlib
 import json
 import os
 import re
@@ -303,3 +304,48 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
         code, said, trouble = ready("render", *wrong)
         assert (code, said) == (status, "")
         assert says in trouble
+
+
+def until(is_true):
+    end = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def workers_of(server):
+    """The cores each worker may use, by its process."""
+    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, text=True).stdout
+    cores = {}
+    for pid in map(int, children.split()):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            cores[pid] = frozenset(os.sched_getaffinity(pid))
+    return cores
+
+
+# The first is told to stop while its worker starts, and is waited for.
+@pytest.mark.parametrize(("workers", "has_each_a_core"), [(1, False), (2, True), (3, True)])
+def test_workers_stay_on_cores_of_their_own_where_there_is_one_for_each(
+    ready, environ, tmp_path, workers, has_each_a_core
+):
+    mine = os.sched_getaffinity(0)
+    two = frozenset(sorted(mine)[:2])
+    if len(two) < 2:
+        pytest.skip("this machine has one core")
+    os.sched_setaffinity(0, two)
+    try:
+        server = Server(environ, tmp_path, "--workers", str(workers))
+    finally:
+        os.sched_setaffinity(0, mine)
+    wanted = {frozenset([core]) for core in two} if has_each_a_core else {two}
+    try:
+        until(lambda: server.log.read_text().count("Started worker") == workers)
+        assert set(workers_of(server).values()) == wanted
+        victim = next(iter(workers_of(server)))
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in (cores := workers_of(server)) and len(cores) == workers)
+        if has_each_a_core:
+            until(lambda: set(workers_of(server).values()) == wanted)  # the place is free again
+            until(lambda: server.log.read_text().count("Started worker") > workers)
+    finally:
+        server.stop()
