@@ -62,7 +62,7 @@ class Config:
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     akismet_key: str = ""  # asks Akismet whether comments are spam; the site's owner can switch it off
     akismet_url: str = ""  # for services with the same interface, and for tests
-    cache_mb: int = 16  # published pages held in memory, per worker
+    cache_mb: int = 8  # published pages held in memory, per worker
     disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
     publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
@@ -113,7 +113,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         akismet_url=_url("AKISMET_URL", given.get("AKISMET_URL", ""), ("http", "https"), "https://host/1.1").rstrip(
             "/"
         ),
-        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "16")),
+        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "8")),
         disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
         publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
