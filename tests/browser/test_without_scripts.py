@@ -55,6 +55,7 @@ def test_the_page_fits_and_its_own_policy_refuses_nothing_on_it(demo, reader, wi
     page.on("console", lambda message: said.append(message.text))
     page.goto(f"{demo.service}/t/blog?thread={THREAD}")
     choose(page, "Emil Brandt", "Report")
+    page.wait_for_load_state()  # with its styles
     assert said == []
     told = page.locator('script[type="application/ld+json"]').evaluate("script => JSON.parse(script.textContent)")
     assert told["commentCount"] == 8
