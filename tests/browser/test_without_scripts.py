@@ -59,7 +59,9 @@ def test_the_page_fits_and_its_own_policy_refuses_nothing_on_it(demo, reader, wi
     assert said == []
     told = page.locator('script[type="application/ld+json"]').evaluate("script => JSON.parse(script.textContent)")
     assert told["commentCount"] == 8
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    state = page.evaluate("""[document.readyState, document.styleSheets.length, [...document.querySelectorAll('body *')]
+        .filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML.slice(0, 200))]""")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), state
     small = page.locator("a:visible, button:visible, select:visible, label.choice:visible").evaluate_all(
         """all => all.filter(e => !e.closest('.thread, .hint, h1'))
                      .map(e => [e.innerText, e.getBoundingClientRect().height])"""
