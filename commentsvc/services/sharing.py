@@ -145,7 +145,7 @@ class Lane(Generic[E, R]):
                 count, grown_at = len(self._queue), time.monotonic()
             elif time.monotonic() > grown_at + GATHER_S:
                 return
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # a signal for each arrival would wake the leader as often as there are others
 
     def _batch(self, turn: _Turn[E, R]) -> list[_Turn[E, R]]:
         """The leader, and of those who wait whoever may come along."""

@@ -387,9 +387,10 @@ class NoDisk:
         pass
 
 
-def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_second():
+def slow_rebuild():
+    """An edge whose second version takes until it is released, with that version, its clock and the two events."""
     release, inside = threading.Event(), threading.Event()
-    version = [1]
+    version, clock = [1], [100.0]
 
     def inner(environ, start_response):
         environ["commentsvc.watch"] = Watched("blog", "/post", (1, version[0]))
@@ -399,8 +400,12 @@ def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_se
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"version %d" % version[0]]
 
-    clock = [100.0]
     edge = Edge(inner, lambda watched: (1, version[0]), Memory(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
+    return edge, version, clock, inside, release
+
+
+def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_second():
+    edge, version, clock, inside, release = slow_rebuild()
     address = "/t/blog?thread=/post"
     assert Client(edge).get(address).text == "version 1"
     version[0] = 2
@@ -590,19 +595,7 @@ def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, 
 
 
 def test_who_comes_when_the_page_is_too_old_waits_for_the_one_rebuild_and_no_longer():
-    release, inside = threading.Event(), threading.Event()
-    version = [1]
-
-    def inner(environ, start_response):
-        environ["commentsvc.watch"] = Watched("blog", "/post", (1, version[0]))
-        if version[0] == 2:
-            inside.set()
-            assert release.wait(5)
-        start_response("200 OK", [("Content-Type", "text/html")])
-        return [b"version %d" % version[0]]
-
-    clock = [100.0]
-    edge = Edge(inner, lambda watched: (1, version[0]), Memory(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
+    edge, version, clock, inside, release = slow_rebuild()
     address = "/t/blog?thread=/post"
     assert Client(edge).get(address).text == "version 1"
     version[0], clock[0] = 2, 101.5
