@@ -49,8 +49,6 @@ def troubles(package):
     """Every breach of the rules, as one line each."""
     found = []
     files = sorted(package.rglob("*.py"))
-    names = [f.name for f in files if f.name != "__init__.py"]
-    found += [f"{name}: stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
     for path in files:
         place = path.relative_to(package)
         floor = place.parts[0].removesuffix(".py").replace("__init__", "")
@@ -102,13 +100,6 @@ def test_a_breach_is_found(tmp_path, place, source, trouble):
     (tmp_path / "cli.py").write_text("'''A.'''")
     (tmp_path / place).write_text(source)
     assert any(trouble in line for line in troubles(tmp_path)), troubles(tmp_path)
-
-
-def test_a_name_that_stands_twice_is_found(tmp_path):
-    for folder in ("core", "store"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.py").write_text("'''A.'''")
-    assert troubles(tmp_path) == ["a.py: stands twice"]
 
 
 def test_a_worker_that_has_just_started_holds_no_library_that_only_some_need():
