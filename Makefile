@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types browser bench widget lock clean
+.PHONY: demo test check lint types browser bench widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -40,6 +40,17 @@ bench: .venv/.ready-dev
 # For whoever changes the widget; needs Node.
 widget:
 	cd embed && npm ci && npm run check && npm test && npm run build && npm run size
+
+# Known vulnerabilities of what we depend on; the network is asked.
+audit: .venv/.ready-dev
+	scripts/audit-dependencies
+
+# Wheel, source archive, and what is in them (CycloneDX) for whoever must answer for it.
+release: .venv/.ready-dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/commentsvc.cdx.json requirements.txt
+	cd embed && npm sbom --sbom-format cyclonedx > ../dist/commentsvc-embed.cdx.json
 
 # For whoever changes the dependencies in pyproject.toml.
 lock: .venv/.ready-dev
