@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types browser bench widget audit release lock clean
+.PHONY: demo test check lint types browser bench attack widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -36,6 +36,10 @@ check: lint types test browser
 # Some quarter of an hour; needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md says what it prints.
 bench: .venv/.ready-dev
 	$(BIN)/python -m bench
+
+# All public attack corpora through every place where strangers' text ends up, in Chromium; `make browser` sends a sample.
+attack: .venv/.ready-dev
+	ATTACK_SAMPLE=0 $(BIN)/pytest -m browser tests/browser/test_attacks.py -n 0
 
 # For whoever changes the widget; needs Node.
 widget:
