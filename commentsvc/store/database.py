@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from functools import cache
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import and_, select, text
+from sqlalchemy import Engine, and_, event, select, text
+from sqlalchemy.exc import DBAPIError
 
 from commentsvc.config import Config
 from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
     appeals,
+    availability,
     challenges,
     comments,
     decisions,
@@ -39,14 +42,19 @@ from commentsvc.store import (
     subscriptions,
     tallies,
     threads,
+    time_limits,
     votes,
     watches,
     words,
 )
-from commentsvc.store.db import db, engine_options, note_slow, prepare, sqlite_url
+from commentsvc.store.availability import Availability
+from commentsvc.store.db import db, engine_options, first_line, let_go, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
+from commentsvc.store.sqlite_file import SqliteFile
 from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
+
+log = logging.getLogger(__name__)
 
 # Every table must be imported for the metadata to be whole.
 TABLES = (
@@ -102,14 +110,50 @@ def migrations() -> Path:
     return INSTALLED if INSTALLED.is_dir() else CHECKOUT
 
 
-def init_app(app: Flask, config: Config, note_slow_query: Callable[[], None] = lambda: None) -> None:
+def init_app(
+    app: Flask,
+    config: Config,
+    note_slow_query: Callable[[], None] = lambda: None,
+    note_away: Callable[[], None] = lambda: None,
+) -> None:
     url = config.database_url
+    known = Availability()
+    known.note_trouble = note_away
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url(config.sqlite_path) if config.sqlite_path else url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, known)
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
         note_slow(db.engine, config.slow_query_ms, note_slow_query)
+        _watch(db.engine, config.sqlite_path, known)
+    app.teardown_appcontext(_end_session)
+
+
+def _watch(engine: Engine, sqlite_path: Path | None, known: Availability) -> None:
+    availability.watch(engine, known)
+    if sqlite_path is not None:
+        file = SqliteFile(sqlite_path)
+        file.watch(engine)
+        known.probe = file.probe
+        return
+    from commentsvc.store import postgres  # psycopg takes ten megabytes
+
+    postgres.watch(engine, lambda: known.is_away)
+    known.probe = probe = postgres.Probe(engine.url.render_as_string(hide_password=False))
+    known.forget_connections = engine.dispose
+
+    @event.listens_for(engine, "engine_disposed")
+    def close(_engine: Engine) -> None:
+        probe.close()
+
+
+def _end_session(_error: BaseException | None) -> None:
+    """End what the request was reading; the answer is made, and goes out although the database may just have died."""
+    try:
+        let_go()
+    except DBAPIError as error:
+        log.warning("a transaction could not be ended: %s", first_line(error))
+        db.session().invalidate()
 
 
 def is_missing(config: Config) -> bool:
@@ -186,7 +230,7 @@ def threads_reader(app: Flask) -> Callable[[Iterable[Watched]], set[Watched]]:
             if page.thread_key is not None:
                 by_site.setdefault(page.site_key, {})[page] = threads.hash_of(page.thread_key)
         found: set[Watched] = set()
-        with engine.connect() as connection:
+        with time_limits.within(time_limits.CONFIRMATION), engine.connect() as connection:
             for site_key, hashes in by_site.items():
                 on = and_(Thread.site_id == Site.id, Thread.key_hash.in_(sorted(set(hashes.values()))))
                 query = select(Site.version, Thread.key_hash, Thread.version).outerjoin(Thread, on)
