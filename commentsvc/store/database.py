@@ -6,14 +6,16 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import Engine, and_, event, select, text
+from sqlalchemy import Engine, and_, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from commentsvc.config import Config
+from commentsvc.core.errors import BadDatabase
 from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
@@ -48,7 +50,7 @@ from commentsvc.store import (
     words,
 )
 from commentsvc.store.availability import Availability
-from commentsvc.store.db import db, engine_options, first_line, let_go, note_slow, prepare, sqlite_url
+from commentsvc.store.db import db, engine_options, first_line, is_away, let_go, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.sqlite_file import SqliteFile
 from commentsvc.store.tallies import Tally
@@ -89,6 +91,7 @@ TABLES = (
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 REVISION = re.compile(r"^revision = \"(\w+)\"", re.MULTILINE)
+VERSION = "alembic_version"
 FOLLOWS = re.compile(r"^down_revision = \"(\w+)\"", re.MULTILINE)
 CHECKOUT = Path(__file__).parents[2] / "migrations"
 
@@ -139,12 +142,8 @@ def _watch(engine: Engine, sqlite_path: Path | None, known: Availability) -> Non
     from commentsvc.store import postgres  # psycopg takes ten megabytes
 
     postgres.watch(engine, lambda: known.is_away)
-    known.probe = probe = postgres.Probe(engine.url.render_as_string(hide_password=False))
+    known.probe = postgres.Probe(engine)
     known.forget_connections = engine.dispose
-
-    @event.listens_for(engine, "engine_disposed")
-    def close(_engine: Engine) -> None:
-        probe.close()
 
 
 def _end_session(_error: BaseException | None) -> None:
@@ -168,11 +167,14 @@ def create_file(config: Config) -> None:
 
 
 def upgrade() -> None:
-    """Bring the schema up to date; inside an app context."""
+    """Bring the schema up to date; inside an app context. Raises BadDatabase for one that can't be brought there."""
     import flask_migrate  # not while serving: with Alembic it takes eleven megabytes
 
-    know_migrations(current_app)
-    flask_migrate.upgrade(directory=str(migrations()))
+    with time_limits.within(time_limits.COMMAND):
+        if (found := schema()) in (Schema.NEWER, Schema.UNNAMED):
+            raise BadDatabase(f"The database {MEND[found]}")
+        know_migrations(current_app)
+        flask_migrate.upgrade(directory=str(migrations()))
 
 
 def know_migrations(app: Flask) -> None:
@@ -182,12 +184,59 @@ def know_migrations(app: Flask) -> None:
     flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
 
 
-def is_behind() -> bool:
-    """Whether the schema is older than this program needs. A newer one is fine: it was made for both."""
+class Schema(StrEnum):
+    """How the database's schema and this program go together."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    NONE = "none"
+    UNNAMED = "unnamed"
+
+
+MEND = {
+    Schema.OLDER: "is older than this program; run: commentsvc db upgrade",
+    Schema.NEWER: "was made by a newer program; upgrade this one, or restore a backup of before",
+    Schema.NONE: "has no tables of ours; run: commentsvc db upgrade",
+    Schema.UNNAMED: "has tables, but none that names their version (alembic_version); restore a backup",
+}
+
+
+def schema() -> Schema:
+    """A newer one than this program knows may be used: while programs are upgraded one by one, it is made for both."""
     needed, known = _revisions()
     with db.engine.connect() as connection:
-        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return current != needed and current in known
+        tables = set(inspect(connection).get_table_names())
+        current = connection.scalar(text("SELECT version_num FROM alembic_version")) if VERSION in tables else None
+    if current is None:
+        return Schema.UNNAMED if Site.__tablename__ in tables else Schema.NONE
+    if current == needed:
+        return Schema.CURRENT
+    return Schema.OLDER if current in known else Schema.NEWER
+
+
+def check_schema() -> None:
+    """Raise BadDatabase for a schema that this program can't serve; a newer one is said in the log."""
+    found = schema()
+    if found is Schema.NEWER:
+        log.warning("the database %s", MEND[found])
+    elif found is not Schema.CURRENT:
+        raise BadDatabase(f"The database {MEND[found]}")
+
+
+def check_before_serving(config: Config) -> None:
+    """As check_schema, before there is an app; a database that is away is no reason not to serve published pages."""
+    app = Flask(__name__)
+    init_app(app, config)
+    with app.app_context(), time_limits.within(time_limits.REQUEST):
+        try:
+            check_schema()
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            log.error("the database can't be used yet, only published pages: %s", first_line(error))
+        finally:
+            db.engine.dispose()
 
 
 @cache

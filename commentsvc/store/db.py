@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from commentsvc.store import availability, time_limits
-from commentsvc.store.availability import Availability, trouble_of
+from commentsvc.store.availability import Availability, OutcomeUnknown, trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ POOL_TIMEOUT_S = 1.5  # for one of the connections that there are
 # for each number of them, and SQLite holds some 25 kB for each: the default of 128 was most of a worker's growth.
 STATEMENTS_KEPT = 32
 SHOWN_SQL_MAX = 2000
+DATA_EXCEPTIONS = "22"  # of PostgreSQL, which quotes the value
 DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
 
 
@@ -198,6 +199,11 @@ def is_away(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError | InterfaceError)
 
 
+def is_unknown(error: DBAPIError) -> bool:
+    """Whether what was asked may have been done all the same."""
+    return isinstance(error.orig, OutcomeUnknown) or (error.connection_invalidated and error.statement is None)
+
+
 def is_of_one(error: DBAPIError) -> bool:
     """Whether one of the rows written is the reason, so that other writes may succeed without it."""
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in DEADLOCKS
@@ -205,4 +211,9 @@ def is_of_one(error: DBAPIError) -> bool:
 
 def first_line(error: Exception) -> str:
     """What a database error says, without the statement and its values: those may be a commenter's words."""
-    return str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    if not isinstance(error, DBAPIError):
+        return str(error).partition("\n")[0]
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    if sqlstate.startswith(DATA_EXCEPTIONS):
+        return f"{type(error.orig).__name__} ({sqlstate})"
+    return str(error.orig).partition("\n")[0]

@@ -6,13 +6,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout  # raised by wait(timeout=…); has no public name
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
 
 from commentsvc.store import time_limits
 from commentsvc.store.availability import Found, Trouble, trouble_of
@@ -73,7 +74,7 @@ class Connection(psycopg.Connection[Any]):
 def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connection:
     """A new connection, or NoAnswer when there is none within the current time limit.
 
-    Another thread connects: looking up the host's name can't be interrupted, and psycopg waits for at least two seconds.
+    Another thread connects: looking up a host's name can't be interrupted, and psycopg waits for at least two seconds.
     """
     allowance = time_limits.current()
     limit_s = allowance.connect_s()
@@ -105,13 +106,13 @@ def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connecti
 
 
 def watch(engine: Engine, is_lost: Callable[[], bool]) -> None:
-    """Have the engine's connections made here."""
+    """Have the engine's connections made here, after what listeners of "do_connect" have to say."""
+    engine.dialect.connect = partial(new_connection, is_lost)  # type: ignore[assignment, method-assign]
 
-    def make(*args: Any, **options: Any) -> Any:
-        settings = f"{options.pop('options', '')} {_server_settings()}".strip()
-        return connect(is_lost, *args, **{"connect_timeout": 3, **KEEPALIVES, **options, "options": settings})
 
-    engine.dialect.connect = make  # type: ignore[method-assign]  # what listeners of "do_connect" come before
+def new_connection(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connection:
+    settings = f"{options.pop('options', '')} {_server_settings()}".strip()
+    return connect(is_lost, *args, **{"connect_timeout": 3, **KEEPALIVES, **options, "options": settings})
 
 
 def _server_settings() -> str:
@@ -129,36 +130,27 @@ def _server_settings() -> str:
 
 
 class Probe:
-    """Tries to write, by a connection of its own, and takes it back."""
+    """Tries to write, by a new connection and in one round trip, and takes it back."""
 
-    def __init__(self, url: str) -> None:
-        options = {"pool_size": 1, "max_overflow": 0, "pool_pre_ping": True, "hide_parameters": True}
-        self._engine = create_engine(url, **options)
-        watch(self._engine, lambda: False)
+    def __init__(self, engine: Engine) -> None:
+        self._args, self._options = engine.dialect.create_connect_args(engine.url)
 
     def __call__(self, _known: Trouble | None) -> Found | None:
+        # A row of its own: no lock of a migration or of another probe is in its way.
+        row = f"INSERT INTO alembic_version (version_num) VALUES ('probe {secrets.token_hex(8)}')"
+        asked = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
         try:
-            with time_limits.within(time_limits.PROBE), self._engine.connect() as connection:
-                asked = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
-                is_standby, read_only = connection.execute(text(asked)).one()
-                if is_standby or read_only == "on":
-                    reason = "it is a standby server" if is_standby else "default_transaction_read_only is on"
-                    return Trouble.READ_ONLY, reason, True
-                # A row of its own: no lock of a migration or of another probe is in its way.
-                row = {"made_up": f"probe {secrets.token_hex(8)}"}
-                connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:made_up)"), row)
-                connection.rollback()
-        except DBAPIError as error:
-            return _found(error)
+            with time_limits.within(time_limits.PROBE):
+                connection = new_connection(lambda: False, *self._args, **self._options, autocommit=True)
+                with closing(connection):
+                    is_standby, read_only = connection.execute(asked).fetchone() or (False, "")
+                    if is_standby or read_only == "on":
+                        reason = "it is a standby server" if is_standby else "default_transaction_read_only is on"
+                        return Trouble.READ_ONLY, reason, True
+                    connection.execute(f"BEGIN; {row}; ROLLBACK")
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+            return None  # it answers; the schema is somebody else's question
+        except psycopg.Error as error:
+            reason = str(error).partition("\n")[0]
+            return trouble_of(error) or Trouble.AWAY, reason, isinstance(error, NoAnswer)
         return None
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-
-def _found(error: DBAPIError) -> Found | None:
-    reason = str(error.orig).partition("\n")[0]
-    trouble = trouble_of(error.orig)
-    if trouble is None and isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.InsufficientPrivilege):
-        return None  # it answers; the schema is somebody else's question
-    return trouble or Trouble.AWAY, reason, isinstance(error.orig, NoAnswer)
