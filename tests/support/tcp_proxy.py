@@ -13,7 +13,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class TcpProxy:
-    """Stands in front of `target` (host, port) at 127.0.0.1:`port`.
+    """Stands in front of `target`, (host, port) or the path of a Unix socket, at 127.0.0.1:`port`.
 
     `delay_s` is added each way to what is sent from then on. `swallow()` takes all bytes and passes none, on the
     connections that there are and, unless told otherwise, on new ones: as a machine that lost its power, it resets
@@ -81,6 +81,16 @@ class TcpProxy:
             threading.Thread(target=link.run, daemon=True).start()
 
 
+def _connected(target):
+    if isinstance(target, str):
+        made = socket.socket(socket.AF_UNIX)
+        made.connect(target)
+    else:
+        made = socket.create_connection(target)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
 class _Link:
     """One connection: a thread reads each side, another sends on what is due."""
 
@@ -89,14 +99,13 @@ class _Link:
         self.is_swallowing = is_swallowing
 
     def run(self):
+        self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.server = socket.create_connection(self.proxy.target, timeout=10)
-            self.server.settimeout(None)
+            self.server = _connected(self.proxy.target)
         except OSError:
             self.reset()
             return
         for source, goal in ((self.client, self.server), (self.server, self.client)):
-            source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             due = queue.Queue()
             threading.Thread(target=self._read, args=(source, due), daemon=True).start()
             threading.Thread(target=self._send, args=(goal, due), daemon=True).start()
