@@ -175,6 +175,14 @@ def test_a_full_and_a_read_only_disk_refuse_writes_until_they_are_well(tmp_path,
         (small_disk / "filler").unlink()
         check_well(service)
 
+        service.stop()
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        service.start()
+        check_trouble(service, "read-only")
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+        service.until_ready()
+        eventually(lambda: service.post("Said at last.").status == 201, "a comment is taken")
+
 
 @pytest.fixture(scope="module")
 def postgres():
@@ -266,4 +274,59 @@ def test_backends_that_an_admin_ends_are_replaced(on_postgres):
     run_sql(on_postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     answer = on_postgres.post()
     assert answer.status in (201, 503)
+    check_well(on_postgres)
+
+
+def test_a_comment_whose_answer_was_lost_is_not_taken_twice(on_postgres):
+    for number in range(2):
+        words = f"Sent again {number}."
+        on_postgres.proxy.lose_answer_to(b"COMMIT")
+        author = {"name": "Dan", "email": "dan@example.org"}
+        body = {"site": "blog", "thread": f"/again-{number}", "body": words, "author": author}
+        key = {"Idempotency_Key": f"key-{number}"} if number else {}
+
+        def send(body=body, key=key):
+            return ask(on_postgres.url + "/api/v1/comments", body, **key)
+
+        first = send()
+        check_refused(first)
+        assert "can't tell whether this was saved" in first.json["detail"]
+        again = eventually(lambda send=send: (answer := send()).status != 503 and answer, "the service is back")
+        assert again.status == (201 if number else 409), again.body
+        check_well(on_postgres)
+        page = on_postgres.bodies(f"/again-{number}")
+        assert page.count(words) == 1
+
+
+def test_a_server_that_takes_no_more_connections_refuses_in_time(on_postgres):
+    with contextlib.ExitStack() as stack:
+        run_sql(on_postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                stack.enter_context(psycopg.connect(on_postgres.proxy.direct))
+        check_trouble(on_postgres, "away")
+    check_well(on_postgres)
+
+
+def test_the_log_says_once_what_is_wrong_and_when_it_is_over(on_postgres):
+    before = len(on_postgres.log.read_text())
+    on_postgres.proxy.refuse()
+    for _ in range(20):
+        check_refused(on_postgres.post())
+    on_postgres.proxy.accept()
+    check_well(on_postgres)
+    said = on_postgres.log.read_text()[before:]
+    assert said.count("the database is away") == 1, said
+    assert said.count("the database is well again") == 1, said
+    assert "Traceback" not in said
+
+
+def test_a_service_that_starts_without_its_database_serves_what_was_published(on_postgres):
+    on_postgres.stop()
+    on_postgres.proxy.swallow()
+    try:
+        on_postgres.start()
+        check_trouble(on_postgres, "away")
+    finally:
+        on_postgres.proxy.let_through()
     check_well(on_postgres)

@@ -17,8 +17,9 @@ class TcpProxy:
 
     `delay_s` is added each way to what is sent from then on. `swallow()` takes all bytes and passes none, on the
     connections that there are and, unless told otherwise, on new ones: as a machine that lost its power, it resets
-    nothing. `let_through()` ends that for new connections; what was swallowed stays lost. `reset()` ends the
-    connections that there are, `refuse()` takes no new ones either until `accept()`.
+    nothing. `let_through()` ends that for new connections; what was swallowed stays lost. `lose_answer_to(words)` lets
+    the next request pass that has these bytes in it, and swallows what follows on that connection: the answer above
+    all. `reset()` ends the connections that there are, `refuse()` takes no new ones either until `accept()`.
     """
 
     def __init__(self, target):
@@ -26,6 +27,7 @@ class TcpProxy:
         self.port = servers.free_port()
         self.delay_s = 0.0
         self._swallows_new = False
+        self._losing = None
         self._links = []
         self._lock = threading.Lock()
         self._listener = None
@@ -56,6 +58,14 @@ class TcpProxy:
             self._swallows_new = new_too
             for link in self._links:
                 link.is_swallowing = True
+
+    def lose_answer_to(self, words):
+        self._losing = words
+
+    def note_request(self, link, chunk):
+        with self._lock:
+            if self._losing is not None and self._losing in chunk:
+                self._losing, link.is_answer_lost = None, True
 
     def let_through(self):
         self._swallows_new = False
@@ -97,6 +107,7 @@ class _Link:
     def __init__(self, proxy, client, is_swallowing):
         self.proxy, self.client, self.server = proxy, client, None
         self.is_swallowing = is_swallowing
+        self.is_answer_lost = False
 
     def run(self):
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -117,6 +128,8 @@ class _Link:
                 chunk = source.recv(CHUNK_BYTES)
             except OSError:
                 chunk = b""
+            if source is self.client:
+                self.proxy.note_request(self, chunk)
             due.put((time.monotonic() + self.proxy.delay_s, chunk))
 
     def _send(self, goal, due):
@@ -124,7 +137,7 @@ class _Link:
             at, chunk = due.get()
             time.sleep(max(0.0, at - time.monotonic()))
             try:
-                if self.is_swallowing:
+                if self.is_swallowing or (self.is_answer_lost and goal is self.client):
                     if not chunk:
                         return
                 elif chunk:
