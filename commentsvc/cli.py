@@ -80,8 +80,7 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        time_limits.for_commands()
-        with create_app(read_config()).app_context():
+        with create_app(read_config()).app_context(), time_limits.within(time_limits.COMMAND):
             return command(*args, **kwargs)
 
     return wrapped

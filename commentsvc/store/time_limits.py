@@ -32,7 +32,7 @@ LONG_REQUEST = TimeLimit(answer_s=1.2, connect_s=1.4, lock_s=1.2, later_s=30.0)
 CONFIRMATION = TimeLimit(answer_s=0.8, connect_s=0.8, lock_s=0.8)
 PROBE = TimeLimit(answer_s=1.0, connect_s=1.4, lock_s=0.3)
 # PostgreSQL itself ends a statement after 30 s.
-BACKGROUND = TimeLimit(answer_s=40.0, connect_s=5.0, lock_s=5.0)
+BACKGROUND = TimeLimit(answer_s=1.2, connect_s=5.0, lock_s=5.0, later_s=40.0)
 # Commands of the operator: imports, migrations.
 COMMAND = TimeLimit(answer_s=None, connect_s=10.0, lock_s=30.0)
 
@@ -58,14 +58,13 @@ class Allowance:
         return SPENT_S if self.is_spent else self.limit.connect_s
 
 
-_everybody = Allowance(BACKGROUND)
 _current: ContextVar[Allowance | None] = ContextVar("database_allowance", default=None)
 
 
 def current() -> Allowance:
     found = _current.get()
     # Background work is no request: each of its statements has its full time.
-    return Allowance(_everybody.limit) if found is None else found
+    return Allowance(BACKGROUND, has_answer=True) if found is None else found
 
 
 @contextmanager
@@ -76,8 +75,3 @@ def within(limit: TimeLimit) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def for_commands() -> None:
-    """From here on this process is an operator's command: it waits longer where nothing else is said."""
-    _everybody.limit = COMMAND
