@@ -81,6 +81,7 @@ def engine_options(database_url: str, availability: Availability) -> dict[str, A
             availability.check()
             return super().connect()
 
+    Pool.__module__ = QueuePool.__module__  # its logger is named after it: what it has to say is no news for operators
     # Errors reach the log; values may be a commenter's words.
     options: dict[str, Any] = {"hide_parameters": True, "poolclass": Pool, "pool_timeout": POOL_TIMEOUT_S}
     if database_url.startswith("sqlite"):
