@@ -50,7 +50,7 @@ from commentsvc.store import (
     words,
 )
 from commentsvc.store.availability import Availability
-from commentsvc.store.db import db, engine_options, first_line, is_away, let_go, note_slow, prepare, sqlite_url
+from commentsvc.store.db import Base, db, engine_options, first_line, is_away, let_go, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
 from commentsvc.store.sqlite_file import SqliteFile
 from commentsvc.store.tallies import Tally
@@ -170,7 +170,7 @@ def upgrade() -> None:
     import flask_migrate  # not while serving: with Alembic it takes eleven megabytes
 
     with time_limits.within(time_limits.COMMAND):
-        if (found := schema()) in (Schema.NEWER, Schema.UNNAMED):
+        if (found := schema()) in (Schema.NEWER, Schema.CHANGED, Schema.UNNAMED):
             raise BadDatabase(f"The database {MEND[found]}")
         know_migrations(current_app)
         flask_migrate.upgrade(directory=str(migrations()))
@@ -189,6 +189,7 @@ class Schema(StrEnum):
     CURRENT = "current"
     OLDER = "older"
     NEWER = "newer"
+    CHANGED = "changed"
     NONE = "none"
     UNNAMED = "unnamed"
 
@@ -196,6 +197,7 @@ class Schema(StrEnum):
 MEND = {
     Schema.OLDER: "is older than this program; run: commentsvc db upgrade",
     Schema.NEWER: "was made by a newer program; upgrade this one, or restore a backup of before",
+    Schema.CHANGED: "was made by a newer program and lacks what this one needs; upgrade this one",
     Schema.NONE: "has no tables of ours; run: commentsvc db upgrade",
     Schema.UNNAMED: "has tables, but none that names their version (alembic_version); restore a backup",
 }
@@ -211,7 +213,16 @@ def schema() -> Schema:
         return Schema.UNNAMED if Site.__tablename__ in tables else Schema.NONE
     if current == needed:
         return Schema.CURRENT
-    return Schema.OLDER if current in known else Schema.NEWER
+    if current in known:
+        return Schema.OLDER
+    return Schema.NEWER if _has_all_columns() else Schema.CHANGED
+
+
+def _has_all_columns() -> bool:
+    with db.engine.connect() as connection:
+        tables = inspect(connection).get_multi_columns()
+    found = {(name, column["name"]) for (_, name), columns in tables.items() for column in columns}
+    return found >= {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
 
 
 def check_schema() -> None:

@@ -58,6 +58,13 @@ def test_a_newer_schema_is_served_and_said(service):
     assert (status, len(said)) == (1, 1) and "made by a newer program" in said[0]
 
 
+def test_a_newer_schema_that_lacks_a_column_is_not_served(service):
+    newer = "UPDATE alembic_version SET version_num = '9999'"
+    execute(service, newer, "ALTER TABLE comment RENAME COLUMN source TO words")
+    status, said = run(service, "serve", "--port", str(service.port))
+    assert status == 1 and said[-1].endswith("lacks what this one needs; upgrade this one")
+
+
 def test_tables_without_a_version_are_left_alone(service):
     execute(service, "DROP TABLE alembic_version")
     for command in (["db", "upgrade"], ["serve", "--port", str(service.port)]):
