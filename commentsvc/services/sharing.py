@@ -24,7 +24,7 @@ BATCH_MAX = 32
 GATHER_S = 0.005
 LOOK_S = 0.001
 # So long nothing may come of a queue before those who wait are answered: longer than the database is waited for.
-STUCK_S = 1.6
+STUCK_S = 1.8
 
 
 class Gate:

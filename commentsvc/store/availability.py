@@ -155,7 +155,7 @@ class Availability:
                 threading.Thread(target=self._try, name="database probe", daemon=True).start()
             is_done = self._is_done if self._is_probing else None
         if is_done is not None and not is_done.wait(wait_s) and wait_s >= PROBE_MAX_S:
-            self.note(Trouble.AWAY, f"no answer to a probe within {wait_s:.1f} s")
+            return Finding(Trouble.AWAY, f"no answer to a probe within {wait_s:.1f} s", True, self._clock())
         return self._finding
 
     def _try(self) -> None:
@@ -172,9 +172,8 @@ class Availability:
             self.note(*found)
         elif (before := self._finding) is not None:
             with self._lock:
-                # An error that came while the probe ran may be newer than what the probe saw; unless it was the
-                # probe's own slowness.
-                is_cleared = self._finding is before and (before.noted_at <= began or "probe" in before.reason)
+                # An error that came while the probe ran may be newer than what the probe saw.
+                is_cleared = self._finding is before and before.noted_at <= began
                 if is_cleared:
                     self._finding = None
             if is_cleared:

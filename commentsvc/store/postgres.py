@@ -23,7 +23,7 @@ R = TypeVar("R")
 STATEMENT_MAX_MS = 30_000
 # An open transaction whose client is gone would hold its locks for hours.
 IDLE_MAX_MS = 15_000
-LOCK_MAX_MS = 900
+LOCK_MAX_MS = 1_200
 SLICE_S = 0.5
 # Without them the kernel notices after two hours that the other machine is gone.
 KEEPALIVES = {
@@ -130,7 +130,7 @@ def _server_settings() -> str:
 
 
 class Probe:
-    """Tries to write, by a new connection and in one round trip, and takes it back."""
+    """Tries to write, by a connection of its own, and takes it back."""
 
     def __init__(self, engine: Engine) -> None:
         self._args, self._options = engine.dialect.create_connect_args(engine.url)

@@ -25,14 +25,14 @@ class TimeLimit:
 
 
 # A request is refused with 503 within two seconds: one wait, and what is left for everything else.
-REQUEST = TimeLimit(answer_s=1.2, connect_s=1.4, lock_s=1.2)
+REQUEST = TimeLimit(answer_s=1.4, connect_s=1.5, lock_s=1.2)
 # Pages for moderators and account holders may ask queries that take long.
-LONG_REQUEST = TimeLimit(answer_s=1.2, connect_s=1.4, lock_s=1.2, later_s=30.0)
+LONG_REQUEST = TimeLimit(answer_s=1.4, connect_s=1.5, lock_s=1.2, later_s=30.0)
 # A published page waits for its confirmation; without one, the last page is given.
 CONFIRMATION = TimeLimit(answer_s=0.8, connect_s=0.8, lock_s=0.8)
 PROBE = TimeLimit(answer_s=1.0, connect_s=1.4, lock_s=0.3)
 # PostgreSQL itself ends a statement after 30 s.
-BACKGROUND = TimeLimit(answer_s=1.2, connect_s=5.0, lock_s=5.0, later_s=40.0)
+BACKGROUND = TimeLimit(answer_s=1.4, connect_s=5.0, lock_s=5.0, later_s=40.0)
 # Commands of the operator: imports, migrations.
 COMMAND = TimeLimit(answer_s=None, connect_s=10.0, lock_s=30.0)
 
