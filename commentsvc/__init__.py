@@ -33,6 +33,7 @@ def create_app(config: Config) -> Flask:
         shelf,
         signin,
         thread_page,
+        time_limits,
         translating,
         watching,
         wiring,
@@ -56,7 +57,7 @@ def create_app(config: Config) -> Flask:
     watching.init_app(app, config)
     wiring.init_app(app, config)
     translating.init_app(app)
-    database.init_app(app, config, metrics.note_slow_query)
+    database.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
     own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
@@ -66,6 +67,7 @@ def create_app(config: Config) -> Flask:
     addresses.init_app(app)
     oauth_server.init_app(app)
     federation.init_app(app, config)
+    time_limits.init_app(app)
     edge.init_app(app, config)
     shelf.init_app(app, config)
     return app

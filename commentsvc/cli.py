@@ -28,12 +28,14 @@ from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
 from commentsvc.services import importing, signing_in
-from commentsvc.store import database, people, sites
+from commentsvc.store import database, people, sites, time_limits
 from commentsvc.store.db import first_line, is_away, write
 from commentsvc.store.people import Role
 
 FAILED = 1
 WRONG_USE = 2
+# What SQLite and PostgreSQL say when a table or a column is not there.
+OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")
 PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
 
 
@@ -53,7 +55,7 @@ def main() -> None:
     except (BadSetting, CommentError) as error:
         _stop(str(error), FAILED)
     except DBAPIError as error:
-        if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
+        if any(words in str(error.orig) for words in OF_ANOTHER_SCHEMA):
             _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
         if not is_away(error):
             raise
@@ -78,7 +80,7 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with create_app(read_config()).app_context():
+        with create_app(read_config()).app_context(), time_limits.within(time_limits.COMMAND):
             return command(*args, **kwargs)
 
     return wrapped
@@ -126,6 +128,7 @@ def worker() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    database.check_before_serving(config)
     loop.run(create_app(config), config, stop)
 
 

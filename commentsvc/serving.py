@@ -18,6 +18,7 @@ from commentsvc import create_app, worker
 from commentsvc.config import Config
 from commentsvc.gateways import log_lines, metrics
 from commentsvc.store import database
+from commentsvc.store.db import db
 from commentsvc.web import shelf
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
     """Serve until stopped. On SQLite the first start makes the database.
 
     An SQLite file that has gone since pages were published is an accident, not a first start: then the published
-    pages are served, and nothing is made in its place.
+    pages are served, and nothing is made in its place. Raises BadDatabase for a schema that can't be served.
     """
     if workers > 1:
         metrics.share(config.instance_dir / "metrics" / str(port))
@@ -51,6 +52,9 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
             database.create_file(config)
             with create_app(config).app_context():
                 database.upgrade()
+                db.engine.dispose()
+    else:
+        database.check_before_serving(config)
     if config.publish_dir is not None:
         shelf.prepare(config.publish_dir)
     os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"

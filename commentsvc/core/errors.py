@@ -12,7 +12,8 @@ CommentError
 ├── Challenged      let the browser prove some work first
 ├── Nudged          a rule would hold this; change it, or send it anyway
 ├── Sanctioned      a moderator decided that you may not write now
-└── BadFile         an import stopped; says where and why
+├── BadFile         an import stopped; says where and why
+└── BadDatabase     the database's schema and this program don't go together
 """
 
 from __future__ import annotations
@@ -133,3 +134,7 @@ class BadFile(CommentError):
     def __init__(self, reason: str, line: int | None = None) -> None:
         self.line = line
         super().__init__(f"line {line}: {reason}" if line is not None else reason)
+
+
+class BadDatabase(CommentError):
+    slug = "bad-database"

@@ -62,6 +62,10 @@ def note_slow_query() -> None:
     DATABASE.labels("slow query").inc()
 
 
+def note_away() -> None:
+    DATABASE.labels("away").inc()
+
+
 def report(gauges: dict[str, tuple[str, str, dict[str, float]]]) -> bytes:
     """All counts, and `gauges` as read just now: by name what it means, its label's name ('' for none), its values."""
     for counter, names in FROM_ZERO.items():

@@ -14,7 +14,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
 from commentsvc.store import appeals, comments, decisions, finding, flags, people, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, commit_and_keep, db
 from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
 from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Account, Role
@@ -82,7 +82,7 @@ def decide(
     made = apply(found, action, by, words, secrets.token_hex(16), now)
     if not made:
         raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
-    db.session.commit()
+    commit_and_keep()
     return Decided(made, made[0].batch)
 
 
@@ -104,7 +104,7 @@ def decide_matching(
     begin_write()
     found = [comment for comment in locked(ids, by) if comment.status == wanted.status]
     made = apply(found, action, by, words, batch, now)
-    db.session.commit()
+    commit_and_keep()
     return Decided(made, batch, left=1)
 
 
@@ -162,8 +162,9 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
         had_opened = undone.by_rule == flags.HOLD_RULE or undone.undoes_id is not None
         if not flags.reopen(comment, undone) and had_opened:
             flags.answer(comment, decision)
-    db.session.commit()
-    return Decided(made, new_batch, decisions.count_standing_in(batch) if is_large else 0)
+    left = decisions.count_standing_in(batch) if is_large else 0
+    commit_and_keep()
+    return Decided(made, new_batch, left)
 
 
 def apply(

@@ -410,7 +410,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     _log([(comment, before, verdict, judging.version(policy, rulebook.digest))], now)
     publishing.moved([(comment, before)])
     watches.announce(comment, now)
-    db.session.commit()
+    commit_and_keep()
     return _told(comment, verdict)
 
 

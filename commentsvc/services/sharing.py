@@ -11,8 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from commentsvc.store.availability import OutcomeUnknown, unavailable
 from commentsvc.store.db import is_of_one
 
 E = TypeVar("E")
@@ -22,6 +23,8 @@ BATCH_MAX = 32
 # How long to wait for one more; each works half a millisecond before it gets here, when its turn in Python has come.
 GATHER_S = 0.005
 LOOK_S = 0.001
+# So long nothing may come of a queue before those who wait are answered: longer than the database is waited for.
+STUCK_S = 1.8
 
 
 class Gate:
@@ -70,6 +73,7 @@ class _Turn(Generic[E, R]):
     outcome: R | None = None  # woken with neither of the two: it is this one's turn to lead
     error: DBAPIError | None = None
     is_alone: bool = False
+    is_given_up: bool = False  # its request was answered already: it must not be tried again
 
     @property
     def is_over(self) -> bool:
@@ -80,37 +84,69 @@ class Lane(Generic[E, R]):
     """A queue before a write transaction. Whoever finds it free leads: takes along who waits, and works for all.
 
     `work` gives an outcome for each entry, in their order, once all is committed; when it raises, nothing is.
-    `may_join` says whether an entry may be in one transaction with those taken already.
+    `may_join` says whether an entry may be in one transaction with those taken already. A leader that hangs holds up
+    nobody for longer than `stuck_s`: the others are refused, and the next one leads.
     """
 
-    def __init__(self, work: Callable[[Sequence[E]], Sequence[R]], may_join: Callable[[Sequence[E], E], bool]) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[E]], Sequence[R]],
+        may_join: Callable[[Sequence[E], E], bool],
+        stuck_s: float = STUCK_S,
+    ) -> None:
         self._work = work
         self._may_join = may_join
         self._lock = threading.Lock()
         self._queue: deque[_Turn[E, R]] = deque()
-        self._is_led = False
+        self._leader: _Turn[E, R] | None = None
+        self._stuck_s = stuck_s
+        self._moved_at = time.monotonic()  # when somebody began to lead, or a transaction ended
         self._expected = 1  # who writes again as soon as they are answered
 
     def run(self, entry: E) -> R:
-        """The entry's outcome; raises what `work` raises."""
+        """The entry's outcome; raises what `work` raises, and an OperationalError when the leader hangs."""
         turn: _Turn[E, R] = _Turn(entry)
         with self._lock:
             self._queue.append(turn)
-            if not self._is_led:
-                self._is_led = True
-                turn.is_woken.set()
+            if self._leader is None:
+                self._wake_next()
         with outside():
-            turn.is_woken.wait()
+            self._wait(turn)
         if not turn.is_over:
             try:
                 while not turn.is_over:
                     self._lead(turn)
             finally:
-                self._pass_on()
+                self._pass_on(turn)
         if turn.error is not None:
             raise turn.error
         assert turn.outcome is not None
         return turn.outcome
+
+    @property
+    def _is_led(self) -> bool:
+        return self._leader is not None
+
+    def _wait(self, turn: _Turn[E, R]) -> None:
+        """Until somebody has worked for this turn, or it has the lead; raises when the leader hangs."""
+        came_at = time.monotonic()
+        until = came_at + self._stuck_s
+        while not turn.is_woken.wait(max(0.0, until - time.monotonic())):
+            with self._lock:
+                if turn.is_woken.is_set():
+                    return
+                until = max(came_at, self._moved_at) + self._stuck_s
+                if time.monotonic() < until:
+                    continue
+                turn.is_given_up = True
+                is_waiting = turn in self._queue
+                if is_waiting:
+                    self._queue.remove(turn)
+                self._wake_next()
+            if is_waiting:
+                raise unavailable("nothing was written for some time")
+            # The leader has it in its transaction, which may still be committed.
+            raise OperationalError(None, None, OutcomeUnknown("the transaction did not end in time"))
 
     def _lead(self, turn: _Turn[E, R]) -> None:
         """Work once for this turn and whoever may come along; this turn's outcome may take another round."""
@@ -133,6 +169,7 @@ class Lane(Generic[E, R]):
         else:
             for one, outcome in zip(batch, outcomes, strict=True):
                 one.outcome = outcome
+        self._moved_at = time.monotonic()
         self._expected = max(len(batch) + len(self._queue), self._expected // 2)
         for one in others:
             one.is_woken.set()
@@ -162,12 +199,18 @@ class Lane(Generic[E, R]):
     def _put_back(self, turns: Sequence[_Turn[E, R]]) -> None:
         """Each of them tries by itself, before all others."""
         with self._lock:
-            for one in turns:
+            left = [one for one in turns if not one.is_given_up]
+            for one in left:
                 one.is_alone = True
-            self._queue.extendleft(reversed(turns))
+            self._queue.extendleft(reversed(left))
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, turn: _Turn[E, R]) -> None:
         with self._lock:
-            self._is_led = bool(self._queue)
-            if self._queue:
-                self._queue[0].is_woken.set()
+            if self._leader is turn:  # else it hung, and somebody else leads
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        self._leader = self._queue[0] if self._queue else None
+        self._moved_at = time.monotonic()
+        if self._leader is not None:
+            self._leader.is_woken.set()

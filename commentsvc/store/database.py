@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import and_, select, text
+from sqlalchemy import Engine, and_, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from commentsvc.config import Config
+from commentsvc.core.errors import BadDatabase
 from commentsvc.core.status import Status
 from commentsvc.store import (
     answers,
     appeals,
+    availability,
     challenges,
     comments,
     decisions,
@@ -39,14 +44,19 @@ from commentsvc.store import (
     subscriptions,
     tallies,
     threads,
+    time_limits,
     votes,
     watches,
     words,
 )
-from commentsvc.store.db import db, engine_options, note_slow, prepare, sqlite_url
+from commentsvc.store.availability import Availability
+from commentsvc.store.db import Base, db, engine_options, first_line, is_away, let_go, note_slow, prepare, sqlite_url
 from commentsvc.store.sites import Site
+from commentsvc.store.sqlite_file import SqliteFile
 from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
+
+log = logging.getLogger(__name__)
 
 # Every table must be imported for the metadata to be whole.
 TABLES = (
@@ -81,6 +91,7 @@ TABLES = (
 )
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 REVISION = re.compile(r"^revision = \"(\w+)\"", re.MULTILINE)
+VERSION = "alembic_version"
 FOLLOWS = re.compile(r"^down_revision = \"(\w+)\"", re.MULTILINE)
 CHECKOUT = Path(__file__).parents[2] / "migrations"
 
@@ -102,14 +113,45 @@ def migrations() -> Path:
     return INSTALLED if INSTALLED.is_dir() else CHECKOUT
 
 
-def init_app(app: Flask, config: Config, note_slow_query: Callable[[], None] = lambda: None) -> None:
+def init_app(
+    app: Flask,
+    config: Config,
+    note_slow_query: Callable[[], None] = lambda: None,
+    note_away: Callable[[], None] = lambda: None,
+) -> None:
     url = config.database_url
+    known = Availability()
+    known.note_trouble = note_away
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlite_url(config.sqlite_path) if config.sqlite_path else url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, known)
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
         note_slow(db.engine, config.slow_query_ms, note_slow_query)
+        _watch(db.engine, config.sqlite_path, known)
+    app.teardown_appcontext(_end_session)
+
+
+def _watch(engine: Engine, sqlite_path: Path | None, known: Availability) -> None:
+    availability.watch(engine, known)
+    if sqlite_path is not None:
+        file = SqliteFile(sqlite_path)
+        file.watch(engine)
+        known.probe = file.probe
+        return
+    from commentsvc.store import postgres  # psycopg takes ten megabytes
+
+    postgres.watch(engine, lambda: known.is_away)
+    known.probe = postgres.Probe(engine)
+
+
+def _end_session(_error: BaseException | None) -> None:
+    """End what the request was reading; the answer is made, and goes out although the database may just have died."""
+    try:
+        let_go()
+    except DBAPIError as error:
+        log.warning("a transaction could not be ended: %s", first_line(error))
+        db.session().invalidate()
 
 
 def is_missing(config: Config) -> bool:
@@ -124,11 +166,14 @@ def create_file(config: Config) -> None:
 
 
 def upgrade() -> None:
-    """Bring the schema up to date; inside an app context."""
+    """Bring the schema up to date; inside an app context. Raises BadDatabase for one that can't be brought there."""
     import flask_migrate  # not while serving: with Alembic it takes eleven megabytes
 
-    know_migrations(current_app)
-    flask_migrate.upgrade(directory=str(migrations()))
+    with time_limits.within(time_limits.COMMAND):
+        if (found := schema()) in (Schema.NEWER, Schema.CHANGED, Schema.UNNAMED):
+            raise BadDatabase(f"The database {MEND[found]}")
+        know_migrations(current_app)
+        flask_migrate.upgrade(directory=str(migrations()))
 
 
 def know_migrations(app: Flask) -> None:
@@ -138,12 +183,70 @@ def know_migrations(app: Flask) -> None:
     flask_migrate.Migrate(app, db, directory=str(migrations()), render_as_batch=True, compare_type=True)
 
 
-def is_behind() -> bool:
-    """Whether the schema is older than this program needs. A newer one is fine: it was made for both."""
+class Schema(StrEnum):
+    """How the database's schema and this program go together."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    CHANGED = "changed"
+    NONE = "none"
+    UNNAMED = "unnamed"
+
+
+MEND = {
+    Schema.OLDER: "is older than this program; run: commentsvc db upgrade",
+    Schema.NEWER: "was made by a newer program; upgrade this one, or restore a backup of before",
+    Schema.CHANGED: "was made by a newer program and lacks what this one needs; upgrade this one",
+    Schema.NONE: "has no tables of ours; run: commentsvc db upgrade",
+    Schema.UNNAMED: "has tables, but none that names their version (alembic_version); restore a backup",
+}
+
+
+def schema() -> Schema:
+    """A newer one than this program knows may be used: while programs are upgraded one by one, it is made for both."""
     needed, known = _revisions()
     with db.engine.connect() as connection:
-        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return current != needed and current in known
+        tables = set(inspect(connection).get_table_names())
+        current = connection.scalar(text("SELECT version_num FROM alembic_version")) if VERSION in tables else None
+    if current is None:
+        return Schema.UNNAMED if Site.__tablename__ in tables else Schema.NONE
+    if current == needed:
+        return Schema.CURRENT
+    if current in known:
+        return Schema.OLDER
+    return Schema.NEWER if _has_all_columns() else Schema.CHANGED
+
+
+def _has_all_columns() -> bool:
+    with db.engine.connect() as connection:
+        tables = inspect(connection).get_multi_columns()
+    found = {(name, column["name"]) for (_, name), columns in tables.items() for column in columns}
+    return found >= {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
+
+
+def check_schema() -> None:
+    """Raise BadDatabase for a schema that this program can't serve; a newer one is said in the log."""
+    found = schema()
+    if found is Schema.NEWER:
+        log.warning("the database %s", MEND[found])
+    elif found is not Schema.CURRENT:
+        raise BadDatabase(f"The database {MEND[found]}")
+
+
+def check_before_serving(config: Config) -> None:
+    """As check_schema, before there is an app; a database that is away is no reason not to serve published pages."""
+    app = Flask(__name__)
+    init_app(app, config)
+    with app.app_context(), time_limits.within(time_limits.REQUEST):
+        try:
+            check_schema()
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            log.error("the database can't be used yet, only published pages: %s", first_line(error))
+        finally:
+            db.engine.dispose()
 
 
 @cache
@@ -186,7 +289,7 @@ def threads_reader(app: Flask) -> Callable[[Iterable[Watched]], set[Watched]]:
             if page.thread_key is not None:
                 by_site.setdefault(page.site_key, {})[page] = threads.hash_of(page.thread_key)
         found: set[Watched] = set()
-        with engine.connect() as connection:
+        with time_limits.within(time_limits.CONFIRMATION), engine.connect() as connection:
             for site_key, hashes in by_site.items():
                 on = and_(Thread.site_id == Site.id, Thread.key_hash.in_(sorted(set(hashes.values()))))
                 query = select(Site.version, Thread.key_hash, Thread.version).outerjoin(Thread, on)

@@ -15,14 +15,20 @@ from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+
+from commentsvc.store import availability, time_limits
+from commentsvc.store.availability import Availability, OutcomeUnknown, trouble_of
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 1.5  # for one of the connections that there are
 # Of each connection. The pages and posts of readers need 26; what is asked of the ids of a page is another statement
 # for each number of them, and SQLite holds some 25 kB for each: the default of 128 was most of a worker's growth.
 STATEMENTS_KEPT = 32
 SHOWN_SQL_MAX = 2000
+DATA_EXCEPTIONS = "22"  # of PostgreSQL, which quotes the value
 DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
 
 
@@ -65,16 +71,23 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def engine_options(database_url: str) -> dict[str, Any]:
-    """What create_engine needs so that a database that went away is noticed fast and a lock is waited for."""
+def engine_options(database_url: str, availability: Availability) -> dict[str, Any]:
+    """What create_engine needs so that a database in trouble is noticed fast and a lock is waited for."""
+
+    class Pool(QueuePool):
+        """Gives no connection to a database that is away."""
+
+        def connect(self) -> PoolProxiedConnection:
+            availability.check()
+            return super().connect()
+
+    Pool.__module__ = QueuePool.__module__  # its logger is named after it: what it has to say is no news for operators
+    # Errors reach the log; values may be a commenter's words.
+    options: dict[str, Any] = {"hide_parameters": True, "poolclass": Pool, "pool_timeout": POOL_TIMEOUT_S}
     if database_url.startswith("sqlite"):
-        options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": STATEMENTS_KEPT}
-        return {"connect_args": options}
-    return {
-        "pool_pre_ping": True,
-        "pool_timeout": 5,
-        "connect_args": {"connect_timeout": 3, "options": "-c statement_timeout=30000 -c lock_timeout=5000"},
-    }
+        connect = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "cached_statements": STATEMENTS_KEPT}
+        return {**options, "connect_args": connect}
+    return {**options, "pool_pre_ping": True}
 
 
 def sqlite_url(path: object, create: bool = False) -> str:
@@ -117,6 +130,10 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        busy_ms = int(time_limits.current().limit.lock_s * 1000)
+        if connection.info.get("busy_ms") != busy_ms:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={busy_ms}")
+            connection.info["busy_ms"] = busy_ms
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
@@ -131,6 +148,7 @@ def begin_write() -> None:
     back.
     """
     let_go()
+    availability.of(db.engine).check(for_writing=True)
     db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
 
 
@@ -174,11 +192,17 @@ def write() -> Iterator[None]:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether the error means that the database cannot be reached or is locked, not that we asked it nonsense."""
-    text = str(error.orig).lower()
-    if "no such table" in text or "no such column" in text:
+    """Whether the error means that the database can't be used for now, not that we asked it nonsense."""
+    if trouble_of(error.orig) is not None or error.connection_invalidated:
+        return True
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # such as: no such table
         return False
-    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def is_unknown(error: DBAPIError) -> bool:
+    """Whether what was asked may have been done all the same."""
+    return isinstance(error.orig, OutcomeUnknown) or (error.connection_invalidated and error.statement is None)
 
 
 def is_of_one(error: DBAPIError) -> bool:
@@ -188,4 +212,9 @@ def is_of_one(error: DBAPIError) -> bool:
 
 def first_line(error: Exception) -> str:
     """What a database error says, without the statement and its values: those may be a commenter's words."""
-    return str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    if not isinstance(error, DBAPIError):
+        return str(error).partition("\n")[0]
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    if sqlstate.startswith(DATA_EXCEPTIONS):
+        return f"{type(error.orig).__name__} ({sqlstate})"
+    return str(error.orig).partition("\n")[0]

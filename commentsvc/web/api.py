@@ -125,17 +125,24 @@ def _preflight() -> Response | None:
     return response
 
 
+@pages.before_app_request
+def _look_who_may_read_the_answer() -> None:
+    """Before anything is written: an answer to what was saved must not fail because the database has died since."""
+    origin = request.headers.get("Origin")
+    is_write = request.method in ("POST", "PUT", "PATCH", "DELETE") and request.path.startswith("/api/v1/")
+    if origin is not None and is_write:
+        g.writing_origin = origin if _may_write(origin) else ""
+
+
 @pages.after_app_request
 def _let_the_page_read_the_answer(response: Response) -> Response:
     """A page that may write reads the answer too, also when it is a refusal."""
-    origin = request.headers.get("Origin")
-    is_write = request.method in ("POST", "PUT", "PATCH", "DELETE") and request.path.startswith("/api/v1/")
-    if origin is None or not is_write:
+    if "writing_origin" not in g:
         return response
     response.headers.add("Vary", "Origin")
     # While the database is away nobody can be recognised; the page then sees a failed request, and keeps the text.
-    if response.status_code < 500 and not g.get("refused_origin") and _may_write(origin):
-        response.headers["Access-Control-Allow-Origin"] = origin
+    if response.status_code < 500 and not g.get("refused_origin") and g.writing_origin:
+        response.headers["Access-Control-Allow-Origin"] = g.writing_origin
         response.headers["Access-Control-Expose-Headers"] = "Retry-After"
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -27,7 +28,7 @@ from commentsvc.core.errors import (
     TooMany,
 )
 from commentsvc.core.phrases import marked
-from commentsvc.store.db import db, first_line, is_away
+from commentsvc.store.db import db, first_line, is_away, is_unknown
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.translating import gettext, tell, tell_error
 from commentsvc.web.wiring import settings
@@ -86,15 +87,29 @@ def _to_prove(error: NotProved | NotFresh) -> Response:
 
 
 def _database(error: Exception) -> Response:
-    db.session.rollback()
+    _end_transaction()
     if isinstance(error, DBAPIError) and not is_away(error):
-        log.exception("the database refused a query", exc_info=error)
+        # The message of the database may quote a commenter's words: only where it happened is written down.
+        at = "".join(traceback.format_tb(error.__traceback__))
+        log.error("the database refused a query: %s\n%s", first_line(error), at)
         return _of_ours(500)
-    log.warning("the database is away: %s", first_line(error))
+    log.info("a request was refused: %s", first_line(error))  # what is wrong is said once, by store/availability.py
     detail = gettext("Comments can't be saved at the moment. Please keep your text and try again in a few seconds.")
+    if isinstance(error, DBAPIError) and is_unknown(error):
+        detail = gettext(
+            "We can't tell whether this was saved. Please keep your text and send it again in a few seconds; "
+            "it is not taken twice."
+        )
     response = problem(503, gettext("Back in a moment"), detail, "away")
     response.headers["Retry-After"] = str(AWAY_RETRY_S)
     return response
+
+
+def _end_transaction() -> None:
+    try:
+        db.session.rollback()
+    except DBAPIError:  # of the same connection that has just failed
+        db.session().invalidate()
 
 
 def _stale_form(error: CSRFError) -> Response:

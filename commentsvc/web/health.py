@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.gateways import metrics
-from commentsvc.store import comments, database, jobs, tallies
+from commentsvc.store import availability, comments, database, jobs, tallies
+from commentsvc.store.database import Schema
 from commentsvc.store.db import db, is_away
 from commentsvc.web.wiring import machine_time, now, settings
 
@@ -29,17 +30,21 @@ def process() -> Response:
 @pages.get("/readyz")
 def ready() -> tuple[Response, int]:
     """Whether this process can do everything: 503 when not. Published pages are served all the same."""
+    found = availability.of(db.engine).look()
+    if found is not None:
+        return _not_ready(str(found))
     try:
-        behind = database.is_behind()
-        queue = {} if behind else _queue()
+        schema = database.schema()
+        queue = _queue() if schema in (Schema.CURRENT, Schema.NEWER) else {}
     except (DBAPIError, PoolTimeout) as error:
         db.session.rollback()
         if isinstance(error, DBAPIError) and not is_away(error):
-            return _not_ready("has no tables of ours; run: commentsvc db upgrade")
+            return _not_ready(database.MEND[Schema.NONE])
         return _not_ready("away")
-    if behind:
-        return _not_ready("is older than this program; run: commentsvc db upgrade")
-    return jsonify({"status": "ok", "database": "ok", "queue": queue}), 200
+    if not queue:
+        return _not_ready(database.MEND[schema])
+    said = "ok" if schema is Schema.CURRENT else f"ok; it {database.MEND[schema]}"
+    return jsonify({"status": "ok", "database": said, "queue": queue}), 200
 
 
 def _not_ready(database_state: str) -> tuple[Response, int]:
@@ -56,12 +61,14 @@ def _queue() -> dict[str, Any]:
 def counts() -> Response:
     """For Prometheus. What stands in the database is read now; without it the rest is still told."""
     current_app.extensions["edge"].tell()
+    found = availability.of(db.engine).look()
     try:
         gauges = _gauges()
     except (DBAPIError, PoolTimeout):
         db.session.rollback()
         gauges = {}
-    gauges["database_up"] = ("Whether the database answers.", "", {"": 1.0 if gauges else 0.0})
+    is_up = bool(gauges) and found is None
+    gauges["database_up"] = ("Whether the database can be read and written.", "", {"": float(is_up)})
     return Response(metrics.report(gauges), content_type=PLAIN)
 
 

@@ -17,7 +17,7 @@ from commentsvc.services.posting import Draft, Sender
 from commentsvc.services.sharing import BATCH_MAX, Gate, Lane
 from commentsvc.store import sites, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, is_away, is_unknown
 from commentsvc.store.people import Author
 from commentsvc.store.threads import Thread
 
@@ -209,3 +209,66 @@ def test_two_at_once_from_one_network_are_as_quick_as_one_after_the_other(post_t
     results = post_together(draft("Ann"), draft("Bob"), limited=True, network="198.51.100.7")
     assert sorted(type(result).__name__ for result in results) == ["Posted", "TooMany"]
     assert count(Comment) == 2
+
+
+class Hanging:
+    """Work of which one call hangs until it is let go; notes what it gets."""
+
+    def __init__(self, hanging_call=1):
+        self.calls, self.hanging_call, self.may_end = [], hanging_call, threading.Event()
+
+    def __call__(self, entries):
+        self.calls.append(list(entries))
+        if len(self.calls) == self.hanging_call:
+            assert self.may_end.wait(LONG_S)
+        return [f"done {entry}" for entry in entries]
+
+
+def start(lane, results, entry):
+    def call():
+        try:
+            results[entry] = lane.run(entry)
+        except BaseException as error:  # handed to the test, which looks at it
+            results[entry] = error
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    return thread
+
+
+def test_a_leader_that_hangs_is_replaced_and_who_waits_is_refused():
+    work, results = Hanging(), {}
+    lane = Lane(work, lambda taken, other: True, stuck_s=0.3)
+    leader = start(lane, results, "first")
+    until(lambda: work.calls)
+    waiting = start(lane, results, "second")
+    waiting.join(LONG_S)
+    assert is_away(results["second"]) and not is_unknown(results["second"])
+    assert lane.run("third") == "done third", "somebody else leads"
+    work.may_end.set()
+    leader.join(LONG_S)
+    assert results["first"] == "done first"
+    assert lane.run("fourth") == "done fourth"
+    assert work.calls == [["first"], ["third"], ["fourth"]], "who was refused is not written afterwards"
+
+
+def test_who_is_in_a_transaction_that_hangs_is_told_that_it_is_not_known():
+    work, results = Hanging(2), {}
+    lane = Lane(work, lambda taken, other: True, stuck_s=0.3)
+    lane._expected = 2  # so that the leader waits for the other
+    running = [start(lane, results, entry) for entry in ("first", "second")]
+    until(lambda: len(results) == 2)
+    together = work.calls == [["first", "second"]] or work.calls == [["second", "first"]]
+    if not together:
+        pytest.skip("they did not come together")
+    for thread in running:
+        thread.join(LONG_S)
+    lane._expected = 2
+    running = [start(lane, results, entry) for entry in ("third", "fourth")]
+    until(lambda: len(work.calls) == 2 and len(results) == 3)
+    (told,) = [results[entry] for entry in ("third", "fourth") if entry in results]
+    assert is_away(told) and is_unknown(told)
+    work.may_end.set()
+    for thread in running:
+        thread.join(LONG_S)
+    assert len(work.calls) == 2, "it is not written twice"

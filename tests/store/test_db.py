@@ -1,19 +1,23 @@
 """The database's promises: durable, no lost update, aware times, and a file that is gone is gone."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 
+import psycopg
 import pytest
 from cast import SECRET, add_site
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, StatementError
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
-from commentsvc.store import sites, threads
+from commentsvc.store import availability, sites, threads
+from commentsvc.store.availability import trouble_of
 from commentsvc.store.db import begin_read, begin_write, db, first_line, is_away, is_postgres, write
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
+from commentsvc.store.time_limits import LONG_REQUEST, REQUEST, within
 
 THREADS, ROUNDS = 8, 40
 
@@ -116,3 +120,60 @@ def test_two_threads_with_one_key_are_one(app, site, now, at_once):
     results = at_once(*[get("blog")] * 4, *[get("other")] * 4)
     assert len(set(results[:4])) == len(set(results[4:])) == 1
     assert set(results[:4]) != set(results[4:])
+
+
+def test_a_long_query_is_waited_for_where_long_queries_are_asked(app):
+    if not is_postgres():
+        pytest.skip("SQLite is in this process")
+    slow = text("SELECT pg_sleep(2)")
+    with within(LONG_REQUEST):
+        db.session.execute(text("SELECT 1"))
+        assert db.session.scalar(slow) == ""
+    db.session.rollback()
+    with within(REQUEST), pytest.raises(OperationalError, match="no answer within") as caught:
+        db.session.execute(slow)
+    assert is_away(caught.value)
+    db.session.rollback()
+    assert db.session.scalar(text("SELECT 1")) == 1
+    db.session.rollback()
+    assert availability.of(db.engine).look(0.0) is None
+
+
+TROUBLES = [
+    (sqlite3.SQLITE_READONLY_DBMOVED, True),
+    (sqlite3.SQLITE_CORRUPT_VTAB, True),
+    (sqlite3.SQLITE_IOERR_WRITE, True),
+    (sqlite3.SQLITE_FULL, True),
+    (sqlite3.SQLITE_NOTADB, True),
+    (sqlite3.SQLITE_CANTOPEN, True),
+    (sqlite3.SQLITE_BUSY, True),
+    (sqlite3.SQLITE_ERROR, False),
+    (sqlite3.SQLITE_CONSTRAINT_UNIQUE, False),
+]
+
+
+@pytest.mark.parametrize(("code", "is_trouble"), TROUBLES)
+def test_what_sqlite_reports_is_the_databases_trouble_or_the_questions(code, is_trouble):
+    error = sqlite3.DatabaseError("words of SQLite")
+    error.sqlite_errorcode = code
+    assert (trouble_of(error) is not None) == is_trouble
+    assert is_away(DBAPIError("", {}, error)) == is_trouble
+
+
+@pytest.mark.parametrize(
+    ("error", "is_trouble"),
+    [
+        (psycopg.errors.ReadOnlySqlTransaction, True),
+        (psycopg.errors.DiskFull, True),
+        (psycopg.errors.DataCorrupted, True),
+        (psycopg.errors.AdminShutdown, True),
+        (psycopg.errors.CannotConnectNow, True),
+        (psycopg.errors.ConnectionFailure, True),
+        (psycopg.errors.DeadlockDetected, False),
+        (psycopg.errors.SerializationFailure, False),
+        (psycopg.errors.LockNotAvailable, False),
+        (psycopg.errors.UniqueViolation, False),
+    ],
+)
+def test_what_postgresql_reports_is_the_databases_trouble_or_the_questions(error, is_trouble):
+    assert (trouble_of(error("words of PostgreSQL")) is not None) == is_trouble

@@ -1,0 +1,212 @@
+"""Whether the database can be read and written: learned from errors, tried by a probe, one probe at a time."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import OperationalError
+
+from commentsvc.store import time_limits
+
+log = logging.getLogger(__name__)
+
+PROBE_MAX_S = 1.5  # a probe that takes longer has failed
+RECENT_S = 0.3
+# A request waits so long for the probe that may find the database well again.
+WAIT_S = 0.3
+
+
+class Trouble(StrEnum):
+    """What is wrong, as a person is told. Only with AWAY can nothing be read."""
+
+    AWAY = "away"
+    LOCKED = "locked by another program"
+    READ_ONLY = "read-only"
+    DISK = "not writable: the disk is full or fails"
+    DAMAGED = "damaged"
+
+
+SQLITE = {
+    sqlite3.SQLITE_PERM: Trouble.AWAY,
+    sqlite3.SQLITE_BUSY: Trouble.LOCKED,
+    sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
+    sqlite3.SQLITE_IOERR: Trouble.DISK,
+    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
+    sqlite3.SQLITE_FULL: Trouble.DISK,
+    sqlite3.SQLITE_CANTOPEN: Trouble.AWAY,
+    sqlite3.SQLITE_NOTADB: Trouble.AWAY,
+}
+# PostgreSQL, appendix A.
+SQLSTATES = {
+    "25006": Trouble.READ_ONLY,
+    "53100": Trouble.DISK,
+    "58030": Trouble.DISK,
+    "XX001": Trouble.DAMAGED,
+    "XX002": Trouble.DAMAGED,
+    "57P01": Trouble.AWAY,
+    "57P02": Trouble.AWAY,
+    "57P03": Trouble.AWAY,
+}
+TOO_MANY_CONNECTIONS = "53300"
+
+
+class Unavailable(Exception):
+    """Raised in place of asking a database that is known to be in trouble; always inside an OperationalError."""
+
+
+class OutcomeUnknown(Unavailable):
+    """What was asked may or may not have been done; asking again must not do it twice."""
+
+
+def unavailable(reason: str) -> OperationalError:
+    return OperationalError(None, None, Unavailable(reason))
+
+
+def trouble_of(error: BaseException | None) -> Trouble | None:
+    """What an error of a driver says about the database as a whole; None for what is wrong with one statement."""
+    if isinstance(error, Unavailable):
+        return Trouble.AWAY
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code in (sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY):  # a race, which a second try wins
+            return None
+        return SQLITE.get(code & 0xFF)
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    return Trouble.AWAY if sqlstate.startswith("08") else SQLSTATES.get(sqlstate)
+
+
+# What is wrong, the reason, and whether everybody may read it.
+Found = tuple[Trouble, str, bool]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, in the words of the error, and since when (monotonic).
+
+    Words of a server may name hosts and accounts: `is_public` says whether everybody may read them.
+    """
+
+    trouble: Trouble
+    reason: str
+    is_public: bool
+    noted_at: float
+
+    def __str__(self) -> str:
+        return f"{self.trouble}: {self.reason if self.is_public else 'see the log'}"
+
+
+class Availability:
+    """What is known about one database. `probe` tries it, given what is wrong so far; it gives what it found, or None.
+
+    While the database is in trouble no request waits for it: a request that needs it starts a probe, waits a moment for
+    what it finds, and is refused if the trouble is still there.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.probe: Callable[[Trouble | None], Found | None] = lambda _known: None
+        self.note_trouble: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._finding: Finding | None = None
+        self._is_probing = False
+        self._is_done = threading.Event()
+        self._probed_at = float("-inf")  # when the last probe that ended began
+
+    @property
+    def is_away(self) -> bool:
+        finding = self._finding
+        return finding is not None and finding.trouble is Trouble.AWAY
+
+    def check(self, for_writing: bool = False) -> None:
+        """Raise OperationalError where what is known forbids the use; asks for a probe then."""
+        if self._forbids(for_writing):
+            self.look(0.0, WAIT_S)
+            if finding := self._forbids(for_writing):
+                raise unavailable(str(finding))
+
+    def _forbids(self, for_writing: bool) -> Finding | None:
+        finding = self._finding
+        return finding if finding is not None and (for_writing or finding.trouble is Trouble.AWAY) else None
+
+    def note(self, trouble: Trouble, reason: str, is_public: bool = True) -> None:
+        """Remember what an error has shown; the log is told when this is news."""
+        with self._lock:
+            before = self._finding
+            self._finding = Finding(trouble, reason, is_public, self._clock())
+        is_news = before is None or before.trouble is not trouble
+        if is_news and time_limits.current().limit is not time_limits.COMMAND:  # a command says it itself
+            log.error("the database is %s; published pages go on: %s", trouble, reason)
+            self.note_trouble()
+
+    def look(self, max_age_s: float = RECENT_S, wait_s: float = PROBE_MAX_S) -> Finding | None:
+        """What is wrong now, or None: from a probe not older than this, waited for so long."""
+        with self._lock:
+            if not self._is_probing and self._clock() - self._probed_at > max_age_s:
+                self._is_probing, self._is_done = True, threading.Event()
+                threading.Thread(target=self._try, name="database probe", daemon=True).start()
+            is_done = self._is_done if self._is_probing else None
+        if is_done is not None and not is_done.wait(wait_s) and wait_s >= PROBE_MAX_S:
+            return Finding(Trouble.AWAY, f"no answer to a probe within {wait_s:.1f} s", True, self._clock())
+        return self._finding
+
+    def _try(self) -> None:
+        began = self._clock()
+        known = self._finding.trouble if self._finding else None
+        found: Found | None = (Trouble.AWAY, "the probe failed", True)
+        try:
+            found = self.probe(known)
+        finally:
+            self._end(began, found)
+
+    def _end(self, began: float, found: Found | None) -> None:
+        if found is not None:
+            self.note(*found)
+        elif (before := self._finding) is not None:
+            with self._lock:
+                # An error that came while the probe ran may be newer than what the probe saw.
+                is_cleared = self._finding is before and before.noted_at <= began
+                if is_cleared:
+                    self._finding = None
+            if is_cleared:
+                log.warning("the database is well again; it was %s", before.trouble)
+        with self._lock:
+            self._probed_at, self._is_probing = began, False
+            self._is_done.set()
+
+
+_of: WeakKeyDictionary[Engine, Availability] = WeakKeyDictionary()
+
+
+def of(engine: Engine) -> Availability:
+    return _of[engine]
+
+
+def watch(engine: Engine, availability: Availability) -> None:
+    """Learn from each error of the engine's connections."""
+    _of[engine] = availability
+
+    @event.listens_for(engine, "handle_error")
+    def note(context: ExceptionContext) -> None:
+        error = context.original_exception
+        if isinstance(error, Unavailable):
+            return
+        trouble = trouble_of(error)
+        if trouble is None and getattr(error, "sqlstate", None) == TOO_MANY_CONNECTIONS:
+            return  # the connections that there are go on
+        # A connection that was closed while it lay in the pool is replaced at once; one that hangs says more.
+        if context.is_pre_ping and not isinstance(error, TimeoutError):
+            return
+        if trouble is None and (context.is_disconnect or context.connection is None):
+            trouble = Trouble.AWAY
+        if trouble is not None:
+            is_public = isinstance(error, sqlite3.Error | TimeoutError)
+            availability.note(trouble, str(error).partition("\n")[0], is_public)
