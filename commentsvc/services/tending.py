@@ -11,12 +11,13 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.store import comments, journal, threads
 from commentsvc.store.comments import Kind
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 
+@retried
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Thread:
     """Change what is named of a thread, `pinned_id`, `is_open` or `mode`; a page without comments gets its thread so.
 
