@@ -9,7 +9,7 @@ from typing import Any
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
-from commentsvc.store import comments, journal, threads
+from commentsvc.store import comments, journal, people, threads
 from commentsvc.store.comments import Kind
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
@@ -27,6 +27,7 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
     if changes.get("mode") is not None and changes["mode"] not in set(Mode):
         raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     begin_write()
+    people.hold(by.id)
     thread = threads.get_or_add(site, key, "", "", now)
     if changes.get("pinned_id") is not None:
         _check_pin(thread, changes["pinned_id"])
