@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from commentsvc.core import judging, spam_filter
@@ -13,9 +13,9 @@ from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.spam_filter import Seen
 from commentsvc.core.status import Status
 from commentsvc.gateways.spam_service import Asked, SpamService
-from commentsvc.store import comments, decisions, jobs, spam_words
+from commentsvc.store import comments, decisions, jobs, spam_words, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
 
 HAM, SPAM = "ham", "spam"
@@ -38,6 +38,7 @@ def opinion(site: Site, policy: Policy, submission: Submission) -> tuple[float |
     return (round(found.score, 4), found.words) if found else (None, ())
 
 
+@retried
 def follow(now: datetime) -> int:
     """Learn from the next decisions of moderators; gives how many were looked at.
 
@@ -56,27 +57,29 @@ def follow(now: datetime) -> int:
         db.session.rollback()
         return 0
 
-    _count(comments.of_ids({d.comment_id for d in made}), now)
+    _count(_locked({d.comment_id for d in made}), now)
     follower.decision_id = made[-1].id
     follower.moved_at = now
     db.session.commit()
     return len(made)
 
 
+@retried
 def start_imported(site: Site, now: datetime) -> None:
     begin_write()
     jobs.add("learn", {"site_id": site.id, "after_id": 0}, now)
     db.session.commit()
 
 
+@retried
 def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
     """Learn from comments that were decided on elsewhere, before they were brought in here; goes on by itself."""
     begin_write()
-    found = comments.imported_after(site_id, after_id, BATCH)
+    ids = [comment.id for comment in comments.imported_after(site_id, after_id, BATCH)]
 
-    _count([comment for comment in found if not comment.learnt], now)
-    if found:
-        jobs.add("learn", {"site_id": site_id, "after_id": found[-1].id}, now)
+    _count([comment for comment in _locked(ids) if not comment.learnt], now)
+    if ids:
+        jobs.add("learn", {"site_id": site_id, "after_id": ids[-1]}, now)
     db.session.commit()
 
 
@@ -108,6 +111,12 @@ def forget(comment: Comment) -> None:
     """Take back what was learnt from a comment, before its text changes; the caller commits."""
     _add([(comment, -1, comment.learnt)] if comment.learnt else [])
     comment.learnt = None
+
+
+def _locked(ids: Collection[int]) -> list[Comment]:
+    """The comments as nobody else changes them: their texts and statuses say what is counted."""
+    threads.lock(comments.thread_ids_of(ids))
+    return comments.of_ids(ids)
 
 
 def _count(found: Iterable[Comment], now: datetime) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
-from commentsvc.store import comments, journal, threads
+from commentsvc.store import comments, journal, people, threads
 from commentsvc.store.comments import Kind
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 
+@retried
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Thread:
     """Change what is named of a thread, `pinned_id`, `is_open` or `mode`; a page without comments gets its thread so.
 
@@ -26,6 +27,7 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
     if changes.get("mode") is not None and changes["mode"] not in set(Mode):
         raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     begin_write()
+    people.hold(by.id)
     thread = threads.get_or_add(site, key, "", "", now)
     if changes.get("pinned_id") is not None:
         _check_pin(thread, changes["pinned_id"])
