@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from commentsvc.core import emails, places
+from commentsvc.core import emails, networks, places
 from commentsvc.core.errors import Invalid
 
 
@@ -48,7 +48,7 @@ def subjects_of(account_id: int | None, email: str, ip: str) -> list[Subject]:
         found.append(Subject(SubjectKind.EMAIL, email.lower()))
         domain = places.domain(email.rpartition("@")[2])
         found += [Subject(SubjectKind.DOMAIN, name) for name in places.with_parents(domain)]
-    if address := places.address(ip):
+    if address := networks.address(ip):
         for size in SIZES[address.version]:
             network = ipaddress.ip_network((address, size), strict=False)
             found.append(Subject(SubjectKind.NETWORK, str(network)))
@@ -68,7 +68,7 @@ def subject(kind: str, value: str) -> Subject:
             return Subject(SubjectKind.DOMAIN, domain)
         raise Invalid("subject", f"“{value[:80]}” is no domain such as example.org.")
     if kind == SubjectKind.NETWORK:
-        network = places.network(value)
+        network = networks.network(value)
         if network is not None and network.prefixlen in SIZES[network.version]:
             return Subject(SubjectKind.NETWORK, str(network))
         sizes = "/8 to /32, or for IPv6 /" + ", /".join(map(str, SIZES[6]))

@@ -16,9 +16,10 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
+from commentsvc.core import challenge, folding, judging, likeness, phrases, rule_kinds, text, tokens
 from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
@@ -132,7 +133,7 @@ class Entry:
 
     @cached_property
     def network(self) -> str:
-        return places.network_near(self.writer.ip)
+        return network_of(self.writer.ip, Scope.NEIGHBOURHOOD)
 
     @property
     def page(self) -> Page:
@@ -304,8 +305,9 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     is_paced = entry.is_limited and entry.is_stranger
     pace = measuring.pace(site, author, writer.ip, now) if is_paced else Pace()
     if is_paced:
-        _check_pace(site, pace, writer, now)
-        _check_challenge(site, record, pace, entry, now)
+        _check_pace(site, pace, now)
+        if not record.approved:
+            _check_network(site, pace, entry, now)
         if measuring.is_flood(site, now):
             _turn_to_all(site, now)
 
@@ -515,9 +517,10 @@ def _submission(draft: Draft, html: str, sender: Sender) -> Submission:
     return Submission(draft.source, html, draft.name, draft.email, website, sender.ip, sender.user_agent)
 
 
-def _check_pace(site: Site, pace: Pace, writer: Writer, now: datetime) -> None:
+def _check_pace(site: Site, pace: Pace, now: datetime) -> None:
+    """Refuse an author who writes quickly. Others of the same network may be a whole school; see _check_network."""
     window = timedelta(seconds=site.policy.flood_s)
-    last_at = pace.last_at(writer.ip)
+    last_at = pace.last_at
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
@@ -528,17 +531,23 @@ def _check_pace(site: Site, pace: Pace, writer: Writer, now: datetime) -> None:
         raise TooMany(sentence, wait_s)
 
 
-def _check_challenge(site: Site, record: Record, pace: Pace, entry: Entry, now: datetime) -> None:
-    """Let a stranger's browser work once much has come from its network; a solution works once."""
-    form, secret = entry.form, entry.secret
-    after = site.policy.challenge_after
-    if not after or record.approved or len(pace.of_network) < after:
+def _check_network(site: Site, pace: Pace, entry: Entry, now: datetime) -> None:
+    """Let a stranger's browser work once much has come from its network, and refuse when that is too much.
+
+    A solution works once. A page without scripts cannot work: its reader is asked to wait.
+    """
+    form, secret, after = entry.form, entry.secret, site.policy.challenge_after
+    lately = [at for at, _ in pace.of_network if at > now - measuring.PACE]
+    must_work = 0 < after <= len(lately)
+    wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.flood_s else timedelta()
+    if must_work and not form.can_work:
+        wait = max(wait, lately[after - 1] + measuring.PACE - now)
+    if wait > timedelta():
+        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
+        raise TooMany(sentence, math.ceil(wait.total_seconds()))
+    if not must_work:
         return
     proof = challenge.proof(secret, site.key, form.solution, now) if form.solution else None
-    if not form.can_work:
-        wait_s = judging.PACE_S
-        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
-        raise TooMany(sentence, wait_s)
     if proof is None or not challenges.use(proof.signature, proof.expires_at):
         sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
         raise Challenged(sentence, challenge.new(secret, site.key, now))

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import emails, text, tokens
 from commentsvc.core.errors import NotFound
+from commentsvc.core.networks import Scope, count_in, network_of
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
@@ -113,12 +114,13 @@ class SigninCode(Base):
     __tablename__ = "signin_code"
     __table_args__ = (
         Index("ix_signin_code_email_created_at", "email", "created_at"),
-        Index("ix_signin_code_ip_created_at", "ip", "created_at"),
+        Index("ix_signin_code_network_created_at", "network", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     email: Mapped[str] = mapped_column(String(EMAIL_MAX))
     ip: Mapped[str | None] = mapped_column(String(45))
+    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # the neighbourhood of `ip`
     link_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # None: only the link works
     tries: Mapped[int] = mapped_column(Integer, default=0)
@@ -344,11 +346,18 @@ def code_by_link(link_hash: bytes) -> SigninCode:
     return code
 
 
-def codes_sent(since: datetime, now: datetime, *, email: str | None = None, ip: str | None = None) -> int:
+def codes_sent(since: datetime, now: datetime, email: str) -> int:
     query = select(func.count()).select_from(SigninCode)
     query = query.where(SigninCode.created_at > since, SigninCode.created_at <= now)
-    query = query.where(SigninCode.email == email) if email is not None else query.where(SigninCode.ip == ip)
-    return db.session.scalar(query) or 0
+    return db.session.scalar(query.where(SigninCode.email == email)) or 0
+
+
+def codes_asked_from(ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
+    """How many codes were asked for from the household of an address, and from its neighbourhood, up to `most`."""
+    near = select(SigninCode.ip).where(SigninCode.network == network_of(ip, Scope.NEIGHBOURHOOD))
+    near = near.where(SigninCode.created_at > since, SigninCode.created_at <= now, SigninCode.ip.is_not(None))
+    found = [other or "" for other in db.session.scalars(near.limit(most))]
+    return count_in(found, ip, Scope.HOUSEHOLD), len(found)
 
 
 def guest_hash(name: str, email: str, ip: str) -> bytes:

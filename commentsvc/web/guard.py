@@ -12,6 +12,7 @@ from flask_login import current_user
 from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Status
 from commentsvc.gateways import limits, metrics
@@ -70,21 +71,18 @@ def check_pace() -> None:
     """Raise TooMany when more writing comes from this address than a person can do."""
     if not settings().limits:
         return
-    wait_s = math.ceil(current_app.extensions["limits"].take(limits.WRITES, _neighbourhood(client_ip())))
-    if wait_s:
-        metrics.REFUSED.labels(limits.WRITES.name).inc()
+    ip, limiter = client_ip(), current_app.extensions["limits"]
+    for limit, scope in ((limits.WRITES, Scope.HOUSEHOLD), (limits.WRITES_NEAR, Scope.NEIGHBOURHOOD)):
+        wait_s = math.ceil(limiter.take(limit, network_of(ip, scope)))
+        if not wait_s:
+            continue
+        metrics.REFUSED.labels(limit.name).inc()
         sentence = counted(
             "Too much comes from your address. Please wait one second and send it again.",
             "Too much comes from your address. Please wait %(num)s seconds and send it again.",
             wait_s,
         )
         raise TooMany(sentence, wait_s)
-
-
-def _neighbourhood(ip: str) -> str:
-    """Who is counted as one: an IPv4 address, or the IPv6 network that one household has."""
-    known = _address(ip)
-    return str(ipaddress.ip_network((known, 64), strict=False)) if known and known.version == 6 else ip
 
 
 @dataclass(frozen=True)

@@ -356,8 +356,9 @@ def test_writing_too_quickly_waits(make_app):
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 15
         assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
-        other = post(client, body="Me too", author={"name": "Dave", "email": "dave@example.org"})
-        assert other.status_code == 429, "the same address on the network"
+        for name in ("Dave", "Erin", "Faye"):
+            other = post(client, body=f"Me too, {name}", author={"name": name, "email": f"{name}@example.org"})
+            assert other.status_code == 202, "other people behind the same address"
         db.session.remove()
 
 
