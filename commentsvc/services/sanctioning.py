@@ -170,8 +170,8 @@ def _check(order: Order, kind: SanctionKind, by: Moderator, now: datetime) -> No
         raise Invalid("reject_days", f"0 to {DAYS_MAX} days.")
     if order.reject_days and kind is SanctionKind.TRUST:
         raise Invalid("reject_days", "What somebody wrote whom you trust is not refused with it.")
-    if order.everywhere and not by.account.is_admin:
-        raise NotAllowed("Only an administrator decides for every site.")
+    if order.everywhere and not by.may_everywhere:
+        raise NotAllowed("Only an administrator decides for every site, and not with a token of one site.")
 
 
 def _check_subject(site: Site, subject: Subject, kind: SanctionKind) -> None:

@@ -225,8 +225,12 @@ def add_all(new: Sequence[Comment]) -> None:
         set_committed_value(comment, "id", comment_id)
 
 
+def find(comment_id: int) -> Comment | None:
+    return db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+
+
 def by_id(comment_id: int) -> Comment:
-    comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+    comment = find(comment_id)
     if comment is None:
         raise NotFound(phrase("There is no comment with this number here."))
     return comment

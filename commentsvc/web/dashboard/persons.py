@@ -52,7 +52,7 @@ def show(site_key: str, author_id: int) -> str:
         now=now(),
         notes=journal.about(site, "note", f"author:{author.id}", SHOWN),
         days_max=DAYS_MAX,
-        may_everywhere=by.account.is_admin,
+        may_everywhere=by.may_everywhere,
     )
 
 
