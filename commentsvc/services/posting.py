@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from commentsvc.core import challenge, folding, judging, likeness, phrases, rule_kinds, text, tokens
+from commentsvc.core import challenge, judging, likeness, phrases, rule_kinds, text, tokens
+from commentsvc.core import names as core_names
 from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
 from commentsvc.core.networks import Scope, network_of
@@ -25,7 +26,7 @@ from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
 from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
-from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
+from commentsvc.services import learning, measuring, names, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
 from commentsvc.services.sharing import Lane, outside
 from commentsvc.store import (
@@ -255,7 +256,7 @@ class Known:
     answers: Mapping[bytes, answers.Answer]
     duplicates: Collection[Said]
     addresses: Collection[str]  # of accounts, among those that guests gave
-    names: Collection[str]  # of moderators, folded, where they are protected
+    names: frozenset[str] | None  # that are protected, as `core.names` compares them
     has_sanctions: bool
 
     def said(self, entry: Entry) -> Said:
@@ -274,7 +275,7 @@ def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | C
         answers=answers.find_all(site, [entry.key_hash for entry in entries if entry.key_hash]),
         duplicates=(),
         addresses=people.taken_addresses({entry.draft.email for entry in guests} - {""}),
-        names=_protected_names(site) if guests else (),
+        names=names.protected(site) if any(entry.is_stranger for entry in entries) else None,
         has_sanctions=sanctions.is_any([site.id]),
     )
     known = replace(known, duplicates=comments.duplicates([known.said(entry) for entry in entries]))
@@ -295,6 +296,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         return _again(earlier, draft)
     if writer.account_id is None:
         _check_guest(site, draft, known)
+    if entry.is_stranger:
+        _check_name(entry, known)
     standing = Standing.NONE
     if entry.is_stranger and known.has_sanctions:
         standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now)
@@ -472,15 +475,19 @@ def _check_guest(site: Site, draft: Draft, known: Known) -> None:
     if draft.email in known.addresses:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
         raise Invalid("author.email", sentence)
-    if folding.skeleton(draft.name) in known.names:
+
+
+def _check_name(entry: Entry, known: Known) -> None:
+    """Refuse a name by which readers would take somebody for staff."""
+    if known.names is None or not core_names.looks_like_staff(entry.draft.name, known.names):
+        return
+    if entry.writer.account_id is not None:
+        sentence = phrase("Your name looks like a moderator's or the blog's own. Sign in again and choose another.")
+        raise Invalid("author.name", sentence)
+    if core_names.is_one_of(entry.draft.name, known.names):
         sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
         raise Invalid("author.name", sentence)
-
-
-def _protected_names(site: Site) -> set[str]:
-    if not site.policy.names_protected:
-        return set()
-    return {folding.skeleton(name) for name in people.moderator_names(site)} - {""}
+    raise Invalid("author.name", names.LOOKS_LIKE_STAFF)
 
 
 def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:

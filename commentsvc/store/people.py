@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    or_,
     select,
     update,
 )
@@ -268,8 +269,9 @@ def taken_addresses(emails: Iterable[str]) -> set[str]:
 
 
 def moderator_names(site: Site) -> Sequence[str]:
-    query = select(Account.name).join(Membership, Membership.account_id == Account.id)
-    return db.session.scalars(query.where(Membership.site_id == site.id)).all()
+    """The names of all who moderate the site, admins too."""
+    members = select(Membership.account_id).where(Membership.site_id == site.id)
+    return db.session.scalars(select(Account.name).where(or_(Account.id.in_(members), Account.is_admin))).all()
 
 
 def moderated_sites(account: Account) -> list[Site]:

@@ -13,7 +13,7 @@ from commentsvc.services import measuring, moderating, posting, ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import AS_USUAL, Draft, Form, Sender
 from commentsvc.services.ruling import RuleText
-from commentsvc.store import comments, journal, sites, tallies
+from commentsvc.store import comments, journal, people, sites, tallies
 from commentsvc.store.db import db, write
 from commentsvc.store.people import Role
 
@@ -249,6 +249,17 @@ def test_a_guest_may_not_go_by_a_moderators_name_however_it_is_spelled(site, bob
             write_here(name=name)
         assert caught.value.problems[0][0] == "author.name"
     assert write_here(name="Bobby").status == "approved"
+    admin = add_account("boss@example.org", "The Boss", site, Role.MODERATOR, now)
+    with write():
+        admin.is_admin = True
+        people.remove_role(admin, site)
+    set_policy(site, protected_names="Mrs Parker\n\nSanta Claus")
+    for name in ("bob (owner)", "Carol (Moderator)", "Admin", "Blog notes", "the boss", "santa  claus", "MRS. PARKER"):
+        with pytest.raises(Invalid) as caught:
+            write_here(name=name)
+        assert caught.value.problems[0][0] == "author.name"
+    for name in ("Alicia", "Adminah", "Owen", "Parker", "Bob Dylan"):
+        assert write_here(name=name).status == "approved"
     set_policy(site, names_protected=False)
     assert write_here(name="Adа Lovelace").status == "approved"
 
