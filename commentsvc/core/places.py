@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -51,14 +50,3 @@ def link_hosts(html: str) -> list[str]:
         if host:
             found.append(host)
     return found
-
-
-def discreet(match: str) -> str:
-    """What a rule found, for who may not see addresses: '' where it is or holds an e-mail or network address."""
-    if "@" in match:
-        return ""
-    try:
-        ipaddress.ip_network(match, strict=False)
-    except ValueError:
-        return match
-    return ""

@@ -37,6 +37,7 @@ class Subject:
         return f"{self.kind}:{self.value}"
 
 
+_KINDS = ", ".join(SubjectKind)
 # A network must be one of these, so that all that hold an address can be listed: IPv4 by every size, IPv6 by the usual.
 SIZES = {4: tuple(range(8, 33)), 6: (32, 40, 44, 48, 52, 56, 60, 64, 128)}
 
@@ -53,6 +54,19 @@ def subjects_of(account_id: int | None, email: str, ip: str) -> list[Subject]:
             network = ipaddress.ip_network((address, size), strict=False)
             found.append(Subject(SubjectKind.NETWORK, str(network)))
     return found
+
+
+def value_of(kind: SubjectKind, account_id: int | None, email: str, ip: str) -> str:
+    """What a sanction of this kind names for this person; raises Invalid when they have no such thing."""
+    values = {
+        SubjectKind.ACCOUNT: "" if account_id is None else str(account_id),
+        SubjectKind.EMAIL: email,
+        SubjectKind.DOMAIN: email.rpartition("@")[2],
+        SubjectKind.NETWORK: networks.network_of(ip, networks.Scope.HOUSEHOLD),
+    }
+    if not values[kind]:
+        raise Invalid("subject_kind", f"The author of this comment has no {kind}; choose another of {_KINDS}.")
+    return values[kind]
 
 
 def subject(kind: str, value: str) -> Subject:

@@ -300,7 +300,7 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         _check_name(entry, known)
     standing = Standing.NONE
     if entry.is_stranger and known.has_sanctions:
-        standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now)
+        standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now, author.id)
     parent = _parent(site, thread, author, draft, now)
     if known.said(entry) in known.duplicates:
         raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
@@ -387,7 +387,9 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     role = _role(site, by)
     email = comment.author_email or ""
     account_id = by.id if by else None
-    standing = sanctioning.standing(site, account_id, email, comment.ip, now) if role is None else Standing.NONE
+    standing = Standing.NONE
+    if role is None:
+        standing = sanctioning.standing(site, account_id, email, comment.ip, now, comment.author_id)
     submission = replace(comment.submission, source=source, html=html)
     record = _without(measuring.record(comment.author, role is not None, standing, now), before)
     policy = judging.in_thread(site.policy, comment.thread.mode)

@@ -506,12 +506,13 @@ class Seen(NamedTuple):
     account_id: int | None
     email: str | None
     ip: str
+    author_id: int
 
 
 def seen_since(site_id: int | None, since: datetime) -> list[Seen]:
     """The published and waiting comments since then, of a site or (None) of all."""
     site_ids = [site_id] if site_id is not None else list(db.session.scalars(select(Site.id)))
-    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip)
+    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip, Comment.author_id)
     query = query.join(Author, Author.id == Comment.author_id)
     query = query.where(Comment.site_id.in_(site_ids), Comment.created_at > since)
     query = query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))

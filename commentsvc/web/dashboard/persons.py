@@ -48,7 +48,7 @@ def show(site_key: str, author_id: int) -> str:
         subjects={_token(found): words for found, words in _offered(subjects, by.sees_addresses(site))},
         subject_of=lambda sanction: _named(sanction.subject, by.sees_addresses(site)),
         kinds=DOES,
-        sanctions=sanctions.history(site, subjects),
+        sanctions=[s for s in sanctions.history(site, subjects) if s.is_shown_with(author.id, by.sees_addresses(site))],
         now=now(),
         notes=journal.about(site, "note", f"author:{author.id}", SHOWN),
         days_max=DAYS_MAX,
@@ -111,6 +111,7 @@ def _order(author: Author) -> Order:
         until_at,
         -1 if days is None else days,
         form.get("everywhere") == "yes",
+        author.id,
     )
 
 
