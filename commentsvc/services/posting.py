@@ -26,10 +26,11 @@ from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
 from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
-from commentsvc.services import learning, measuring, names, publishing, ruling, sanctioning
+from commentsvc.services import confirmations, learning, measuring, names, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
 from commentsvc.services.sharing import Lane, outside
 from commentsvc.store import (
+    address_checks,
     answers,
     challenges,
     comments,
@@ -127,6 +128,7 @@ class Entry:
     key_hash: bytes | None
     secret: str
     now: datetime
+    awaits_address: bool = False  # it waits for the holder of its e-mail address, whoever that is
 
     @property
     def is_stranger(self) -> bool:
@@ -135,6 +137,10 @@ class Entry:
     @cached_property
     def network(self) -> str:
         return network_of(self.writer.ip, Scope.NEIGHBOURHOOD)
+
+    def awaiting_address(self) -> Entry:
+        """The same, to wait for the holder of its address: until then it is nobody's who is known here."""
+        return replace(self, awaits_address=True, writer=replace(self.writer, email=""))
 
     @property
     def page(self) -> Page:
@@ -177,15 +183,36 @@ def post(
         secret=secret,
         now=now,
     )
+    is_checked = account is None and bool(draft.email) and sender.limited
+    if is_checked and not address_checks.may_be_told(sender.ip, now):
+        entry = entry.awaiting_address()
     let_go()
     lane = _lanes.setdefault(db.engine, Lane(_take_in, _may_share))
     try:
         outcome = lane.run(entry)
+        if isinstance(outcome, AddressTaken) and is_checked and not _tell_taken(sender.ip, now):
+            outcome = lane.run(entry.awaiting_address())
     except IntegrityError:  # at the same moment, under the same key, in another thread
         raise _used_for_another() from None
+    if isinstance(outcome, AddressTaken):
+        raise Invalid(*outcome.problems[0])
     if isinstance(outcome, CommentError):
         raise outcome
     return outcome
+
+
+class AddressTaken(Invalid):
+    """The guest's e-mail address belongs to an account; `post` decides whether they may be told so."""
+
+
+def _tell_taken(ip: str, now: datetime) -> bool:
+    """Count that a network is told of an account's address; False when it was told too often."""
+    begin_write()
+    may_be_told = address_checks.may_be_told(ip, now)
+    if may_be_told:
+        address_checks.note_told(ip, now)
+    db.session.commit()
+    return may_be_told
 
 
 _lanes: WeakKeyDictionary[Engine, Lane[Entry, Posted | CommentError]] = WeakKeyDictionary()
@@ -295,7 +322,7 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     if entry.key_hash and (earlier := known.answers.get(entry.key_hash)):
         return _again(earlier, draft)
     if writer.account_id is None:
-        _check_guest(site, draft, known)
+        _check_guest(site, entry, known)
     if entry.is_stranger:
         _check_name(entry, known)
     standing = Standing.NONE
@@ -323,6 +350,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     verdict = judging.judge(entry.submission, policy, rulebook.rules, record, moment)
     if policy.nudge and not entry.form.send_anyway:
         _nudge(verdict, rulebook)
+    if entry.awaits_address:
+        verdict = judging.still_held(verdict, [confirmations.REASON])
     sketch = likeness.sketch(shingles)
     comment = Comment(
         site_id=site.id,
@@ -373,7 +402,10 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
         publishing.tell_who_waits([(comment, None)], entry.now)
         watches.announce(comment, entry.now)
         is_kept_or_waits = one.verdict.status in (Status.APPROVED, Status.PENDING)
-        if comment.notify and entry.writer.account_id is None and is_kept_or_waits:
+        if entry.awaits_address:
+            if one.verdict.status is Status.PENDING:
+                confirmations.ask(comment, entry.language, entry.secret, entry.now)
+        elif comment.notify and entry.writer.account_id is None and is_kept_or_waits:
             subscriptions.ask(comment, entry.language, entry.now)
 
 
@@ -402,6 +434,8 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
         # Readers had it held and no moderator has answered them: its author can't.
         reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
         verdict = judging.still_held(verdict, reported)
+    if before is Status.PENDING and (kept := confirmations.kept_reasons(comment.reasons)):
+        verdict = judging.still_held(verdict, kept)
 
     revisions.add(comment, now)
     comment.version += 1
@@ -470,13 +504,13 @@ def _outside_answer(
         return spam_service.ask(asked)
 
 
-def _check_guest(site: Site, draft: Draft, known: Known) -> None:
-    """A guest may not speak here at all, or not under an address or name that is somebody else's."""
+def _check_guest(site: Site, entry: Entry, known: Known) -> None:
+    """A guest may not speak here at all, or not under an address that is somebody else's."""
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
-    if draft.email in known.addresses:
+    if entry.draft.email in known.addresses and not entry.awaits_address:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
-        raise Invalid("author.email", sentence)
+        raise AddressTaken("author.email", sentence)
 
 
 def _check_name(entry: Entry, known: Known) -> None:
