@@ -179,6 +179,20 @@ def test_no_page_and_no_answer_has_an_address_or_differs_by_one(client, site, al
         assert [word for word in SECRETS if word in answer.text] == [], path
 
 
+@pytest.mark.parametrize("other", [EVE, ("dora@a.b.hidden.example", "2001:db8:9:9::5")])
+def test_the_form_for_sanctions_does_not_tell_two_authors_apart_or_alike(bobs, write_as, other):
+    options = []
+    for number in (write_as(EVE, name="Eve"), write_as(other, name="Eva")):
+        author_id = comments.by_id(number).author_id
+        db.session.rollback()
+        page = bobs.get(f"/dashboard/blog/people/{author_id}").text
+        options.append(re.findall(r'<option value="([0-9a-f]{32})">([^<]+)</option>', page))
+    ones, others = options
+    assert [words for _, words in ones] == [words for _, words in others]
+    assert not {value for value, _ in ones} & {value for value, _ in others}
+    assert len(ones) == 4
+
+
 def test_no_search_finds_an_address(client, bob, bobs, token, pair):
     headers = token(bob)
     found = "/api/v1/moderation/comments"
