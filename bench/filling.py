@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateIndex
 
 from bench import seeding
-from commentsvc.core import judging, places, searching
+from commentsvc.core import judging, networks, searching
 from commentsvc.core import text as texts
 from commentsvc.core.judging import Facts, Moment, Record
 from commentsvc.core.policy import Mode, Policy, to_json
@@ -161,7 +161,7 @@ def rows(world: World) -> Iterator[tuple[Row, Row, Row]]:
             )  # fmt: skip
 
 
-network_near = cache(places.network_near)
+network_near = cache(lambda ip: networks.network_of(ip, networks.Scope.NEIGHBOURHOOD))
 
 
 def fill(comments: int, largest: tuple[float, ...] = LARGEST) -> World:

@@ -19,9 +19,9 @@ from commentsvc.core.errors import Conflict
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
-from commentsvc.services import learning, noticing, picturing, publishing
+from commentsvc.services import confirmations, learning, noticing, picturing, publishing
 from commentsvc.services.noticing import Sender
-from commentsvc.store import answers, challenges, jobs, spoken
+from commentsvc.store import address_checks, answers, challenges, jobs, spoken
 from commentsvc.store.db import begin_write, db, first_line, retried
 from commentsvc.store.jobs import TRIES_MAX, Claim
 
@@ -155,6 +155,10 @@ def _confirm(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
     noticing.ask_to_confirm(payload["subscription_id"], tools.sender, datetime.now(UTC))
 
 
+def _confirm_comment(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
+    confirmations.mail(payload["comment_id"], payload["language"], tools.sender, datetime.now(UTC))
+
+
 def _learn(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
     learning.learn_imported(payload["site_id"], payload["after_id"], datetime.now(UTC))
 
@@ -171,6 +175,7 @@ KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
     "waiting": _waiting,
     "answered": _answered,
     "confirm": _confirm,
+    "confirm_comment": _confirm_comment,
 }
 
 
@@ -179,6 +184,7 @@ def _clean(since: datetime, now: datetime) -> None:
     begin_write()
     answers.forget_old(now)
     challenges.forget_old(now)
+    address_checks.forget_old(now)
     spoken.forget_old(now)
     publishing.close_old(since, now)
     db.session.commit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from commentsvc.core.homoglyphs import LOOKS_LIKE
+from commentsvc.core.homoglyphs import CAPITALS, LOOKS_LIKE, LOOKS_LIKE_IN_NAMES
 
 _KEPT_MAX = 20_000  # characters whose folding is remembered; a text of nothing but rare ones must not fill the memory
 
@@ -45,7 +45,9 @@ def _is_ornament(char: str) -> bool:
 
 _FOLDS = _Folds()
 _ALPHABETS = frozenset(map(chr, range(0x370, 0x590)))  # Greek, Cyrillic, Armenian: whole words of these are theirs
-_STROKES = {ord("l"): "i", ord("1"): "i", ord("0"): "o"}
+_STROKES = {ord("l"): "i", ord("1"): "i", ord("|"): "i", ord("0"): "o"}
+# Accents of Latin, Greek and Cyrillic letters; the vowel signs of other scripts are no ornaments.
+_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 
 
 def folded(text: str) -> str:
@@ -101,4 +103,13 @@ def original(text: str, start: int, end: int) -> str:
 
 def skeleton(name: str) -> str:
     """A name as it reads at a glance: two that are read alike have the same."""
-    return as_ascii("".join(found.group() for found in words(folded(name)))).translate(_STROKES)
+    return "".join(char for char in _bare(name) if unicodedata.category(char)[0] in "LMN")
+
+
+def _bare(name: str) -> str:
+    """A name without case, accents, look-alikes and strokes that are read as another letter; its spaces stay."""
+    capitals = unicodedata.normalize("NFKC", name.translate(CAPITALS)).translate(CAPITALS)
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded(capitals)))
+    # The rest of a decomposed script, such as Hangul, is joined again.
+    read = as_ascii(unicodedata.normalize("NFC", plain).translate(LOOKS_LIKE_IN_NAMES)).translate(_STROKES)
+    return read.replace("rn", "m").replace("vv", "w")

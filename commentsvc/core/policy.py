@@ -51,7 +51,8 @@ class Policy:
     second_factor_required: bool = False  # of whoever moderates in the dashboard
     is_transparent: bool = False  # a public page says how much is published and refused, and how fast
     close_after_days: int = 0  # a thread older than this takes no more comments; 0: never closes by itself
-    names_protected: bool = True  # a guest may not use the name of a moderator
+    names_protected: bool = True  # nobody but staff may use a name that looks like a moderator's, a role or the blog's
+    protected_names: str = ""  # more names that nobody else may use, one a line
     form_s_min: int = 3  # sent sooner after opening the form waits
     copies_held: bool = True  # what says nearly the same as another comment of the last days waits
     # Comments within ten minutes from which on more wait, of one person, network and page; 0: no limit.
@@ -110,6 +111,16 @@ def changed(policy: Policy, changes: Mapping[str, object]) -> Policy:
 
 
 _NAMES = {f.name for f in fields(Policy)}
+PROTECTED_MAX = 200  # names; each comment is compared with all of them
+
+
+def _names(value: object) -> str:
+    """One name a line, without empty lines."""
+    lines = [" ".join(line.split()) for line in value.splitlines()] if isinstance(value, str) else None
+    if lines is None or any("\0" in line or len(line) > NAME_MAX for line in lines) or len(lines) > PROTECTED_MAX:
+        limits = f"up to {PROTECTED_MAX} names of up to {NAME_MAX} characters"
+        raise Invalid("protected_names", f"“protected_names” is text, one name a line: {limits}.")
+    return "\n".join(line for line in lines if line)
 
 
 def _checked(name: str, value: object) -> object:
@@ -132,6 +143,8 @@ def _checked(name: str, value: object) -> object:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Invalid(name, f"“{name}” is a whole number from {low} to {high}.")
         return value
+    if name == "protected_names":
+        return _names(value)
     if name == "language":
         found = languages.nearest(value) if isinstance(value, str) else None
         if value != "" and found is None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from commentsvc.core import language, matching, places
+from commentsvc.core import language, matching, networks, places
 from commentsvc.core.errors import Invalid
 from commentsvc.core.matching import Substrings, Text, WordList
+from commentsvc.core.networks import Networks
 from commentsvc.core.phrases import counted, phrase
-from commentsvc.core.places import Networks
 
 VALUE_MAX = 4_000_000  # characters; some 300,000 words
 
@@ -258,7 +258,7 @@ def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> No
 
 
 _LINE_CHECKS: dict[RuleKind, tuple[Callable[[str], bool], str]] = {
-    RuleKind.IP: (lambda line: places.network(line) is not None, "address or network such as 192.0.2.0/24"),
+    RuleKind.IP: (lambda line: networks.network(line) is not None, "address or network such as 192.0.2.0/24"),
     RuleKind.DOMAINS: (places.is_domain, "domain such as example.org"),
     RuleKind.OTHER_DOMAINS: (places.is_domain, "domain such as example.org"),
     RuleKind.LANGUAGE: (

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from commentsvc.core import emails, places
+from commentsvc.core import emails, networks, places
 from commentsvc.core.errors import Invalid
 
 
@@ -37,6 +37,7 @@ class Subject:
         return f"{self.kind}:{self.value}"
 
 
+_KINDS = ", ".join(SubjectKind)
 # A network must be one of these, so that all that hold an address can be listed: IPv4 by every size, IPv6 by the usual.
 SIZES = {4: tuple(range(8, 33)), 6: (32, 40, 44, 48, 52, 56, 60, 64, 128)}
 
@@ -48,11 +49,24 @@ def subjects_of(account_id: int | None, email: str, ip: str) -> list[Subject]:
         found.append(Subject(SubjectKind.EMAIL, email.lower()))
         domain = places.domain(email.rpartition("@")[2])
         found += [Subject(SubjectKind.DOMAIN, name) for name in places.with_parents(domain)]
-    if address := places.address(ip):
+    if address := networks.address(ip):
         for size in SIZES[address.version]:
             network = ipaddress.ip_network((address, size), strict=False)
             found.append(Subject(SubjectKind.NETWORK, str(network)))
     return found
+
+
+def value_of(kind: SubjectKind, account_id: int | None, email: str, ip: str) -> str:
+    """What a sanction of this kind names for this person; raises Invalid when they have no such thing."""
+    values = {
+        SubjectKind.ACCOUNT: "" if account_id is None else str(account_id),
+        SubjectKind.EMAIL: email,
+        SubjectKind.DOMAIN: email.rpartition("@")[2],
+        SubjectKind.NETWORK: networks.network_of(ip, networks.Scope.HOUSEHOLD),
+    }
+    if not values[kind]:
+        raise Invalid("subject_kind", f"The author of this comment has no {kind}; choose another of {_KINDS}.")
+    return values[kind]
 
 
 def subject(kind: str, value: str) -> Subject:
@@ -68,7 +82,7 @@ def subject(kind: str, value: str) -> Subject:
             return Subject(SubjectKind.DOMAIN, domain)
         raise Invalid("subject", f"“{value[:80]}” is no domain such as example.org.")
     if kind == SubjectKind.NETWORK:
-        network = places.network(value)
+        network = networks.network(value)
         if network is not None and network.prefixlen in SIZES[network.version]:
             return Subject(SubjectKind.NETWORK, str(network))
         sizes = "/8 to /32, or for IPv6 /" + ", /".join(map(str, SIZES[6]))

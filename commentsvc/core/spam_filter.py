@@ -41,7 +41,10 @@ class Opinion:
 
 
 def features(submission: Submission) -> dict[int, str]:
-    """What the filter knows a comment by: numbers for keeping, and the words that they stand for."""
+    """What the filter knows a comment by: numbers for keeping, and the words that they stand for.
+
+    Nothing of the e-mail address: the score is shown to moderators who may not see that.
+    """
     text = folding.folded(submission.source)
     found: dict[str, None] = {}
     for host in submission.link_hosts[:20]:
@@ -62,8 +65,6 @@ def features(submission: Submission) -> dict[int, str]:
         found["in capitals"] = None
     for part in folding.words(folding.folded(submission.name)):
         found[f"name:{part.group()[:_WORD_MAX]}"] = None
-    if submission.email:
-        found[f"mail:{submission.email.lower().rpartition('@')[2]}"] = None
     if submission.website:
         found["website:yes"] = None
     return {_number(feature): feature for feature in list(found)[:TOKENS_MAX]}

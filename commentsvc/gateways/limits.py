@@ -27,8 +27,9 @@ class Limit:
     window_s: int
 
 
-# Comments, edits, votes, reports, previews and asking for codes, from one address: what no person does by hand.
+# Comments, edits, votes, reports, previews and asking for codes, from one household: what no person does by hand.
 WRITES = Limit("writes", 120, 60)
+WRITES_NEAR = Limit("writes_near", 240, 60)  # from all of a neighbourhood: many addresses are easy to have
 
 
 class Limiter(Protocol):

@@ -189,14 +189,15 @@ def _take_back_votes(account_id: int) -> None:
 
 def _forget_flags(account_id: int, keeps_text: bool) -> None:
     for flag in flags.of_account(account_id):
-        flag.account_id, flag.guest_hash, flag.ip = None, tokens.digest(secrets.token_hex(16)), ""
+        flag.account_id, flag.guest_hash = None, tokens.digest(secrets.token_hex(16))
+        flag.ip = flag.network = ""
         flag.text = flag.text if keeps_text else ""
 
 
 def _forget_author(comment: Comment) -> None:
     comment.author_name = ERASED
     comment.author_email = comment.author_website = comment.author_provider = comment.author_picture = None
-    comment.ip = comment.user_agent = ""
+    comment.ip = comment.network = comment.user_agent = ""
 
 
 def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:

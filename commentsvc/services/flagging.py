@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from commentsvc.core import phrases, text, tokens
 from commentsvc.core.errors import Invalid, TooMany
 from commentsvc.core.judging import Reason
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
@@ -24,8 +25,9 @@ from commentsvc.store.flags import TEXT_MAX, Flag, FlagReason
 
 FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
 WINDOW_S = 10 * 60
-# A guest is known by address and browser, and a browser's name is free to choose: one address alone must not reach the
-# usual threshold.
+FLAGS_NEAR_MAX = 30  # by all guests of a neighbourhood in a window
+# A guest is known by household and browser, and a browser's name is free to choose: what one customer of a provider can
+# have must not reach the usual threshold.
 GUESTS_MAX = 2
 SPELLED = {"offtopic": FlagReason.OFF_TOPIC, "illegal_content": FlagReason.ILLEGAL}
 
@@ -57,7 +59,7 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
         people.hold(sender.account.id)
     comment = publishing.locked(comment_id)
     people.lock_author(comment.author_id)  # before the tally, as in posting
-    guest_hash = tokens.keyed(secret, "flag", sender.ip, sender.user_agent)
+    guest_hash = tokens.keyed(secret, "flag", network_of(sender.ip, Scope.HOUSEHOLD), sender.user_agent)
     found = flags.find(comment, sender.account, guest_hash)
     if found is None:
         if sender.limited:
@@ -98,13 +100,15 @@ def _new(comment: Comment, why: FlagReason, words: str, sender: Sender, guest_ha
         reason=why,
         text=words,
         ip=sender.ip,
+        network=network_of(sender.ip, Scope.NEIGHBOURHOOD),
         created_at=now,
     )
 
 
 def _check_pace(comment: Comment, sender: Sender, now: datetime) -> None:
     since = now - timedelta(seconds=WINDOW_S)
-    if flags.made_since(sender.account, sender.ip, since, now) >= FLAGS_MAX:
+    own, near = flags.made_since(sender.account, sender.ip, since, now, FLAGS_NEAR_MAX)
+    if own >= FLAGS_MAX or near >= FLAGS_NEAR_MAX:
         raise TooMany(phrase("You have reported many comments just now. Please wait a few minutes."), WINDOW_S)
     if sender.account is None and flags.open_by_guests_at(comment, sender.ip) >= GUESTS_MAX:
         raise TooMany(

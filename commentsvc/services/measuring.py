@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from commentsvc.core import judging, likeness, places
+from commentsvc.core import judging, likeness
 from commentsvc.core.judging import Moment, Record, Standing
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.services import learning
@@ -21,6 +22,10 @@ PACE = timedelta(seconds=judging.PACE_S)
 COPIES_WITHIN = timedelta(days=7)
 COPIES_MAX = 20  # looked at by each number of the sketch
 ALIKE = 0.7  # which part of two texts' groups of words both must have
+# Comments of strangers within PACE_S that one network may post on a site, each for its proof of work. A school class
+# of thirty, each writing three times, stays below; see docs/spam.md.
+HOUSEHOLD_MAX = 100
+NEIGHBOURHOOD_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,18 @@ class Pace:
     of_network: Sequence[tuple[datetime, str]] = ()
     is_measured: bool = False
 
-    def last_at(self, ip: str) -> datetime | None:
-        """When this author or this very address wrote last."""
-        times = [*self.of_author[:1], *(at for at, other in self.of_network if other == ip)]
-        return max(times, default=None)
+    @property
+    def last_at(self) -> datetime | None:
+        """When this author wrote last."""
+        return max(self.of_author, default=None)
+
+    def wait_of_network(self, ip: str, now: datetime) -> timedelta:
+        """How long until this network may post again; zero when it may now."""
+        household = network_of(ip, Scope.HOUSEHOLD)
+        near = [at for at, other in self.of_network if network_of(other, Scope.HOUSEHOLD) == household]
+        counted = ((near, HOUSEHOLD_MAX), ([at for at, _ in self.of_network], NEIGHBOURHOOD_MAX))
+        ends = [times[most - 1] + PACE for times, most in counted if len(times) >= most]
+        return max((end - now for end in ends), default=timedelta())
 
 
 def record(author: Author, is_moderator: bool, standing: Standing, now: datetime) -> Record:
@@ -56,10 +69,10 @@ def pace(site: Site, author: Author, ip: str, now: datetime) -> Pace:
     """What the author and their network wrote within PACE_S, or within the least time between two if that is longer."""
     policy = site.policy
     since = now - max(PACE, timedelta(seconds=policy.flood_s))
-    most_of_network = max(policy.pace_network, policy.challenge_after, 1)
+    most_of_network = max(policy.pace_network, policy.challenge_after, NEIGHBOURHOOD_MAX)
     return Pace(
         comments.lately_by(author.id, since, now, max(policy.pace_author, 1)),
-        comments.lately_from(site, places.network_near(ip), since, now, most_of_network),
+        comments.lately_from(site, network_of(ip, Scope.NEIGHBOURHOOD), since, now, most_of_network),
         is_measured=True,
     )
 

@@ -33,6 +33,11 @@ class Moderator:
     def may_moderate(self, site: Site) -> bool:
         return self.only_site_id in (None, site.id) and people.role_on(self.account, site) is not None
 
+    @property
+    def may_everywhere(self) -> bool:
+        """Whether this moderator decides for every site: an admin, whose token is for no single site."""
+        return self.account.is_admin and self.only_site_id is None
+
     def sees_addresses(self, site: Site) -> bool:
         """Whether e-mail and network addresses of those who comment are for this moderator: an owner decides."""
         role = people.role_on(self.account, site)

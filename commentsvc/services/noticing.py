@@ -56,6 +56,10 @@ class Sender:
     def stop_link(self, kind: str, number: int, language: str) -> str:
         return self._link("stop/", "stop", number, kind, language)
 
+    def comment_link(self, comment_id: int, language: str) -> str:
+        """To the page where the holder of a comment's address confirms it."""
+        return self._link("comment/", "comment", comment_id, "confirm", language)
+
     def confirm_link(self, subscription_id: int, language: str) -> str:
         return self._link("confirm/", "confirm", subscription_id, "answers", language)
 
@@ -142,6 +146,11 @@ def ask_to_confirm(subscription_id: int, sender: Sender, now: datetime) -> None:
             "mail", {"to": subscription.email, **asdict(letters.write("confirm", voice, site=site, link=link))}, now
         )
     db.session.commit()
+
+
+def comment_number(token: str, secret: str) -> int:
+    """The comment whose address a link asks to confirm it; raises NotFound for a link that is not ours."""
+    return _read(token, secret, "comment")[0]
 
 
 def subscription_of(token: str, secret: str, now: datetime) -> Subscription:

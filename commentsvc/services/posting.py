@@ -15,18 +15,21 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
-from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
+from commentsvc.core import challenge, judging, likeness, phrases, rule_kinds, text, tokens
+from commentsvc.core import names as core_names
 from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, NotSignedIn, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import Outcome, Submission
 from commentsvc.core.status import Action, Status
 from commentsvc.gateways.spam_service import NoService, SpamService
-from commentsvc.services import learning, measuring, publishing, ruling, sanctioning
+from commentsvc.services import confirmations, learning, measuring, names, publishing, ruling, sanctioning
 from commentsvc.services.measuring import Pace
 from commentsvc.services.sharing import Lane, outside
 from commentsvc.store import (
+    address_checks,
     answers,
     challenges,
     comments,
@@ -124,6 +127,7 @@ class Entry:
     key_hash: bytes | None
     secret: str
     now: datetime
+    awaits_address: bool = False  # it waits for the holder of its e-mail address, whoever that is
 
     @property
     def is_stranger(self) -> bool:
@@ -131,7 +135,11 @@ class Entry:
 
     @cached_property
     def network(self) -> str:
-        return places.network_near(self.writer.ip)
+        return network_of(self.writer.ip, Scope.NEIGHBOURHOOD)
+
+    def awaiting_address(self) -> Entry:
+        """The same, to wait for the holder of its address: until then it is nobody's who is known here."""
+        return replace(self, awaits_address=True, writer=replace(self.writer, email=""))
 
     @property
     def page(self) -> Page:
@@ -174,12 +182,33 @@ def post(
         secret=secret,
         now=now,
     )
+    is_checked = account is None and bool(draft.email) and sender.limited
+    if is_checked and not address_checks.may_be_told(sender.ip, now):
+        entry = entry.awaiting_address()
     let_go()
     lane = _lanes.setdefault(db.engine, Lane(_take_in, _may_share))
     outcome = lane.run(entry)
+    if isinstance(outcome, AddressTaken) and is_checked and not _tell_taken(sender.ip, now):
+        outcome = lane.run(entry.awaiting_address())
+    if isinstance(outcome, AddressTaken):
+        raise Invalid(*outcome.problems[0])
     if isinstance(outcome, CommentError):
         raise outcome
     return outcome
+
+
+class AddressTaken(Invalid):
+    """The guest's e-mail address belongs to an account; `post` decides whether they may be told so."""
+
+
+def _tell_taken(ip: str, now: datetime) -> bool:
+    """Count that a network is told of an account's address; False when it was told too often."""
+    begin_write()
+    may_be_told = address_checks.may_be_told(ip, now)
+    if may_be_told:
+        address_checks.note_told(ip, now)
+    db.session.commit()
+    return may_be_told
 
 
 _lanes: WeakKeyDictionary[Engine, Lane[Entry, Posted | CommentError]] = WeakKeyDictionary()
@@ -257,7 +286,7 @@ class Known:
     answers: Mapping[bytes, answers.Answer]
     duplicates: Collection[Said]
     addresses: Collection[str]  # of accounts, among those that guests gave
-    names: Collection[str]  # of moderators, folded, where they are protected
+    names: frozenset[str] | None  # that are protected, as `core.names` compares them
     accounts: Collection[int]  # of those who write, but for the ones that were erased meanwhile
     has_sanctions: bool
 
@@ -278,7 +307,7 @@ def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | C
         answers=answers.find_all(site, [entry.key_hash for entry in entries if entry.key_hash]),
         duplicates=(),
         addresses=people.taken_addresses({entry.draft.email for entry in guests} - {""}),
-        names=_protected_names(site) if guests else (),
+        names=names.protected(site) if any(entry.is_stranger for entry in entries) else None,
         accounts=held,
         has_sanctions=sanctions.is_any([site.id]),
     )
@@ -299,12 +328,14 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     if entry.key_hash and (earlier := known.answers.get(entry.key_hash)):
         return _again(earlier, draft)
     if writer.account_id is None:
-        _check_guest(site, draft, known)
+        _check_guest(site, entry, known)
     elif writer.account_id not in known.accounts:
         raise NotSignedIn(phrase("Your account is erased."))
+    if entry.is_stranger:
+        _check_name(entry, known)
     standing = Standing.NONE
     if entry.is_stranger and known.has_sanctions:
-        standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now)
+        standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now, author.id)
     parent = _parent(site, thread, author, draft, now)
     if known.said(entry) in known.duplicates:
         raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
@@ -312,8 +343,9 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     is_paced = entry.is_limited and entry.is_stranger
     pace = measuring.pace(site, author, writer.ip, now) if is_paced else Pace()
     if is_paced:
-        _check_pace(site, pace, writer, now)
-        _check_challenge(site, record, pace, entry, now)
+        _check_pace(site, pace, now)
+        if not record.approved:
+            _check_network(site, pace, entry, now)
 
     policy = judging.in_thread(site.policy, thread.mode)
     rulebook = ruling.rulebook(site)
@@ -324,6 +356,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     verdict = judging.judge(entry.submission, policy, rulebook.rules, record, moment)
     if policy.nudge and not entry.form.send_anyway:
         _nudge(verdict, rulebook)
+    if entry.awaits_address:
+        verdict = judging.still_held(verdict, [confirmations.REASON])
     sketch = likeness.sketch(shingles)
     comment = Comment(
         site_id=site.id,
@@ -374,7 +408,10 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
         publishing.tell_who_waits([(comment, None)], entry.now)
         watches.announce(comment, entry.now)
         is_kept_or_waits = one.verdict.status in (Status.APPROVED, Status.PENDING)
-        if comment.notify and entry.writer.account_id is None and is_kept_or_waits:
+        if entry.awaits_address:
+            if one.verdict.status is Status.PENDING:
+                confirmations.ask(comment, entry.language, entry.secret, entry.now)
+        elif comment.notify and entry.writer.account_id is None and is_kept_or_waits:
             subscriptions.ask(comment, entry.language, entry.now)
 
 
@@ -391,7 +428,9 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     role = _role(site, by)
     email = comment.author_email or ""
     account_id = by.id if by else None
-    standing = sanctioning.standing(site, account_id, email, comment.ip, now) if role is None else Standing.NONE
+    standing = Standing.NONE
+    if role is None:
+        standing = sanctioning.standing(site, account_id, email, comment.ip, now, comment.author_id)
     submission = replace(comment.submission, source=source, html=html)
     record = _without(measuring.record(comment.author, role is not None, standing, now), before)
     policy = judging.in_thread(site.policy, comment.thread.mode)
@@ -404,6 +443,8 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
         # Readers had it held and no moderator has answered them: its author can't.
         reported = [_reason(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
         verdict = judging.still_held(verdict, reported)
+    if before is Status.PENDING and (kept := confirmations.kept_reasons(comment.reasons)):
+        verdict = judging.still_held(verdict, kept)
 
     revisions.add(comment, now)
     comment.version += 1
@@ -473,22 +514,26 @@ def _outside_answer(
         return spam_service.ask(asked)
 
 
-def _check_guest(site: Site, draft: Draft, known: Known) -> None:
-    """A guest may not speak here at all, or not under an address or name that is somebody else's."""
+def _check_guest(site: Site, entry: Entry, known: Known) -> None:
+    """A guest may not speak here at all, or not under an address that is somebody else's."""
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
-    if draft.email in known.addresses:
+    if entry.draft.email in known.addresses and not entry.awaits_address:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
-        raise Invalid("author.email", sentence)
-    if folding.skeleton(draft.name) in known.names:
+        raise AddressTaken("author.email", sentence)
+
+
+def _check_name(entry: Entry, known: Known) -> None:
+    """Refuse a name by which readers would take somebody for staff."""
+    if known.names is None or not core_names.looks_like_staff(entry.draft.name, known.names):
+        return
+    if entry.writer.account_id is not None:
+        sentence = phrase("Your name looks like a moderator's or the blog's own. Sign in again and choose another.")
+        raise Invalid("author.name", sentence)
+    if core_names.is_one_of(entry.draft.name, known.names):
         sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
         raise Invalid("author.name", sentence)
-
-
-def _protected_names(site: Site) -> set[str]:
-    if not site.policy.names_protected:
-        return set()
-    return {folding.skeleton(name) for name in people.moderator_names(site)} - {""}
+    raise Invalid("author.name", names.LOOKS_LIKE_STAFF)
 
 
 def _parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
@@ -525,9 +570,10 @@ def _submission(draft: Draft, html: str, sender: Sender) -> Submission:
     return Submission(draft.source, html, draft.name, draft.email, website, sender.ip, sender.user_agent)
 
 
-def _check_pace(site: Site, pace: Pace, writer: Writer, now: datetime) -> None:
+def _check_pace(site: Site, pace: Pace, now: datetime) -> None:
+    """Refuse an author who writes quickly. Others of the same network may be a whole school; see _check_network."""
     window = timedelta(seconds=site.policy.flood_s)
-    last_at = pace.last_at(writer.ip)
+    last_at = pace.last_at
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
@@ -538,17 +584,23 @@ def _check_pace(site: Site, pace: Pace, writer: Writer, now: datetime) -> None:
         raise TooMany(sentence, wait_s)
 
 
-def _check_challenge(site: Site, record: Record, pace: Pace, entry: Entry, now: datetime) -> None:
-    """Let a stranger's browser work once much has come from its network; a solution works once."""
-    form, secret = entry.form, entry.secret
-    after = site.policy.challenge_after
-    if not after or record.approved or len(pace.of_network) < after:
+def _check_network(site: Site, pace: Pace, entry: Entry, now: datetime) -> None:
+    """Let a stranger's browser work once much has come from its network, and refuse when that is too much.
+
+    A solution works once. A page without scripts cannot work: its reader is asked to wait.
+    """
+    form, secret, after = entry.form, entry.secret, site.policy.challenge_after
+    lately = [at for at, _ in pace.of_network if at > now - measuring.PACE]
+    must_work = 0 < after <= len(lately)
+    wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.flood_s else timedelta()
+    if must_work and not form.can_work:
+        wait = max(wait, lately[after - 1] + measuring.PACE - now)
+    if wait > timedelta():
+        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
+        raise TooMany(sentence, math.ceil(wait.total_seconds()))
+    if not must_work:
         return
     proof = challenge.proof(secret, site.key, form.solution, now) if form.solution else None
-    if not form.can_work:
-        wait_s = judging.PACE_S
-        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
-        raise TooMany(sentence, wait_s)
     if proof is None or not challenges.use(proof.signature, proof.expires_at):
         sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
         raise Challenged(sentence, challenge.new(secret, site.key, now))

@@ -31,12 +31,19 @@ _STANDING = {
     SanctionKind.HOLD: Standing.HELD,
     SanctionKind.TRUST: Standing.TRUSTED,
 }
+ASK_ABOUT_COMMENT = (
+    "Addresses are for owners here. Name a comment of the person instead, by its number: “comment”; "
+    "or an owner can allow moderators to see addresses."
+)
 _SLUG = {SanctionKind.WARN: "warned", SanctionKind.SUSPEND: "suspended", SanctionKind.BAN: "banned"}
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a moderator asks for. `reject_days` refuses what the person wrote in so many days before."""
+    """What a moderator asks for. `reject_days` refuses what the person wrote in so many days before.
+
+    `author_id` is the author whose account or address the subject is, where the moderator named that one instead.
+    """
 
     kind: str
     subject_kind: str
@@ -46,11 +53,14 @@ class Order:
     until_at: datetime | None = None
     reject_days: int = 0
     everywhere: bool = False
+    author_id: int | None = None
 
 
-def standing(site: Site, account_id: int | None, email: str, ip: str, now: datetime) -> Standing:
+def standing(
+    site: Site, account_id: int | None, email: str, ip: str, now: datetime, author_id: int | None = None
+) -> Standing:
     """How somebody stands who wants to write here; raises Sanctioned when they may not now."""
-    active = sanctions.active_for(site, account_id, email, ip, now)
+    active = sanctions.active_for(site, account_id, email, ip, now, author_id)
     for kind in (SanctionKind.BAN, SanctionKind.SUSPEND, SanctionKind.WARN):
         for found in active:
             if found.kind == kind:
@@ -72,7 +82,8 @@ def told(found: Sanction) -> dict[str, object]:
 
 def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) -> list[dict[str, object]]:
     """The sanctions that somebody is told of: not that a shadow lies on them, nor that they are trusted or held."""
-    found = sanctions.active_for(site, account_id, email, ip, now)
+    author_id = next((author.id for author in people.authors_of(account_id) if author.site_id == site.id), None)
+    found = sanctions.active_for(site, account_id, email, ip, now, author_id)
     return [told(s) for s in found if s.kind in _SLUG]
 
 
@@ -104,12 +115,16 @@ def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
 def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "") -> Sanction:
     """Decide about a person, and refuse what they wrote lately when that is asked for: all or nothing.
 
-    Raises Invalid for what makes no sense and NotAllowed for a moderator as the subject, or a sanction on every site
-    by somebody who is no admin.
+    Raises Invalid for what makes no sense and NotAllowed for a moderator as the subject, a sanction on every site by
+    somebody who is no admin, or an address as the subject by who may not see addresses: what happens to the comments
+    of others would tell whether it is theirs.
     """
     kind = sanction.check(order.kind, order.until_at is not None, bool(order.reason.strip()))
     subject = sanction.subject(order.subject_kind, order.subject)
     _check(order, kind, by, now)
+    is_blind = not by.sees_addresses(site) and subject.kind is not SubjectKind.ACCOUNT
+    if is_blind and order.author_id is None:
+        raise NotAllowed(ASK_ABOUT_COMMENT)
 
     begin_write()
     if order.reject_days:
@@ -121,6 +136,7 @@ def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "")
         site_id=None if order.everywhere else site.id,
         kind=kind,
         subject=str(subject),
+        author_id=order.author_id if is_blind else None,
         reason=order.reason.strip(),
         note=order.note.strip(),
         by_account_id=by.account.id,
@@ -179,8 +195,8 @@ def _check(order: Order, kind: SanctionKind, by: Moderator, now: datetime) -> No
         raise Invalid("reject_days", f"0 to {DAYS_MAX} days.")
     if order.reject_days and kind is SanctionKind.TRUST:
         raise Invalid("reject_days", "What somebody wrote whom you trust is not refused with it.")
-    if order.everywhere and not by.account.is_admin:
-        raise NotAllowed("Only an administrator decides for every site.")
+    if order.everywhere and not by.may_everywhere:
+        raise NotAllowed("Only an administrator decides for every site, and not with a token of one site.")
 
 
 def _check_subject(site: Site, subject: Subject, kind: SanctionKind) -> None:
@@ -200,7 +216,8 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
     """Reject what the subject wrote in the last days, as one act; gives the act, None when there was nothing."""
     site_id = None if imposed.site_id is None else site.id
     since = now - timedelta(days=days)
-    ids = [c.id for c in comments.seen_since(site_id, since) if str(subject) in _subjects(c)]
+    own = [c for c in comments.seen_since(site_id, since) if imposed.author_id in (None, c.author_id)]
+    ids = [c.id for c in own if str(subject) in _subjects(c)]
     if len(ids) > REFUSED_MAX:
         raise Invalid("reject_days", f"These are {len(ids)} comments; {REFUSED_MAX} at once. Take fewer days.")
     if not ids:

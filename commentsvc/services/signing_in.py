@@ -9,6 +9,7 @@ from typing import Protocol
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
 from commentsvc.gateways.letters import Written
@@ -23,7 +24,8 @@ CODE_TRIES_MAX = 5
 SESSION_LIFE = timedelta(days=14)
 # Enough for somebody who mistypes, too few to flood a mailbox or to try many addresses.
 CODES_PER_EMAIL = 5
-CODES_PER_IP = 20
+CODES_PER_HOUSEHOLD = 20
+CODES_PER_NEIGHBOURHOOD = 60
 CODES_WINDOW = timedelta(hours=1)
 
 EMAIL = "email"  # the provider of who signs in by a mailed code or link
@@ -77,10 +79,9 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         take_turn("codes to", email)
         take_turn("codes for", ip)
     since = now - CODES_WINDOW
-    if limited and (
-        people.codes_sent(since, now, email=email) >= CODES_PER_EMAIL
-        or people.codes_sent(since, now, ip=ip) >= CODES_PER_IP
-    ):
+    own, near = people.codes_asked_from(ip, since, now, CODES_PER_NEIGHBOURHOOD)
+    is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD
+    if limited and (is_network_done or people.codes_sent(since, now, email) >= CODES_PER_EMAIL):
         sentence = phrase("Too many codes were asked for. Please wait an hour, or use a code you have.")
         raise TooMany(sentence, 3600)
     account = people.find_account(email)
@@ -89,6 +90,7 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
         SigninCode(
             email=email,
             ip=ip,
+            network=network_of(ip, Scope.NEIGHBOURHOOD),
             link_hash=tokens.digest(link_token),
             code_hash=tokens.keyed(secret, "code", email, code),
             joins=joins,

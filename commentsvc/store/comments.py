@@ -226,8 +226,12 @@ def add_all(new: Sequence[Comment]) -> None:
         set_committed_value(comment, "id", comment_id)
 
 
+def find(comment_id: int) -> Comment | None:
+    return db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+
+
 def by_id(comment_id: int) -> Comment:
-    comment = db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+    comment = find(comment_id)
     if comment is None:
         raise NotFound(phrase("There is no comment with this number here."))
     return comment
@@ -526,12 +530,13 @@ class Seen(NamedTuple):
     account_id: int | None
     email: str | None
     ip: str
+    author_id: int
 
 
 def seen_since(site_id: int | None, since: datetime) -> list[Seen]:
     """The published and waiting comments since then, of a site or (None) of all."""
     site_ids = [site_id] if site_id is not None else list(db.session.scalars(select(Site.id)))
-    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip)
+    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip, Comment.author_id)
     query = query.join(Author, Author.id == Comment.author_id)
     query = query.where(Comment.site_id.in_(site_ids), Comment.created_at > since)
     query = query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))

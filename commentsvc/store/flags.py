@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
+from commentsvc.core.networks import Scope, count_in, network_of
 from commentsvc.core.status import Status
 from commentsvc.store import tallies
 from commentsvc.store.comments import Comment
@@ -35,7 +36,7 @@ class Flag(Base):
         UniqueConstraint("comment_id", "guest_hash"),
         CheckConstraint("(account_id IS NULL) <> (guest_hash IS NULL)", name="account_or_guest"),
         Index("ix_flag_account_id_created_at", "account_id", "created_at"),
-        Index("ix_flag_ip_created_at", "ip", "created_at"),
+        Index("ix_flag_network_created_at", "network", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -46,6 +47,7 @@ class Flag(Base):
     reason: Mapped[str] = mapped_column(String(16))
     text: Mapped[str] = mapped_column(String(TEXT_MAX), default="")  # as typed
     ip: Mapped[str] = mapped_column(String(45), default="")
+    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # its neighbourhood
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     handled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), index=True)  # what answered it
@@ -98,15 +100,21 @@ def reopen(comment: Comment, undone: Decision) -> bool:
     return change > 0
 
 
-def made_since(account: Account | None, ip: str, since: datetime, now: datetime) -> int:
-    query = select(func.count()).select_from(Flag).where(Flag.created_at > since, Flag.created_at <= now)
-    return db.session.scalar(query.where(Flag.account_id == account.id if account else Flag.ip == ip)) or 0
+def made_since(account: Account | None, ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
+    """How many reports an account made (and 0); for a guest, their household and their neighbourhood, up to `most`."""
+    recent = (Flag.created_at > since, Flag.created_at <= now)
+    if account:
+        query = select(func.count()).select_from(Flag).where(Flag.account_id == account.id, *recent)
+        return db.session.scalar(query) or 0, 0
+    near = select(Flag.ip).where(Flag.network == network_of(ip, Scope.NEIGHBOURHOOD), *recent)
+    found = db.session.scalars(near.where(Flag.account_id.is_(None)).limit(most)).all()
+    return count_in(found, ip, Scope.HOUSEHOLD), len(found)
 
 
 def open_by_guests_at(comment: Comment, ip: str) -> int:
-    """Open reports of a comment by guests of one network address."""
-    query = select(func.count()).select_from(Flag).where(Flag.comment_id == comment.id, Flag.ip == ip)
-    return db.session.scalar(query.where(Flag.guest_hash.is_not(None), Flag.handled_at.is_(None))) or 0
+    """Open reports of a comment by guests of what one customer of a provider can have."""
+    query = select(Flag.ip).where(Flag.comment_id == comment.id, Flag.guest_hash.is_not(None))
+    return count_in(db.session.scalars(query.where(Flag.handled_at.is_(None))), ip, Scope.CUSTOMER)
 
 
 def of_account(account_id: int) -> Sequence[Flag]:

@@ -20,13 +20,16 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from commentsvc.core import emails, text, tokens
+from commentsvc.core import emails, tokens
+from commentsvc.core import text as core_text
 from commentsvc.core.errors import NotFound, NotSignedIn
+from commentsvc.core.networks import Scope, count_in, network_of
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
@@ -36,6 +39,7 @@ PROVIDER_MAX = 64
 SUBJECT_MAX = 255
 TOKEN_NAME_MAX = 80
 LANGUAGE_MAX = 16  # characters of a tag
+ADMIN = text("is_admin")
 
 
 class Role(StrEnum):
@@ -45,6 +49,8 @@ class Role(StrEnum):
 
 class Account(Base):
     __tablename__ = "account"
+    # The few administrators are looked for with each comment: nobody else may go by their names.
+    __table_args__ = (Index("ix_account_admin", "id", sqlite_where=ADMIN, postgresql_where=ADMIN),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     # Lower case, and only an address that its holder has proved or the operator has set.
@@ -114,12 +120,13 @@ class SigninCode(Base):
     __tablename__ = "signin_code"
     __table_args__ = (
         Index("ix_signin_code_email_created_at", "email", "created_at"),
-        Index("ix_signin_code_ip_created_at", "ip", "created_at"),
+        Index("ix_signin_code_network_created_at", "network", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     email: Mapped[str] = mapped_column(String(EMAIL_MAX))
     ip: Mapped[str | None] = mapped_column(String(45))
+    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # the neighbourhood of `ip`
     link_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # None: only the link works
     tries: Mapped[int] = mapped_column(Integer, default=0)
@@ -216,7 +223,7 @@ def locked(account_id: int) -> Account:
 def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Account:
     """The account with this address, made when there is none; raises Invalid for a bad address or name."""
     email = emails.address(email, "email", required=True)
-    name = text.line(name, "name", "The name", NAME_MAX, required=True)
+    name = core_text.line(name, "name", "The name", NAME_MAX, required=True)
     account = find_account(email)
     if account is None:
         account = Account(email=email, name=name, is_admin=is_admin, created_at=now)
@@ -290,8 +297,10 @@ def taken_addresses(emails: Iterable[str]) -> set[str]:
 
 
 def moderator_names(site: Site) -> Sequence[str]:
+    """The names of all who moderate the site, admins too."""
     query = select(Account.name).join(Membership, Membership.account_id == Account.id)
-    return db.session.scalars(query.where(Membership.site_id == site.id)).all()
+    members = db.session.scalars(query.where(Membership.site_id == site.id)).all()
+    return [*members, *db.session.scalars(select(Account.name).where(text("account.is_admin"))).all()]
 
 
 def moderated_sites(account: Account) -> list[Site]:
@@ -372,11 +381,18 @@ def code_by_link(link_hash: bytes) -> SigninCode:
     return code
 
 
-def codes_sent(since: datetime, now: datetime, *, email: str | None = None, ip: str | None = None) -> int:
+def codes_sent(since: datetime, now: datetime, email: str) -> int:
     query = select(func.count()).select_from(SigninCode)
     query = query.where(SigninCode.created_at > since, SigninCode.created_at <= now)
-    query = query.where(SigninCode.email == email) if email is not None else query.where(SigninCode.ip == ip)
-    return db.session.scalar(query) or 0
+    return db.session.scalar(query.where(SigninCode.email == email)) or 0
+
+
+def codes_asked_from(ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
+    """How many codes were asked for from the household of an address, and from its neighbourhood, up to `most`."""
+    near = select(SigninCode.ip).where(SigninCode.network == network_of(ip, Scope.NEIGHBOURHOOD))
+    near = near.where(SigninCode.created_at > since, SigninCode.created_at <= now, SigninCode.ip.is_not(None))
+    found = [other or "" for other in db.session.scalars(near.limit(most))]
+    return count_in(found, ip, Scope.HOUSEHOLD), len(found)
 
 
 def guest_hash(name: str, email: str, ip: str) -> bytes:

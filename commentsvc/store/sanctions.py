@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, se
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
-from commentsvc.core.sanction import SanctionKind, Subject, subjects_of
+from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind, subjects_of
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.people import Account
@@ -17,6 +17,7 @@ from commentsvc.store.sites import Site
 
 SUBJECT_MAX = 300
 NOT_LIFTED = "lifted_at IS NULL"
+REFUSING = (SanctionKind.BAN, SanctionKind.SUSPEND)
 _KINDS = ", ".join(f"'{kind}'" for kind in SanctionKind)
 
 
@@ -32,6 +33,8 @@ class Sanction(Base):
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: on every site
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))  # `account:7`, `email:…`, `domain:…`, `network:…`
+    # Of one by a moderator who may not see addresses: the author it is about. No foreign key: it outlives them.
+    author_id: Mapped[int | None] = mapped_column(Id)
     reason: Mapped[str] = mapped_column(Text, default="")  # told to the person
     note: Mapped[str] = mapped_column(Text, default="")  # for moderators
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
@@ -50,6 +53,19 @@ class Sanction(Base):
         is_over = self.until_at is not None and self.until_at <= now
         return self.lifted_at is None and not is_over and self.acknowledged_at is None
 
+    def binds(self, author_id: int | None) -> bool:
+        """Whether it counts for this author, if its subject is theirs.
+
+        What moderators would see on other authors' comments tells whose address is the same, so such a sanction counts
+        for its own author alone. A refusal leaves nothing to be seen: it counts for the whole subject.
+        """
+        return self.author_id in (None, author_id) or self.kind in REFUSING
+
+    def is_shown_with(self, author_id: int, sees_addresses: bool) -> bool:
+        """Whether a moderator sees it beside this author: without the right to addresses, only if it names no other."""
+        names_account = self.subject.startswith(f"{SubjectKind.ACCOUNT}:")
+        return sees_addresses or names_account or self.author_id == author_id
+
 
 def is_any(site_ids: Collection[int]) -> bool:
     """Whether any sanction is in force on these sites; a person has some thirty subjects, and most sites none."""
@@ -57,12 +73,15 @@ def is_any(site_ids: Collection[int]) -> bool:
     return db.session.scalar(select(Sanction.id).where(here, text(NOT_LIFTED)).limit(1)) is not None
 
 
-def active_for(site: Site, account_id: int | None, email: str, ip: str, now: datetime) -> Sequence[Sanction]:
+def active_for(
+    site: Site, account_id: int | None, email: str, ip: str, now: datetime, author_id: int | None = None
+) -> Sequence[Sanction]:
     """What is in force on this site for who writes as this account, or from this address or network; oldest first."""
     # The site is looked at here: asked for in the query, SQLite takes the index of the site instead, which grows.
     query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects_of(account_id, email, ip)]))
     found = db.session.scalars(query.where(text(NOT_LIFTED)).order_by(Sanction.id)).all()
-    return [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
+    here = [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
+    return [sanction for sanction in here if sanction.binds(author_id)]
 
 
 def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
@@ -75,7 +94,8 @@ def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, l
     found = [sanction for sanction in db.session.scalars(query) if sanction.is_active(now)] if wanted else []
     by_comment: dict[int, list[Sanction]] = {}
     for comment in comments:
-        own = [s for s in found if s.subject in subjects[comment.id] and s.site_id in (None, comment.site_id)]
+        here = [s for s in found if s.subject in subjects[comment.id] and s.site_id in (None, comment.site_id)]
+        own = [s for s in here if s.binds(comment.author_id)]
         if own:
             by_comment[comment.id] = own
     return by_comment

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Flask, current_app
 
-from commentsvc.core import places
+from commentsvc.core import discretion
 from commentsvc.services.publishing import ThreadPage
 from commentsvc.store.comments import Comment
 from commentsvc.web.translating import language_asked
@@ -62,7 +62,7 @@ def init_app(app: Flask) -> None:
         hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
         hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
         initial=initial,
-        discreet=places.discreet,
+        discreet=discretion.shown_match,
         hue=hue,
         avatar=avatar,
         terms=terms,

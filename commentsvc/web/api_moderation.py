@@ -167,8 +167,11 @@ def impose() -> tuple[Response, int]:
     by = guard.token_moderator()
     shape = shapes.parsed(shapes.SanctionIn)
     site = guard.moderated(shape.site, by)
-    imposed = sanctioning.impose(site, shape.order, by, now(), guard.client_ip())
-    return jsonify(describing.sanction_json(imposed, now(), True)), 201  # it says what the request said
+    about = None if shape.comment is None else guard.moderated_comment(shape.comment, by)
+    if about is not None and about.site_id != site.id:
+        raise Invalid("comment", "This comment is of another site.")
+    imposed = sanctioning.impose(site, shape.order(about), by, now(), guard.client_ip())
+    return jsonify(describing.sanction_json(imposed, now(), by.sees_addresses(site))), 201
 
 
 @pages.delete("/sanctions/<int:sanction_id>")

@@ -25,7 +25,7 @@ from commentsvc.core import text
 from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
-from commentsvc.services import granting, signing_in
+from commentsvc.services import granting, names, signing_in
 from commentsvc.store import grants
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
@@ -54,7 +54,8 @@ def ask() -> BaseResponse:
         return _choose(site, goal)
     was_here = grants.has_signed_in(current_user.account, site)
     # An address says nothing of a name, so who comes by mail for the first time is asked for one.
-    if is_fresh and (was_here or (is_named and current_user.session.provider != signing_in.EMAIL)):
+    is_named_well = names.is_allowed(site, current_user.account, current_user.account.name)
+    if is_fresh and is_named_well and (was_here or (is_named and current_user.session.provider != signing_in.EMAIL)):
         return _hand_over(grant, mode)
     return _confirm(site, goal)
 
@@ -73,6 +74,8 @@ def answer() -> BaseResponse:
         return redirect(unhurried(request.full_path), 303)
     try:
         name = text.line(request.form.get("name", ""), "name", YOUR_NAME, NAME_MAX, required=True)
+        if not names.is_allowed(site, current_user.account, name):
+            raise Invalid("name", names.LOOKS_LIKE_STAFF)
     except Invalid as error:
         return _confirm(site, request.full_path, tell_error(error), 422)
     signing_in.rename(current_user.account, name, now())

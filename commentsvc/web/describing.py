@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import places
+from commentsvc.core import discretion
 from commentsvc.core.judging import Reason, Verdict
 from commentsvc.core.policy import Votes
 from commentsvc.core.sanction import SubjectKind
@@ -51,7 +51,7 @@ def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Fl
         "email": comment.author_email if with_addresses else None,
         "ip": comment.ip if with_addresses else None,
         "user_agent": comment.user_agent,
-        "reasons": _reasons(comment.reasons, with_addresses),
+        "reasons": _reasons(comment.reasons, with_addresses, comment),
         "version": comment.version,
         "flag_count": comment.flag_count,
         "flags": [_flag_json(flag) for flag in reported],
@@ -143,17 +143,21 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
     }
 
 
-def _reasons(kept: Sequence[dict[str, Any]], with_addresses: bool) -> list[dict[str, Any]]:
+def _reasons(kept: Sequence[dict[str, Any]], with_addresses: bool, comment: Comment) -> list[dict[str, Any]]:
     """Why, as the database keeps it, in the language of who asks; an address that was found only for who may see it."""
     return [
         {
             "rule": reason["rule"],
             "outcome": reason["outcome"],
-            "match": reason["match"] if with_addresses else places.discreet(reason["match"]),
+            "match": _match(reason["match"], reason["rule"], with_addresses, comment),
             "sentence": tell_kept(reason),
         }
         for reason in kept
     ]
+
+
+def _match(match: str, rule: str, with_addresses: bool, comment: Comment) -> str:
+    return match if with_addresses else discretion.shown_match(match, rule, comment.author_email)
 
 
 def thread_json(page: ThreadPage) -> dict[str, Any]:
@@ -182,7 +186,7 @@ def decision_json(decision: Decision, with_addresses: bool) -> dict[str, Any]:
         "rule": decision.by_rule,
         "note": decision.note,
         "told": decision.told,
-        "reasons": _reasons(decision.reasons, with_addresses),
+        "reasons": _reasons(decision.reasons, with_addresses, decision.comment),
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),
@@ -242,7 +246,7 @@ def judgement_json(comment: Comment, found: Judgement, with_addresses: bool) -> 
             "rule": name,
             "outcome": r.outcome if r else None,
             "sentence": tell(r.sentence) if r else "",
-            "match": (r.match if with_addresses else places.discreet(r.match)) if r else "",
+            "match": _match(r.match, r.rule, with_addresses, comment) if r else "",
         }
         for name, r in found.now_checks
     ]
@@ -250,7 +254,7 @@ def judgement_json(comment: Comment, found: Judgement, with_addresses: bool) -> 
         "at": machine_time(found.then_at) if found.then_at else None,
         "status": found.then_status,
         "settings": found.then_version,
-        "reasons": _reasons(found.then_reasons, with_addresses),
+        "reasons": _reasons(found.then_reasons, with_addresses, comment),
     }
     now = {"status": found.now_status, "settings": found.now_version, "checks": checks}
     return {"comment_id": comment.id, "status": comment.status, "then": then, "now": now}

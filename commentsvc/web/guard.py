@@ -12,6 +12,7 @@ from flask_login import current_user
 from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
+from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Status
 from commentsvc.gateways import limits, metrics
@@ -70,21 +71,18 @@ def check_pace() -> None:
     """Raise TooMany when more writing comes from this address than a person can do."""
     if not settings().limits:
         return
-    wait_s = math.ceil(current_app.extensions["limits"].take(limits.WRITES, _neighbourhood(client_ip())))
-    if wait_s:
-        metrics.REFUSED.labels(limits.WRITES.name).inc()
+    ip, limiter = client_ip(), current_app.extensions["limits"]
+    for limit, scope in ((limits.WRITES, Scope.HOUSEHOLD), (limits.WRITES_NEAR, Scope.NEIGHBOURHOOD)):
+        wait_s = math.ceil(limiter.take(limit, network_of(ip, scope)))
+        if not wait_s:
+            continue
+        metrics.REFUSED.labels(limit.name).inc()
         sentence = counted(
             "Too much comes from your address. Please wait one second and send it again.",
             "Too much comes from your address. Please wait %(num)s seconds and send it again.",
             wait_s,
         )
         raise TooMany(sentence, wait_s)
-
-
-def _neighbourhood(ip: str) -> str:
-    """Who is counted as one: an IPv4 address, or the IPv6 network that one household has."""
-    known = _address(ip)
-    return str(ipaddress.ip_network((known, 64), strict=False)) if known and known.version == 6 else ip
 
 
 @dataclass(frozen=True)
@@ -181,14 +179,14 @@ def moderated_comment(comment_id: int, by: Moderator) -> Comment:
     """A comment of a site that the moderator moderates; for everybody else it is not there."""
     comment = comments.by_id(comment_id)
     if not by.may_moderate(comment.site):
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 
 def site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> Site:
     """The site whose sanction this is; one on every site is an administrator's to lift, from a site of their choice."""
     found = sanctions.by_id(sanction_id)
-    if found.site is None and not by.account.is_admin:
+    if found.site is None and not by.may_everywhere:
         raise NotFound("There is no sanction with this number here.")
     return moderated(found.site.key if found.site else site_key, by)
 
@@ -237,13 +235,23 @@ def dashboard_moderator() -> Moderator:
     return Moderator(proved().account)
 
 
-def readable_comment(comment_id: int) -> tuple[Comment, Moderator | None]:
-    """A comment this asker may see, and as which moderator: approved for all, else its author and moderators."""
+@dataclass(frozen=True)
+class Readable:
+    """A comment that somebody may see, and as whom: a moderator, its author, or anybody."""
+
+    comment: Comment
+    moderator: Moderator | None
+    is_author: bool
+
+
+def readable_comment(comment_id: int) -> Readable:
+    """An approved comment for all, any other for its author and moderators; a wrong edit token gives nothing more."""
     comment = comments.by_id(comment_id)
     holder = bearer()
     moderator = holder.moderator if holder is not None and holder.may_moderate(comment.site) else None
-    if comment.status == Status.APPROVED or moderator or _is_author(comment, _account_on(comment.site, holder)):
-        return comment, moderator
+    is_author = _is_author(comment, _account_on(comment.site, holder))
+    if comment.status == Status.APPROVED or moderator or is_author:
+        return Readable(comment, moderator, is_author)
     raise NotFound(phrase("There is no comment with this number here."))
 
 
@@ -251,21 +259,22 @@ def published_comment(comment_id: int) -> Comment:
     """A comment that a reader reacts to; one that is not published is not there."""
     comment = comments.by_id(comment_id)
     if comment.status != Status.APPROVED:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     site_to_write(comment.site.key)
     return comment
 
 
 def own_comment(comment_id: int) -> tuple[Comment, Account | None]:
     """A comment that the asker wrote, by token or by `X-Edit-Token`; for everybody else it is not there."""
-    comment = comments.by_id(comment_id)
-    site_to_write(comment.site.key)
     holder = bearer()
-    account = _account_on(comment.site, holder)
-    if not _is_author(comment, account):
-        if holder is None and "X-Edit-Token" not in request.headers:
-            raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")
+    if holder is None and "X-Edit-Token" not in request.headers:
+        raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")
+    comment = comments.find(comment_id)
+    account = _account_on(comment.site, holder) if comment else None
+    if comment is None or not _is_author(comment, account):
+        check_pace()
         raise NotFound(phrase("There is no comment of yours with this number here."))
+    site_to_write(comment.site.key)
     return comment, account
 
 
@@ -311,7 +320,3 @@ def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
         return None
     mapped = getattr(found, "ipv4_mapped", None)
     return mapped or found
-
-
-def has_credentials() -> bool:
-    return "Authorization" in request.headers or "X-Edit-Token" in request.headers

@@ -8,7 +8,7 @@ from commentsvc.core import text
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
-from commentsvc.services import noticing
+from commentsvc.services import confirmations, noticing
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web.account import STATUS_NAMES
@@ -93,6 +93,29 @@ def confirm(token: str) -> Response:
         db.session.rollback()
         return _gone(error, is_desk=False)
     return _done(tell(said), is_desk=False, blog=noticing.subscription_of(token, settings().secret_key, now()).site)
+
+
+@pages.get("/comment/<token>")
+def ask_to_confirm_comment(token: str) -> Response:
+    try:
+        comment = confirmations.comment_of(noticing.comment_number(token, settings().secret_key), now())
+    except NotFound as error:
+        return _gone(error, is_desk=False)
+    words = text.plain(comment.html, PARENT_MAX)
+    page = render_template("notice/confirm_comment.html", site=None, of=comment.site, comment=comment, words=words)
+    return make_response(page)
+
+
+@pages.post("/comment/<token>")
+def confirm_comment(token: str) -> Response:
+    try:
+        comment = confirmations.confirm(noticing.comment_number(token, settings().secret_key), now())
+    except NotFound as error:
+        db.session.rollback()
+        return _gone(error, is_desk=False)
+    site = comment.site
+    said = gettext("Thank you. Your comment on %(site)s is confirmed.", site=site.name)
+    return _done(said, is_desk=False, blog=site)
 
 
 def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:

@@ -82,7 +82,7 @@ def own_comment_fragment() -> Response:
     number = request.args.get("id", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise Invalid("id", "id is the number of a comment.")
-    comment, _ = guard.readable_comment(int(number))
+    comment = guard.readable_comment(int(number)).comment
     if comment.status == Status.DELETED:
         raise NotFound(phrase("This comment was deleted."))
     speak_for(comment.site)
@@ -94,13 +94,14 @@ def own_comment_fragment() -> Response:
 
 @pages.get("/api/v1/comments/<int:comment_id>")
 def comment_json(comment_id: int) -> Response:
-    comment, moderator = guard.readable_comment(comment_id)
+    found = guard.readable_comment(comment_id)
+    comment, moderator = found.comment, found.moderator
     if moderator:
         reported = flags.open_of([comment.id]).get(comment.id, [])
         return _private(jsonify(describing.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
-    if comment.status == Status.APPROVED and not guard.has_credentials():
-        return jsonify(describing.comment_json(comment))
-    return _private(jsonify(describing.own_comment_json(comment)))
+    if found.is_author:
+        return _private(jsonify(describing.own_comment_json(comment)))
+    return jsonify(describing.comment_json(comment))
 
 
 def _private(response: Response) -> Response:

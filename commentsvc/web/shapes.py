@@ -11,7 +11,7 @@ from flask import request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import emails, text
+from commentsvc.core import emails, sanction, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
@@ -22,6 +22,8 @@ from commentsvc.services import ruling
 from commentsvc.services.posting import Draft, Form
 from commentsvc.services.ruling import Proposal, RuleText
 from commentsvc.services.sanctioning import Order
+from commentsvc.store import people
+from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.web.wiring import settings
@@ -178,17 +180,27 @@ class SanctionIn(Shape):
     site: StrictStr
     kind: StrictStr = Field(description=", ".join(SanctionKind))
     subject_kind: StrictStr = Field(description=", ".join(SubjectKind))
-    subject: StrictStr = Field(description="an account's number, an address, a domain, or a network")
+    subject: StrictStr = Field("", description="an account's number, an address, a domain, or a network")
+    comment: StrictInt | None = Field(
+        None, description="instead of `subject`, a comment: its author's account, address, domain or network is meant"
+    )
     reason: StrictStr = Field("", description="told to the person")
     note: StrictStr = Field("", description="for moderators")
     until: AwareDatetime | None = Field(None, description="when it ends by itself")
     reject_days: StrictInt = Field(0, description="refuse what they wrote in so many days, up to 30")
     everywhere: StrictBool = Field(False, description="on every site; for administrators")
 
-    @property
-    def order(self) -> Order:
-        words = (self.subject_kind, self.subject, self.reason, self.note)
-        return Order(self.kind, *words, self.until, self.reject_days, self.everywhere)
+    def order(self, about: Comment | None) -> Order:
+        """What is asked for; `about` is the comment that is named instead of a subject."""
+        subject, author_id = self.subject, None
+        if about is not None:
+            if self.subject_kind not in set(SubjectKind):
+                raise Invalid("subject_kind", f"subject_kind is one of {', '.join(SubjectKind)}.")
+            kind, account_id = SubjectKind(self.subject_kind), people.author_of(about.author_id).account_id
+            subject = sanction.value_of(kind, account_id, about.author_email or "", about.ip)
+            author_id = about.author_id
+        words = (self.subject_kind, subject, self.reason, self.note)
+        return Order(self.kind, *words, self.until, self.reject_days, self.everywhere, author_id)
 
 
 class AcknowledgedIn(Shape):

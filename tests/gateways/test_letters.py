@@ -32,6 +32,7 @@ def values():
         "waiting": {**both, **desk, "count": 3},
         "answered": {**both, **answer},
         "confirm": {**both, **link},
+        "confirm_comment": {**both, **link},
         "invitation": {**both, **link, "role": "moderator", "by": account},
         "signin_code": {**link, "name": "Alice", "code": "123 456", "service": "c.example", "minutes": 10},
     }

@@ -7,6 +7,7 @@ from cast import SECRET, set_policy
 from sqlalchemy import event, text
 from test_moderating import check_kept_numbers
 
+from commentsvc.core.errors import TooMany
 from commentsvc.core.pages import Sort
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
@@ -148,6 +149,42 @@ def test_the_reported_comments_of_a_site_are_found_by_their_index(site, make_com
     db.session.rollback()
     assert any("ix_comment_flagged" in line for line in plan), plan
     assert not any("sort" in line.lower() or "TEMP B-TREE" in line for line in plan), plan
+
+
+@pytest.mark.parametrize("network", ["2001:db8:7:7::{}", "2001:db8:7:{}::1", "2002:c000:201:{}::1", "::ffff:192.0.2.1"])
+def test_the_many_addresses_of_one_customer_hide_no_comment(site, make_comment, now, network):
+    comment_id = make_comment()
+    refused = 0
+    for number in range(1, 8):
+        reader = Sender(None, network.format(number), f"Browser {number}")
+        try:
+            flagging.flag(comment_id, "spam", "", reader, SECRET, now)
+        except TooMany:
+            refused += 1
+    assert (state(comment_id), refused) == (("approved", 2, 2), 5)
+    assert report(comment_id, 200, at=now).is_held, "the report of somebody else is the third"
+
+
+def test_one_reader_with_many_addresses_of_ipv6_is_one_reader(site, make_comment, now):
+    comment_id = make_comment()
+    for number in range(1, 4):
+        flagging.flag(comment_id, "spam", "", Sender(None, f"2001:db8::{number}", "Firefox"), SECRET, now)
+    assert state(comment_id) == ("approved", 1, 1)
+
+
+@pytest.mark.parametrize(("network", "most"), [("2001:db8:7:7::{}", 10), ("2001:db8:7:{}::1", 30), ("192.0.2.{}", 30)])
+def test_a_campaign_of_one_network_is_stopped(site, make_comment, now, network, most):
+    set_policy(site, flags_hold=0)
+    made = 0
+    for number in range(1, most + 5):
+        try:
+            flagging.flag(
+                make_comment(body=f"Text {number}"), "spam", "", Sender(None, network.format(number), "x"), SECRET, now
+            )
+            made += 1
+        except TooMany:
+            pass
+    assert made == most
 
 
 def test_a_report_by_an_account_and_one_by_a_guest_of_the_same_browser_are_two(app, make_comment, now):

@@ -195,3 +195,18 @@ def test_a_session_ends_when_told_and_by_itself(send, now):
     signing_in.sign_out(token, now + MINUTE)
     assert people.find_session(digest, now + 2 * MINUTE) is None
     signing_in.sign_out(token, now + MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("network", "most"),
+    [("192.0.2.1", 20), ("2001:db8:7:7::{}", 20), ("2001:db8:7:{}::1", 60), ("192.0.2.{}", 60)],
+)
+def test_one_network_does_not_mail_any_number_of_strangers(send, now, network, most):
+    sent = 0
+    for number in range(most + 10):
+        try:
+            sent += send(now, f"p{number}@example.net", network.format(number), True, True) is not None
+        except TooMany:
+            db.session.rollback()
+    assert sent == most
+    assert send(now, "dora@example.net", "198.51.100.1", True, True)

@@ -331,7 +331,7 @@ def test_nobody_else_changes_a_comment(client, site, mallory, token, make_commen
     assert client.patch(address, json={"body": "x"}, headers={"Origin": BLOG}).status_code == 401
     assert client.patch(address, json={"body": "x"}, headers={"X-Edit-Token": "f" * 64}).status_code == 404
     assert client.delete(address, headers=token(mallory)).status_code == 404
-    assert client.delete(address, headers={"X-Edit-Token": "f" * 64, "Origin": OTHER}).status_code == 403
+    assert client.delete(address, headers={"X-Edit-Token": "f" * 64, "Origin": OTHER}).status_code == 404
 
 
 def test_a_comment_can_be_changed_for_a_while_only(client, site, make_comment, app):
@@ -356,8 +356,9 @@ def test_writing_too_quickly_waits(make_app):
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 15
         assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
-        other = post(client, body="Me too", author={"name": "Dave", "email": "dave@example.org"})
-        assert other.status_code == 429, "the same address on the network"
+        for name in ("Dave", "Erin", "Faye"):
+            other = post(client, body=f"Me too, {name}", author={"name": name, "email": f"{name}@example.org"})
+            assert other.status_code == 202, "other people behind the same address"
         db.session.remove()
 
 

@@ -14,7 +14,7 @@ from cast import BLOG, OTHER, find_csrf, set_policy
 from sqlalchemy import select, update
 
 from commentsvc.store import grants, people
-from commentsvc.store.db import db
+from commentsvc.store.db import db, write
 from commentsvc.store.grants import AuthCode, WidgetToken
 from commentsvc.store.jobs import Job
 from commentsvc.store.people import Author
@@ -386,7 +386,7 @@ def test_what_a_guest_wrote_before_proving_the_address_becomes_theirs(client, si
     token = widget.trade(widget.code()).json["access_token"]
     auth = {"Authorization": f"Bearer {token}"}
     assert all("body" in client.get(f"/api/v1/comments/{i}", headers=auth).json for i in ids)
-    assert "body" in client.get(f"/api/v1/comments/{stranger}", headers=auth).json
+    assert "body" not in client.get(f"/api/v1/comments/{stranger}", headers=auth).json
     mine = db.session.scalars(select(Author).where(Author.account_id.is_not(None))).one()
     assert mine.approved == 4
     assert grants.has_signed_in(mine.account, site)
@@ -427,3 +427,35 @@ def test_only_hashes_are_kept(signed_in):
     kept = " ".join(str(vars(row)) for row in rows)
     for secret in (code, token["access_token"], token["refresh_token"], widget.verifier):
         assert secret not in kept
+
+
+@pytest.mark.parametrize("name", ["Alice", "àlice", "Alice (owner)", "Admin", "Blog notes"])
+def test_nobody_takes_the_name_of_staff_when_they_sign_in_from_the_blog(client, alice, enter, name):
+    widget = Widget(client)
+    enter(widget)
+    refused = widget.confirm(name=name)
+    assert refused.status_code == 422 and "Please choose another" in refused.text
+    assert widget.answer(widget.confirm(name="Alicia Keys"))["code"]
+
+
+def test_an_account_that_a_provider_named_like_staff_chooses_another_name_first(app, client, alice, bob, site, person):
+    set_policy(site, mode="off")
+    headers = {**person("Admin"), "Origin": BLOG}
+    body = {"site": "blog", "thread": "/post", "body": "Hi"}
+    refused = client.post("/api/v1/comments", json=body, headers=headers)
+    assert refused.status_code == 422 and refused.json["errors"][0]["field"] == "author.name"
+    assert "Sign in again" in refused.json["detail"]
+
+
+def test_who_signs_in_again_under_a_name_of_staff_is_asked_for_another(client, site, alice, enter):
+    widget = Widget(client)
+    enter(widget)
+    widget.code()
+    db.session.rollback()
+    with write():
+        people.account_by_email("ann@example.org").name = "Alice"
+    client.delete_cookie("commentsvc")
+    again = Widget(client)
+    assert enter(again).location.startswith("/auth/authorize")
+    page = again.open()
+    assert page.status_code == 200 and 'value="Alice"' in page.text

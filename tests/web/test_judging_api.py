@@ -146,6 +146,7 @@ def test_sanctions_are_imposed_listed_and_lifted_by_moderators_of_the_site_alone
         "site": "blog", "kind": "suspend", "subject_kind": "email", "subject": "eve@example.org",
         "until": until, "reject_days": 7,
     }  # fmt: skip
+    set_policy(open_site, moderators_see_addresses=True)
     eves = send("Buy this", "Eve").json["id"]
     assert client.post("/api/v1/moderation/sanctions", json=asked, headers=token(mallory)).status_code == 404
     made = client.post("/api/v1/moderation/sanctions", json=asked, headers=token(bob)).json
@@ -167,6 +168,7 @@ def test_sanctions_are_imposed_listed_and_lifted_by_moderators_of_the_site_alone
 
 
 def test_who_is_shadow_banned_cannot_tell_and_others_see_nothing(client, bob, token, open_site, send):
+    set_policy(open_site, moderators_see_addresses=True)
     asked = {"site": "blog", "kind": "shadow", "subject_kind": "email", "subject": "eve@example.org"}
     client.post("/api/v1/moderation/sanctions", json=asked, headers=token(bob))
     posted = send("Buy this", "Eve")

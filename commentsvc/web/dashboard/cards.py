@@ -89,12 +89,17 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
             _edits(comment, earlier.get(comment.id, ())),
             appealed.get(comment.id),
             reported.get(comment.id, ()),
-            in_force.get(comment.id, ()),
+            _shown(in_force.get(comment.id, ()), comment, by),
             policies[comment.site_id],
             by.sees_addresses(comment.site),
         )
         for comment in found
     ]
+
+
+def _shown(in_force: Sequence[Sanction], comment: Comment, by: Moderator) -> list[Sanction]:
+    sees_addresses = by.sees_addresses(comment.site)
+    return [sanction for sanction in in_force if sanction.is_shown_with(comment.author_id, sees_addresses)]
 
 
 def _matches(comment: Comment) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import sanction, tokens
+from commentsvc.core import places, sanction, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind
 from commentsvc.services import sanctioning
@@ -22,6 +22,11 @@ from commentsvc.web.wiring import now, settings
 pages = Blueprint("persons", __name__, url_prefix="/dashboard")
 
 SHOWN = 20
+# The sizes of networks that are offered, and what they are called for who may not see addresses.
+NETWORKS = {
+    4: {"32": "their address on the network", "24": "their neighbourhood on the network"},
+    6: {"64": "their address on the network", "48": "their neighbourhood on the network"},
+}
 DOES = {
     SanctionKind.TRUST: "Trust: the mode never holds them",
     SanctionKind.WARN: "Warn: they must acknowledge it before they write on",
@@ -45,14 +50,14 @@ def show(site_key: str, author_id: int) -> str:
         site,
         author=author,
         newest=newest,
-        subjects={_token(found): words for found, words in _offered(subjects, by.sees_addresses(site))},
+        subjects=_offered(author, subjects, by.sees_addresses(site)),
         subject_of=lambda sanction: _named(sanction.subject, by.sees_addresses(site)),
         kinds=DOES,
-        sanctions=sanctions.history(site, subjects),
+        sanctions=[s for s in sanctions.history(site, subjects) if s.is_shown_with(author.id, by.sees_addresses(site))],
         now=now(),
         notes=journal.about(site, "note", f"author:{author.id}", SHOWN),
         days_max=DAYS_MAX,
-        may_everywhere=by.account.is_admin,
+        may_everywhere=by.may_everywhere,
     )
 
 
@@ -111,6 +116,7 @@ def _order(author: Author) -> Order:
         until_at,
         -1 if days is None else days,
         form.get("everywhere") == "yes",
+        author.id,
     )
 
 
@@ -119,16 +125,26 @@ def _subjects(author: Author) -> list[Subject]:
     return sanction.subjects_of(author.account_id, author.email or "", newest[0].ip if newest else "")
 
 
-def _offered(subjects: list[Subject], sees_addresses: bool) -> list[tuple[Subject, str]]:
-    """The ways to name this person that make sense on a page: the narrowest first."""
-    offered = []
+def _offered(author: Author, subjects: list[Subject], sees_addresses: bool) -> dict[str, str]:
+    """The ways to name this person that make sense on a page, narrowest first: what the form sends, and its words.
+
+    Without the right to see addresses everybody with an address is offered the same.
+    """
+    offered: dict[str, str] = {}
     for found in subjects:
-        is_wide = found.kind is SubjectKind.DOMAIN and "." not in found.value
-        if found.kind is not SubjectKind.NETWORK and not is_wide:
-            offered.append((found, _named(str(found), sees_addresses)))
-        elif found.kind is SubjectKind.NETWORK and found.value.endswith(("/32", "/128", "/24", "/48")):
-            size = found.value.rpartition("/")[2]
-            offered.append((found, _named(str(found), sees_addresses) + ("" if sees_addresses else f" (/{size})")))
+        version, size = (6 if ":" in found.value else 4), found.value.rpartition("/")[2]
+        if found.kind is SubjectKind.NETWORK:
+            if size not in NETWORKS[version]:
+                continue
+            words = _named(str(found), sees_addresses) if sees_addresses else NETWORKS[version][size]
+        elif found.kind is SubjectKind.DOMAIN:
+            is_whole = found.value == places.domain((author.email or "").rpartition("@")[2])
+            if "." not in found.value or not (sees_addresses or is_whole):
+                continue
+            words = _named(str(found), sees_addresses)
+        else:
+            words = _named(str(found), sees_addresses)
+        offered[_token(author, found)] = words
     return offered
 
 
@@ -140,13 +156,13 @@ def _named(subject: str, sees_addresses: bool) -> str:
     return f"{kind} {value}" if sees_addresses else f"their {kind}"
 
 
-def _token(subject: Subject) -> str:
-    """What stands for a subject in the form: an address must not be read there either."""
-    return tokens.keyed(settings().secret_key, "sanction subject", str(subject)).hex()[:32]
+def _token(author: Author, subject: Subject) -> str:
+    """What stands for a subject in the form: neither an address can be read there, nor that two authors share one."""
+    return tokens.keyed(settings().secret_key, "sanction subject", str(author.id), str(subject)).hex()[:32]
 
 
 def _chosen(author: Author, token: str) -> Subject:
-    found = next((subject for subject in _subjects(author) if _token(subject) == token), None)
+    found = next((subject for subject in _subjects(author) if _token(author, subject) == token), None)
     if found is None:
         raise Invalid("subject", "Choose whom this is about; they have written from elsewhere meanwhile.")
     return found

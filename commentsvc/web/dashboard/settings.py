@@ -35,6 +35,7 @@ GROUPS = {
         "outside_check",
         "copies_held",
         "names_protected",
+        "protected_names",
         "form_s_min",
         "challenge_after",
     ),
@@ -52,6 +53,7 @@ GROUPS = {
     ),
     "Readers and search engines": ("language", "noindex"),
 }
+LINES = {"protected_names"}  # several lines of text
 INNER = {"flood_from"}  # what the service itself remembers
 SAYS = {
     "mode": ("Who waits for a moderator", "What happens to a new comment before anybody has looked at it."),
@@ -87,7 +89,11 @@ SAYS = {
     "spam_hold": ("Likeness to spam that makes a comment wait, in per cent", "100: the filter only sorts."),
     "outside_check": ("Ask the spam service", "Where whoever runs this service has set one up."),
     "copies_held": ("Hold copies", "What says nearly the same as another comment of the last days waits."),
-    "names_protected": ("Protect moderators' names", "A guest can't write under the name of a moderator."),
+    "names_protected": (
+        "Protect the names of staff",
+        "Only moderators can use a moderator's name, the site's name, or a name such as Admin or Owner.",
+    ),
+    "protected_names": ("More protected names", "Names that only moderators can use; one a line."),
     "form_s_min": ("Seconds that writing takes at least", "What is sent sooner after opening the form waits."),
     "challenge_after": (
         "Strangers' comments until browsers must work",
@@ -113,7 +119,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Field:
-    """A setting as the form draws it; `kind` is `choice`, `number`, `yes` or `words`."""
+    """A setting as the form draws it; `kind` is `choice`, `number`, `yes`, `lines` or `words`."""
 
     name: str
     label: str
@@ -259,6 +265,7 @@ def _field(name: str, value: object, typed: Mapping[str, Any]) -> Field:
     kind = (
         "yes" if isinstance(value, bool) else "number" if isinstance(value, int) else "choice" if choices else "words"
     )
+    kind = "lines" if name in LINES else kind
     line = SAYS[name][1] if name in SAYS else ""
     value = typed.get(name, value)
     return Field(name, _label(name), line, kind, value, choices, policy.BOUNDS.get(name, (0, 2**31 - 1)))
