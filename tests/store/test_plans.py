@@ -36,8 +36,8 @@ GROW = {
 ONCE = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA|SET|SHOW|EXPLAIN)", re.IGNORECASE)
 
 
-# Of jobs only those in the index, the open or the failed, may be read from end to end.
-SCAN = re.compile(r"SCAN (\w+)(?! USING (?:COVERING )?INDEX ix_job_)")
+# Of jobs only those in the index, the open or the failed, may be read from end to end; and the few administrators.
+SCAN = re.compile(r"SCAN (\w+)(?! USING (?:COVERING )?INDEX ix_(?:job_|account_admin))")
 
 
 class Ear:
