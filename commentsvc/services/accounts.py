@@ -10,7 +10,7 @@ from commentsvc.core import languages, text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
-from commentsvc.services import publishing
+from commentsvc.services import learning, publishing
 from commentsvc.store import (
     comments,
     decisions,
@@ -133,10 +133,11 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     _take_back_votes(account_id, touched)
     _forget_flags(account_id, keeps_comments)
     moves: list[tuple[Comment, Status | None]] = []
-    for comment in written:
-        _forget_author(comment)
-        if not keeps_comments:
-            moves += _withdraw(comment, now)
+    with learning.learnt_anew(written):
+        for comment in written:
+            _forget_author(comment)
+            if not keeps_comments:
+                moves += _withdraw(comment, now)
     publishing.moved(moves, {comment.site_id for comment in written})
     for thread_id in sorted(touched):
         threads.touch(thread_id, 0)
@@ -167,7 +168,7 @@ def _forget_flags(account_id: int, keeps_text: bool) -> None:
 def _forget_author(comment: Comment) -> None:
     comment.author_name = ERASED
     comment.author_email = comment.author_website = comment.author_provider = comment.author_picture = None
-    comment.ip = comment.user_agent = ""
+    comment.ip = comment.user_agent = comment.network = ""
 
 
 def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from commentsvc.core import judging, spam_filter
@@ -13,7 +14,7 @@ from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.spam_filter import Seen
 from commentsvc.core.status import Status
 from commentsvc.gateways.spam_service import Asked, SpamService
-from commentsvc.store import comments, decisions, jobs, spam_words
+from commentsvc.store import comments, decisions, jobs, spam_words, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db
 from commentsvc.store.sites import Site
@@ -56,7 +57,7 @@ def follow(now: datetime) -> int:
         db.session.rollback()
         return 0
 
-    _count(comments.of_ids({d.comment_id for d in made}), now)
+    _count(_locked([d.comment_id for d in made]), now)
     follower.decision_id = made[-1].id
     follower.moved_at = now
     db.session.commit()
@@ -72,7 +73,7 @@ def start_imported(site: Site, now: datetime) -> None:
 def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
     """Learn from comments that were decided on elsewhere, before they were brought in here; goes on by itself."""
     begin_write()
-    found = comments.imported_after(site_id, after_id, BATCH)
+    found = _locked([comment.id for comment in comments.imported_after(site_id, after_id, BATCH)])
 
     _count([comment for comment in found if not comment.learnt], now)
     if found:
@@ -108,6 +109,26 @@ def forget(comment: Comment) -> None:
     """Take back what was learnt from a comment, before its text changes; the caller commits."""
     _add([(comment, -1, comment.learnt)] if comment.learnt else [])
     comment.learnt = None
+
+
+@contextmanager
+def learnt_anew(found: Sequence[Comment]) -> Iterator[None]:
+    """Around a change of what comments say or by whom: what was learnt from each is counted as it is afterwards.
+
+    Nothing stays learnt of a text that is emptied. The caller has locked the comments, and commits.
+    """
+    learnt = [comment for comment in found if comment.learnt]
+    _add([(comment, -1, comment.learnt or "") for comment in learnt])
+    yield
+    for comment in learnt:
+        comment.learnt = comment.learnt if comment.source else None
+    _add([(comment, 1, comment.learnt) for comment in learnt if comment.learnt])
+
+
+def _locked(comment_ids: Collection[int]) -> list[Comment]:
+    """The comments, with their threads locked first: nobody changes a text while we count its words."""
+    threads.lock(comments.thread_ids_of(comment_ids))
+    return comments.of_ids(comment_ids)
 
 
 def _count(found: Iterable[Comment], now: datetime) -> None:

@@ -1,12 +1,14 @@
 """Moderating: each act and its undoing, all or nothing, and every kept number true afterwards, also two at once."""
 
 import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from cast import SECRET, set_policy
 from sqlalchemy import func, select
 
+from commentsvc.core import searching, spam_filter
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import TARGET, Action, Status
@@ -18,9 +20,11 @@ from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Author
+from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
+from commentsvc.store.words import CommentWords
 
 LEADS_TO = {status: action for action, status in TARGET.items()}
 
@@ -52,6 +56,29 @@ def check_kept_numbers():
         return comment.status == Status.APPROVED or any(is_shown(reply) for reply in below.get(comment.id, []))
 
     assert [c.id for c in rows if c.is_shown] == [c.id for c in rows if is_shown(c)]
+    check_places_words_and_learning({c.id: c for c in rows})
+
+
+def check_places_words_and_learning(rows):
+    for thread in db.session.scalars(select(Thread).where(Thread.pinned_id.is_not(None))):
+        pinned = rows[thread.pinned_id]
+        assert (pinned.thread_id, pinned.status, pinned.parent_id) == (thread.id, Status.APPROVED, None)
+    kept_words = dict(db.session.execute(select(CommentWords.comment_id, CommentWords.words)).all())
+    assert kept_words.keys() == rows.keys()
+    learnt = Counter()
+    for c in rows.values():
+        above = rows.get(c.parent_id)
+        assert c.depth == (above.depth + 1 if above else 0)
+        assert c.root_id == ((above.root_id or above.id) if above else None)
+        texts = (c.source, c.author_name, c.author_email or "")
+        assert kept_words[c.id] == searching.index_of(c.site_id, *texts, "<a " in c.html)
+        if c.learnt:
+            learnt.update((c.site_id, word, c.learnt) for word in [None, *spam_filter.features(c.submission)])
+    totals = [(row.site_id, None, row) for row in db.session.scalars(select(SpamTotal))]
+    for site_id, word, row in [*totals, *((r.site_id, r.word, r) for r in db.session.scalars(select(SpamWord)))]:
+        assert row.ham == learnt.pop((site_id, word, "ham"), 0), (site_id, word)
+        assert row.spam == learnt.pop((site_id, word, "spam"), 0), (site_id, word)
+    assert not learnt
 
 
 @pytest.mark.parametrize("before", Status)
