@@ -79,6 +79,8 @@ def decide(
     begin_write()
     found = locked(ids, by)
     check_unchanged(found, seen or {})
+    if action is not Action.DELETE and any(is_erased(comment) for comment in found):
+        raise Conflict("The author of one of these comments has erased it; it has no text any more.", "erased")
     made = apply(found, action, by, words, secrets.token_hex(16), now)
     if not made:
         raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
@@ -102,7 +104,7 @@ def decide_matching(
         return Decided([], batch)
 
     begin_write()
-    found = [comment for comment in locked(ids, by) if comment.status == wanted.status]
+    found = [comment for comment in locked(ids, by) if comment.status == wanted.status and not is_erased(comment)]
     made = apply(found, action, by, words, batch, now)
     db.session.commit()
     return Decided(made, batch, left=1)
@@ -210,6 +212,11 @@ def apply(
     for decision in made:
         flags.answer(by_id[decision.comment_id], decision)
     return made
+
+
+def is_erased(comment: Comment) -> bool:
+    """Whether its text went with its author's account: there is nothing left to publish."""
+    return comment.status == Status.DELETED and not comment.source and comment.import_id is None
 
 
 def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:

@@ -10,15 +10,18 @@ from sqlalchemy import func, select
 
 from commentsvc.core import searching, spam_filter
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
+from commentsvc.core.pages import Sort
 from commentsvc.core.policy import Mode
+from commentsvc.core.searching import Search
 from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import flagging, moderating, posting, voting
-from commentsvc.services.moderating import Moderator
+from commentsvc.services import accounts, answering, flagging, moderating, posting, voting
+from commentsvc.services.moderating import Moderator, Words
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import comments, decisions, flags, people, sites, tallies
 from commentsvc.store.comments import Comment, Kind
-from commentsvc.store.db import db
+from commentsvc.store.db import db, write
 from commentsvc.store.decisions import Decision
+from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Author
 from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.tallies import Tally
@@ -317,3 +320,28 @@ def test_kept_numbers_stay_true_on_a_random_walk(site, alice, make_comment, now,
         except (Conflict, Invalid, NotAllowed, NotFound):
             db.session.rollback()
         check_kept_numbers()
+
+
+def test_what_went_with_an_erased_account_cannot_be_published_again(site, alice, make_comment, now):
+    with write():
+        carol = people.make_account("carol@example.org", "Carol", False, now)
+    draft = Draft("/post", "", "", None, "Mine", "Carol", "carol@example.org", None)
+    gone = posting.post(site, draft, Sender(carol, "192.0.2.1", "", False), None, SECRET, now).comment.id
+    other = make_comment(status=Status.PENDING, name="Dave", body="Another")
+    by = Moderator(alice)
+    approved = moderating.decide([gone], Action.APPROVE, by, "", now)
+    accounts.erase(carol.id, keeps_comments=False, now=now)
+    attempts = (
+        lambda: moderating.decide([gone, other], Action.APPROVE, by, "", now),
+        lambda: moderating.decide([gone], Action.PENDING, by, "", now),
+        lambda: answering.answer(gone, "An answer", by, None, now),
+        lambda: moderating.undo(approved.undo, by, now),
+    )
+    for attempt in attempts:
+        with pytest.raises(Conflict):
+            attempt()
+        db.session.rollback()
+    wanted = Wanted([site], Status.DELETED, Sort.NEWEST, Search(), True)
+    assert not moderating.decide_matching(wanted, Action.APPROVE, by, Words(), None, now).decisions
+    assert comments.by_id(gone).status == "deleted" and comments.by_id(other).status == "pending"
+    check_kept_numbers()
