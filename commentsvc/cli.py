@@ -27,9 +27,9 @@ from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
-from commentsvc.services import importing, recounts, signing_in
+from commentsvc.services import importing, membering, recounts, settling, signing_in
 from commentsvc.store import database, people, sites
-from commentsvc.store.db import first_line, is_away, write
+from commentsvc.store.db import first_line, is_away, retried, write
 from commentsvc.store.people import Role
 
 FAILED = 1
@@ -79,7 +79,7 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         with create_app(read_config()).app_context():
-            return command(*args, **kwargs)
+            return retried(command)(*args, **kwargs)
 
     return wrapped
 
@@ -187,9 +187,11 @@ def site_list(as_json: bool) -> None:
 def site_set(key: str, settings: tuple[str, ...]) -> None:
     """Change a site's settings, such as signin_required=true, language=de or texts=@words.json; shows them all."""
     changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
-    with write():
-        site = sites.by_key(key)
-        sites.change_policy(site, changes)
+    for name in ("name", "origins"):
+        if name in changes:
+            raise Invalid(name, f"“{name}” is changed in the dashboard, on the page “Settings”.")
+    site = sites.by_key(key)
+    settling.change(site.id, changes, None, "", datetime.now(UTC))
     for name, value in to_json(site.policy).items():
         click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     for sentence, own in site.texts.items():
@@ -228,7 +230,7 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
         now = datetime.now(UTC)
         account = people.make_account(email, name, is_admin, now)
         if site_key:
-            people.set_role(account, sites.by_key(site_key), Role(role or Role.OWNER))
+            membering.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
         link_token = signing_in.printed_link(account, now)
     click.echo(f"{read_config().base_url}/auth/link/{link_token}")
 

@@ -15,13 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.core.errors import Conflict
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Letter, Mailer, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
 from commentsvc.services import learning, noticing, picturing, publishing
 from commentsvc.services.noticing import Sender
 from commentsvc.store import answers, challenges, jobs, spoken
-from commentsvc.store.db import begin_write, db, first_line
+from commentsvc.store.db import begin_write, db, first_line, retried
 from commentsvc.store.jobs import TRIES_MAX, Claim
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
                     noticing.send_digests(sender, datetime.now(UTC))
                     since_digests_s = 0.0
             idle_s = 0.0 if done else IDLE_S
+        except Conflict as error:  # a lost race, twice; what is due stays due
+            log.warning("jobs wait a moment: %s", error)
+            idle_s = IDLE_S
         except (DBAPIError, PoolTimeout) as error:
             log.warning("the database is away; jobs wait: %s", first_line(error))
             idle_s = AWAY_S
@@ -89,18 +93,26 @@ def run_due(
         metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
         # Jobs take their time: a wait, and the next one's lease, begin when they really do.
         at = now + timedelta(seconds=time.monotonic() - began)
-        begin_write()
-        if error is None:
-            jobs.finish(job, at)
-        else:
+        if error is not None:
             log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error)
-            jobs.fail(job, error, at)
-        # One is taken at a time, in the transaction that notes the last: a worker that dies has only one in its hands.
-        job = jobs.claim(at) if tried < ROUND else None
-        db.session.commit()
+        job = _note_and_take(job, error, tried < ROUND, at)
     return tried
 
 
+@retried
+def _note_and_take(job: Claim, error: str | None, takes_next: bool, at: datetime) -> Claim | None:
+    """One is taken at a time, in the transaction that notes the last: a worker that dies has only one in its hands."""
+    begin_write()
+    if error is None:
+        jobs.finish(job, at)
+    else:
+        jobs.fail(job, error, at)
+    following = jobs.claim(at) if takes_next else None
+    db.session.commit()
+    return following
+
+
+@retried
 def _take(now: datetime) -> Claim | None:
     begin_write()
     job = jobs.claim(now)
@@ -117,7 +129,7 @@ def _attempt(job: Claim, tools: Tools) -> str | None:
         return f"no worker knows jobs of the kind “{job.kind}”; a newer version wrote it"
     try:
         work(job.payload, job.id, tools)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Conflict) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -162,6 +174,7 @@ KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
 }
 
 
+@retried
 def _clean(since: datetime, now: datetime) -> None:
     begin_write()
     answers.forget_old(now)

@@ -130,3 +130,20 @@ def test_every_public_function_below_the_web_says_what_it_does_where_it_may_fail
                 if raises and not ast.get_docstring(node):
                     silent.append(f"{path.name}: {node.name}")
     assert silent == []
+
+
+def test_every_verb_that_begins_a_write_transaction_is_tried_again_when_it_loses_a_race():
+    """`commentsvc.store.db.retried` stands on it, or `in_app`, which tries a whole command again."""
+    alone = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE).as_posix()
+        if place in ("store/db.py", "demo.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            begun = {call.func.id for call in ast.walk(node) if isinstance(call, ast.Call) and hasattr(call.func, "id")}
+            marks = {mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)}
+            if begun & {"begin_write", "write"} and not marks & {"retried", "in_app"}:
+                alone.append(f"{place}: {node.name}")
+    assert alone == []

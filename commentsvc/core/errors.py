@@ -8,6 +8,7 @@ CommentError
 ├── NotAllowed      you are known, and may not
 ├── Invalid         one or more fields of the input are wrong
 ├── Conflict        true a moment ago, not now (or already so)
+│   └── Overlap     others have changed the same fields of a form
 ├── TooMany         slow down; says for how long
 ├── Challenged      let the browser prove some work first
 ├── Nudged          a rule would hold this; change it, or send it anyway
@@ -83,6 +84,15 @@ class Conflict(CommentError):
     def __init__(self, reason: str, slug: str = "conflict") -> None:
         self.slug = slug
         super().__init__(reason)
+
+
+class Overlap(Conflict):
+    """Fields of a form that others have changed since it was opened: by field, what is there now and who set it."""
+
+    def __init__(self, now_is: Mapping[str, tuple[object, str]]) -> None:
+        self.now_is = now_is
+        names = ", ".join(f"{name} ({who})" for name, (_, who) in now_is.items())
+        super().__init__(f"Changed by others since you opened this page: {names}. Nothing was saved.", "changed-since")
 
 
 class TooMany(CommentError):

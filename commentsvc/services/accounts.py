@@ -19,20 +19,23 @@ from commentsvc.store import (
     grants,
     people,
     revisions,
+    sites,
     subscriptions,
     threads,
     votes,
 )
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
 
 ERASED = "Deleted account"
 
 
+@retried
 def unlink(account_id: int, identity_id: int) -> None:
     """Take a way to sign in from an account; raises Conflict for the last one: nobody could come back in."""
     begin_write()
+    people.locked(account_id)
     identities = people.identities_of(account_id)
     found = next((i for i in identities if i.id == identity_id), None)
     if found is None:
@@ -43,15 +46,17 @@ def unlink(account_id: int, identity_id: int) -> None:
     db.session.commit()
 
 
+@retried
 def choose_language(account: Account, tag: str) -> None:
     """Choose in which language mails come from now on; raises Invalid for one that we do not speak."""
     if tag not in languages.TAGS:
         raise Invalid("language", phrase("Please choose one."))
     begin_write()
-    db.session.merge(account).language = tag
+    people.locked(account.id).language = tag
     db.session.commit()
 
 
+@retried
 def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> None:
     """End every browser session (but one, by its token's hash) and every blog's sign-in of an account."""
     begin_write()
@@ -60,12 +65,14 @@ def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> 
     db.session.commit()
 
 
+@retried
 def end_session(account_id: int, session_id: int, now: datetime) -> None:
     begin_write()
     people.end_session(account_id, session_id, now)
     db.session.commit()
 
 
+@retried
 def end_family(account_id: int, family: str, now: datetime) -> None:
     """Sign out of one blog."""
     begin_write()
@@ -112,6 +119,7 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
     }
 
 
+@retried
 def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     """End an account and all that is known of the person.
 
@@ -120,17 +128,9 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     Raises Conflict for a site's only owner.
     """
     begin_write()
-    account = db.session.get_one(Account, account_id)
-    for membership in account.memberships:
-        if membership.role == people.Role.OWNER and people.owners_of(membership.site_id) == 1:
-            sentence = phrase(
-                "You are the only owner of “%(site)s”. Give it another owner first.", site=membership.site.name
-            )
-            raise Conflict(sentence, "owner")
-    written = list(comments.of_account(account_id))
-    touched = {comment.thread_id for comment in written} | {vote.thread_id for vote in votes.of_account(account_id)}
-    threads.lock(touched)
-    _take_back_votes(account_id, touched)
+    account = _locked(account_id, now)
+    written, changed = _written(account_id)
+    _take_back_votes(account_id)
     _forget_flags(account_id, keeps_comments)
     moves: list[tuple[Comment, Status | None]] = []
     with learning.learnt_anew(written):
@@ -139,24 +139,53 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
             if not keeps_comments:
                 moves += _withdraw(comment, now)
     publishing.moved(moves, {comment.site_id for comment in written})
-    for thread_id in sorted(touched):
-        threads.touch(thread_id, 0)
+    threads.touch_all(dict.fromkeys(changed, 0))
     for author in people.authors_of(account_id):
         subscriptions.forget(author.site_id, account.email)
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
         author.name, author.email = ERASED, None
     factors.forget_all(account_id)
-    people.forget(account)
+    people.forget(account, now)
     grants.end_all_of(account_id, now)
     account.name = ERASED
     db.session.commit()
 
 
-def _take_back_votes(account_id: int, locked: set[int]) -> None:
+def _locked(account_id: int, now: datetime) -> Account:
+    """The account, which nobody else writes for any more; raises Conflict when a site would have no owner left."""
+    account = db.session.get_one(Account, account_id)
+    # In the order of all locks: what it holds, the sites whose owners must not change meanwhile, the account itself.
+    people.forget_codes(account.email)
+    grants.end_all_of(account_id, now)
+    sites.lock_all(_owned(account))
+    account = people.locked(account_id)
+    db.session.refresh(account, ["memberships"])
+    for site in sites.lock_all(_owned(account)):
+        if people.owners_of(site.id) == 1:
+            sentence = phrase("You are the only owner of “%(site)s”. Give it another owner first.", site=site.name)
+            raise Conflict(sentence, "owner")
+    return account
+
+
+def _owned(account: Account) -> list[int]:
+    return [m.site_id for m in account.memberships if m.role == people.Role.OWNER]
+
+
+def _written(account_id: int) -> tuple[list[Comment], set[int]]:
+    """What an account has written, and the threads that this and its votes change.
+
+    They are locked, and with them the threads of its reports.
+    """
+    ids = comments.ids_of_account(account_id)
+    changed = set(comments.thread_ids_of(ids)) | {vote.thread_id for vote in votes.of_account(account_id)}
+    threads.lock(changed | {flag.comment.thread_id for flag in flags.of_account(account_id)})
+    return comments.of_ids(ids), changed
+
+
+def _take_back_votes(account_id: int) -> None:
     for vote in votes.of_account(account_id):
-        if vote.thread_id in locked:
-            votes.score(vote.comment, -vote.value)
-            db.session.delete(vote)
+        votes.score(vote.comment, -vote.value)
+        db.session.delete(vote)
 
 
 def _forget_flags(account_id: int, keeps_text: bool) -> None:

@@ -16,9 +16,10 @@ from commentsvc.services import moderating, publishing
 from commentsvc.services.moderating import Decided, Moderator, Words
 from commentsvc.store import comments, decisions, people
 from commentsvc.store.comments import Comment, Kind, Said
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 
 
+@retried
 def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: datetime) -> Decided:
     """Publish the moderator's reply below a comment, and the comment with it when it is not yet.
 

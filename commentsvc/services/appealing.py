@@ -7,22 +7,27 @@ from datetime import datetime
 from commentsvc.core import text
 from commentsvc.core.errors import Conflict
 from commentsvc.core.status import Status
-from commentsvc.store import appeals, comments, decisions
+from commentsvc.store import appeals, comments, decisions, people, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.people import Account
 
 REFUSED = (Status.REJECTED, Status.SPAM, Status.DELETED)
 
 
-def appeal(comment_id: int, words: str, now: datetime) -> None:
-    """Ask for another look at a comment of one's own; the caller has checked that it is.
+@retried
+def appeal(comment_id: int, words: str, by: Account | None, now: datetime) -> None:
+    """Ask for another look at a comment of one's own; the caller has checked that it is. `by` is None for a guest.
 
     Raises Invalid for no words or too many, Conflict when nothing was refused or there was an appeal before.
     """
     words = text.line(words, "text", "Your reason", appeals.TEXT_MAX, required=True)
 
     begin_write()
-    comment = comments.by_id(comment_id)
+    if by is not None:
+        people.hold(by.id)
+    threads.lock([comments.by_id(comment_id).thread_id])
+    (comment,) = comments.of_ids([comment_id])
     if not can_appeal(comment):
         raise Conflict("There is no refusal to appeal here: only what a moderator has refused can be looked at again.")
     if appeals.of_comments([comment_id]):

@@ -19,7 +19,7 @@ from commentsvc.services import publishing
 from commentsvc.services.posting import Sender
 from commentsvc.store import decisions, flags, people, watches
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.flags import TEXT_MAX, Flag, FlagReason
 
 FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
@@ -39,6 +39,7 @@ class Flagged:
     is_answered: bool  # a moderator has decided on it since this person reported it
 
 
+@retried
 def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, now: datetime) -> Flagged:
     """Report a published comment to the moderators; a person counts once, and may change what they said.
 
@@ -52,7 +53,10 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
         raise Invalid("text", phrase("Please say in a few words what is wrong with this comment."))
 
     begin_write()
+    if sender.account is not None:
+        people.hold(sender.account.id)
     comment = publishing.locked(comment_id)
+    people.lock_author(comment.author_id)  # before the tally, as in posting
     guest_hash = tokens.keyed(secret, "flag", sender.ip, sender.user_agent)
     found = flags.find(comment, sender.account, guest_hash)
     if found is None:

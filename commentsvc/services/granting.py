@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from commentsvc.core import tokens
-from commentsvc.store import grants
-from commentsvc.store.db import begin_write, db
+from commentsvc.store import grants, people
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.grants import AuthCode, Kind, WidgetToken
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
@@ -35,6 +35,7 @@ def add_code(
     account: Account, site: Site, provider: str, redirect_uri: str, challenge: str, code: str, now: datetime
 ) -> None:
     """Keep a code that is on its way to a widget; the caller commits."""
+    people.hold(account.id)
     db.session.add(
         AuthCode(
             code_hash=tokens.digest(code),
@@ -62,7 +63,7 @@ def take_code(code: str, site: Site, now: datetime) -> AuthCode | None:
         grants.end_family(found.family, now)
         db.session.commit()
         return None
-    return found if now < found.expires_at else None
+    return found if now < found.expires_at and people.held([found.account_id]) else None
 
 
 def take_refresh(token: str, site: Site, now: datetime) -> WidgetToken | None:
@@ -74,7 +75,8 @@ def take_refresh(token: str, site: Site, now: datetime) -> WidgetToken | None:
         grants.end_family(found.family, now)
         db.session.commit()
         return None
-    return found if found.ended_at is None and now < found.expires_at else None
+    is_good = found.ended_at is None and now < found.expires_at
+    return found if is_good and people.held([found.account_id]) else None
 
 
 def add_tokens(held: Held, access: str, refresh: str, now: datetime) -> None:
@@ -102,6 +104,7 @@ def holder_of(token: str, now: datetime) -> WidgetToken | None:
     return found
 
 
+@retried
 def revoke(token: str, site: Site, now: datetime) -> None:
     """End a sign-in of this site by either of its tokens; an unknown one is as good as ended (RFC 7009 §2.2)."""
     begin_write()

@@ -19,12 +19,13 @@ from commentsvc.gateways.wordpress_export import ExportedComment, ExportedThread
 from commentsvc.services import publishing
 from commentsvc.store import comments, people, threads
 from commentsvc.store.comments import Comment, Kind
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db, retried, write
+from commentsvc.store.people import Author, Writer
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Thread
+from commentsvc.store.threads import Page, Thread
 
 # Short enough that others can write in between on SQLite, long enough that commits do not count.
-BATCH = 500
+BATCH = 100
 EVERY = 1000  # comments between two words of progress
 
 Progress = Callable[[str], None]
@@ -77,8 +78,7 @@ def wordpress(file: Path, site: Site, is_dry_run: bool, progress: Progress, now:
         waiting.update(_still_waiting(batch, here))
         added = len(new)
         if new and not is_dry_run:
-            with write():
-                added = _add(site, new, waiting, now)
+            added = _keep(site, new, waiting, now)
         db.session.rollback()
         report.added += added
         done += len(batch)
@@ -87,6 +87,12 @@ def wordpress(file: Path, site: Site, is_dry_run: bool, progress: Progress, now:
     if not is_dry_run:
         _hang_late_parents(site, waiting)
     return report
+
+
+@retried
+def _keep(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime) -> int:
+    with write():
+        return _add(site, rows, waiting, now)
 
 
 def _survey(file: Path, progress: Progress) -> Report:
@@ -145,6 +151,7 @@ def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime
     pages = _pages(site, rows, now)
     # Looked up again, now that the pages are locked: another import of the same file may have been quicker.
     placed = comments.imported(site, {name for _, c in rows for name in (c.import_id, c.parent_import_id) if name})
+    authors = _authors(site, rows, now)
     added: list[Comment] = []
     for exported, row in rows:
         if row.import_id in placed:
@@ -155,7 +162,7 @@ def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime
             waiting[row.import_id] = row.parent_import_id
         if parent is not None and not _may_answer(Kind(row.kind), thread.id, parent):
             parent = None
-        comment = _comment(site, thread, parent, row, now)
+        comment = _comment(site, thread, parent, row, authors[_writer(row).key], now)
         db.session.add(comment)
         db.session.flush()
         placed[row.import_id] = comment
@@ -165,15 +172,22 @@ def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime
 
 
 def _pages(site: Site, rows: Sequence[Row], now: datetime) -> dict[str, Thread]:
-    """The rows' threads, locked in a fixed order: two imports at once must not wait for each other."""
+    """The rows' threads, locked in the order in which posting locks them."""
     exported = {thread.key: thread for thread, _ in reversed(rows)}
-    pages = {}
-    for key in sorted(exported):
-        url = exported[key].url
-        url = url if text.is_web_url(url) and len(url) <= URL_MAX else ""
-        title = _cut(exported[key].title, TITLE_MAX)
-        pages[key] = threads.get_or_add(site, key, url, title, now, exported[key].is_open)
-    return pages
+    pages = []
+    for key, thread in exported.items():
+        url = thread.url if text.is_web_url(thread.url) and len(thread.url) <= URL_MAX else ""
+        pages.append(Page(key, url, _cut(thread.title, TITLE_MAX), thread.is_open))
+    return threads.get_or_add_all(site, pages, now)
+
+
+def _writer(row: ExportedComment) -> Writer:
+    return Writer(None, _cut(row.author_name, NAME_MAX) or "Anonymous", _email(row.author_email), row.ip[:45])
+
+
+def _authors(site: Site, rows: Sequence[Row], now: datetime) -> dict[int | bytes, Author]:
+    """Who wrote the rows, all at once: new authors are made in one order of rows, as in posting."""
+    return people.get_or_add_authors(site, [_writer(row) for _, row in rows], now)
 
 
 def _may_answer(kind: str, thread_id: int, parent: Comment) -> bool:
@@ -181,11 +195,11 @@ def _may_answer(kind: str, thread_id: int, parent: Comment) -> bool:
     return parent.thread_id == thread_id and kind == parent.kind == Kind.COMMENT
 
 
-def _comment(site: Site, thread: Thread, parent: Comment | None, row: ExportedComment, now: datetime) -> Comment:
+def _comment(
+    site: Site, thread: Thread, parent: Comment | None, row: ExportedComment, author: Author, now: datetime
+) -> Comment:
     """A row as a comment: what another system once accepted is made to fit, not refused."""
-    name = _cut(row.author_name, NAME_MAX) or "Anonymous"
-    email = _email(row.author_email)
-    author = people.get_or_add_author(site, None, name, email, row.ip[:45], now)
+    writer = _writer(row)
     return Comment(
         site_id=site.id,
         thread_id=thread.id,
@@ -194,10 +208,10 @@ def _comment(site: Site, thread: Thread, parent: Comment | None, row: ExportedCo
         depth=parent.depth + 1 if parent else 0,
         kind=Kind(row.kind),
         author_id=author.id,
-        author_name=name,
-        author_email=email or None,
+        author_name=writer.name,
+        author_email=writer.email or None,
         author_website=_website(row.author_website),
-        ip=row.ip[:45],
+        ip=writer.ip,
         source=row.html,
         html=text.html_to_html(row.html),
         renderer=text.HTML_RENDERER,
@@ -212,14 +226,18 @@ def _hang_late_parents(site: Site, waiting: dict[str, str]) -> None:
     """Put replies that came before their parents below them; a parent that never came leaves a top-level comment."""
     pairs = _parents_first(waiting)
     while batch := list(islice(pairs, BATCH)):
-        names = {name for pair in batch for name in pair}
-        with write():
-            threads.lock(comment.thread_id for comment in comments.imported(site, names).values())
-            db.session.expire_all()  # what was read before the lock may have changed
-            found = comments.imported(site, names)
-            hung = [_hang(found[name], found[parent]) for name, parent in batch if name in found and parent in found]
-            for thread_id in sorted({thread_id for thread_id in hung if thread_id}):
-                threads.touch(thread_id, 0)
+        _hang_all(site, batch)
+
+
+@retried
+def _hang_all(site: Site, pairs: Sequence[tuple[str, str]]) -> None:
+    names = {name for pair in pairs for name in pair}
+    with write():
+        threads.lock(comment.thread_id for comment in comments.imported(site, names).values())
+        db.session.expire_all()  # what was read before the lock may have changed
+        found = comments.imported(site, names)
+        hung = [_hang(found[name], found[parent]) for name, parent in pairs if name in found and parent in found]
+        threads.touch_all({thread_id: 0 for thread_id in hung if thread_id})
 
 
 def _parents_first(waiting: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from commentsvc.core.status import Status
 from commentsvc.gateways.spam_service import Asked, SpamService
 from commentsvc.store import comments, decisions, jobs, spam_words, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
 
 HAM, SPAM = "ham", "spam"
@@ -39,6 +39,7 @@ def opinion(site: Site, policy: Policy, submission: Submission) -> tuple[float |
     return (round(found.score, 4), found.words) if found else (None, ())
 
 
+@retried
 def follow(now: datetime) -> int:
     """Learn from the next decisions of moderators; gives how many were looked at.
 
@@ -57,27 +58,29 @@ def follow(now: datetime) -> int:
         db.session.rollback()
         return 0
 
-    _count(_locked([d.comment_id for d in made]), now)
+    _count(_locked({d.comment_id for d in made}), now)
     follower.decision_id = made[-1].id
     follower.moved_at = now
     db.session.commit()
     return len(made)
 
 
+@retried
 def start_imported(site: Site, now: datetime) -> None:
     begin_write()
     jobs.add("learn", {"site_id": site.id, "after_id": 0}, now)
     db.session.commit()
 
 
+@retried
 def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
     """Learn from comments that were decided on elsewhere, before they were brought in here; goes on by itself."""
     begin_write()
-    found = _locked([comment.id for comment in comments.imported_after(site_id, after_id, BATCH)])
+    ids = [comment.id for comment in comments.imported_after(site_id, after_id, BATCH)]
 
-    _count([comment for comment in found if not comment.learnt], now)
-    if found:
-        jobs.add("learn", {"site_id": site_id, "after_id": found[-1].id}, now)
+    _count([comment for comment in _locked(ids) if not comment.learnt], now)
+    if ids:
+        jobs.add("learn", {"site_id": site_id, "after_id": ids[-1]}, now)
     db.session.commit()
 
 

@@ -10,8 +10,8 @@ from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways import letters
 from commentsvc.services import signing_in
 from commentsvc.services.signing_in import Browser
-from commentsvc.store import invitations, jobs, journal, people
-from commentsvc.store.db import begin_write, db
+from commentsvc.store import invitations, jobs, journal, people, sites
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.invitations import Invitation
 from commentsvc.store.journal import Entry
 from commentsvc.store.people import Account, Role
@@ -20,6 +20,7 @@ from commentsvc.store.sites import Site
 INVITATION_LIFE = timedelta(days=7)
 
 
+@retried
 def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: str, now: datetime) -> None:
     """Mail an invitation; raises Invalid for a bad address, Conflict for who is a member already."""
     email = emails.address(email, "email", required=True)
@@ -27,6 +28,7 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
 
     begin_write()
     site, by = db.session.merge(site), db.session.merge(by)
+    sites.lock(site)
     member = people.find_account(email)
     if member is not None and people.find_membership(member, site) is not None:
         raise Conflict(f"{email} is a member of this site already; change the role in the list.", "member")
@@ -43,15 +45,19 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     db.session.commit()
 
 
+@retried
 def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetime) -> None:
     """End an invitation that nobody has accepted yet."""
     begin_write()
-    found = invitations.by_id(site, invitation_id)
-    found.ended_at = found.ended_at or now
+    found = invitations.locked(site, invitation_id)
+    if found.ended_at is not None:
+        raise Conflict("This invitation was accepted or taken back already.", "no-change")
+    found.ended_at = now
     journal.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
     db.session.commit()
 
 
+@retried
 def accept(token: str, browser: Browser, now: datetime) -> str:
     """Make whoever reads the mail a member, and sign them in; gives the session's token.
 
@@ -59,6 +65,7 @@ def accept(token: str, browser: Browser, now: datetime) -> str:
     """
     begin_write()
     found = invitations.by_token(tokens.digest(token), now)
+    sites.lock(found.site)
     account = people.find_account(found.email) or people.add_account(
         found.email.partition("@")[0], found.email, None, now
     )
@@ -71,26 +78,51 @@ def accept(token: str, browser: Browser, now: datetime) -> str:
     return session_token
 
 
-def set_role(site: Site, account_id: int, role: Role, by: Account, ip: str, now: datetime) -> None:
-    """Change a member's role; raises Conflict when the site would have no owner left."""
+@retried
+def set_role(
+    site: Site, account_id: int, role: Role, by: Account, ip: str, now: datetime, shown: str | None = None
+) -> None:
+    """Change a member's role from the one that the page showed.
+
+    Raises Conflict when others have changed it meanwhile, or the site would have no owner left.
+    """
     begin_write()
+    sites.lock(site)
     account = _member(site, account_id)
+    membership = people.find_membership(account, site)
+    if shown is not None and membership is not None and membership.role not in (shown, role):
+        who = journal.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
+        raise Conflict(f"{who} has made {account.name} {membership.role} since you opened this page.", "changed-since")
     _check_owner_stays(site, account, role)
     _set(account, site, role, by, ip, now)
     db.session.commit()
 
 
+@retried
 def remove(site: Site, account_id: int, by: Account, ip: str, now: datetime) -> None:
     """Take a member's role away; raises Conflict when the site would have no owner left."""
     begin_write()
+    sites.lock(site)
     account = _member(site, account_id)
     _check_owner_stays(site, account, None)
     _set(account, site, None, by, ip, now)
     db.session.commit()
 
 
+def give_role(account: Account, site: Site, role: Role, now: datetime) -> None:
+    """Give an account a role by the command line; raises Conflict as set_role. The caller commits."""
+    sites.lock(site)
+    _check_owner_stays(site, account, role)
+    membership = people.find_membership(account, site)
+    if membership is None or membership.role != role:
+        _set(account, site, role, None, "", now)
+
+
 def undo(entry: Entry, site: Site, by: Account, ip: str, now: datetime) -> None:
-    """Put a member's role back as it was; raises Conflict when it has changed since. The caller commits."""
+    """Put a member's role back as it was; raises Conflict when it has changed since.
+
+    The caller has locked the site, and commits.
+    """
     account = people.find_account(entry.subject)
     if account is None:
         raise Conflict("This account is gone.", "changed-since")
@@ -103,8 +135,16 @@ def undo(entry: Entry, site: Site, by: Account, ip: str, now: datetime) -> None:
 
 
 def _set(
-    account: Account, site: Site, role: Role | None, by: Account, ip: str, now: datetime, undoes: Entry | None = None
+    account: Account,
+    site: Site,
+    role: Role | None,
+    by: Account | None,
+    ip: str,
+    now: datetime,
+    undoes: Entry | None = None,
 ) -> None:
+    if role is not None and not people.held([account.id]):
+        raise NotFound("This account was erased.")
     before = people.find_membership(account, site)
     was = {"role": before.role} if before else {}
     if role is None:

@@ -14,7 +14,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
 from commentsvc.store import appeals, comments, decisions, finding, flags, journal, people, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
 from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Account, Role
@@ -56,6 +56,7 @@ class Decided:
     left: int = 0
 
 
+@retried
 def decide(
     ids: Sequence[int],
     action: Action,
@@ -88,6 +89,7 @@ def decide(
     return Decided(made, made[0].batch)
 
 
+@retried
 def decide_matching(
     wanted: Wanted, action: Action, by: Moderator, words: Words, batch: str | None, now: datetime
 ) -> Decided:
@@ -110,6 +112,7 @@ def decide_matching(
     return Decided(made, batch, left=1)
 
 
+@retried
 def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> Decided:
     """Put the comments of an act back as they were, or none of them.
 
@@ -220,13 +223,14 @@ def is_erased(comment: Comment) -> bool:
 
 
 def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
-    """The comments with their threads locked first: posting takes its locks in the same order.
+    """The comments, with the moderator's account held and their threads locked first, in the order of posting.
 
     Raises NotFound when one of them is not the moderator's to judge.
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
         raise NotFound(phrase("One of these comments is not here."))
+    people.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
     may_judge = {site_id: by.may_moderate(site) for site_id, site in {c.site_id: c.site for c in found}.items()}

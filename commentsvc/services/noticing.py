@@ -16,9 +16,20 @@ from commentsvc.core.voice import Voice
 from commentsvc.gateways import letters
 from commentsvc.services import answering, moderating
 from commentsvc.services.moderating import Decided, Moderator, Words
-from commentsvc.store import comments, decisions, finding, jobs, notices, people, subscriptions, tallies, watches
+from commentsvc.store import (
+    comments,
+    decisions,
+    finding,
+    jobs,
+    notices,
+    people,
+    subscriptions,
+    tallies,
+    threads,
+    watches,
+)
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.finding import Wanted
 from commentsvc.store.notices import Notice
 from commentsvc.store.people import Account
@@ -68,6 +79,7 @@ class Shown:
     links: dict[Action, str]
 
 
+@retried
 def tell_at_once(comment_id: int, sender: Sender, now: datetime) -> None:
     """Mail whoever wants it at once about a comment that still waits."""
     begin_write()
@@ -81,19 +93,27 @@ def tell_at_once(comment_id: int, sender: Sender, now: datetime) -> None:
 
 def send_digests(sender: Sender, now: datetime) -> int:
     """Mail the digests that are due and have something new to tell; gives how many. Each worker may call it."""
+    _begin_digests(now)
+    due = [watch.id for pace in watches.EVERY for watch in watches.due(pace, now)]
+    return sum(_send_digest(watch_id, sender, now) for watch_id in due)
+
+
+@retried
+def _begin_digests(now: datetime) -> None:
     begin_write()
     watches.begin_for_members(now)
     db.session.commit()
-    sent = 0
-    for pace in watches.EVERY:
-        for watch_id in [watch.id for watch in watches.due(pace, now)]:
-            begin_write()
-            watch = db.session.get_one(Watch, watch_id)
-            sent += _digest(watch, sender, now)
-            db.session.commit()
-    return sent
 
 
+@retried
+def _send_digest(watch_id: int, sender: Sender, now: datetime) -> bool:
+    begin_write()
+    is_sent = _digest(db.session.get_one(Watch, watch_id), sender, now)
+    db.session.commit()
+    return is_sent
+
+
+@retried
 def tell_answered(comment_id: int, sender: Sender, now: datetime) -> None:
     """Mail the author who asked to be told that somebody has answered, while both are published."""
     begin_write()
@@ -110,6 +130,7 @@ def tell_answered(comment_id: int, sender: Sender, now: datetime) -> None:
     db.session.commit()
 
 
+@retried
 def ask_to_confirm(subscription_id: int, sender: Sender, now: datetime) -> None:
     """Mail a guest's address once whether its holder wants to hear of answers."""
     begin_write()
@@ -132,6 +153,7 @@ def subscription_of(token: str, secret: str, now: datetime) -> Subscription:
     return subscription
 
 
+@retried
 def confirm(token: str, secret: str, now: datetime) -> str:
     """Note that an address is its holder's, who wants to hear of answers; says so. Raises as subscription_of."""
     begin_write()
@@ -153,6 +175,7 @@ def notice_of(token: str, secret: str, now: datetime) -> tuple[Notice, Action]:
     return notice, Action(action)
 
 
+@retried
 def act(token: str, secret: str, reply: str, now: datetime) -> Decided:
     """Do what the link is for, once; with a reply it is published below the comment, in the same act.
 
@@ -191,6 +214,7 @@ def undo(token: str, secret: str, now: datetime) -> None:
     moderating.undo(notice.batch, Moderator(notice.account), now)
 
 
+@retried
 def stop(token: str, secret: str, now: datetime) -> str:
     """End the mails that a link in one of them is for; says which they were. Raises NotFound for a link not ours."""
     number, kind = _read(token, secret, "stop")
@@ -203,6 +227,7 @@ def stop(token: str, secret: str, now: datetime) -> str:
     else:
         comment = _find(number)
         if comment is not None:
+            threads.lock(comments.thread_ids_by([comment.author_id]))
             comments.stop_telling(comment)
             subscriptions.end(comment, now)
         said = phrase("You get no more mail about answers there.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from commentsvc.store import pictures
-from commentsvc.store.db import begin_write, db
+from commentsvc.store import people, pictures
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
 
 
@@ -14,9 +14,13 @@ def fetch(account_id: int, url: str, named_hosts: Collection[str]) -> None:
     """Fetch and keep; raises OSError when that is worth another try, ValueError when the picture is none."""
     from commentsvc.gateways import avatars  # with requests and Pillow 9 MB, only where there are pictures to fetch
 
-    body = avatars.fetch(url, named_hosts)
+    _keep(account_id, avatars.fetch(url, named_hosts))
+
+
+@retried
+def _keep(account_id: int, body: bytes) -> None:
     begin_write()
-    account = db.session.get(Account, account_id)
-    if account is not None:
+    if people.held([account_id]):
+        account = db.session.get_one(Account, account_id)
         account.picture = pictures.add(body, datetime.now(UTC))
     db.session.commit()

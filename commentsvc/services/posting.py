@@ -14,10 +14,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
 
 from commentsvc.core import challenge, folding, judging, likeness, phrases, places, rule_kinds, text, tokens
-from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, Nudged, TooMany
+from commentsvc.core.errors import Challenged, CommentError, Conflict, Invalid, NotAllowed, NotSignedIn, Nudged, TooMany
 from commentsvc.core.judging import Facts, Outside, Reason, Record, Standing, Verdict
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.policy import Mode, Policy
@@ -44,7 +43,7 @@ from commentsvc.store import (
     words,
 )
 from commentsvc.store.comments import Comment, Said
-from commentsvc.store.db import begin_write, commit_and_keep, db, let_go
+from commentsvc.store.db import begin_write, commit_and_keep, db, let_go, retried
 from commentsvc.store.flags import HOLD_RULE
 from commentsvc.store.people import Account, Author, Writer
 from commentsvc.store.sites import Site
@@ -177,10 +176,7 @@ def post(
     )
     let_go()
     lane = _lanes.setdefault(db.engine, Lane(_take_in, _may_share))
-    try:
-        outcome = lane.run(entry)
-    except IntegrityError:  # at the same moment, under the same key, in another thread
-        raise _used_for_another() from None
+    outcome = lane.run(entry)
     if isinstance(outcome, CommentError):
         raise outcome
     return outcome
@@ -208,10 +204,17 @@ def _take_in(entries: Sequence[Entry]) -> list[Posted | CommentError]:
     return outcomes
 
 
+@retried
 def _take_in_on(site_id: int, entries: Sequence[Entry]) -> list[Posted | CommentError]:
-    """Judge comments for one site and keep them, all in one transaction."""
+    """Judge comments for one site and keep them, all in one transaction.
+
+    Two requests with one idempotency key on two pages, at the same moment, hold different locks. The second one fails
+    when it keeps its answer; tried again, it finds the answer of the first.
+    """
     begin_write()
+    sites.hold_posting(site_id)
     site = sites.by_id(site_id)
+    _look_for_flood(site, entries)
     judged = _judge_all(site, entries)
     allowed = [entry for entry, one in zip(entries, judged, strict=True) if not isinstance(one, CommentError)]
     if len(allowed) < len(entries):
@@ -255,6 +258,7 @@ class Known:
     duplicates: Collection[Said]
     addresses: Collection[str]  # of accounts, among those that guests gave
     names: Collection[str]  # of moderators, folded, where they are protected
+    accounts: Collection[int]  # of those who write, but for the ones that were erased meanwhile
     has_sanctions: bool
 
     def said(self, entry: Entry) -> Said:
@@ -264,6 +268,7 @@ class Known:
 
 def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | CommentError]:
     now = entries[0].now
+    held = people.held(entry.writer.account_id for entry in entries if entry.writer.account_id is not None)
     # The threads' locks make retries wait for each other, so that the second finds the answer of the first.
     known_threads = threads.get_or_add_all(site, [entry.page for entry in entries], now)
     guests = [entry for entry in entries if entry.writer.account_id is None]
@@ -274,6 +279,7 @@ def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | C
         duplicates=(),
         addresses=people.taken_addresses({entry.draft.email for entry in guests} - {""}),
         names=_protected_names(site) if guests else (),
+        accounts=held,
         has_sanctions=sanctions.is_any([site.id]),
     )
     known = replace(known, duplicates=comments.duplicates([known.said(entry) for entry in entries]))
@@ -294,6 +300,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         return _again(earlier, draft)
     if writer.account_id is None:
         _check_guest(site, draft, known)
+    elif writer.account_id not in known.accounts:
+        raise NotSignedIn(phrase("Your account is erased."))
     standing = Standing.NONE
     if entry.is_stranger and known.has_sanctions:
         standing = sanctioning.standing(site, writer.account_id, draft.email, writer.ip, now)
@@ -306,8 +314,6 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     if is_paced:
         _check_pace(site, pace, writer, now)
         _check_challenge(site, record, pace, entry, now)
-        if measuring.is_flood(site, now):
-            _turn_to_all(site, now)
 
     policy = judging.in_thread(site.policy, thread.mode)
     rulebook = ruling.rulebook(site)
@@ -363,7 +369,7 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
     _log([(one.comment, None, one.verdict, one.settings_version) for one in judged], now)
     publishing.moved([(one.comment, None) for one in judged])
     answers.add_all(site, [one.answer(one.entry.key_hash) for one in judged if one.entry.key_hash], now)
-    for one in judged:
+    for one in sorted(judged, key=lambda one: one.entry.draft.email):  # of subscriptions; always in one order
         entry, comment = one.entry, one.comment
         publishing.tell_who_waits([(comment, None)], entry.now)
         watches.announce(comment, entry.now)
@@ -372,11 +378,14 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
             subscriptions.ask(comment, entry.language, entry.now)
 
 
+@retried
 def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Posted:
     """Replace the text within the site's edit window; the new text is judged like a new comment."""
     html = _rendered(source)
 
     begin_write()
+    if by is not None:
+        people.hold(by.id)
     comment = _own(comment_id, now)
     site, before = comment.site, Status(comment.status)
     role = _role(site, by)
@@ -414,6 +423,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     return _told(comment, verdict)
 
 
+@retried
 def withdraw(comment_id: int, now: datetime) -> None:
     """The author takes the comment back, within the site's edit window."""
     begin_write()
@@ -544,8 +554,11 @@ def _check_challenge(site: Site, record: Record, pace: Pace, entry: Entry, now: 
         raise Challenged(sentence, challenge.new(secret, site.key, now))
 
 
-def _turn_to_all(site: Site, now: datetime) -> None:
-    """In a flood everything waits, until a person chooses the mode again."""
+def _look_for_flood(site: Site, entries: Sequence[Entry]) -> None:
+    """In a flood everything waits, until a person chooses the mode again. The site is locked before the threads."""
+    now = entries[0].now
+    if not any(entry.is_limited and entry.is_stranger for entry in entries) or not measuring.is_flood(site, now):
+        return
     sites.lock(site)
     before: Policy = site.policy
     if before.mode is Mode.ALL:

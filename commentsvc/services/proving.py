@@ -11,8 +11,8 @@ from commentsvc.core.errors import Conflict, Invalid, NotFound, NotSignedIn
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party, Passkey
-from commentsvc.store import factors, journal
-from commentsvc.store.db import begin_write, db
+from commentsvc.store import factors, journal, people
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.factors import NAME_MAX, Factor, Kind
 from commentsvc.store.people import Account, Session
 
@@ -51,9 +51,11 @@ def add_passkey(
     return _add(account, session_id, row, ip, now)
 
 
+@retried
 def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
     """Take a second factor away; with the last one the recovery codes go too."""
     begin_write()
+    people.locked(account.id)
     found = next((f for f in factors.locked(account.id, Kind.TOTP, Kind.PASSKEY) if f.id == factor_id), None)
     if found is None:
         raise NotFound("This is no second factor of yours.")
@@ -65,9 +67,11 @@ def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
     db.session.commit()
 
 
+@retried
 def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
     """Ten codes that each work once, in place of all there were; they are shown this once."""
     begin_write()
+    people.locked(account.id)
     if not factors.is_protected(account.id):
         raise Conflict("Add an app or a passkey first; the codes are for when you lose it.", "no-factor")
     codes = _recovery_codes(account.id, now)
@@ -76,12 +80,14 @@ def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
     return codes
 
 
+@retried
 def by_code(account: Account, session_id: int, code: str, key: str, ip: str, now: datetime) -> None:
     """Prove a session by an app's code or a recovery code.
 
     Raises Invalid; every try counts, and after TRIES_MAX wrong ones the session ends (NotSignedIn).
     """
     begin_write()
+    people.hold(account.id)
     typed = "".join(code.split()).replace("-", "").upper()
     session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     used = _totp_of(account, typed, key, now) or _recovery_of(account, typed)
@@ -98,18 +104,20 @@ def by_code(account: Account, session_id: int, code: str, key: str, ip: str, now
     _prove(session, used, account, ip, now)
 
 
+@retried
 def by_passkey(
     account: Account, session_id: int, party: Party, answer: str, challenge: str, ip: str, now: datetime
 ) -> None:
     """Prove a session by a passkey; raises Invalid when the browser's answer does not."""
     begin_write()
+    people.hold(account.id)
+    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     try:
         found = factors.by_credential(account.id, passkeys.credential_of(answer))
         key = Passkey(found.credential_id or b"", found.secret, found.counter)
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
         raise Invalid("passkey", phrase("This passkey did not work here. Try again, or type a code.")) from None
-    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     _prove(session, found, account, ip, now)
 
 
@@ -118,8 +126,10 @@ def is_fresh(session: Session, now: datetime) -> bool:
     return max(session.created_at, session.proved_at or session.created_at) > now - FRESH_FOR
 
 
+@retried
 def _add(account: Account, session_id: int, row: Factor, ip: str, now: datetime) -> list[str]:
     begin_write()
+    people.locked(account.id)
     is_first = not factors.is_protected(account.id)
     row.account_id, row.created_at = account.id, now
     db.session.add(row)

@@ -122,11 +122,12 @@ def close_old(since: datetime, now: datetime) -> None:
 
     A comment is refused at once in any case.
     """
+    closed: list[int] = []
     for site in sites.all_sites():
         days = timedelta(days=site.policy.close_after_days)
         if days:
-            for thread_id in threads.born(site, since - days, now - days):
-                threads.touch(thread_id, 0)
+            closed += threads.born(site, since - days, now - days)
+    threads.touch_all(dict.fromkeys(closed, 0))
 
 
 def page_around(comment: Comment) -> ThreadPage:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from commentsvc.core.status import Status
 from commentsvc.store import comments, recounts, tallies, threads, words
-from commentsvc.store.db import begin_read, db, write
+from commentsvc.store.db import begin_read, db, retried, write
 from commentsvc.store.recounts import Difference
 from commentsvc.store.sites import Site
 
@@ -77,6 +77,7 @@ def _wrong_words(key: str, site_id: int, progress: Progress) -> list[Difference]
         progress(f"{key}: {done} comments read")
 
 
+@retried
 def _mend_thread(site_id: int, thread_id: int) -> list[Difference]:
     with write():
         threads.lock([thread_id])
@@ -112,6 +113,7 @@ def _mend_authors(site_id: int) -> list[Difference]:
     return found
 
 
+@retried
 def _mend_these_authors(site_id: int, author_ids: Collection[int]) -> list[Difference]:
     with write():
         recounts.lock_authors(author_ids)
@@ -120,6 +122,7 @@ def _mend_these_authors(site_id: int, author_ids: Collection[int]) -> list[Diffe
     return found
 
 
+@retried
 def _mend_tallies(site_id: int) -> list[Difference]:
     begin_read()
     recounts.allow_long_reading()
@@ -134,6 +137,7 @@ def _mend_tallies(site_id: int) -> list[Difference]:
     return found
 
 
+@retried
 def _mend_learnt(site_id: int) -> tuple[list[Difference], list[Difference]]:
     """What was mended, and what changed at each of the tries."""
     mended: list[Difference] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,14 +13,15 @@ from sqlalchemy import Engine
 
 from commentsvc.core import judging, policy, rule_kinds
 from commentsvc.core import text as core_text
-from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.errors import Conflict, NotFound, Overlap
 from commentsvc.core.judging import Facts, Reason, Verdict
+from commentsvc.core.merge import merge
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Outcome, RuleKind, SiteRule, Submission
 from commentsvc.core.status import Status
 from commentsvc.store import comments, decisions, journal, rules, sites
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, commit_and_keep, db, retried
 from commentsvc.store.people import Account
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
@@ -80,46 +81,62 @@ class RuleText:
         return SiteRule(name, RuleKind(self.kind), self.value, Outcome(self.outcome), self.language)
 
 
+@retried
 def add(site: Site, text: RuleText, by: Account, now: datetime) -> Rule:
     """A new rule; raises Invalid when it could not be used as it is."""
     text.check()
 
     begin_write()
+    sites.lock(site)
     rule = Rule(site_id=site.id, created_at=now)
     _write(rule, text)
     db.session.add(rule)
     db.session.flush()
     _changed(site, rule.id, by, now, {}, _written(rule))
-    db.session.commit()
+    commit_and_keep()  # somebody may remove it before the answer is written
     return rule
 
 
-def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime) -> Rule:
-    """Change some of a rule's value, outcome, language and is_on; raises Invalid when it could not be used so."""
+@retried
+def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime, shown: str | None = None) -> Rule:
+    """Change some of a rule's value, outcome, language and is_on; raises Invalid when it could not be used so.
+
+    `shown` is the fingerprint of what the form showed: then only what this person changed is saved. Raises Overlap when
+    others have changed the same since.
+    """
     begin_write()
-    rule = rules.by_id(rule_id)
+    rule = rules.locked(rule_id)
     before = _written(rule)
+    if shown is not None:
+        merged = merge(shown, changes, before)
+        changes = merged.changes
+        if merged.overlaps:
+            who = journal.who_set(rule.site, "rule", "value", str(rule.id))
+            raise Overlap({name: (before[name], who) for name in merged.overlaps})
     text = replace(_text(rule), **changes)
     text.check()
 
     _write(rule, text)
     _changed(rule.site, rule.id, by, now, before, _written(rule))
-    db.session.commit()
+    commit_and_keep()
     return rule
 
 
+@retried
 def remove(rule_id: int, by: Account, now: datetime) -> None:
     begin_write()
-    rule = rules.by_id(rule_id)
+    rule = rules.locked(rule_id)
 
     _changed(rule.site, rule.id, by, now, _written(rule), {})
     db.session.delete(rule)
     db.session.commit()
 
 
+@retried
 def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
     """Put a rule back as it was before a change in the journal; raises Conflict when it was changed since."""
     begin_write()
+    sites.lock(site)
     entry = journal.by_id(entry_id)
     if entry.site_id != site.id or entry.kind != "rule":
         raise NotFound("There is no such change of a rule here.")
@@ -138,11 +155,24 @@ def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
     db.session.commit()
 
 
-def set_policy(site: Site, changes: dict[str, object], by: Account, now: datetime, ip: str = "") -> None:
-    """Change settings of judging; raises Invalid naming one that is out of bounds."""
+@retried
+def set_policy(
+    site: Site,
+    changes: Mapping[str, object],
+    by: Account,
+    now: datetime,
+    ip: str = "",
+    shown: str | None = None,
+) -> None:
+    """Change settings of judging; raises Invalid naming one that is out of bounds. `shown` is as in change()."""
     begin_write()
     sites.lock(site)
     before = policy.to_json(site.policy)
+    if shown is not None:
+        merged = merge(shown, changes, before)
+        changes = merged.changes
+        if merged.overlaps:
+            raise Overlap({name: (before[name], journal.who_set(site, "setting", name)) for name in merged.overlaps})
     sites.change_policy(site, changes)
     after = policy.to_json(site.policy)
     moved = [name for name in after if before[name] != after[name]]
@@ -150,6 +180,22 @@ def set_policy(site: Site, changes: dict[str, object], by: Account, now: datetim
         was, now_is = {name: before[name] for name in moved}, {name: after[name] for name in moved}
         journal.add("setting", now, site=site, by=by, subject=", ".join(moved), before=was, after=now_is, ip=ip)
     db.session.commit()
+
+
+@retried
+def end_flood(site: Site, by: Account, now: datetime, ip: str = "") -> bool:
+    """Take new comments as before the flood; False when somebody has chosen a mode since."""
+    begin_write()
+    sites.lock(site)
+    before = site.policy
+    if before.flood_from:
+        sites.change_policy(site, {"mode": before.flood_from})
+        after = site.policy
+        was = {"mode": before.mode, "flood_from": before.flood_from}
+        now_is = {"mode": after.mode, "flood_from": after.flood_from}
+        journal.add("setting", now, site=site, by=by, subject="mode", before=was, after=now_is, ip=ip)
+    db.session.commit()
+    return bool(before.flood_from)
 
 
 def _write(rule: Rule, text: RuleText) -> None:

@@ -16,9 +16,9 @@ from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import comments, decisions, journal, people, sanctions, threads
+from commentsvc.store import comments, decisions, journal, people, sanctions, sites, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
 
@@ -86,10 +86,11 @@ def _sentences(found: Sanction) -> list[str]:
     return [phrase("You can't write here: a moderator decided that."), *why]
 
 
+@retried
 def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
     """Note that a warning was read, by whoever was shown it; raises NotFound for a token that is not its own."""
     begin_write()
-    found = sanctions.by_id(sanction_id)
+    found = sanctions.locked(sanction_id)
     if not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "surrogatepass")):
         raise NotFound("There is no sanction with this number here.")
     if found.kind != SanctionKind.WARN:
@@ -99,6 +100,7 @@ def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
     db.session.commit()
 
 
+@retried
 def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "") -> Sanction:
     """Decide about a person, and refuse what they wrote lately when that is asked for: all or nothing.
 
@@ -110,6 +112,10 @@ def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "")
     _check(order, kind, by, now)
 
     begin_write()
+    if order.reject_days:
+        # What is being taken in was judged without the sanction: wait for it, so that it is refused too.
+        sites.stop_posting([s.id for s in sites.all_sites()] if order.everywhere else [site.id])
+    people.hold(by.account.id)
     _check_subject(site, subject, kind)
     imposed = Sanction(
         site_id=None if order.everywhere else site.id,
@@ -131,16 +137,18 @@ def impose(site: Site, order: Order, by: Moderator, now: datetime, ip: str = "")
     return imposed
 
 
+@retried
 def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "") -> Sanction:
     """Take a sanction back, with what it refused, but for comments that somebody has decided on since."""
     begin_write()
-    found = sanctions.by_id(sanction_id)
+    found = sanctions.locked(sanction_id)
     if found.lifted_at is not None:
         raise Conflict("This sanction has been lifted already.", "no-change")
     before = _written(found)
 
     found.lifted_at = now
     found.lifted_by_id = by.account.id
+    people.hold(by.account.id)
     if found.batch:
         _restore(found.batch, by, now)
     journal.add(
@@ -150,6 +158,7 @@ def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "
     return found
 
 
+@retried
 def note(site: Site, author_id: int, words: str, by: Moderator, now: datetime) -> None:
     """Write down something about a person for the other moderators."""
     words = words.strip()
@@ -233,7 +242,7 @@ def _restore(batch: str, by: Moderator, now: datetime) -> None:
 
 
 def _locked(ids: Sequence[int]) -> list[Comment]:
-    threads.lock(comment.thread_id for comment in comments.of_ids(ids))
+    threads.lock(comments.thread_ids_of(ids))
     return comments.of_ids(ids)
 
 

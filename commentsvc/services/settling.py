@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from commentsvc.core import text
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
+from commentsvc.core.merge import merge
 from commentsvc.services import membering, tending
 from commentsvc.store import journal, notes, sites
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.journal import Entry
 from commentsvc.store.people import Account
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
@@ -18,13 +19,26 @@ from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 UNDOABLE = ("setting", "member", "canned", journal.THREAD)
 
 
-def change(site_id: int, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> list[str]:
+@retried
+def change(
+    site_id: int,
+    changes: Mapping[str, Any],
+    by: Account | None,
+    ip: str,
+    now: datetime,
+    shown: str | None = None,
+) -> list[str]:
     """Change settings by name (`name`, `origins`, `texts`, those of the policy); gives which of them differ now.
 
-    Raises Invalid naming a setting that is unknown or out of bounds; then nothing is changed.
+    `shown` is the fingerprint of what the form showed: then only what this person changed is saved. `by` is None for
+    the command line.
+    Raises Invalid naming a setting that is unknown or out of bounds, Overlap when others have changed the same since
+    the form was opened; then nothing is changed.
     """
     begin_write()
-    site = db.session.get_one(Site, site_id)
+    site = _locked(site_id)
+    if shown is not None:
+        changes = _own_changes(site, changes, shown)
     before, after = _changed(site, changes)
     if after:
         journal.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
@@ -32,31 +46,39 @@ def change(site_id: int, changes: Mapping[str, Any], by: Account, ip: str, now: 
     return list(after)
 
 
+@retried
 def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> None:
-    """Keep a sentence that moderators tell authors often; raises Invalid when it is empty or too long."""
+    """Keep a sentence that moderators tell authors often.
+
+    Raises Invalid when it is empty or too long, Conflict when the site has it already.
+    """
     words = text.line(words, "text", "The note", notes.TEXT_MAX, required=True)
 
     begin_write()
-    site = db.session.get_one(Site, site_id)
+    site = _locked(site_id)
+    if any(note.text == words for note in notes.of_site(site)):
+        raise Conflict("This note is there already.", "no-change")
     note = notes.CannedNote(site_id=site.id, text=words)
     db.session.add(note)
     journal.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
     db.session.commit()
 
 
+@retried
 def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime) -> None:
     begin_write()
-    site = db.session.get_one(Site, site_id)
+    site = _locked(site_id)
     note = notes.by_id(site, note_id)
     db.session.delete(note)
     journal.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
     db.session.commit()
 
 
+@retried
 def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> None:
     """Put back what a journal's entry changed; raises Conflict when it has been changed again since."""
     begin_write()
-    site = db.session.get_one(Site, site_id)
+    site = _locked(site_id)
     entry = journal.by_id(entry_id)
     if entry.site_id != site.id or entry.kind not in UNDOABLE:
         raise NotFound("There is no such change to undo.")
@@ -73,6 +95,21 @@ def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> No
     db.session.commit()
 
 
+def _locked(site_id: int) -> Site:
+    site = db.session.get_one(Site, site_id)
+    sites.lock(site)
+    return site
+
+
+def _own_changes(site: Site, sent: Mapping[str, Any], shown: str) -> dict[str, Any]:
+    """What this person changed on the form; raises Overlap."""
+    current = current_settings(site)
+    merged = merge(shown, sent, current)
+    if merged.overlaps:
+        raise Overlap({name: (current[name], journal.who_set(site, "setting", name)) for name in merged.overlaps})
+    return merged.changes
+
+
 def _undo_setting(site: Site, entry: Entry) -> None:
     current = current_settings(site)
     if any(current.get(name) != value for name, value in entry.after.items()):
@@ -82,6 +119,8 @@ def _undo_setting(site: Site, entry: Entry) -> None:
 
 def _undo_note(site: Site, entry: Entry) -> None:
     if "text" in entry.before:
+        if any(note.text == entry.before["text"] for note in notes.of_site(site)):
+            raise Conflict("This note is there again already.", "changed-since")
         db.session.add(notes.CannedNote(site_id=site.id, text=entry.before["text"]))
         return
     found = next((note for note in notes.of_site(site) if note.text == entry.after["text"]), None)

@@ -13,7 +13,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
 from commentsvc.gateways.letters import Written
 from commentsvc.store import comments, jobs, journal, people
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried, take_turn
 from commentsvc.store.people import TOKEN_NAME_MAX, Account, ApiToken, Session, SigninCode
 from commentsvc.store.sites import Site
 
@@ -64,6 +64,7 @@ class Browser:
     language: str | None
 
 
+@retried
 def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool) -> None:
     """Mail a code and a link to the address when an account has it; to the asker nothing differs when none has.
 
@@ -72,6 +73,9 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
     """
     begin_write()
     email = email.strip().lower()
+    if limited:  # several requests at once would each find that few codes were sent
+        take_turn("codes to", email)
+        take_turn("codes for", ip)
     since = now - CODES_WINDOW
     if limited and (
         people.codes_sent(since, now, email=email) >= CODES_PER_EMAIL
@@ -108,6 +112,7 @@ def printed_link(account: Account, now: datetime) -> str:
     return link_token
 
 
+@retried
 def by_code(email: str, code: str, secret: str, browser: Browser, now: datetime) -> str:
     """Use up a mailed code and open a browser session; gives its token. Raises Invalid; every try counts."""
     begin_write()
@@ -132,6 +137,7 @@ def name_of_link(link_token: str, now: datetime) -> str:
     return account.name if account else found.email
 
 
+@retried
 def by_link(link_token: str, browser: Browser, now: datetime) -> str:
     """Use up a link and open a browser session; gives its token."""
     begin_write()
@@ -141,6 +147,7 @@ def by_link(link_token: str, browser: Browser, now: datetime) -> str:
     return _enter(found, account, browser, now)
 
 
+@retried
 def admit(person: Person, browser: Browser, now: datetime) -> str:
     """Open a browser session for somebody whom a provider vouches for; gives its token.
 
@@ -154,6 +161,7 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
     account = identity.account if identity else (people.find_account(email) if email else None)
     if account is None:
         account = people.add_account(_name(person), email, person.website, now)
+    people.hold(account.id)
     if identity is None:
         people.add_identity(account, person.provider, person.subject, _name(person), now)
     if email and account.email == email:
@@ -173,9 +181,11 @@ def _name(person: Person) -> str:
         return "Somebody"
 
 
+@retried
 def link(person: Person, account: Account, now: datetime) -> None:
     """Add a way to sign in to the account of who is signed in; raises Conflict when it belongs to another account."""
     begin_write()
+    people.locked(account.id)
     identity = people.find_identity(person.provider, person.subject)
     if identity is not None and identity.account_id != account.id:
         raise Conflict(
@@ -186,22 +196,25 @@ def link(person: Person, account: Account, now: datetime) -> None:
     db.session.commit()
 
 
+@retried
 def rename(account: Account, name: str, now: datetime) -> None:
     """Change the name shown with this account's comments from now on; the caller has checked it."""
     if account.name != name:
         begin_write()
-        db.session.merge(account).name = name
+        people.locked(account.id).name = name
         db.session.commit()
 
 
 def enter_by_mail(account: Account, email: str, browser: Browser, now: datetime) -> str:
     """Open a browser session for who has shown to read mail to `email`; gives its token. The caller commits."""
+    people.hold(account.id)
     if people.find_identity(EMAIL, email) is None:
         people.add_identity(account, EMAIL, email, email, now)
     comments.adopt_guests(account, email, now)
     return _open_session(account, EMAIL, browser, now)
 
 
+@retried
 def sign_out(token: str, now: datetime) -> None:
     begin_write()
     found = people.find_session(tokens.digest(token), now)
@@ -219,20 +232,24 @@ def new_api_token(account: Account, site: Site | None, now: datetime, name: str 
     return token
 
 
+@retried
 def make_api_token(account: Account, site: Site | None, name: str, ip: str, now: datetime) -> str:
     """A personal token made in the dashboard; it is shown once. Raises Invalid for a name that is too long."""
     name = text.line(name, "name", "What it is for", TOKEN_NAME_MAX, required=True)
 
     begin_write()
+    people.hold(account.id)
     token = new_api_token(account, site, now, name)
     journal.add("token", now, site=site, by=account, subject=name, after={"made": True}, ip=ip)
     db.session.commit()
     return token
 
 
+@retried
 def revoke_api_token(account: Account, token_id: int, ip: str, now: datetime) -> None:
     """End one of the account's own tokens; raises NotFound for any other."""
     begin_write()
+    people.locked(account.id)
     found = next((token for token in people.api_tokens_of(account) if token.id == token_id), None)
     if found is None:
         raise NotFound("There is no such token of yours.")

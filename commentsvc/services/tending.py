@@ -14,7 +14,7 @@ from commentsvc.core.status import Status
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import comments, journal, people, threads
 from commentsvc.store.comments import Kind
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.journal import THREAD, Entry
 from commentsvc.store.people import Account, Role
 from commentsvc.store.sites import Site
@@ -41,6 +41,7 @@ def find_entry(undo: str) -> int | None:
     return int(found[1]) if found else None
 
 
+@retried
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Tended:
     """Change what is named of a thread, `pinned_id`, `is_open` or `mode`; a page without comments gets its thread so.
 
@@ -59,6 +60,7 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
     return Tended(thread, undo_of(entry) if entry else None)
 
 
+@retried
 def undo(entry_id: int, by: Moderator, ip: str, now: datetime) -> Tended:
     """Put back what a change of a thread's settings changed; undoing that puts it forth again.
 
@@ -72,6 +74,7 @@ def undo(entry_id: int, by: Moderator, ip: str, now: datetime) -> Tended:
         raise NotFound("There is no such act to undo.")
     if "mode" in entry.after and people.role_on(by.account, site) is not Role.OWNER:
         raise NotAllowed("Only an owner of this site may change how a page takes comments.")
+    people.hold(by.account.id)
     tended = put_back(site, entry, by.account, ip, now)
     db.session.commit()
     return tended

@@ -8,9 +8,9 @@ from commentsvc.core.errors import Invalid, NotAllowed, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Votes
 from commentsvc.services import publishing
-from commentsvc.store import threads, votes
+from commentsvc.store import people, threads, votes
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.people import Account
 
 # More than a reader gives who agrees with every comment on the screen; each one makes pages be built anew.
@@ -18,6 +18,7 @@ CHANGES_MAX = 30
 WINDOW_S = 60
 
 
+@retried
 def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime) -> int:
     """Count 1, 0 (taken back) or -1 as the account's vote; gives the comment's score. Again changes nothing.
 
@@ -27,6 +28,7 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
         raise Invalid("value", phrase("value is 1, 0 or -1."))
 
     begin_write()
+    people.locked(by.id)  # the pace is counted over all pages
     comment = publishing.locked(comment_id)
     _check_site_and_author(comment, value, by)
     cast = votes.find(comment, by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -316,6 +317,18 @@ def thread_ids_of(ids: Iterable[int]) -> Sequence[int]:
     return db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(list(ids)))).all()
 
 
+def thread_ids_by(author_ids: Iterable[int]) -> Sequence[int]:
+    """The threads in which any of these authors has written."""
+    query = select(Comment.thread_id).where(Comment.author_id.in_(list(author_ids))).distinct()
+    return db.session.scalars(query.order_by(Comment.thread_id)).all()
+
+
+def ids_of_account(account_id: int) -> Sequence[int]:
+    """The numbers of all that an account has written."""
+    query = select(Comment.id).join(Author, Author.id == Comment.author_id).where(Author.account_id == account_id)
+    return db.session.scalars(query.order_by(Comment.id)).all()
+
+
 def of_ids(ids: Iterable[int]) -> list[Comment]:
     """Those of `ids` that exist, read anew, by id."""
     query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)
@@ -411,19 +424,30 @@ def _is_by(account: Account, thread: Thread) -> tuple[ColumnElement[bool], Colum
 
 
 def adopt_guests(account: Account, email: str, now: datetime) -> None:
-    """Give the account what was written as a guest under an address that its holder has now proved."""
-    query = select(Author.id, Author.site_id).where(Author.email == email, Author.account_id.is_(None))
-    for guest_id, site_id in db.session.execute(query.order_by(Author.id)).all():
+    """Give the account what was written as a guest under an address that its holder has now proved.
+
+    Moves what is in the threads that are locked here. A comment that comes in on another page at this moment is
+    given to the account when its holder next signs in.
+    """
+    guests = select(Author.id, Author.site_id).where(Author.email == email, Author.account_id.is_(None))
+    site_of = {guest_id: site_id for guest_id, site_id in db.session.execute(guests.order_by(Author.id)).all()}
+    if not site_of:
+        return
+    thread_ids = thread_ids_by(site_of)
+    threads.lock(thread_ids)
+    own_of = {}
+    for site_id in sorted(set(site_of.values())):
         site = db.session.get_one(Site, site_id)
-        own_id = people.get_or_add_author(site, account, account.name, email, "", now).id
-        locked = select(Author).where(Author.id.in_([guest_id, own_id])).order_by(Author.id).with_for_update(of=Author)
-        rows = {row.id: row for row in db.session.scalars(locked.execution_options(populate_existing=True))}
-        guest, own = rows[guest_id], rows[own_id]
-        db.session.execute(update(Comment).where(Comment.author_id == guest_id).values(author_id=own_id))
-        own.approved, guest.approved = own.approved + guest.approved, 0
-        own.pending, guest.pending = own.pending + guest.pending, 0
-        own.refused, guest.refused = own.refused + guest.refused, 0
-    db.session.flush()
+        own_of[site_id] = people.get_or_add_author(site, account, account.name, email, "", now).id
+    moved: dict[int, Counter[str]] = {}
+    for guest_id, site_id in site_of.items():
+        theirs = (Comment.author_id == guest_id, Comment.thread_id.in_(thread_ids))
+        counted = select(Comment.status, func.count()).where(*theirs).group_by(Comment.status)
+        for status, count in db.session.execute(counted).all():
+            moved.setdefault(guest_id, Counter())[status] -= count
+            moved.setdefault(own_of[site_id], Counter())[status] += count
+        db.session.execute(update(Comment).where(*theirs).values(author_id=own_of[site_id]))
+    people.count_moved(moved)
 
 
 def lately_by(author_id: int, since: datetime, now: datetime, most: int) -> list[datetime]:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger as SqlBigInteger
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event, insert
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    event,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+
+from commentsvc.core.errors import Conflict
+from commentsvc.core.phrases import phrase
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +42,22 @@ BUSY_TIMEOUT_S = 5
 STATEMENTS_KEPT = 32
 SHOWN_SQL_MAX = 2000
 DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
+UNIQUE_VIOLATION = "23505"
+SQLITE_RACES = (
+    sqlite3.SQLITE_BUSY_SNAPSHOT,
+    sqlite3.SQLITE_BUSY_RECOVERY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+)
+# The order in which every write verb takes its locks; a verb leaves out what it does not need. It follows from posting,
+# the busiest verb: two verbs that keep to it can't wait for each other in a circle. docs/architecture.md says more.
+#   1. what somebody was sent or holds: sign-in code, invitation, notice, authorization code, token, sanction, follower
+#   2. sites, by id: sites.lock, sites.hold_posting, sites.stop_posting
+#   3. accounts, by id: people.hold, people.locked
+#   4. browser sessions, second factors
+#   5. threads, by id: threads.lock, threads.get_or_add_all
+#   6. authors, by id; comments; votes and flags
+#   7. tallies, by site and status
 
 
 class Base(DeclarativeBase):
@@ -173,8 +207,74 @@ def write() -> Iterator[None]:
         raise
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def retried(verb: Callable[P, R]) -> Callable[P, R]:
+    """A write verb that is tried again once when it loses a race; then it raises Conflict.
+
+    The verb begins its own transaction, so that the second try reads everything anew.
+    """
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return verb(*args, **kwargs)
+        except (DBAPIError, ObjectDeletedError, StaleDataError) as error:
+            if not is_lost_race(error):
+                raise
+            log.info("%s lost a race and is tried again: %s", verb.__qualname__, first_line(error))
+        let_go()
+        try:
+            return verb(*args, **kwargs)
+        except (DBAPIError, ObjectDeletedError, StaleDataError) as error:
+            if not is_lost_race(error):
+                raise
+            let_go()
+            log.warning("%s lost a race twice: %s", verb.__qualname__, first_line(error))
+            raise lost_race() from error
+
+    return run
+
+
+def lost_race() -> Conflict:
+    sentence = phrase("Somebody else changed the same at this moment. Nothing of yours was saved; please try again.")
+    return Conflict(sentence, "lost-race")
+
+
+def is_lost_race(error: Exception) -> bool:
+    """Whether another write at the same moment is the reason, so that a second try may succeed.
+
+    A lock that was not given within its time limit is none: the wait was the second try already.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, ObjectDeletedError | StaleDataError)
+    state, code = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorcode"))
+    return state in (*DEADLOCKS, UNIQUE_VIOLATION) or code in SQLITE_RACES
+
+
+def take_turn(*key: object) -> None:
+    """Hold a key that no row stands for until the transaction ends; on SQLite the write transaction is enough."""
+    if is_postgres():
+        db.session.execute(select(func.pg_advisory_xact_lock(_number_of(key))))
+
+
+def share_turn(*key: object) -> None:
+    """As take_turn, together with all others who share the key."""
+    if is_postgres():
+        db.session.execute(select(func.pg_advisory_xact_lock_shared(_number_of(key))))
+
+
+def _number_of(key: tuple[object, ...]) -> int:
+    digest = hashlib.sha256("\0".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
 def is_away(error: DBAPIError) -> bool:
     """Whether the error means that the database cannot be reached or is locked, not that we asked it nonsense."""
+    if is_lost_race(error):
+        return False
     text = str(error.orig).lower()
     if "no such table" in text or "no such column" in text:
         return False

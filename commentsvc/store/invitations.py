@@ -46,8 +46,10 @@ def by_token(token_hash: bytes, now: datetime) -> Invitation:
     return found
 
 
-def by_id(site: Site, invitation_id: int) -> Invitation:
-    found = db.session.get(Invitation, invitation_id) if 0 < invitation_id < 2**63 else None
+def locked(site: Site, invitation_id: int) -> Invitation:
+    """The invitation, locked: it may be accepted at this moment."""
+    query = select(Invitation).where(Invitation.id == invitation_id).with_for_update(of=Invitation)
+    found = db.session.scalar(query) if 0 < invitation_id < 2**63 else None
     if found is None or found.site_id != site.id:
         raise NotFound("There is no such invitation here.")
     return found

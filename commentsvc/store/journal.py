@@ -15,6 +15,7 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 THREAD = "thread"  # the kind of a change to a thread's pin, openness or mode
+WHO_SET_MAX = 200  # changes that are looked through for who set a field
 
 
 class Entry(Base):
@@ -105,6 +106,18 @@ def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
     query = select(Entry.by_account_id, func.max(Entry.created_at)).where(Entry.kind == "sign-in")
     query = query.where(Entry.by_account_id.in_(account_ids)).group_by(Entry.by_account_id)
     return {account_id: at for account_id, at in db.session.execute(query).all() if account_id is not None}
+
+
+def who_set(site: Site, kind: str, field: str, subject: str | None = None) -> str:
+    """Who changed a field last, in words; "" when nothing says so. `subject` is which of its kind, None: the site."""
+    query = select(Entry).where(Entry.site_id == site.id, Entry.kind == kind)
+    if subject is not None:
+        query = query.where(Entry.subject == subject)
+    newest = db.session.scalars(query.order_by(Entry.id.desc()).limit(WHO_SET_MAX))
+    entry = next((entry for entry in newest if field in entry.after), None)
+    if entry is None:
+        return ""
+    return entry.by_account.name if entry.by_account else "the service" if entry.subject == "flood" else "the operator"
 
 
 def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[Entry]:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.core import emails, text, tokens
-from commentsvc.core.errors import NotFound
+from commentsvc.core.errors import NotFound, NotSignedIn
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
@@ -55,6 +55,7 @@ class Account(Base):
     picture: Mapped[str | None] = mapped_column(String(64))  # its hash
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of mails to them; one of languages.TAGS
+    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)  # the bare row stays; nothing is written for it again
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
     identities: Mapped[list[Identity]] = relationship(back_populates="account", lazy="select")
 
@@ -189,6 +190,29 @@ def find_account_by_id(account_id: int) -> Account | None:
     return db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
 
 
+def held(account_ids: Iterable[int]) -> set[int]:
+    """Those of these accounts that are not erased; none of them can be until the transaction ends."""
+    asked = sorted(set(account_ids))
+    query = select(Account.id).where(Account.id.in_(asked), Account.erased_at.is_(None)).order_by(Account.id)
+    # FOR KEY SHARE waits for `locked` alone: many can write for one account at once.
+    return set(db.session.scalars(query.with_for_update(read=True, key_share=True))) if asked else set()
+
+
+def hold(account_id: int) -> None:
+    """Keep an account from being erased until the transaction ends; raises NotSignedIn when it has been."""
+    if not held([account_id]):
+        raise NotSignedIn(phrase("Your account is erased."))
+
+
+def locked(account_id: int) -> Account:
+    """The account, read anew; until the transaction ends nobody else writes for it. Raises NotSignedIn as hold."""
+    query = select(Account).where(Account.id == account_id, Account.erased_at.is_(None)).with_for_update(of=Account)
+    found = db.session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotSignedIn(phrase("Your account is erased."))
+    return found
+
+
 def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Account:
     """The account with this address, made when there is none; raises Invalid for a bad address or name."""
     email = emails.address(email, "email", required=True)
@@ -320,12 +344,16 @@ def authors_of(account_id: int) -> Sequence[Author]:
     return db.session.scalars(select(Author).where(Author.account_id == account_id)).all()
 
 
-def forget(account: Account) -> None:
+def forget_codes(email: str | None) -> None:
+    db.session.execute(delete(SigninCode).where(SigninCode.email == email))
+
+
+def forget(account: Account, now: datetime) -> None:
     """Remove all that leads to a person; the bare row stays, because decisions name it."""
     for table in (Identity, Membership, ApiToken, Session):
         db.session.execute(delete(table).where(table.__table__.c.account_id == account.id))
-    if account.email:
-        db.session.execute(delete(SigninCode).where(SigninCode.email == account.email))
+    forget_codes(account.email)
+    account.erased_at = now
     account.email = account.website = account.picture = account.language = None
     account.is_admin = False
     db.session.expire(account, ["memberships"])
@@ -419,6 +447,10 @@ def _key_of(author: Author) -> int | bytes:
 
 def find_author(author_id: int) -> Author | None:
     return db.session.get(Author, author_id) if 0 < author_id < 2**63 else None
+
+
+def lock_author(author_id: int) -> None:
+    db.session.execute(select(Author.id).where(Author.id == author_id).with_for_update(key_share=True))
 
 
 def author_of(author_id: int) -> Author:

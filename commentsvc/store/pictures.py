@@ -6,10 +6,11 @@ import hashlib
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, String
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.errors import NotFound
-from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.db import Base, UtcTime, db, is_postgres
 
 
 class Picture(Base):
@@ -30,7 +31,6 @@ def by_hash(name: str) -> Picture:
 def add(body: bytes, now: datetime) -> str:
     """Keep a picture, once; gives its hash."""
     name = hashlib.sha256(body).hexdigest()
-    if db.session.get(Picture, name) is None:
-        db.session.add(Picture(hash=name, body=body, created_at=now))
-        db.session.flush()
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    db.session.execute(insert(Picture).values(hash=name, body=body, created_at=now).on_conflict_do_nothing())
     return name

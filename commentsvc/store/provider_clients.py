@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core import sealing
 from commentsvc.core.registration import Client
-from commentsvc.store.db import Base, UtcTime, db, write
+from commentsvc.store.db import Base, UtcTime, db, retried, write
 
 
 class ProviderClient(Base):
@@ -37,12 +37,14 @@ class KeptClients:
         secret, scope = json.loads(plain)
         return Client(row.client_id, secret, scope)
 
+    @retried
     def keep(self, instance: str, client: Client) -> None:
         with write():
             secret = sealing.seal(self._key, json.dumps([client.secret, client.scope]).encode())
             row = ProviderClient(instance=instance, client_id=client.id, secret=secret, created_at=datetime.now(UTC))
             db.session.merge(row)
 
+    @retried
     def forget(self, instance: str) -> None:
         with write():
             db.session.execute(delete(ProviderClient).where(ProviderClient.instance == instance))

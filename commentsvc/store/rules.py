@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
+from commentsvc.store import sites
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
 
@@ -34,6 +35,15 @@ def of_site(site: Site) -> Sequence[Rule]:
 def counts_changed(site: Site) -> None:
     """Let every process read the site's rules anew."""
     site.rules_version += 1
+
+
+def locked(rule_id: int) -> Rule:
+    """As by_id, with its site locked and both read anew."""
+    sites.lock(by_id(rule_id).site)
+    found = db.session.scalar(select(Rule).where(Rule.id == rule_id).execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound("There is no rule with this number here.")
+    return found
 
 
 def by_id(rule_id: int) -> Rule:

@@ -97,6 +97,12 @@ def of_site(site: Site, before_id: int | None, limit: int) -> tuple[list[Sanctio
     return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
+def locked(sanction_id: int) -> Sanction:
+    """As by_id, read anew and held until the transaction ends."""
+    query = select(Sanction).where(Sanction.id == by_id(sanction_id).id).with_for_update(of=Sanction)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def by_id(sanction_id: int) -> Sanction:
     sanction = db.session.get(Sanction, sanction_id) if 0 < sanction_id < 2**63 else None
     if sanction is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,7 +37,7 @@ from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
 from commentsvc.core.voice import Voice
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, share_turn, take_turn
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME_MAX = 200
@@ -181,9 +181,28 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
 
 
 def lock(site: Site) -> None:
-    """Hold the site's row until the transaction ends, and read it anew."""
-    query = select(Site).where(Site.id == site.id).with_for_update(of=Site)
-    db.session.scalars(query.execution_options(populate_existing=True)).one()
+    """Hold the site's row until the transaction ends, and read it anew. Members change under this lock alone."""
+    lock_all([site.id])
+
+
+def lock_all(ids: Iterable[int]) -> Sequence[Site]:
+    """As lock, for several sites, by id.
+
+    Without the key: rows that only name the site, such as comments, can be written meanwhile.
+    """
+    query = select(Site).where(Site.id.in_(sorted(set(ids)))).order_by(Site.id).with_for_update(of=Site, key_share=True)
+    return db.session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def hold_posting(site_id: int) -> None:
+    """Take new comments in, until the transaction ends, on a site where nobody has stopped that."""
+    share_turn("posting", site_id)
+
+
+def stop_posting(ids: Iterable[int]) -> None:
+    """Wait for new comments that are being taken in, and let none begin until the transaction ends."""
+    for site_id in sorted(set(ids)):
+        take_turn("posting", site_id)
 
 
 def change_policy(site: Site, changes: Mapping[str, object]) -> None:

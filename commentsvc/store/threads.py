@@ -83,7 +83,7 @@ def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_ope
 
     The first comment names the page; later ones only fill in what is missing.
     """
-    return get_or_add_all(site, [Page(key, url, title)], now, is_open)[key]
+    return get_or_add_all(site, [Page(key, url, title, is_open)], now)[key]
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,16 @@ class Page:
     key: str
     url: str
     title: str
+    is_open: bool = True  # of a thread that is new
 
 
-def get_or_add_all(site: Site, pages: Sequence[Page], now: datetime, is_open: bool = True) -> dict[str, Thread]:
+def get_or_add_all(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread]:
     """The threads of these pages by key, locked as in get_or_add and always in the same order."""
     named = {hash_of(page.key): page for page in reversed(pages)}
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
-        fresh = {"site_id": site.id, "count": 0, "version": 0, "is_open": is_open, "created_at": now}
+        fresh = {"site_id": site.id, "count": 0, "version": 0, "created_at": now}
         rows = [{"key_hash": key_hash, **asdict(named[key_hash]), **fresh} for key_hash in missing]
         insert = postgresql.insert if is_postgres() else sqlite.insert
         made = db.session.scalars(insert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()

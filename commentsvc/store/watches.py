@@ -48,11 +48,9 @@ def find(account: Account, site: Site) -> Watch | None:
 
 def set_pace(account: Account, site: Site, pace: Pace, now: datetime) -> None:
     """Choose how often; the caller commits."""
-    watch = find(account, site)
-    if watch is None:
-        db.session.add(Watch(account_id=account.id, site_id=site.id, pace=pace, told_at=now))
-    else:
-        watch.pace = pace
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    row = insert(Watch).values(account_id=account.id, site_id=site.id, pace=pace, told_at=now, told_id=0)
+    db.session.execute(row.on_conflict_do_update(index_elements=["account_id", "site_id"], set_={"pace": pace}))
 
 
 def announce(comment: Comment, now: datetime) -> None:
@@ -73,7 +71,7 @@ def begin_for_members(now: datetime) -> None:
     )
     rows = db.session.execute(without.where(Watch.id.is_(None))).all()
     insert = postgresql.insert if is_postgres() else sqlite.insert
-    for account_id, site_id in rows:
+    for account_id, site_id in sorted(rows):
         values = {"account_id": account_id, "site_id": site_id, "pace": Pace.HOURLY, "told_at": now, "told_id": 0}
         db.session.execute(insert(Watch).values(values).on_conflict_do_nothing())
 

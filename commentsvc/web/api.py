@@ -53,8 +53,8 @@ def withdraw(comment_id: int) -> tuple[str, int]:
 
 @pages.post("/api/v1/comments/<int:comment_id>/appeal")
 def appeal(comment_id: int) -> tuple[Response, int]:
-    guard.own_comment(comment_id)
-    appealing.appeal(comment_id, shapes.parsed(shapes.AppealIn).text, now())
+    _, account = guard.own_comment(comment_id)
+    appealing.appeal(comment_id, shapes.parsed(shapes.AppealIn).text, account, now())
     return jsonify({"appealed": True}), 202
 
 

@@ -27,7 +27,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
 from commentsvc.services import granting, signing_in
 from commentsvc.store import grants
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.oauth_server import find_client, origin_of, server
@@ -83,6 +83,11 @@ def answer() -> BaseResponse:
 def token() -> Response:
     """Trade a code and its verifier, or a refresh token, for tokens; for pages of the site alone."""
     _check_origin(request.form.get("client_id", ""))
+    return _token_response()
+
+
+@retried
+def _token_response() -> Response:
     begin_write()
     response: Response = server.create_token_response()
     if response.status_code == 200:
@@ -168,12 +173,18 @@ def _confirm(site: Site, goal: str, problem: str = "", status: int = 200) -> Res
 
 
 def _hand_over(grant: Any, mode: str) -> BaseResponse:
+    return _deliver(mode, _new_code(grant))
+
+
+@retried
+def _new_code(grant: Any) -> dict[str, str]:
     begin_write()
     _, answer, _ = grant.create_authorization_response(
         request.args["redirect_uri"], (current_user.account, current_user.session.provider)
     )
     db.session.commit()
-    return _deliver(mode, answer)
+    made: dict[str, str] = answer
+    return made
 
 
 def _deliver(mode: str, answer: dict[str, str]) -> BaseResponse:

@@ -10,6 +10,7 @@ from flask import Flask, Response, flash, jsonify, make_response, redirect, rend
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from commentsvc.core.errors import (
@@ -23,11 +24,12 @@ from commentsvc.core.errors import (
     NotProved,
     NotSignedIn,
     Nudged,
+    Overlap,
     Sanctioned,
     TooMany,
 )
 from commentsvc.core.phrases import marked
-from commentsvc.store.db import db, first_line, is_away
+from commentsvc.store.db import db, first_line, is_away, is_lost_race, lost_race
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.translating import gettext, tell, tell_error
 from commentsvc.web.wiring import settings
@@ -42,6 +44,7 @@ STATUS: dict[type[CommentError], tuple[int, str]] = {
     NotAllowed: (403, marked("Not allowed")),
     Invalid: (422, marked("Please check what you sent")),
     Conflict: (409, marked("This can't be done now")),
+    Overlap: (409, marked("This can't be done now")),
     TooMany: (429, marked("Too many at once")),
     Challenged: (428, marked("Let your browser prove some work first")),
     Nudged: (409, marked("A moderator would have to read this first")),
@@ -55,6 +58,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CommentError, _known)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _database)
+    app.register_error_handler(ObjectDeletedError, _database)
+    app.register_error_handler(StaleDataError, _database)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
 
@@ -87,6 +92,9 @@ def _to_prove(error: NotProved | NotFresh) -> Response:
 
 def _database(error: Exception) -> Response:
     db.session.rollback()
+    if is_lost_race(error):
+        log.warning("a race was lost outside of a verb: %s", first_line(error))
+        return _known(lost_race())
     if isinstance(error, DBAPIError) and not is_away(error):
         log.exception("the database refused a query", exc_info=error)
         return _of_ours(500)

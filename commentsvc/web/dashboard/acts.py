@@ -19,7 +19,7 @@ from commentsvc.services import answering, moderating, rewriting, tending
 from commentsvc.services.moderating import Decided, Moderator, Words
 from commentsvc.store import appeals, comments, decisions
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
@@ -99,9 +99,7 @@ def uphold(site_key: str, comment_id: int) -> Response:
     """Answer an appeal by leaving the comment where it is."""
     by = guard.dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
-    begin_write()
-    appeals.uphold(comment.id, by.account, now())
-    db.session.commit()
+    _uphold(comment.id, by)
     return _answered(site_key, lambda: {"said": "The decision stands; its author sees that somebody looked again."})
 
 
@@ -148,6 +146,15 @@ def _undo_change(entry_id: int, by: Moderator) -> Outcome:
     return {"said": "Undone: the page is as before.", "undo": undo, "left": 0, "done": 0, "versions": {}}
 
 
+@retried
+def _uphold(comment_id: int, by: Moderator) -> None:
+    begin_write()
+    (comment,) = moderating.locked([comment_id], by)
+    appeals.uphold(comment.id, by.account, now())
+    db.session.commit()
+
+
+@retried
 def _edit(comment_id: int, by: Moderator, seen: int | None) -> Outcome:
     begin_write()
     (comment,) = moderating.locked([comment_id], by)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import flash, render_template, request
 
 from commentsvc.core import text
-from commentsvc.core.errors import CommentError, NotSignedIn
+from commentsvc.core.errors import CommentError, NotSignedIn, Overlap
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
@@ -64,6 +64,30 @@ def attempt(done: str = "") -> Iterator[None]:
     else:
         if done:
             say(done)
+
+
+def shown() -> str | None:
+    """The fingerprint of the values that the form showed; None when it brings none, as a script's may."""
+    return request.form.get("shown")
+
+
+def overlap_problems(error: Overlap) -> dict[str, str]:
+    """For each field that others have changed meanwhile: what they have set, and what to do."""
+    return {
+        name: f"{who or 'Somebody else'} has changed this since you opened the page. It is now: {_told(value)}. "
+        "Save again to keep what you entered instead."
+        for name, (value, who) in error.now_is.items()
+    }
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{key} = {own}" for key, own in value.items()) or "nothing"
+    return f"“{value}”"
 
 
 def find_number(value: str) -> int | None:

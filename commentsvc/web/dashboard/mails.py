@@ -7,8 +7,10 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
-from commentsvc.store import watches
-from commentsvc.store.db import write
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import people, watches
+from commentsvc.store.db import retried, write
+from commentsvc.store.sites import Site
 from commentsvc.store.watches import Pace
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
@@ -41,7 +43,13 @@ def choose(site_key: str) -> Response:
     pace = request.form.get("pace", "")
     if pace not in set(Pace):
         raise Invalid("pace", "Choose how often.")
-    with write():
-        watches.set_pace(by.account, site, Pace(pace), now())
+    _keep(by, site, Pace(pace))
     frame.say("Saved.")
     return redirect(url_for("mails.show", site_key=site_key), 303)
+
+
+@retried
+def _keep(by: Moderator, site: Site, pace: Pace) -> None:
+    with write():
+        people.hold(by.account.id)
+        watches.set_pace(by.account, site, pace, now())

@@ -54,7 +54,7 @@ def change(site_key: str) -> Response:
             membering.take_back(site, number, by.account, ip, now())
             frame.say("The invitation is taken back.")
         elif act == "role":
-            membering.set_role(site, number, _role(), by.account, ip, now())
+            membering.set_role(site, number, _role(), by.account, ip, now(), form.get("shown"))
             frame.say("The role is changed.")
         elif act == "remove":
             membering.remove(site, number, by.account, ip, now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,15 +11,17 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import language, policy, rule_kinds
-from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.errors import Invalid, NotFound, Overlap
 from commentsvc.core.judging import Reason
+from commentsvc.core.merge import fingerprint, merge
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Outcome, RuleKind
 from commentsvc.services import ruling, tending
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.ruling import Backtest, RuleText
-from commentsvc.store import comments, journal, rules, spoken, threads
+from commentsvc.store import comments, journal, rules, sites, spoken, threads
 from commentsvc.store.comments import Comment
+from commentsvc.store.db import db
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 from commentsvc.web import guard, shapes
@@ -79,6 +82,7 @@ LABELS = {
     **OTHER_SETTINGS,
 }
 FORM = ("kind", "value", "outcome", "language")
+SHOWN_OF_RULE = ("value", "outcome", "language")
 SAMPLE = ("body", "name", "email", "website", "ip", "user_agent")
 
 
@@ -108,29 +112,38 @@ def show_one(site_key: str, rule_id: int) -> str:
 
 
 @pages.post("/<site_key>/rules")
-def add(site_key: str) -> Response | str:
+def add(site_key: str) -> Response | str | tuple[str, int]:
     return _act(site_key, None)
 
 
 @pages.post("/<site_key>/rules/<int:rule_id>")
-def change(site_key: str, rule_id: int) -> Response | str:
+def change(site_key: str, rule_id: int) -> Response | str | tuple[str, int]:
     return _act(site_key, rule_id)
 
 
-def _act(site_key: str, rule_id: int | None) -> Response | str:
+def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]:
     """Save the rule of the form, or only try it; a rule that cannot be used comes back with its trouble."""
     request.max_content_length = RULES_MAX_BYTES
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     rule = _of(site, rule_id) if rule_id is not None else None
     form = {name: request.form.get(name, "").replace("\0", "") for name in (*FORM, *SAMPLE)}
+    form["value"] = form["value"].replace("\r\n", "\n")
     is_on = rule.is_on if rule else True
-    text = RuleText(form["kind"], form["value"].replace("\r\n", "\n"), form["outcome"], form["language"], is_on)
+    text = RuleText(form["kind"], form["value"], form["outcome"], form["language"], is_on)
     try:
         if request.form.get("do") == "save":
             _save(site, rule, text, by)
             return redirect(url_for("rules.show", site_key=site_key), 303)
         trial = _try(site, rule, text, form)
+    except Overlap as error:
+        db.session.rollback()
+        assert rule is not None  # a new rule overlaps nothing
+        problems = frame.overlap_problems(error)
+        written = _filled(rule)
+        current = {name: written[name] for name in SHOWN_OF_RULE}
+        own = merge(frame.shown() or "", {name: form[name] for name in SHOWN_OF_RULE}, current).changes
+        return _rule_page(by, site, rule, {**form, **current, **own}, Trial(), problems), 409
     except Invalid as error:
         trial = Trial(problem=tell_error(error))
     return _rule_page(by, site, rule, form, trial) if rule else _page(by, site, form, trial)
@@ -142,7 +155,7 @@ def _save(site: Site, rule: Rule | None, text: RuleText, by: Moderator) -> None:
         frame.say("The rule is there, and counts from the next comment on.")
         return
     changes = {"value": text.value, "outcome": text.outcome, "language": text.language}
-    ruling.change(rule.id, changes, by.account, now())
+    ruling.change(rule.id, changes, by.account, now(), frame.shown())
     frame.say("The rule is changed, and counts so from the next comment on.")
 
 
@@ -182,11 +195,17 @@ def undo(site_key: str) -> Response:
 
 
 @pages.post("/<site_key>/checks")
-def set_checks(site_key: str) -> Response | str:
+def set_checks(site_key: str) -> Response | tuple[str, int]:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     with frame.attempt("Saved; it counts from the next comment on."):
-        ruling.set_policy(site, _settings_of_form(site.policy), by.account, now(), guard.client_ip())
+        sent = _settings_of_form(site.policy)
+        try:
+            ruling.set_policy(site, sent, by.account, now(), guard.client_ip(), frame.shown())
+        except Overlap as error:
+            db.session.rollback()
+            own = merge(frame.shown() or "", sent, sites.policy_json(site)).changes
+            return _page(by, site, own=own, problems=frame.overlap_problems(error)), 409
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)
 
 
@@ -206,8 +225,7 @@ def set_thread_mode(site_key: str) -> Response:
 def end_flood(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
-    if site.policy.flood_from:
-        ruling.set_policy(site, {"mode": site.policy.flood_from}, by.account, now(), guard.client_ip())
+    if ruling.end_flood(site, by.account, now(), guard.client_ip()):
         frame.say("New comments are taken as before the flood.")
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
@@ -252,7 +270,16 @@ def _shared(site: Site, form: dict[str, str], trial: Trial) -> dict[str, Any]:
     }
 
 
-def _page(by: Moderator, site: Site, form: dict[str, str] | None = None, trial: Trial = Trial()) -> str:
+def _page(
+    by: Moderator,
+    site: Site,
+    form: dict[str, str] | None = None,
+    trial: Trial = Trial(),
+    own: Mapping[str, object] | None = None,
+    problems: Mapping[str, str] | None = None,
+) -> str:
+    """`own` is what somebody entered for the checks, to stand there instead of what is saved."""
+    current = sites.policy_json(site)
     changed, _ = journal.of_site(site, ["rule"], None, CHANGES_SHOWN)
     return frame.draw(
         "dashboard/rules.html",
@@ -267,14 +294,28 @@ def _page(by: Moderator, site: Site, form: dict[str, str] | None = None, trial: 
         bounds=policy.BOUNDS,
         has_service=bool(settings().akismet_key),
         changes=changed,
+        values={**current, **(own or {})},
+        shown=fingerprint(current),
+        problems=problems or {},
         own_modes=threads.with_mode(site, THREADS_SHOWN),
         **_shared(site, form or _filled(None), trial),
     )
 
 
-def _rule_page(by: Moderator, site: Site, rule: Rule, form: dict[str, str], trial: Trial) -> str:
+def _rule_page(
+    by: Moderator,
+    site: Site,
+    rule: Rule,
+    form: dict[str, str],
+    trial: Trial,
+    problems: Mapping[str, str] | None = None,
+) -> str:
     spoke = spoken.counts(site, now() - COUNTED).get(f"rule {rule.id}", 0)
-    return frame.draw("dashboard/rule.html", by, site, rule=rule, spoke=spoke, **_shared(site, form, trial))
+    written = _filled(rule)
+    # A rule that was only tried goes on from where its form was opened; one that overlapped from what is there now.
+    shown = (None if problems else frame.shown()) or fingerprint({name: written[name] for name in SHOWN_OF_RULE})
+    names = {"rule": rule, "spoke": spoke, "shown": shown, "problems": problems or {}}
+    return frame.draw("dashboard/rule.html", by, site, **names, **_shared(site, form, trial))
 
 
 def _summary(value: str) -> str:

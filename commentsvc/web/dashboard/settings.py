@@ -11,7 +11,8 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import languages, policy
-from commentsvc.core.errors import Invalid
+from commentsvc.core.errors import Invalid, Overlap
+from commentsvc.core.merge import fingerprint, merge
 from commentsvc.core.pages import PAGE_SIZE
 from commentsvc.core.policy import Mode, Policy, Votes
 from commentsvc.services import settling, signing_in
@@ -132,11 +133,21 @@ def show(site_key: str) -> str:
 def save(site_key: str) -> Response | tuple[str, int]:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
+    shown = frame.shown()
     try:
-        changed = settling.change(site.id, _changes(), by.account, client_ip(), now())
+        sent = _changes(site)
+        changed = settling.change(site.id, sent, by.account, client_ip(), now(), shown)
     except Invalid as error:
         db.session.rollback()
-        return _page(site_key, dict(error.problems)), 422
+        return _page(site_key, dict(error.problems), typed=_typed(), shown=shown), 422
+    except Overlap as error:
+        db.session.rollback()
+        # What this person changed stays in the form; everything else is as it is now.
+        own = merge(shown or "", sent, settling.current_settings(site)).changes
+        typed = {name: value for name, value in _typed().items() if name in own}
+        problems = frame.overlap_problems(error)
+        title = "Others have changed settings since you opened this page. Nothing was saved."
+        return _page(site_key, problems, typed=typed, title=title), 409
     frame.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "Nothing was different.")
     return redirect(url_for("settings.show", site_key=site_key), 303)
 
@@ -197,18 +208,30 @@ def revoke_token(site_key: str) -> Response:
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
-def _page(site_key: str, problems: Mapping[str, str] | None = None, token: str = "") -> str:
+def _page(
+    site_key: str,
+    problems: Mapping[str, str] | None = None,
+    token: str = "",
+    typed: Mapping[str, Any] | None = None,
+    shown: str | None = None,
+    title: str = "",
+) -> str:
+    """`typed` is what stands in the form instead of the settings; `shown` what it remembers to have shown."""
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
+    typed = typed or {}
+    current = settling.current_settings(site)
     return frame.draw(
         "dashboard/settings.html",
         by,
         site,
-        groups=_groups(site),
+        groups=_groups(site, typed),
         problems=problems or {},
-        typed=request.form,
-        origins="\n".join(origin.origin for origin in site.origins),
-        words="\n".join(f"{key} = {own}" for key, own in site.texts.items() if isinstance(own, str)),
+        problem_title=title,
+        shown=fingerprint(current) if shown is None else shown,
+        name=typed.get("name", site.name),
+        origins=typed.get("origins", "\n".join(current["origins"])),
+        words=typed.get("texts", "\n".join(f"{key} = {own}" for key, own in _plain_texts(site).items())),
         canned=notes.of_site(site),
         tokens=[t for t in people.api_tokens_of(by.account) if t.site_id in (None, site.id)],
         new_token=token,
@@ -218,19 +241,26 @@ def _page(site_key: str, problems: Mapping[str, str] | None = None, token: str =
     )
 
 
-def _groups(site: Site) -> dict[str, list[Field]]:
+def _plain_texts(site: Site) -> dict[str, str]:
+    """The site's own words that the form can show; those with plural forms are set by the command line."""
+    return {key: own for key, own in site.texts.items() if isinstance(own, str)}
+
+
+def _groups(site: Site, typed: Mapping[str, Any]) -> dict[str, list[Field]]:
     known = {name for names in GROUPS.values() for name in names}
     more = [f.name for f in fields(Policy) if f.name not in known | INNER]
     groups = {**GROUPS, **({"More": tuple(more)} if more else {})}
-    return {title: [_field(name, getattr(site.policy, name)) for name in names] for title, names in groups.items()}
+    values = {name: getattr(site.policy, name) for names in groups.values() for name in names}
+    return {title: [_field(name, values[name], typed) for name in names] for title, names in groups.items()}
 
 
-def _field(name: str, value: object) -> Field:
+def _field(name: str, value: object, typed: Mapping[str, Any]) -> Field:
     choices = CHOICES.get(name) or ({str(v): str(v) for v in type(value)} if isinstance(value, StrEnum) else {})
     kind = (
         "yes" if isinstance(value, bool) else "number" if isinstance(value, int) else "choice" if choices else "words"
     )
     line = SAYS[name][1] if name in SAYS else ""
+    value = typed.get(name, value)
     return Field(name, _label(name), line, kind, value, choices, policy.BOUNDS.get(name, (0, 2**31 - 1)))
 
 
@@ -239,10 +269,19 @@ def _label(name: str) -> str:
     return SAYS[name][0] if name in SAYS else own.get(name, name.replace("_", " ").capitalize())
 
 
-def _changes() -> dict[str, Any]:
+def _typed() -> dict[str, Any]:
+    """The fields of the form as somebody left them, to be shown once more."""
+    form = request.form
+    typed: dict[str, Any] = {name: form.get(name, "") for name in ("name", "origins")}
+    for name in form.getlist("has"):
+        typed[name] = name in form if isinstance(getattr(Policy(), name, None), bool) else form.get(name, "")
+    return typed | ({"texts": form["words"]} if "words" in form else {})
+
+
+def _changes(site: Site) -> dict[str, Any]:
     """What the form says, for the settings that it holds; a box that is not ticked is sent as nothing."""
     form = request.form
-    changes: dict[str, Any] = {"name": form.get("name", ""), "origins": form.get("origins", "").splitlines()}
+    changes: dict[str, Any] = {"name": form.get("name", ""), "origins": _lines(form.get("origins", ""))}
     for name in form.getlist("has"):
         default = getattr(Policy(), name, None)
         if isinstance(default, bool):
@@ -253,8 +292,13 @@ def _changes() -> dict[str, Any]:
         else:
             changes[name] = form.get(name, "")
     if "words" in form:
-        changes["texts"] = _words(form["words"])
+        with_forms = {key: own for key, own in site.texts.items() if not isinstance(own, str)}
+        changes["texts"] = {**with_forms, **_words(form["words"])}
     return changes
+
+
+def _lines(typed: str) -> list[str]:
+    return [line.strip() for line in typed.splitlines() if line.strip()]
 
 
 def _words(typed: str) -> dict[str, str]:

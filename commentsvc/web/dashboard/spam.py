@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import policy, spam_filter, text
-from commentsvc.core.errors import Invalid
+from commentsvc.core.errors import Invalid, Overlap
+from commentsvc.core.merge import fingerprint, merge
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
 from commentsvc.services import learning, ruling
 from commentsvc.services.moderating import Moderator
-from commentsvc.store import comments, spam_words
+from commentsvc.store import comments, sites, spam_words
+from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
@@ -31,14 +35,19 @@ def show(site_key: str) -> str:
 
 
 @pages.post("/<site_key>/spam")
-def change(site_key: str) -> Response:
+def change(site_key: str) -> Response | tuple[str, int]:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
     number = frame.find_number(request.form.get("spam_hold", "").strip())
     changes: dict[str, object] = {"spam_filter": request.form.get("spam_filter") == "yes"}
     changes["spam_hold"] = -1 if number is None else number
     with frame.attempt("Saved; it counts from the next comment on."):
-        ruling.set_policy(site, changes, by.account, now(), guard.client_ip())
+        try:
+            ruling.set_policy(site, changes, by.account, now(), guard.client_ip(), frame.shown())
+        except Overlap as error:
+            db.session.rollback()
+            own = merge(frame.shown() or "", changes, sites.policy_json(site)).changes
+            return _page(by, site, own=own, problems=frame.overlap_problems(error)), 409
     return redirect(url_for("spam.show", site_key=site_key), 303)
 
 
@@ -70,7 +79,11 @@ def _page(
     typed: str = "",
     problem: str = "",
     opinion: tuple[float | None, tuple[str, ...]] | None = None,
+    own: Mapping[str, object] | None = None,
+    problems: Mapping[str, str] | None = None,
 ) -> str:
+    """`own` is what somebody entered for the settings, to stand there instead of what is saved."""
+    current = {name: sites.policy_json(site)[name] for name in ("spam_filter", "spam_hold")}
     return frame.draw(
         "dashboard/spam.html",
         by,
@@ -79,6 +92,9 @@ def _page(
         least=spam_filter.LEARNT_MIN,
         likest=comments.by_spam_score(site, Status.PENDING, SHOWN),
         bounds=policy.BOUNDS["spam_hold"],
+        values={**current, **(own or {})},
+        shown=fingerprint(current),
+        problems=problems or {},
         typed=typed,
         problem=problem,
         opinion=opinion,
