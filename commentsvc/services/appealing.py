@@ -16,7 +16,7 @@ REFUSED = (Status.REJECTED, Status.SPAM, Status.DELETED)
 
 
 @retried
-def appeal(comment_id: int, words: str, by: Account | None, now: datetime) -> None:
+def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None) -> None:
     """Ask for another look at a comment of one's own; the caller has checked that it is. `by` is None for a guest.
 
     Raises Invalid for no words or too many, Conflict when nothing was refused or there was an appeal before.

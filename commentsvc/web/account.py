@@ -70,7 +70,7 @@ def appeal() -> BaseResponse:
     try:
         if people.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
             raise NotFound("There is no comment of yours with this number here.")
-        appealing.appeal(comment_id, request.form.get("text", ""), account, now())
+        appealing.appeal(comment_id, request.form.get("text", ""), now(), account)
         say(phrase("Sent: a moderator will look at it again."))
     except (Conflict, Invalid, NotFound) as error:
         refuse(error)

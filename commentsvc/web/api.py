@@ -54,7 +54,7 @@ def withdraw(comment_id: int) -> tuple[str, int]:
 @pages.post("/api/v1/comments/<int:comment_id>/appeal")
 def appeal(comment_id: int) -> tuple[Response, int]:
     _, account = guard.own_comment(comment_id)
-    appealing.appeal(comment_id, shapes.parsed(shapes.AppealIn).text, account, now())
+    appealing.appeal(comment_id, shapes.parsed(shapes.AppealIn).text, now(), account)
     return jsonify({"appealed": True}), 202
 
 

@@ -297,7 +297,7 @@ def in_flight(site, alice, carol, make_comment, now):
         "edit": lambda: posting.edit(own, "changed", carol, now),
         "vote": lambda: voting.vote(others, 1, carol, False, now),
         "flag": lambda: flagging.flag(others, "spam", "", sender, SECRET, now),
-        "appeal": lambda: appealing.appeal(refused, "Why?", carol, now),
+        "appeal": lambda: appealing.appeal(refused, "Why?", now, carol),
         "personal token": lambda: signing_in.make_api_token(carol, site, "mine", "", now),
         "widget's code": lambda: granting.add_code(carol, site, "email", "https://blog.example/", "c", "code", now),
         "name": lambda: signing_in.rename(carol, "Carola", now),
@@ -384,7 +384,7 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
         "mixed": (erase(a), demote(b, a), remove(b, a)),
         "undo": (remove(a, b), lambda: settling.undo(site.id, entry, db.session.get(Account, a), "", now)),
     }[how]
-    results = race(hold("site") if is_postgres() else "", *verbs)
+    results = race(hold("membership" if how in ("erase", "mixed") else "site"), *verbs)
     assert owners(site) == 1
     assert {type(r) for r in results if isinstance(r, Exception)} <= {Conflict, NotFound}
 
@@ -490,9 +490,9 @@ def test_signing_in_while_a_moderator_decides_on_what_one_wrote_as_a_guest(site,
         return lambda: moderating.decide(chosen, action, Moderator(db.session.get(Account, by)), "", now)
 
     results = race(
-        hold("thread"),
-        decide(ids[:3], Action.APPROVE),
+        hold("comment"),
         lambda: signing_in.by_link(link, BROWSER, now),
+        decide(ids[:3], Action.APPROVE),
         decide(ids[3:6], Action.SPAM),
         decide(ids[6:], Action.APPROVE),
         lambda: write_as_guest(sites.by_key("blog"), now, "/1", "one more", "Carol 1", ip="192.0.2.77"),
@@ -572,7 +572,7 @@ def test_an_appeal_that_is_sent_ten_times_is_one(site, alice, carol, now, race):
     number = write_as(carol, site, now).comment.id
     moderating.decide([number], Action.REJECT, Moderator(alice), "", now)
     account = people.find_account("carol@example.net")
-    results = race(hold("thread"), *[lambda: appealing.appeal(number, "Why?", account, now)] * 10)
+    results = race(hold("comment"), *[lambda: appealing.appeal(number, "Why?", now, account)] * 10)
     assert sorted(type(r).__name__ for r in results) == ["Conflict"] * 9 + ["NoneType"]
     assert {r.slug for r in results if r} == {"appealed"}
 
