@@ -137,7 +137,7 @@ def build(world):
         sanctioning.impose(world.site(), Order("hold", "email", "nobody@example.org"), alice, now).id
     )
     world.entries += [entry.id for entry in journal.of_site(world.site(), ["setting", "rule"], None, 5)[0]]
-    appealing.appeal(first, "Please look again", None, now)
+    appealing.appeal(first, "Please look again", now)
     db.session.rollback()
 
 
@@ -194,7 +194,7 @@ def flag(world):
 
 def appeal(world):
     comment_id = world.chance.choice(world.ids[:2])
-    return lambda: lambda: appealing.appeal(comment_id, "Once more", None, world.now)
+    return lambda: lambda: appealing.appeal(comment_id, "Once more", world.now)
 
 
 def as_moderator(world, act, names=MODERATORS):
