@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types browser bench attack widget audit release lock clean
+.PHONY: demo test races check lint types browser bench attack widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -10,6 +10,10 @@ demo: .venv/.ready
 # Everything that needs no browser and no Node; PostgreSQL comes as a wheel.
 test: .venv/.ready-dev
 	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
+
+# Acts at the same moment, drawn by chance, on both databases; `make test` does it for half a minute.
+races: .venv/.ready-dev
+	RACES_SECONDS=$${RACES_SECONDS:-900} $(BIN)/pytest tests/services/test_same_moment.py
 
 browser: .venv/.ready-dev
 	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal

@@ -27,7 +27,7 @@ from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
-from commentsvc.services import importing, membering, settling, signing_in
+from commentsvc.services import importing, membering, recounts, settling, signing_in
 from commentsvc.store import database, people, sites, time_limits
 from commentsvc.store.db import first_line, is_away, retried, write
 from commentsvc.store.people import Role
@@ -273,6 +273,42 @@ def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> No
     if response.status_code != 200:
         raise Invalid("thread", response.get_json()["detail"])
     click.echo(response.get_data(), nl=False)
+
+
+@commands.command()
+@click.option("--site", "site_key", help="Only this site; otherwise all of them.")
+@click.option("--dry-run", is_flag=True, help="Only say what is wrong: exit status 1 when something is.")
+@click.option("--json", "as_json", is_flag=True)
+@in_app
+def recount(site_key: str | None, dry_run: bool, as_json: bool) -> None:
+    """Count every kept number anew and mend what is wrong, while the service runs.
+
+    Kept numbers are the counts of pages, statuses and authors, scores, open reports, which comments are shown and
+    where, the words of the search index, and what the spam filter has learnt. Prints a line for each difference.
+    """
+    run = recounts.check if dry_run else recounts.mend
+    listed = [sites.by_key(site_key)] if site_key else sites.all_sites()
+    found = [one for site in listed for one in run(site, _progress)]
+    _progress("")
+    if as_json:
+        click.echo(json.dumps({"differences": [_difference_json(one) for one in found]}, ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            wrong = one.difference
+            mended = ", mended" if one.is_mended else ""
+            click.echo(
+                f"{one.site_key}: {wrong.number} of {wrong.where}: kept {wrong.kept}, counted {wrong.counted}{mended}"
+            )
+        if not found:
+            click.echo("Every kept number is right.")
+    if not all(one.is_mended for one in found):
+        sys.exit(FAILED)
+
+
+def _difference_json(one: recounts.Found) -> dict[str, Any]:
+    wrong = one.difference
+    values = {"number": wrong.number, "where": wrong.where, "kept": wrong.kept, "counted": wrong.counted}
+    return {"site": one.site_key, **values, "mended": one.is_mended}
 
 
 @commands.command("spam-report")

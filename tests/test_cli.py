@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -349,3 +350,21 @@ def test_workers_stay_on_cores_of_their_own_where_there_is_one_for_each(
             until(lambda: server.log.read_text().count("Started worker") > workers)
     finally:
         server.stop()
+
+
+def test_recount_tells_what_is_wrong_mends_it_and_says_so_by_its_exit_status(ready, tmp_path):
+    assert ready("recount") == (0, "Every kept number is right.\n", "")
+    assert ready("recount", "--dry-run", "--json")[:2] == (0, '{\n  "differences": []\n}\n')
+    with contextlib.closing(sqlite3.connect(tmp_path / "instance" / "commentsvc.sqlite3")) as connection, connection:
+        connection.execute("INSERT INTO tally (site_id, status, count) VALUES (1, 'approved', 6)")
+    line = "blog: tally.count of approved: kept 6, counted 0"
+    assert ready("recount", "--dry-run") == (1, f"{line}\n", "")
+    status, said, _ = ready("recount", "--dry-run", "--site", "blog", "--json")
+    difference = {"site": "blog", "number": "tally.count", "where": "approved", "kept": 6, "counted": 0}
+    assert (status, json.loads(said)) == (1, {"differences": [{**difference, "mended": False}]})
+
+    assert ready("recount", "--site", "blog") == (0, f"{line}, mended\n", "")
+    assert ready("recount", "--dry-run")[0] == 0
+    status, said, trouble = ready("recount", "--site", "other")
+    assert (status, said) == (1, "") and "site" in trouble
+    assert "every kept number" in ready("recount", "--help")[1]

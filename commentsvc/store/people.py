@@ -482,8 +482,8 @@ def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
     for author_id, by_status in sorted(changes.items()):
         row = dict.fromkeys(("approved", "pending", "refused"), 0)
         for status, change in by_status.items():
-            if status in _COUNT:
-                row[_COUNT[status]] += change
+            if status in COUNTED_AS:
+                row[COUNTED_AS[status]] += change
         if any(row.values()):
             rows.append({"author_id": author_id, **{f"more_{name}": change for name, change in row.items()}})
     if rows:
@@ -492,4 +492,4 @@ def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
         db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
 
 
-_COUNT = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}
+COUNTED_AS = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}  # not `deleted`

@@ -155,6 +155,12 @@ def unpin(comment_ids: Iterable[int], thread_ids: Iterable[int]) -> None:
     db.session.execute(pinned.values(pinned_id=None))
 
 
+def pin_again(thread_id: int, comment_id: int) -> None:
+    """Pin a comment in a thread that has no pin now; the caller publishes the thread."""
+    pinned = update(Thread).where(Thread.id == thread_id, Thread.pinned_id.is_(None))
+    db.session.execute(pinned.values(pinned_id=comment_id))
+
+
 def counts(site: Site, keys: list[str]) -> dict[str, int]:
     """Approved comments of each thread, 0 for one that nobody has written to."""
     hashes = {hash_of(key): key for key in keys}

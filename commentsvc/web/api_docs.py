@@ -172,7 +172,8 @@ CALLS = (
         "post",
         "/moderation/undo",
         MODERATOR,
-        "Put the comments of an act back as they were.",
+        "Put the comments of an act back as they were, or the settings of a thread: `undo` is what the act answered. "
+        "409 when something was changed since. The answer's own `undo` takes the undoing back.",
         (200, 400, 401, 403, 404, 409, 422, 503),
         shapes.UndoIn,
     ),
@@ -188,7 +189,8 @@ CALLS = (
         "post",
         "/moderation/threads",
         MODERATOR,
-        "Pin a comment of a thread, close the thread, or (owner) give it a mode of its own; what is not named stays.",
+        "Pin a comment of a thread, close the thread, or (owner) give it a mode of its own; what is not named stays. "
+        "`undo` in the answer is for POST /moderation/undo; null when nothing was changed.",
         (200, 400, 401, 403, 404, 422, 503),
         shapes.ThreadIn,
     ),

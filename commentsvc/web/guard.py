@@ -20,7 +20,7 @@ from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
 from commentsvc.services.signing_in import Browser
-from commentsvc.store import comments, factors, people, rules, sanctions, sites
+from commentsvc.store import comments, factors, journal, people, rules, sanctions, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
@@ -189,6 +189,14 @@ def site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> Site:
     if found.site is None and not by.may_everywhere:
         raise NotFound("There is no sanction with this number here.")
     return moderated(found.site.key if found.site else site_key, by)
+
+
+def moderated_change(entry_id: int, by: Moderator) -> Site:
+    """The site whose thread a change of the journal is about; for everybody else there is no such change."""
+    entry = journal.by_id(entry_id)
+    if entry.site_id is None or entry.kind != journal.THREAD:
+        raise NotFound("There is no such act to undo.")
+    return moderated(sites.by_id(entry.site_id).key, by)
 
 
 def owned_rule(rule_id: int, by: Moderator) -> Rule:
