@@ -46,7 +46,7 @@ def test_a_job_is_done_once(job, now):
     job()
     office = PostOffice()
     assert [worker.run_due(office, now) for _ in range(3)] == [1, 0, 0]
-    assert [(letter.to, letter.key) for letter in office.letters] == [("carol@example.org", f"job-{row().id}")]
+    assert [(letter.to, letter.key) for letter in office.letters] == [("carol@example.org", row().key)]
     assert timedelta() <= row().done_at - now < timedelta(seconds=5)
 
 
@@ -104,7 +104,7 @@ def test_a_job_that_cannot_be_done_does_not_stop_the_others(job, now, kind, payl
 def test_a_job_of_a_worker_that_died_is_taken_over_when_its_lease_ends(job, now):
     job()
     with write():
-        assert jobs.claim(now)
+        assert jobs.claim(now, "mail")
     office = PostOffice()
     assert worker.run_due(office, now + timedelta(seconds=LEASE_S - 1)) == 0
     assert worker.run_due(office, now + timedelta(seconds=LEASE_S + 1)) == 1
@@ -135,9 +135,9 @@ def test_a_worker_that_was_too_slow_notes_nothing_of_a_job_that_another_took_ove
     job()
     later = now + timedelta(seconds=LEASE_S + 1)
     with write():
-        slow = jobs.claim(now)
+        slow = jobs.claim(now, "mail")
     with write():
-        other = jobs.claim(later)
+        other = jobs.claim(later, "mail")
     with write():
         jobs.fail(slow, "it took too long", later)
     assert (row().lease_until, row().last_error) == (other.lease_until, None)
@@ -152,7 +152,7 @@ def test_a_job_that_kills_whoever_tries_it_is_given_up_in_the_end(job, now):
     at = now
     for _ in range(TRIES_MAX):
         with write():
-            assert jobs.claim(at)
+            assert jobs.claim(at, "mail")
         at += timedelta(seconds=LEASE_S + 1)
     office = PostOffice()
     assert worker.run_due(office, at) == 1

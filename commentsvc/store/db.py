@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger as SqlBigInteger
@@ -82,7 +83,7 @@ def sqlite_url(path: object, create: bool = False) -> str:
 
     A file that vanished must look like a database that is away, not like an empty one.
     """
-    return f"sqlite:///file:{path}?mode={'rwc' if create else 'rw'}&uri=true"
+    return f"sqlite:///file:{quote(str(path))}?mode={'rwc' if create else 'rw'}&uri=true"
 
 
 def note_slow(engine: Engine, slow_query_ms: int, note: Callable[[], None]) -> None:
