@@ -60,7 +60,13 @@ CLEAN_EVERY_S = 3600.0
 DIGESTS_EVERY_S = 60.0
 FAILED_AGAIN_S = 60.0  # until something that raised is tried again, or the log would hold nothing else
 FINISH_MAX_S = 5.0  # jobs that run when we are told to stop
-PERMANENT = (Undeliverable, NotFound)
+
+
+class Permanent(Exception):
+    """A job failed, and another try would fail the same way."""
+
+
+PERMANENT = (Permanent, Undeliverable, NotFound)
 
 
 class Hosts:
@@ -312,12 +318,15 @@ def _mail(job: Claim, tools: Tools) -> None:
     payload = job.payload
     to, subject, text, html = (payload[part] for part in ("to", "subject", "text", "html"))
     if not all(isinstance(part, str) for part in (to, subject, text, html)):
-        raise Undeliverable("the job holds no whole mail")
+        raise Permanent("the job holds no whole mail")
     tools.post_office.send(Letter(to, subject, text, html, job.key, payload.get("headers", {})))
 
 
 def _picture(job: Claim, tools: Tools) -> None:
-    picturing.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
+    try:
+        picturing.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
+    except ValueError as error:  # what is there is no picture
+        raise Permanent(str(error)) from error
 
 
 def _waiting(job: Claim, tools: Tools) -> None:

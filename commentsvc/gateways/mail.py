@@ -66,6 +66,8 @@ def message(letter: Letter, sender: str) -> EmailMessage:
     """
     if emails.ENCODED_WORD.search(letter.to):
         raise ValueError("the address looks like an encoded word")
+    if "@" not in letter.to or any(c.isspace() for c in letter.to):
+        raise ValueError("the address is not complete, or has spaces in it")
     built = EmailMessage()
     built["From"] = sender
     built["To"] = emails.with_ascii_domain(letter.to)
