@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 FAILED = 1
 WRONG_USE = 2
+NO_FILE = "unable to open database file"  # SQLite's words
 PORT = click.IntRange(1, 65535)
 JOB_ID = click.IntRange(1, 2**63 - 1)
 PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
@@ -62,7 +63,8 @@ def main() -> None:
         if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
         what = "cannot be reached" if is_away(error) else "answered with an error"
-        _stop(f"The database {what}: {first_line(error)}", FAILED)
+        where = " COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR say where it is." if NO_FILE in str(error) else ""
+        _stop(f"The database {what}: {first_line(error)}.{where}", FAILED)
 
 
 def _stop(sentence: str, status: int) -> None:

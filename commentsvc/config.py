@@ -176,14 +176,14 @@ def _known_names() -> list[str]:
     for provider in PROVIDERS:
         settings = PROVIDER_SETTINGS + (APPLE_SETTINGS if provider == "apple" else ())
         names += [f"{provider}_{setting}".upper() for setting in settings]
-    return [*names, *INTERNAL]
+    return names
 
 
 def _check_name(name: str) -> None:
     known = _known_names()
-    if name in known:
+    if name in (*known, *INTERNAL):
         return
-    likely = difflib.get_close_matches(name, known, 1, 0.6)
+    likely = difflib.get_close_matches(name.upper(), known, 1)
     mend = f"did you mean {PREFIX}{likely[0]}?" if likely else "see docs/config.md for all settings"
     raise BadSetting(name, f"is no setting; {mend}")
 
