@@ -43,6 +43,8 @@ APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 
 # Set by `serve` for its own worker processes.
 INTERNAL = ("SERVE_JOBS", "SERVE_WORKERS", "SERVE_MASTER")
+# Allows requests to private hosts for webhooks and other pages, none of which this version sends.
+RESERVED = ("OUTBOUND_ALLOW",)
 PORTS = range(1, 65536)
 DIGITS_MAX = 9  # of a number in a setting
 # Below this a "proxy" would be most of the internet; fc00::/7 and 10.0.0.0/8 are the largest private networks.
@@ -181,7 +183,7 @@ def _known_names() -> list[str]:
 
 def _check_name(name: str) -> None:
     known = _known_names()
-    if name in (*known, *INTERNAL):
+    if name in (*known, *INTERNAL, *RESERVED):
         return
     likely = difflib.get_close_matches(name.upper(), known, 1)
     mend = f"did you mean {PREFIX}{likely[0]}?" if likely else "see docs/config.md for all settings"
@@ -306,7 +308,10 @@ def _mail_from(value: str) -> str:
     address = parseaddr(value)[1]
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or any(ord(c) < 32 for c in value):
         raise BadSetting("MAIL_FROM", "must be an e-mail address, such as comments@blog.example")
-    return value
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise BadSetting("MAIL_FROM", "must be plain ASCII before the @; many mail servers take nothing else")
+    return value if domain.isascii() else value.replace(domain, _host("MAIL_FROM", domain))
 
 
 def _mail_tls(value: str) -> MailTls:

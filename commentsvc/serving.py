@@ -52,6 +52,10 @@ class _Server(MPServer):
     _died_at = -QUIET_S
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        if delay:  # asked for by a signal
+            super()._respawn_workers(workers, spawn_target, target_loader, delay)
+            self.respawned_wrks.clear()
+            return
         is_again = time.monotonic() - self._died_at < QUIET_S
         self._pause_s = min(max(PAUSE_MIN_S, 2 * self._pause_s), PAUSE_MAX_S) if is_again else 0.0
         log.warning("a worker process died; another is started in %.1f s", self._pause_s)

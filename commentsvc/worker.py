@@ -94,15 +94,6 @@ class Hosts:
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
-    while not stop.is_set():
-        try:
-            _run(app, config, stop)
-        except Exception:  # nothing may end this: mail would stop without anybody noticing
-            log.exception("background jobs stopped; they are started again in %d s", AWAY_S)
-            stop.wait(AWAY_S)
-
-
-def _run(app: Flask, config: Config, stop: threading.Event) -> None:
     sender = Sender(config.base_url, config.secret_key)
     tools = Tools(mailer(config), config.named_hosts, spam_service(config), sender)
     crew = Crew(app, tools, stop)
@@ -119,10 +110,8 @@ def _run(app: Flask, config: Config, stop: threading.Event) -> None:
                 for chore in chores:
                     if chore.do():
                         idle_s = 0.0
-        except (DBAPIError, PoolTimeout) as error:
-            if not _is_away(error):
-                raise
-            log.warning("the database is away; jobs wait: %s", first_line(error))
+        except Exception as error:  # nothing may end this loop: mail would stop without anybody noticing
+            _log_trouble(error, "the look for due jobs failed; it is repeated")
             idle_s = AWAY_S
         stop.wait(idle_s)
     crew.join(FINISH_MAX_S)
@@ -130,6 +119,13 @@ def _run(app: Flask, config: Config, stop: threading.Event) -> None:
 
 def _is_away(error: BaseException) -> bool:
     return isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_away(error))
+
+
+def _log_trouble(error: Exception, otherwise: str) -> None:
+    if _is_away(error):
+        log.warning("the database is away; jobs wait: %s", first_line(error))
+    else:
+        log.exception(otherwise)
 
 
 class Crew:
@@ -167,10 +163,7 @@ class Crew:
                     if not run_queue(queue, self._tools, datetime.now(UTC), self._hosts, self._stop):
                         break
         except Exception as error:  # a thread that ends is started again for what is due
-            if _is_away(error):
-                log.warning("the database is away; jobs wait: %s", first_line(error))
-            else:
-                log.exception("a thread for jobs failed; another is started")
+            _log_trouble(error, "a thread for jobs failed; another is started")
         finally:
             with self._lock:
                 self._running[queue.name] -= 1

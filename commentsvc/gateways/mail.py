@@ -118,8 +118,6 @@ class SmtpMailer:
                 self._deliver(built)
         except ssl.SSLCertVerificationError as error:
             raise ConnectionError(f"{error.verify_message}; {BAD_CERTIFICATE}") from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise Undeliverable(f"the mail server does not take international addresses: {error}") from error
         except smtplib.SMTPRecipientsRefused as error:
             replies: list[tuple[int, bytes | str]] = list(error.recipients.values())
             if all(_is_final(code) for code, _ in replies):
@@ -134,8 +132,6 @@ class SmtpMailer:
             if error.smtp_code == TOO_LARGE:
                 raise Undeliverable("the mail server refused the mail: it is too large") from error
             raise  # our own address is a setting, which can be mended
-        except UnicodeError as error:
-            raise Undeliverable(f"the address cannot be sent to a mail server: {type(error).__name__}") from error
 
     def _deliver(self, built: EmailMessage) -> None:
         context = self._context()
@@ -153,7 +149,7 @@ class SmtpMailer:
                 server.login(*self._login)
             if server.sock is not None:
                 server.sock.settimeout(TAKING_S)
-            server.send_message(built)
+            self._hand_over(server, built)
         finally:
             # What became of the mail is known by now; an odd answer to our goodbye changes nothing about it.
             with suppress(OSError):
@@ -161,6 +157,12 @@ class SmtpMailer:
                     server.sock.settimeout(QUIT_S)
                 server.quit()
             server.close()
+
+    def _hand_over(self, server: smtplib.SMTP, built: EmailMessage) -> None:
+        try:
+            server.send_message(built)
+        except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
+            raise Undeliverable("the mail server does not take international addresses (SMTPUTF8)") from error
 
     def _connected(self, context: ssl.SSLContext) -> smtplib.SMTP:
         if self._is_tls:

@@ -207,6 +207,14 @@ def test_an_international_name_needs_a_server_that_knows_them(smtp, knows):
             mailer.send(letter)
 
 
+def test_a_server_that_lets_nobody_sign_in_is_a_fault_of_the_settings_and_tried_again(smtp):
+    _, address = smtp(auth_exclude_mechanism=["LOGIN", "PLAIN"])
+    for password in ("password", "pässword"):
+        with pytest.raises(Exception) as caught:
+            SmtpMailer(f"smtp://blog:{password}@{address}", SENDER).send(LETTER)
+        assert not isinstance(caught.value, Undeliverable)
+
+
 @contextlib.contextmanager
 def dripping(reply, pause_s):
     """A server that sends one byte at a time: no timeout of a socket ever sees it stand still."""
