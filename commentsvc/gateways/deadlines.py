@@ -12,15 +12,15 @@ from types import TracebackType
 class Deadline:
     """Shuts down the sockets that are opened within it when the time is up; then it raises TimeoutError.
 
-    Sockets report themselves by `watch`. A name server that does not answer is not cut off; the resolver has limits
-    of its own.
+    Also when nothing else was raised: an answer that was cut off may look whole. Sockets report themselves by `watch`.
+    A name server that does not answer is not cut off; the resolver has limits of its own.
     """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._lock = threading.Lock()
         self._watched: list[socket.socket] = []
-        self._is_over = False
+        self._is_over = self._is_settled = False
         self._timer = threading.Timer(limit_s, self._cut)
         self._timer.daemon = True
 
@@ -38,8 +38,12 @@ class Deadline:
             for copy in self._watched:
                 copy.close()
             self._watched.clear()
-        if self._is_over and isinstance(error, Exception):
+        if self._is_over and not self._is_settled and (error is None or isinstance(error, Exception)):
             raise TimeoutError(f"the server took longer than {self._limit_s:g} seconds in all") from error
+
+    def settle(self) -> None:
+        """What was wanted is done; that the goodbye takes too long is no error."""
+        self._is_settled = True
 
     def add(self, opened: socket.socket) -> None:
         # A copy: TLS takes the socket itself apart, and closing it elsewhere would hand its number to another one.

@@ -114,8 +114,8 @@ class SmtpMailer:
         except Exception as error:  # the library raises many kinds for an address that it cannot read
             raise Undeliverable(f"no mail can be made of it: {type(error).__name__}: {error}") from error
         try:
-            with Deadline(MAIL_MAX_S):
-                self._deliver(built)
+            with Deadline(MAIL_MAX_S) as deadline:
+                self._deliver(built, deadline)
         except ssl.SSLCertVerificationError as error:
             raise ConnectionError(f"{error.verify_message}; {BAD_CERTIFICATE}") from error
         except smtplib.SMTPRecipientsRefused as error:
@@ -133,7 +133,7 @@ class SmtpMailer:
                 raise Undeliverable("the mail server refused the mail: it is too large") from error
             raise  # our own address is a setting, which can be mended
 
-    def _deliver(self, built: EmailMessage) -> None:
+    def _deliver(self, built: EmailMessage, deadline: Deadline) -> None:
         context = self._context()
         server = self._connected(context)
         try:
@@ -150,6 +150,7 @@ class SmtpMailer:
             if server.sock is not None:
                 server.sock.settimeout(TAKING_S)
             self._hand_over(server, built)
+            deadline.settle()
         finally:
             # What became of the mail is known by now; an odd answer to our goodbye changes nothing about it.
             with suppress(OSError):

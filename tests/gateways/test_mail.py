@@ -1,19 +1,17 @@
 """Mail, delivered to a real SMTP server on loopback: what arrives, and what cannot be smuggled into it."""
 
-import contextlib
 import email
 import ipaddress
 import json
 import logging
 import socket
 import ssl
-import threading
 from datetime import UTC, datetime, timedelta
 from email.policy import default as policy
 
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from cast import data
+from cast import data, dripping
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -213,30 +211,6 @@ def test_a_server_that_lets_nobody_sign_in_is_a_fault_of_the_settings_and_tried_
         with pytest.raises(Exception) as caught:
             SmtpMailer(f"smtp://blog:{password}@{address}", SENDER).send(LETTER)
         assert not isinstance(caught.value, Undeliverable)
-
-
-@contextlib.contextmanager
-def dripping(reply, pause_s):
-    """A server that sends one byte at a time: no timeout of a socket ever sees it stand still."""
-    over = threading.Event()
-
-    def serve(listening):
-        with contextlib.suppress(OSError):
-            connection, _ = listening.accept()
-            with connection:
-                for byte in reply:
-                    connection.sendall(bytes([byte]))
-                    if over.wait(pause_s):
-                        return
-
-    with socket.create_server(("127.0.0.1", servers.free_port())) as listening:
-        thread = threading.Thread(target=serve, args=(listening,))
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            over.set()
-            thread.join()
 
 
 def test_a_server_that_drips_is_left_when_the_time_for_the_whole_mail_is_up(monkeypatch):
