@@ -1,5 +1,6 @@
 """The console script, run as an operator runs it."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -483,6 +485,39 @@ def test_a_new_database_is_said_and_after_a_stop_the_file_alone_is_whole(run, en
         assert "made a new" not in server.log.read_text()
     finally:
         server.stop()
+
+
+class Slow:
+    """A mail server that answers when it is told to."""
+
+    def __init__(self):
+        self.letters, self.may_answer = [], threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
+        self.letters.append(envelope)
+        while not self.may_answer.is_set():
+            await asyncio.sleep(0.02)
+        return "250 OK"
+
+
+def test_a_mail_that_is_being_sent_while_the_service_stops_is_noted_as_sent(ready, environ, tmp_path, smtp):
+    slow, address = smtp(handler=Slow())
+    server = Server({**environ, "COMMENTSVC_MAIL_URL": f"smtp://{address}"}, tmp_path)
+    path = tmp_path / "instance" / "commentsvc.sqlite3"
+    try:
+        payload = json.dumps({"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"})
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            insert = "INSERT INTO job (kind, queue, payload, tries, created_at) VALUES ('mail', 'mail', ?, 0, ?)"
+            connection.execute(insert, (payload, "2026-11-01 11:00:00"))
+        until(lambda: slow.letters)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: "Shutting down" in server.log.read_text())
+    finally:
+        slow.may_answer.set()
+        assert server.stop() == 0
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT done_at IS NOT NULL, tries FROM job").fetchall() == [(1, 1)]
+    assert len(slow.letters) == 1
 
 
 def test_jobs_that_failed_are_listed_with_their_reason_tried_again_and_dropped(ready, tmp_path):

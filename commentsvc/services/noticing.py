@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
@@ -25,6 +28,8 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.watches import Pace, Watch
+
+log = logging.getLogger(__name__)
 
 LINK_LIFE = timedelta(days=7)
 DIGEST_MAX = 10  # comments shown in one digest; the rest is counted
@@ -87,11 +92,22 @@ def send_digests(sender: Sender, now: datetime) -> int:
     sent = 0
     for pace in watches.EVERY:
         for watch_id in [watch.id for watch in watches.due(pace, now)]:
-            begin_write()
-            watch = db.session.get_one(Watch, watch_id)
-            sent += _digest(watch, sender, now)
-            db.session.commit()
+            try:
+                sent += _send_digest(watch_id, sender, now)
+            except DBAPIError:
+                raise
+            except Exception:  # the others get theirs
+                db.session.rollback()
+                log.exception("a digest failed (watch %s); it is tried again", watch_id)
     return sent
+
+
+def _send_digest(watch_id: int, sender: Sender, now: datetime) -> bool:
+    begin_write()
+    watch = db.session.get(Watch, watch_id)
+    is_sent = watch is not None and _digest(watch, sender, now)
+    db.session.commit()
+    return is_sent
 
 
 def tell_answered(comment_id: int, sender: Sender, now: datetime) -> None:
