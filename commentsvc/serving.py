@@ -67,10 +67,10 @@ class _Server(MPServer):
         if self.interrupt_signal:
             self.main_loop_interrupt.set()
             return
-        # Others may have died meanwhile.
-        died = sorted({*workers, *self.interrupt_children})
-        self.interrupt_children.clear()
-        super()._respawn_workers(died, spawn_target, target_loader, delay)
+        died = set(workers)
+        while self.interrupt_children:  # others have died meanwhile; threads go on adding to it
+            died.add(self.interrupt_children.pop())
+        super()._respawn_workers(sorted(died), spawn_target, target_loader, delay)
         self.respawned_wrks.clear()  # what Granian calls a crash loop
         self._died_at = time.monotonic()
 

@@ -238,7 +238,7 @@ class Server:
         with self.log.open("w") as out:
             self.process = subprocess.Popen(command, env=environ, cwd=folder, stdout=out, stderr=out)
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while True:
             try:
                 self.get("/healthz")
@@ -257,7 +257,7 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(15)
+            return self.process.wait(60)
         finally:
             self.process.kill()
 
@@ -360,7 +360,7 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
 
 
 def until(is_true):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not is_true():
         assert time.monotonic() < end
         time.sleep(0.05)
