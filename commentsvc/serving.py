@@ -84,6 +84,8 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
     address = start_checks.address_to_listen_at(host, port)
     _kept.append(start_checks.hold_port(address, port))
     start_checks.make_instance_folder(config)
+    if config.publish_dir is not None:
+        shelf.prepare(config.publish_dir)
     if workers > 1:
         metrics.share(config.instance_dir / "metrics" / str(port))
     if database.is_missing(config):
@@ -91,8 +93,6 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
             log.error("the database %s is missing; only published pages are served", config.sqlite_path)
         else:
             _make_database(config)
-    if config.publish_dir is not None:
-        shelf.prepare(config.publish_dir)
     os.environ[JOBS_SWITCH] = "on" if with_jobs else "off"
     os.environ[WORKERS] = str(workers)
     os.environ[MASTER] = str(os.getpid())

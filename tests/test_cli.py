@@ -191,7 +191,8 @@ def test_a_dotenv_file_that_cannot_be_read_ends_every_command_in_one_line(run, t
 def test_an_sqlite_file_is_the_one_that_is_named_whatever_is_in_its_name(run, tmp_path):
     name = "a?b %41#c.sqlite3"
     assert run("db", "upgrade", COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/{name}")[0] == 0
-    assert [path.name for path in tmp_path.glob("*.sqlite3")] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).stat().st_size > 0
     assert run("site", "list", COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/{name}")[0] == 0
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event, insert
 from sqlalchemy import BigInteger as SqlBigInteger
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -78,12 +78,14 @@ def engine_options(database_url: str) -> dict[str, Any]:
     }
 
 
-def sqlite_url(path: object, create: bool = False) -> str:
+def sqlite_url(path: object, create: bool = False) -> URL:
     """An SQLAlchemy URL that opens the file, and creates it only when asked.
 
     A file that vanished must look like a database that is away, not like an empty one.
     """
-    return f"sqlite:///file:{quote(str(path))}?mode={'rwc' if create else 'rw'}&uri=true"
+    # Not as text: SQLAlchemy would decode it once, and SQLite once more.
+    query = {"mode": "rwc" if create else "rw", "uri": "true"}
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
 
 
 def note_slow(engine: Engine, slow_query_ms: int, note: Callable[[], None]) -> None:
