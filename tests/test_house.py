@@ -19,9 +19,10 @@ SEES = {
     "web": {"web", "services", "store", "gateways", "core", "config"},
     "worker": {"worker", "services", "store", "gateways", "core", "config"},
     "": {"", "web", "services", "store", "gateways", "core", "config"},
-    "serving": {"", "serving", "web", "worker", "store", "gateways", "config"},
+    "start_checks": {"store", "core", "config"},
+    "serving": {"", "serving", "start_checks", "web", "worker", "store", "gateways", "config"},
     "demo": {"", "demo", "serving", "services", "store", "core", "config"},
-    "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "gateways", "core", "config"},
+    "cli": {"", "cli", "demo", "serving", "start_checks", "worker", "services", "store", "gateways", "core", "config"},
 }
 ONLY_TEXT = {"bleach", "nh3", "cmarkgfm"}
 # By whom: sign-in with providers, secrets kept, passkeys, pictures, QR codes, Akismet, Redis, migrations, imports.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
@@ -36,6 +39,8 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.watches import Pace, Watch
+
+log = logging.getLogger(__name__)
 
 LINK_LIFE = timedelta(days=7)
 DIGEST_MAX = 10  # comments shown in one digest; the rest is counted
@@ -98,8 +103,16 @@ def tell_at_once(comment_id: int, sender: Sender, now: datetime) -> None:
 def send_digests(sender: Sender, now: datetime) -> int:
     """Mail the digests that are due and have something new to tell; gives how many. Each worker may call it."""
     _begin_digests(now)
-    due = [watch.id for pace in watches.EVERY for watch in watches.due(pace, now)]
-    return sum(_send_digest(watch_id, sender, now) for watch_id in due)
+    sent = 0
+    for watch_id in [watch.id for pace in watches.EVERY for watch in watches.due(pace, now)]:
+        try:
+            sent += _send_digest(watch_id, sender, now)
+        except DBAPIError:
+            raise
+        except Exception:  # the others get theirs
+            db.session.rollback()
+            log.exception("a digest failed (watch %s); it is tried again", watch_id)
+    return sent
 
 
 @retried
@@ -112,7 +125,8 @@ def _begin_digests(now: datetime) -> None:
 @retried
 def _send_digest(watch_id: int, sender: Sender, now: datetime) -> bool:
     begin_write()
-    is_sent = _digest(db.session.get_one(Watch, watch_id), sender, now)
+    watch = db.session.get(Watch, watch_id)
+    is_sent = watch is not None and _digest(watch, sender, now)
     db.session.commit()
     return is_sent
 

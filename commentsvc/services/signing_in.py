@@ -169,7 +169,7 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
-        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now)
+        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now, url=person.picture_url)
     token = _open_session(account, person.provider, browser, now)
     db.session.commit()
     return token

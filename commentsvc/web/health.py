@@ -17,8 +17,10 @@ from commentsvc.web.wiring import machine_time, now, settings
 
 pages = Blueprint("health", __name__)
 
-# A job waits seconds; one that is due for longer has no worker that does it.
+# A job waits seconds; one that is due for longer has no worker that does it, or a mail server that keeps all waiting.
 LATE_S = 600.0
+NO_WORKER = "late, and no worker does jobs; is commentsvc worker running?"
+SLOW = "late; a worker is at it, but some server that it needs is slow"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,6 +45,8 @@ def ready() -> tuple[Response, int]:
         return _not_ready("away")
     if not queue:
         return _not_ready(database.MEND[schema])
+    if queue["status"] == NO_WORKER:
+        return jsonify({"status": "not ready", "database": "ok", "queue": queue}), 503
     said = "ok" if schema is Schema.CURRENT else f"ok; it {database.MEND[schema]}"
     return jsonify({"status": "ok", "database": said, "queue": queue}), 200
 
@@ -53,7 +57,8 @@ def _not_ready(database_state: str) -> tuple[Response, int]:
 
 def _queue() -> dict[str, Any]:
     found = jobs.standing(now())
-    state = "late; is a worker running?" if found.oldest_s > LATE_S else "ok"
+    is_late = found.oldest_s > LATE_S
+    state = (SLOW if found.is_worked_on else NO_WORKER) if is_late else "ok"
     return {"status": state, "waiting": found.waiting, "oldest_s": round(found.oldest_s), "failed": found.failed}
 
 

@@ -21,6 +21,7 @@ from commentsvc.services.noticing import Sender
 from commentsvc.services.posting import Draft
 from commentsvc.services.ruling import RuleText
 from commentsvc.store import comments, people, sites, watches
+from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.store.people import Membership
@@ -124,6 +125,19 @@ def test_a_digest_comes_once_an_hour_and_only_with_something_new(site, alice, bo
     (letter,) = mails()
     assert letter.subject == "[Blog notes] 3 comments wait for you"
     assert "Third" in letter.text and "First" not in letter.text
+
+
+def test_a_digest_that_cannot_be_written_keeps_nobody_elses_back(
+    site, other_site, alice, mallory, watching, make_comment, mails, now
+):
+    watching(alice, site, Pace.HOURLY)
+    watching(mallory, other_site, Pace.HOURLY)
+    broken = make_comment(status=Status.PENDING)
+    make_comment(status=Status.PENDING, on=other_site)
+    with write():
+        db.session.get(Comment, broken).reasons = [{}]
+    assert noticing.send_digests(SENDER, now + HOUR) == 1
+    assert [letter.to for letter in mails()] == ["mallory@example.org"]
 
 
 def test_two_workers_send_one_digest(app, site, alice, watching, make_comment, mails, at_once, now):
