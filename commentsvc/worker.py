@@ -93,7 +93,8 @@ def run_due(
         if error is None:
             jobs.finish(job, at)
         else:
-            log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error)
+            # The whole reason is kept with the job: a mail server's may name the address that it refused.
+            log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error.partition(":")[0])
             jobs.fail(job, error, at)
         # One is taken at a time, in the transaction that notes the last: a worker that dies has only one in its hands.
         job = jobs.claim(at) if tried < ROUND else None

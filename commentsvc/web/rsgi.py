@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,8 @@ RETRY_AFTER_S = 5
 ONE_COOKIE_LINE = "; "  # RFC 9113 §8.2.3; all other repeated headers are lists with commas
 
 Headers = list[tuple[str, str]]
+
+log = logging.getLogger(__name__)
 
 
 class Scope(Protocol):
@@ -83,6 +86,10 @@ def _broken() -> _Refused:
 
 def _busy() -> _Refused:
     return _Refused(503, "busy", "Too busy", "The service is too busy. Please try again in a few seconds.")
+
+
+def _failed() -> _Refused:
+    return _Refused(500, "internal", "Something went wrong", "An error of ours; it has been written to the log.")
 
 
 class _Room:
@@ -145,6 +152,10 @@ class Application:
             status, answered, content = await self._pool(environ).run(lambda: _answer(self._app, environ))
         except _Refused as refusal:
             self._refuse(connection, refusal)
+        except Exception:
+            # Flask answers its own; left to Granian, the message would be in the log, and with it what somebody wrote.
+            log.exception("a request failed outside of the application")
+            self._refuse(connection, _failed())
         else:
             connection.response_bytes(status, answered, content)
         finally:
