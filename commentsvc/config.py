@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,11 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from commentsvc.core import secret_keys
+from commentsvc.core.forwarded import ForwardingHeader, Network
+
 PREFIX = "COMMENTSVC_"
-MIN_SECRET_LENGTH = 16
+CONTACT = re.compile(r"mailto:[^\s@<>,]+@[^\s@<>,]+|https://[^\s<>]+")
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
 PROVIDERS = (
@@ -35,8 +39,6 @@ NEEDED = {
 PROVIDER_SETTINGS = ("client_id", "client_secret", "authorize_url", "token_url", "userinfo_url", "issuer", "name")
 APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class BadSetting(Exception):
     """One line that names the setting and the mend."""
@@ -56,7 +58,8 @@ class Config:
     redis_url: str = ""  # limits counted for all machines together; not needed on one
     mail_url: str = ""  # smtp://user:pass@host:port; without it mail is only written to the log
     mail_from: str = "comments@localhost"  # the From of every mail
-    trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
+    trusted_proxies: tuple[Network, ...] = field(default=())  # whose forwarding header is believed
+    forwarded_header: ForwardingHeader = ForwardingHeader.X_FORWARDED_FOR  # the one that these proxies write
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -67,6 +70,9 @@ class Config:
     publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
+    metrics_token: str = ""  # who sends it gets /metrics; without it only this machine does
+    security_contact: str = ""  # where security.txt sends finders of a hole
+    hsts_max_age_s: int = 0  # how long browsers may not come back by http; cannot be taken back, so off by default
 
     @property
     def is_https(self) -> bool:
@@ -107,6 +113,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         mail_url=_mail_url(given.get("MAIL_URL", "")),
         mail_from=_mail_from(given.get("MAIL_FROM", Config.mail_from)),
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
+        forwarded_header=_forwarded_header(given.get("FORWARDED_HEADER", Config.forwarded_header)),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
         akismet_key=given.get("AKISMET_KEY", ""),
@@ -118,6 +125,9 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
+        metrics_token=_metrics_token(given.get("METRICS_TOKEN", "")),
+        security_contact=_contact(given.get("SECURITY_CONTACT", "")),
+        hsts_max_age_s=_hsts(given.get("HSTS_MAX_AGE_S", "0"), given.get("BASE_URL", "")),
     )
 
 
@@ -129,9 +139,43 @@ def from_dotenv(name: str, dotenv: Path = Path(".env")) -> str | None:
 def _secret(value: str) -> str:
     if not value:
         raise BadSetting("SECRET_KEY", f"is missing; set it to a long random text, such as the output of: {NEW_SECRET}")
-    if len(value) < MIN_SECRET_LENGTH:
-        raise BadSetting("SECRET_KEY", f"is too short ({len(value)} characters); use {MIN_SECRET_LENGTH} or more")
+    return _hard_to_guess("SECRET_KEY", value)
+
+
+def _hard_to_guess(name: str, value: str) -> str:
+    weakness = secret_keys.weakness(value)
+    if weakness:
+        raise BadSetting(name, f"{weakness}; set it to a long random text, such as the output of: {NEW_SECRET}")
     return value
+
+
+def _metrics_token(value: str) -> str:
+    return _hard_to_guess("METRICS_TOKEN", value) if value else ""
+
+
+def _forwarded_header(value: str) -> ForwardingHeader:
+    try:
+        return ForwardingHeader(value.lower())
+    except ValueError:
+        raise BadSetting("FORWARDED_HEADER", f"must be {' or '.join(ForwardingHeader)}") from None
+
+
+def _contact(value: str) -> str:
+    """An address for `Contact` of RFC 9116."""
+    if "@" in value and ":" not in value:
+        value = f"mailto:{value}"
+    if value and not CONTACT.fullmatch(value):
+        mend = "must be an e-mail address or a page, such as security@blog.example or https://blog.example/security"
+        raise BadSetting("SECURITY_CONTACT", mend)
+    return value
+
+
+def _hsts(value: str, base_url: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise BadSetting("HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 is off")
+    if int(value) and not base_url.startswith("https://"):
+        raise BadSetting("HSTS_MAX_AGE_S", "needs a COMMENTSVC_BASE_URL that begins with https://")
+    return int(value)
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:

@@ -22,7 +22,8 @@ SLOW = {
     "body": HEAD + b"Content-Length: 5000\r\n\r\n{",
     "silent body": HEAD + b"Content-Length: 5000\r\n\r\n",
     "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
-    "reading": b"GET /api/v1/comments?site=blog&thread=/large&limit=100 HTTP/1.1\r\nHost: comments.example\r\n\r\n" * 20,
+    "reading": b"GET /api/v1/comments?site=blog&thread=/large&limit=100 HTTP/1.1\r\nHost: comments.example\r\n\r\n"
+    * 20,
 }
 DRIBBLE = {"headers": b"a", "body": b" ", "chunks": b"1\r\n \r\n"}
 
