@@ -98,6 +98,11 @@ class _Room:
     def __init__(self, size_bytes: int) -> None:
         self.left_bytes = size_bytes
 
+    def take(self, size_bytes: int) -> None:
+        if size_bytes > self.left_bytes:
+            raise _busy()
+        self.left_bytes -= size_bytes
+
 
 class _Threads:
     """A pool of threads, and a limit on the requests that wait for one."""
@@ -141,13 +146,9 @@ class Application:
                 else:
                     connection.response_bytes(200, ready.headers, ready.body[0])
                 return
-        is_large = path.startswith(LARGE_PATHS)
-        room = self._large_room if is_large else self._room
-        body = bytearray()
+        body, taken = bytearray(), [0, 0]
         try:
-            length = await self._receive(
-                scope, connection, body, RULES_MAX_BYTES if is_large else REQUEST_MAX_BYTES, room
-            )
+            length = await self._receive(scope, connection, body, taken)
             environ = _environ(scope, bytes(body), length)
             status, answered, content = await self._pool(environ).run(lambda: _answer(self._app, environ))
         except _Refused as refusal:
@@ -159,13 +160,16 @@ class Application:
         else:
             connection.response_bytes(status, answered, content)
         finally:
-            room.left_bytes += len(body)
+            self._room.left_bytes += taken[0]
+            self._large_room.left_bytes += taken[1]
 
-    async def _receive(self, scope: Scope, connection: Connection, body: bytearray, limit: int, room: _Room) -> int:
-        """Collect the body into `body`, taking its bytes from `room`; the length to be told to the application.
+    async def _receive(self, scope: Scope, connection: Connection, body: bytearray, taken: list[int]) -> int:
+        """Collect the body into `body`; the length to be told to the application.
 
-        A body over the limit is not read on: the application is told a length that it refuses by itself.
+        `taken` is what it takes of the room for all bodies, and of that for what is large. A body over the limit is
+        not read on: the application is told a length that it refuses by itself.
         """
+        limit = RULES_MAX_BYTES if scope.path.startswith(LARGE_PATHS) else REQUEST_MAX_BYTES
         announced = scope.headers.get("content-length")
         if scope.method in BODILESS or (announced in (None, "0") and "transfer-encoding" not in scope.headers):
             return 0
@@ -179,9 +183,9 @@ class Application:
                     if not part:
                         ends += 1
                         continue
-                    if len(part) > room.left_bytes:
-                        raise _busy()
-                    room.left_bytes -= len(part)
+                    is_large = len(body) + len(part) > REQUEST_MAX_BYTES
+                    (self._large_room if is_large else self._room).take(len(part))
+                    taken[is_large] += len(part)
                     body += part
                     if len(body) > limit:
                         return len(body)
