@@ -23,6 +23,7 @@ def create_app(config: Config) -> Flask:
         facebook_calls,
         federation,
         feeds,
+        forwarding,
         health,
         home,
         mail_links,
@@ -56,6 +57,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["limits"] = limits.limiter(config.redis_url)
     watching.init_app(app, config)
     wiring.init_app(app, config)
+    forwarding.init_app(app)
     translating.init_app(app)
     database.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     error_pages.init_app(app)

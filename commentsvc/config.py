@@ -16,8 +16,11 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 from dotenv import dotenv_values
 
+from commentsvc.core import secret_keys
+from commentsvc.core.forwarded import ForwardingHeader, Network
+
 PREFIX = "COMMENTSVC_"
-MIN_SECRET_LENGTH = 16
+CONTACT = re.compile(r"mailto:[^\s@<>,]+@[^\s@<>,]+|https://[^\s<>]+")
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
 PROVIDERS = (
@@ -49,8 +52,6 @@ PORTS = range(1, 65536)
 DIGITS_MAX = 9  # of a number in a setting
 # Below this a "proxy" would be most of the internet; fc00::/7 and 10.0.0.0/8 are the largest private networks.
 SHORTEST_PREFIX = {4: 8, 6: 7}
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadSetting(Exception):
@@ -86,7 +87,8 @@ class Config:
     mail_from: str = "comments@localhost"  # the From of every mail
     mail_tls: MailTls = MailTls.VERIFY  # servers with a certificate of their own; or none at all
     mail_ca_file: Path | None = None  # such a server's certificate
-    trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
+    trusted_proxies: tuple[Network, ...] = field(default=())  # whose forwarding header is believed
+    forwarded_header: ForwardingHeader = ForwardingHeader.X_FORWARDED_FOR  # the one that these proxies write
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -97,6 +99,9 @@ class Config:
     publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
+    metrics_token: str = ""  # who sends it gets /metrics; without it only this machine does
+    security_contact: str = ""  # where security.txt sends finders of a hole
+    hsts_max_age_s: int = 0  # how long browsers may not come back by http; cannot be taken back, so off by default
 
     @property
     def is_https(self) -> bool:
@@ -141,6 +146,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         mail_tls=_mail_tls(given.get("MAIL_TLS", Config.mail_tls)),
         mail_ca_file=_certificates("MAIL_CA_FILE", given.get("MAIL_CA_FILE", "")),
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
+        forwarded_header=_forwarded_header(given.get("FORWARDED_HEADER", Config.forwarded_header)),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
         akismet_key=given.get("AKISMET_KEY", ""),
@@ -152,6 +158,9 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
+        metrics_token=_metrics_token(given.get("METRICS_TOKEN", "")),
+        security_contact=_contact(given.get("SECURITY_CONTACT", "")),
+        hsts_max_age_s=_hsts(given.get("HSTS_MAX_AGE_S", "0"), given.get("BASE_URL", "")),
     )
 
 
@@ -200,8 +209,13 @@ def _check_characters(name: str, value: str) -> None:
 def _secret(value: str) -> str:
     if not value:
         raise BadSetting("SECRET_KEY", f"is missing; set it to a long random text, such as the output of: {NEW_SECRET}")
-    if len(value) < MIN_SECRET_LENGTH:
-        raise BadSetting("SECRET_KEY", f"is too short ({len(value)} characters); use {MIN_SECRET_LENGTH} or more")
+    return _hard_to_guess("SECRET_KEY", value)
+
+
+def _hard_to_guess(name: str, value: str) -> str:
+    weakness = secret_keys.weakness(value)
+    if weakness:
+        raise BadSetting(name, f"{weakness}; set it to a long random text, such as the output of: {NEW_SECRET}")
     return value
 
 
@@ -215,6 +229,35 @@ def _split(name: str, value: str, example: str) -> SplitResult:
     if port is not None and port not in PORTS:
         raise BadSetting(name, "has a port that is not a number from 1 to 65535")
     return parts
+
+
+def _metrics_token(value: str) -> str:
+    return _hard_to_guess("METRICS_TOKEN", value) if value else ""
+
+
+def _forwarded_header(value: str) -> ForwardingHeader:
+    try:
+        return ForwardingHeader(value.lower())
+    except ValueError:
+        raise BadSetting("FORWARDED_HEADER", f"must be {' or '.join(ForwardingHeader)}") from None
+
+
+def _contact(value: str) -> str:
+    """An address for `Contact` of RFC 9116."""
+    if "@" in value and ":" not in value:
+        value = f"mailto:{value}"
+    if value and not CONTACT.fullmatch(value):
+        mend = "must be an e-mail address or a page, such as security@blog.example or https://blog.example/security"
+        raise BadSetting("SECURITY_CONTACT", mend)
+    return value
+
+
+def _hsts(value: str, base_url: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise BadSetting("HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 is off")
+    if int(value) and not base_url.startswith("https://"):
+        raise BadSetting("HSTS_MAX_AGE_S", "needs a COMMENTSVC_BASE_URL that begins with https://")
+    return int(value)
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:

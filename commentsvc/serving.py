@@ -6,14 +6,17 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
 import time
 from multiprocessing import util
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from granian.constants import Interfaces
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from commentsvc import config as settings
@@ -22,20 +25,17 @@ from commentsvc.config import Config
 from commentsvc.gateways import log_lines, metrics
 from commentsvc.store import database
 from commentsvc.store.db import db
-from commentsvc.web import shelf
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from commentsvc.web import rsgi, shelf
 
 log = logging.getLogger(__name__)
 
 JOBS_SWITCH = "COMMENTSVC_SERVE_JOBS"
 WORKERS = "COMMENTSVC_SERVE_WORKERS"
 MASTER = "COMMENTSVC_SERVE_MASTER"
-# Enough that reads from memory always find one, however many requests wait at the edge's gate. They are started as
-# they are needed; reads alone are as fast with 32 as with 2 (docs/benchmarks.md).
-BLOCKING_THREADS = 32
-BACKPRESSURE = 512
+# Connections of a worker, most of them idle; no thread belongs to one (web/rsgi.py). More wait in the kernel's queue.
+CONNECTIONS_MAX = 4096
+OTHER_FILES_MAX = 512
+HEADERS_MAX_S = 15
 # A worker that is told to stop while it starts does not hear it, and would be waited for without end.
 STOP_MAX_S = 10
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # malloc.h
@@ -101,13 +101,15 @@ def run(config: Config, host: str, port: int, workers: int, with_jobs: bool) -> 
     os.environ[MASTER] = str(os.getpid())
     log.info("serving at %s, with the database %s", config.base_url, database.name_of(config))
     server = _Server(
-        "commentsvc.serving:application",
+        "commentsvc.serving:rsgi_application",
         address=address,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=workers,
-        blocking_threads=BLOCKING_THREADS,
-        backpressure=BACKPRESSURE,
+        websockets=False,
+        http=HTTPModes.http1,  # HTTP/2 has no time limit for headers here; proxies ask by HTTP/1.1
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MAX_S * 1000),
+        backpressure=_connections_max(),
         factory=True,
         log_access=False,
         log_dictconfig={"loggers": {"_granian": {"handlers": []}}},  # its lines look like ours, and go where ours go
@@ -145,6 +147,16 @@ def _end_with_master() -> None:
         os._exit(1)
 
 
+def _connections_max() -> int:
+    """How many connections a worker may hold; asks for as many open files where the system's default is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + OTHER_FILES_MAX
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return CONNECTIONS_MAX if soft == resource.RLIM_INFINITY else max(1, min(CONNECTIONS_MAX, soft - OTHER_FILES_MAX))
+
+
 def _keep_memory_small() -> None:
     """Give back what a page was built in: by default glibc keeps it, in a heap of each thread (mallopt(3))."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -178,7 +190,13 @@ def _take_a_core(workers: int) -> None:
 _kept: list[socket.socket | None] = []
 
 
-def application() -> WSGIApplication:
+def rsgi_application() -> rsgi.Application:
+    """The same application, as Granian is given it."""
+    app = application()
+    return rsgi.Application(app, app.extensions["edge"], app.extensions["commentsvc"])
+
+
+def application() -> Flask:
     """The WSGI application of one worker process, from the environment's settings."""
     _end_with_master()
     _keep_memory_small()

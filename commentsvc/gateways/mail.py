@@ -214,7 +214,7 @@ class NullMailer:
     """Where no mail server is set; says so, and names no address: logs are read by many."""
 
     def send(self, letter: Letter) -> None:
-        log.warning("COMMENTSVC_MAIL_URL is not set, so a mail was not sent: %s", letter.subject.partition(":")[0])
+        log.warning("COMMENTSVC_MAIL_URL is not set, so a mail was not sent (%s)", letter.key)
 
 
 def mailer(config: Config) -> Mailer:

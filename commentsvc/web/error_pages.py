@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
@@ -63,6 +64,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StaleDataError, _database)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
+    app.log_exception = _log_exception  # type: ignore[method-assign]  # Flask's own writes the path, which may be a secret
+
+
+def _log_exception(exc_info: Any) -> None:
+    route = request.url_rule.rule if request.url_rule else "none"
+    log.error("a request failed: %s %s", request.method, route, exc_info=exc_info)
 
 
 def _known(error: CommentError) -> Response:

@@ -40,9 +40,9 @@ from commentsvc.store.provider_clients import KeptClients
 from commentsvc.web import guard
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
-from commentsvc.web.signin import FROM_BLOG, unhurried, welcome
+from commentsvc.web.signin import unhurried, welcome
 from commentsvc.web.translating import gettext, tell_error
-from commentsvc.web.wiring import csrf, now, settings
+from commentsvc.web.wiring import FROM_BLOG, csrf, keep_opener, now, settings
 
 pages = Blueprint("federation", __name__, url_prefix="/auth")
 log = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
     kept = attempts.pop(state, None)
     session[ATTEMPTS] = attempts
     goal = kept["goal"] if kept else url_for("queue.sites")
+    keep_opener(goal)
     # Each provider has a redirect of its own, so that the answer of one is never taken to another (RFC 9700 §4.4).
     if kept is None or kept["provider"] != provider:
         return _failed(Trouble(found.label, Kind.EXPIRED, f"{provider}: unknown state"), goal, provider)

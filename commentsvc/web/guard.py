@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from dataclasses import dataclass
 
 from flask import current_app, g, request
 from flask_login import current_user
 
-from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
 from commentsvc.core.networks import Scope, network_of
@@ -25,6 +23,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.forwarding import client_ip as client_ip  # views ask the guard for it
 from commentsvc.web.translating import language_wished
 from commentsvc.web.wiring import SignedIn, now, settings
 
@@ -301,30 +300,3 @@ def _is_author(comment: Comment, account: Account | None) -> bool:
 
 def browser() -> Browser:
     return Browser(client_ip(), request.headers.get("User-Agent", "")[:USER_AGENT_MAX], language_wished())
-
-
-def client_ip() -> str:
-    return ip_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), settings())
-
-
-def ip_of(remote: str, forwarded: str, config: Config) -> str:
-    """The nearest address in the chain that is not one of our own proxies; a client cannot speak for itself."""
-    chain = [part.strip() for part in forwarded.split(",") if part.strip()] + [remote]
-    for address in reversed(chain):
-        known = _address(address)
-        if known is None:
-            break
-        if not any(known in network for network in config.trusted_proxies):
-            return str(known)
-        remote = str(known)
-    known = _address(remote)
-    return str(known) if known else ""
-
-
-def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(value)
-    except ValueError:
-        return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return mapped or found

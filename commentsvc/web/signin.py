@@ -19,7 +19,7 @@ from commentsvc.web.guard import browser, check_pace, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
 from commentsvc.web.translating import gettext, tell_error, voice
-from commentsvc.web.wiring import SignedIn, now, settings
+from commentsvc.web.wiring import FROM_BLOG, SignedIn, keep_opener, now, settings
 
 pages = Blueprint("signin", __name__, url_prefix="/auth")
 
@@ -27,7 +27,6 @@ pages = Blueprint("signin", __name__, url_prefix="/auth")
 ADDRESS = "signin_address"
 GOAL = "signin_goal"
 # Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
-FROM_BLOG = "/auth/authorize?"
 JOINING = (FROM_BLOG, "/t/")
 # The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
 # this one, asking again would be noise.
@@ -44,6 +43,7 @@ def ask() -> BaseResponse:
 @pages.post("/signin")
 def send() -> BaseResponse:
     goal = local_path(request.form.get("next", ""), url_for("queue.sites"))
+    keep_opener(goal)
     typed = request.form.get("email", "")
     try:
         address = emails.address(typed, "email", required=False)
@@ -77,11 +77,13 @@ def send_again(address: str, goal: str) -> BaseResponse:
 
 @pages.get("/code")
 def type_code() -> BaseResponse:
+    keep_opener(session.get(GOAL, ""))
     return _code_page() if ADDRESS in session else redirect(url_for("signin.ask"))
 
 
 @pages.post("/code")
 def use_code() -> BaseResponse:
+    keep_opener(session.get(GOAL, ""))
     if ADDRESS not in session:
         flash(gettext("This browser has asked for no code, or too long ago. Ask for a new one."), "refused")
         return redirect(url_for("signin.ask"), 303)

@@ -334,7 +334,10 @@ def test_who_did_not_get_through_one_door_may_choose_another(app, client, site, 
 def test_half_a_providers_settings_stop_the_start(changes, name):
     from commentsvc.config import BadSetting, from_environment
 
-    environ = {"COMMENTSVC_SECRET_KEY": "x" * 32, **{f"COMMENTSVC_{k}": v for k, v in changes.items()}}
+    environ = {
+        "COMMENTSVC_SECRET_KEY": "a secret for tests, long enough",
+        **{f"COMMENTSVC_{k}": v for k, v in changes.items()},
+    }
     with pytest.raises(BadSetting, match=f"COMMENTSVC_{name}"):
         from_environment(environ, None)
 

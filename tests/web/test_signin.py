@@ -102,11 +102,11 @@ def test_a_code_is_not_taken_twice(app, client, alice, ask, type_code, csrf):
     ask(alice.email)
     code = code_in(mails()[-1])
     page = client.get("/auth/code")
-    cookie = client.get_cookie("commentsvc", domain="localhost").value
+    cookie = client.get_cookie("__Host-commentsvc", domain="localhost").value
     type_code(code)
 
     again = app.test_client()
-    again.set_cookie("commentsvc", cookie, domain="localhost")
+    again.set_cookie("__Host-commentsvc", cookie, domain="localhost")
     answer = again.post("/auth/code", data={"csrf_token": csrf(page.text), "code": code})
     assert answer.status_code == 422
     assert not is_signed_in(again)
@@ -204,13 +204,13 @@ def test_signing_in_keeps_nothing_of_the_browser_session_before(client, alice, l
 def test_the_session_ends_at_sign_out_even_when_the_cookie_is_kept(app, client, alice, sign_in, csrf):
     sign_in(client, alice)
     page = client.get("/dashboard/blog")
-    kept = client.get_cookie("commentsvc", domain="localhost").value
+    kept = client.get_cookie("__Host-commentsvc", domain="localhost").value
 
     answer = client.post("/auth/signout", data={"csrf_token": csrf(page.text)})
     assert (answer.status_code, answer.location) == (303, "/auth/signin")
 
     thief = app.test_client()
-    thief.set_cookie("commentsvc", kept, domain="localhost")
+    thief.set_cookie("__Host-commentsvc", kept, domain="localhost")
     assert not is_signed_in(thief)
     assert not is_signed_in(client)
 

@@ -18,6 +18,29 @@ from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 # What token endpoints say of a code that came too late or twice; GitHub has its own word for it.
 SPENT = {"invalid_grant", "bad_verification_code", "invalid_request"}
 DENIALS = {"access_denied", "user_cancelled_authorize", "user_denied"}
+# RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6.
+STANDARD = (
+    SPENT
+    | DENIALS
+    | {
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "interaction_required",
+        "login_required",
+        "account_selection_required",
+        "consent_required",
+    }
+)
+
+
+def _standard(code: str) -> str:
+    """The code for the log; anything else may be whatever somebody wrote into an address."""
+    return code if code in STANDARD else "a code of its own"
 
 
 class OAuthProvider(ABC):
@@ -79,7 +102,7 @@ class OAuthProvider(ABC):
     def check_answer(self, answer: Mapping[str, str]) -> None:
         """Raise Trouble unless the browser brought a code."""
         if "error" in answer:
-            raise self.trouble(Kind.DENIED if answer["error"] in DENIALS else Kind.WRONG, answer["error"][:80])
+            raise self.trouble(Kind.DENIED if answer["error"] in DENIALS else Kind.WRONG, _standard(answer["error"]))
         if not answer.get("code"):
             raise self.trouble(Kind.WRONG, "no code in the answer")
 
@@ -96,7 +119,7 @@ class OAuthProvider(ABC):
             )
         except OAuthError as error:
             spent = error.error in SPENT
-            raise self.trouble(Kind.EXPIRED if spent else Kind.WRONG, f"token: {error.error}"[:80]) from None
+            raise self.trouble(Kind.EXPIRED if spent else Kind.WRONG, f"token: {_standard(error.error)}") from None
         except RequestException as error:
             raise self.of_request(error) from None
         except ValueError:
