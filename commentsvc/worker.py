@@ -151,8 +151,13 @@ def _teach(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
     learning.teach(payload["comment_id"], payload["is_spam"], tools.spam_service)
 
 
+def _no_mail(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+    """A sign-in code that nobody gets: asking for one costs the same whether the address has an account or not."""
+
+
 KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
     "mail": _mail,
+    "no_mail": _no_mail,
     "picture": _picture,
     "learn": _learn,
     "teach": _teach,
