@@ -26,6 +26,7 @@ def create_app(config: Config) -> Flask:
         forwarding,
         health,
         home,
+        identities,
         mail_links,
         oauth_server,
         reacting,
@@ -62,7 +63,7 @@ def create_app(config: Config) -> Flask:
     database.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
+    own = (signin, authorize, federation, facebook_calls, account, identities, security, mail_links)
     desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
     for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from commentsvc.core import status
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
@@ -25,10 +25,14 @@ BATCH_MAX = 500
 
 @dataclass(frozen=True)
 class Moderator:
-    """An account and the one site its token is for (None: all of its sites)."""
+    """An account, the one site its token is for (None: all of its sites), and whether a second factor was shown.
+
+    For a browser session `has_shown_factor` is its own; for a token, that of the session that made it.
+    """
 
     account: Account
     only_site_id: int | None = None
+    has_shown_factor: bool = False
 
     def may_moderate(self, site: Site) -> bool:
         return self.only_site_id in (None, site.id) and people.role_on(self.account, site) is not None
@@ -37,6 +41,15 @@ class Moderator:
     def may_everywhere(self) -> bool:
         """Whether this moderator decides for every site: an admin, whose token is for no single site."""
         return self.account.is_admin and self.only_site_id is None
+
+    def check_factor(self, site: Site) -> None:
+        """Raise NotProved when the site requires a second factor of its moderators and none was shown."""
+        if site.policy.second_factor_required and not self.has_shown_factor:
+            raise NotProved(
+                f"“{site.name}” asks for a second factor. Add one at /account/security, then go on. A token must be "
+                "made by a session that has shown one.",
+                has_factor=False,
+            )
 
     def sees_addresses(self, site: Site) -> bool:
         """Whether e-mail and network addresses of those who comment are for this moderator: an owner decides."""
@@ -231,7 +244,8 @@ def is_erased(comment: Comment) -> bool:
 def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     """The comments, with the moderator's account held and their threads locked first, in the order of posting.
 
-    Raises NotFound when one of them is not the moderator's to judge.
+    Raises NotFound when one of them is not the moderator's to judge, NotProved where the site of one of them requires
+    a second factor that was not shown.
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
@@ -239,9 +253,11 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     people.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
-    may_judge = {site_id: by.may_moderate(site) for site_id, site in {c.site_id: c.site for c in found}.items()}
-    if len(found) != len(wanted) or not all(may_judge.values()):
+    sites = {c.site_id: c.site for c in found}.values()
+    if len(found) != len(wanted) or not all(by.may_moderate(site) for site in sites):
         raise NotFound(phrase("One of these comments is not here."))
+    for site in sites:
+        by.check_factor(site)
     return found
 
 

@@ -214,10 +214,8 @@ def act(token: str, secret: str, reply: str, now: datetime) -> Decided:
         sentence = phrase("This mail was used already. You can change what you decided in the dashboard.")
         raise Conflict(sentence, "used")
     by = Moderator(notice.account)
+    _check_by_mail(notice.comment)
     (comment,) = moderating.locked([notice.comment_id], by)
-    if comment.site.policy.second_factor_required:
-        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
-        raise Conflict(sentence, "second")
     _check_unchanged(comment, notice)
     if reply.strip() and action is Action.APPROVE:
         decided = answering.publish(comment, reply, by, now)
@@ -234,7 +232,15 @@ def undo(token: str, secret: str, now: datetime) -> None:
     notice, _ = notice_of(token, secret, now)
     if notice.batch is None:
         raise NotFound(phrase("There is no such act to undo."))
+    _check_by_mail(notice.comment)
     moderating.undo(notice.batch, Moderator(notice.account), now)
+
+
+def _check_by_mail(comment: Comment) -> None:
+    """Raise Conflict where the site requires a second factor: a link in a mail cannot show one."""
+    if comment.site.policy.second_factor_required:
+        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
+        raise Conflict(sentence, "second")
 
 
 @retried

@@ -91,13 +91,17 @@ class Bearer:
     account: Account
     only_site_id: int | None
     widget_provider: str | None = None  # how the reader signed in; None for a personal token
+    has_shown_factor: bool = False
 
     @property
     def moderator(self) -> Moderator | None:
-        return None if self.widget_provider else Moderator(self.account, self.only_site_id)
+        return None if self.widget_provider else Moderator(self.account, self.only_site_id, self.has_shown_factor)
 
     def may_moderate(self, site: Site) -> bool:
-        return self.moderator is not None and self.moderator.may_moderate(site)
+        """Whether the token moderates the site now: without the second factor that a site requires it does not."""
+        if self.moderator is None or not self.moderator.may_moderate(site):
+            return False
+        return self.has_shown_factor or not site.policy.second_factor_required
 
 
 def bearer() -> Bearer | None:
@@ -114,7 +118,7 @@ def bearer() -> Bearer | None:
     elif scheme.lower() == "bearer":
         found = people.find_token(tokens.digest(value))
         if found is not None:
-            return Bearer(found.account, found.site_id)
+            return Bearer(found.account, found.site_id, has_shown_factor=found.has_shown_factor)
     sentence = phrase("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
     raise NotSignedIn(sentence)
 
@@ -161,8 +165,7 @@ def moderated(site_key: str, by: Moderator) -> Site:
         site = None
     if site is None or not by.may_moderate(site):
         raise NotFound("There is no site with this key that you moderate.")
-    if "Authorization" not in request.headers:
-        check_second_factor(site)
+    by.check_factor(site)
     return site
 
 
@@ -179,6 +182,7 @@ def moderated_comment(comment_id: int, by: Moderator) -> Comment:
     comment = comments.by_id(comment_id)
     if not by.may_moderate(comment.site):
         raise NotFound(phrase("There is no comment with this number here."))
+    by.check_factor(comment.site)
     return comment
 
 
@@ -232,14 +236,10 @@ def check_fresh() -> None:
         raise NotFresh("Show once more that it is you.")
 
 
-def check_second_factor(site: Site) -> None:
-    """Raise NotProved when the site asks those who moderate it in the dashboard for a second factor they lack."""
-    if site.policy.second_factor_required and signed_in().session.proved_at is None:
-        raise NotProved(f"“{site.name}” asks for a second factor. Add one here, then go on.", has_factor=False)
-
-
 def dashboard_moderator() -> Moderator:
-    return Moderator(proved().account)
+    """The moderator of the browser session, whatever headers come with the request."""
+    holder = proved()
+    return Moderator(holder.account, has_shown_factor=holder.session.proved_at is not None)
 
 
 @dataclass(frozen=True)

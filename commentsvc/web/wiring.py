@@ -11,6 +11,8 @@ from flask_wtf.csrf import CSRFProtect
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
+from commentsvc.core.errors import NotAllowed
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways import spam_service as gateway
 from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import people
@@ -31,7 +33,25 @@ PERMISSIONS = ", ".join(
     f"{name}=()" for name in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
 )
 
-csrf = CSRFProtect()
+# What a browser says of a request that a page of another site, or of a sibling subdomain, has caused.
+FOREIGN = ("cross-site", "same-site")
+
+
+class Forms(CSRFProtect):
+    """Guards every unsafe request that counts by the session cookie: it must come from a page of ours, with its token.
+
+    A view that is exempt takes no cookie for proof: it looks at a bearer token, a signature, or a link from a mail.
+    """
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        is_guarded = bool(request.endpoint) and request.method in current_app.config["WTF_CSRF_METHODS"]
+        is_exempt = apply_exemptions and self._is_exempt()
+        if is_guarded and not is_exempt and request.headers.get("Sec-Fetch-Site") in FOREIGN:
+            raise NotAllowed(phrase("This was sent from another website, so nothing was done. Open the page here."))
+        super().protect(apply_exemptions)
+
+
+csrf = Forms()
 login = LoginManager()
 
 
