@@ -169,10 +169,11 @@ def _pages(site: Site, rows: Sequence[Row], now: datetime) -> dict[str, Thread]:
     exported = {thread.key: thread for thread, _ in reversed(rows)}
     pages = {}
     for key in sorted(exported):
-        url = exported[key].url
-        url = url if text.is_web_url(url) and len(url) <= URL_MAX else ""
-        title = _cut(exported[key].title, TITLE_MAX)
-        pages[key] = threads.get_or_add(site, key, url, title, now, exported[key].is_open)
+        page = exported[key]
+        pages[key] = thread = threads.get_or_add(site, key, now, page.is_open and not page.is_private)
+        if not page.is_private:
+            url = page.url if text.is_web_url(page.url) and len(page.url) <= URL_MAX else ""
+            threads.fix(thread, _cut(page.title, TITLE_MAX), url)
     return pages
 
 

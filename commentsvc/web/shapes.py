@@ -91,11 +91,34 @@ class FlagOut(Shape):
 
 
 class ThreadIn(Shape):
+    """What is not named stays as it is; a field that is not here is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     site: StrictStr
     thread: StrictStr
-    pinned: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    title: StrictStr | None = Field(
+        None, description="of the page; wins over what comments say; empty: what the approved comments say again"
+    )
+    url: StrictStr | None = Field(None, description="address of the page, of an origin of the site; empty: as `title`")
+    pin: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    pinned: StrictInt | None = Field(None, description="the same as `pin`")
     open: StrictBool = Field(True, description="whether it takes more comments")
     mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
+
+    def changes(self, site: Site) -> dict[str, Any]:
+        """The thread's columns that are to change; raises Invalid for a title or address that no page can have."""
+        named = {name: getattr(self, name) for name in self.model_fields_set}
+        found: dict[str, Any] = {"pinned_id": named[name] for name in ("pinned", "pin") if name in named}
+        if "open" in named:
+            found["is_open"] = self.open
+        if self.mode is not None:
+            found["mode"] = self.mode or None
+        if self.title is not None:
+            found["title"] = text.line(self.title, "title", phrase("The page's title"), TITLE_MAX, False)
+        if self.url is not None:
+            found["url"] = page_url(self.url, site)
+        return found
 
 
 class PreviewIn(Shape):
@@ -283,6 +306,8 @@ def _sentence(error: Any) -> str:
     name = error["loc"][-1] if error["loc"] else "the request"
     if error["type"] == "missing":
         return f"“{name}” is missing."
+    if error["type"] == "extra_forbidden":
+        return f"There is no field “{name}” here."
     wanted = {
         "string_type": "a text",
         "int_type": "a whole number",
