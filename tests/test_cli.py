@@ -149,9 +149,7 @@ def test_settings_of_a_dotenv_file_are_read(run, tmp_path):
 
 def test_an_import_prints_what_the_file_has_and_a_second_one_adds_nothing(ready):
     path = str(data("import/themeunittestdata.wordpress.xml"))
-    left = (
-        "Left out 1 of posts protected by a password; --include-private brings them in, to wait for a moderator.\n"
-    )
+    left = "Left out 1 of posts protected by a password; --include-private brings them in, to wait for a moderator.\n"
     read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n" + left
     words = ["import", "wordpress", path, "--site", "blog"]
     assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 32 would be added, 0 are here already.\n")

@@ -6,7 +6,9 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from html import unescape
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from commentsvc.core import links
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -56,10 +58,8 @@ class Networks:
 
 def host_of(url: str) -> str:
     """The host of a link in lower case ASCII, "" when it has none."""
-    try:
-        return domain(urlsplit(url).hostname or "")
-    except ValueError:
-        return ""
+    parts = links.parts_of(url)
+    return domain(parts.hostname or "") if parts else ""
 
 
 def domain(name: str) -> str:

@@ -22,6 +22,7 @@ from xml.sax.xmlreader import Locator
 import defusedxml.sax
 from defusedxml import DefusedXmlException
 
+from commentsvc.core import links
 from commentsvc.core.errors import BadFile
 
 CHUNK = 64 * 1024
@@ -324,10 +325,7 @@ def _thread(item: dict[str, str], number: int, is_private: bool) -> ExportedThre
 
 def _key(item: dict[str, str], url: str) -> str:
     """The path of the link, as the widget's default; with plain links (/?p=1) all posts would share one thread."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
+    parts = links.parts_of(url) or urlsplit("")
     if parts.path not in ("", "/"):
         return parts.path
     if parts.query:
@@ -339,11 +337,8 @@ def _key(item: dict[str, str], url: str) -> str:
 
 def _base_of(url: str) -> str:
     """Host and path of the blog: what tells comment 7 of one blog from comment 7 of another."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    base = f"{parts.netloc}{parts.path.rstrip('/')}" if parts.netloc else ""
+    parts = links.parts_of(url)
+    base = f"{parts.netloc}{parts.path.rstrip('/')}" if parts and parts.netloc else ""
     return base if len(base) <= BASE_MAX else hashlib.sha256(base.encode()).hexdigest()
 
 

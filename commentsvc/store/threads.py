@@ -41,7 +41,7 @@ class Thread(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     url: Mapped[str] = mapped_column(String(URL_MAX), default="")
     title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
-    # Title and address come from the first approved comment, unless a moderator or an import of the blog has fixed them.
+    # Title and address come from the first approved comment, unless a moderator or an import has fixed them.
     is_title_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_url_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_open: Mapped[bool] = mapped_column(default=True)

@@ -306,7 +306,7 @@ def ip_of(remote: str, forwarded: str, config: Config) -> str:
 
 def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        found = ipaddress.ip_address(value)
+        found = ipaddress.ip_address(value.partition("%")[0])  # a zone has any length, and is of another machine
     except ValueError:
         return None
     mapped = getattr(found, "ipv4_mapped", None)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import emails, text
+from commentsvc.core import emails, links, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
@@ -109,7 +108,9 @@ class ThreadIn(Shape):
     def changes(self, site: Site) -> dict[str, Any]:
         """The thread's columns that are to change; raises Invalid for a title or address that no page can have."""
         named = {name: getattr(self, name) for name in self.model_fields_set}
-        found: dict[str, Any] = {"pinned_id": named[name] for name in ("pinned", "pin") if name in named}
+        found: dict[str, Any] = {}
+        if "pin" in named or "pinned" in named:
+            found["pinned_id"] = named["pin"] if "pin" in named else self.pinned
         if "open" in named:
             found["is_open"] = self.open
         if self.mode is not None:
@@ -366,7 +367,7 @@ def thread_key(value: str) -> str:
         raise Invalid(
             "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
         )
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in value):
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) in (0xFFFE, 0xFFFF) for c in value):
         raise Invalid("thread", "thread holds a control character; remove it.")
     return value
 
@@ -376,12 +377,9 @@ def page_url(value: str, site: Site) -> str:
     value = value.strip()
     if not value:
         return ""
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("")
-    origin = f"{parts.scheme}://{parts.netloc}"
-    clean = len(value) <= URL_MAX and not any(ord(c) <= 32 or 0xD800 <= ord(c) < 0xE000 or c in '"<>\\' for c in value)
+    parts = links.parts_of(value)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts else ""
+    clean = len(value) <= URL_MAX and value.isprintable() and not any(c.isspace() or c in '"<>\\' for c in value)
     if not clean or not (site.allows(origin) or origin == settings().origin):
         raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
     return value

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from requests import HTTPError, RequestException, Response
 
+from commentsvc.core import links
 from commentsvc.gateways import safe_http
 from commentsvc.gateways.providers.labels import label_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
@@ -152,7 +152,8 @@ def web_address(value: object) -> str | None:
     """An http(s) address, or None."""
     if not isinstance(value, str) or len(value) > 2048 or not value.isprintable():
         return None
-    return value if urlsplit(value).scheme in ("http", "https") else None
+    parts = links.parts_of(value)
+    return value if parts and parts.scheme in ("http", "https") else None
 
 
 def text_or_none(value: object) -> str | None:
