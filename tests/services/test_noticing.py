@@ -403,7 +403,7 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
         assert letter["Subject"] == said["[%(site)s] %(name)s on “%(title)s” waits for you"] % {
             "site": "Blog notes",
             "name": "Carol",
-            "title": "A post",
+            "title": "/post",
         }
         text, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
         for key in (
