@@ -25,6 +25,13 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.web.wiring import settings
 
+# What the service asks of a thread's key, for the OpenAPI document.
+THREAD_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": THREAD_KEY_MAX,
+    "pattern": r"^[^\x00-\x1f\x7f\ufffe\uffff]*[^\s\x00-\x1f\x7f\ufffe\uffff][^\x00-\x1f\x7f\ufffe\uffff]*$",
+}
 ANONYMOUS = "Anonymous"
 YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
