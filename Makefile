@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types browser bench attack widget audit release lock clean
+.PHONY: demo test races check lint types browser fuzz bench attack widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -11,8 +11,18 @@ demo: .venv/.ready
 test: .venv/.ready-dev
 	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
 
+# Acts at the same moment, drawn by chance, on both databases; `make test` does it for half a minute.
+races: .venv/.ready-dev
+	RACES_SECONDS=$${RACES_SECONDS:-900} $(BIN)/pytest tests/services/test_same_moment.py
+
 browser: .venv/.ready-dev
 	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal
+
+# Hostile requests to every route for an hour on each database: `make fuzz FUZZ_S=600 FUZZ_SEED=7` for another time and
+# the seed that a failure printed.
+FUZZ_S ?= 3600
+fuzz: .venv/.ready-dev
+	FUZZ_S=$(FUZZ_S) FUZZ_SEED=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} $(BIN)/pytest -s tests/web/test_fuzz.py
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, report, sizes, writes
+from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, report, sizes, slow_clients, writes
 
 logging.disable(logging.WARNING)
 
@@ -18,6 +18,7 @@ PARTS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "sizes": ("Small and large threads, cold and hot", sizes.run),
     "freshness": ("Freshness under load", freshness.run),
     "writes": ("Writes", writes.run),
+    "slow_clients": ("Beside five hundred slow clients", slow_clients.run),
     "memory": ("Memory", memory.run),
     "peers": ("Beside others", peers.run),
     "growth": ("Growth", lambda: growth.run([10_000, 200_000])),

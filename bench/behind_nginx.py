@@ -43,7 +43,8 @@ def front_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Pat
     listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
     source = re.sub(r"    server 127\.0\.0\.1:8000.*\n", lambda _: listed + "\n", source)
     source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    source = source.replace("/var/cache/nginx/commentsvc", str(folder / "cache"))
+    source = source.replace("/var/cache/commentsvc", str(folder / "cache"))
+    source = re.sub(r"access_log /var/log/nginx/.*;", "access_log off;", source)
     source = source.replace("/run/commentsvc;", f"{shelf};")
     (folder / "commentsvc.conf").write_text(source)
     path = folder / "front.conf"

@@ -23,8 +23,10 @@ def create_app(config: Config) -> Flask:
         facebook_calls,
         federation,
         feeds,
+        forwarding,
         health,
         home,
+        identities,
         mail_links,
         oauth_server,
         reacting,
@@ -56,11 +58,12 @@ def create_app(config: Config) -> Flask:
     app.extensions["limits"] = limits.limiter(config.redis_url)
     watching.init_app(app, config)
     wiring.init_app(app, config)
+    forwarding.init_app(app)
     translating.init_app(app)
     database.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     error_pages.init_app(app)
     public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    own = (signin, authorize, federation, facebook_calls, account, security, mail_links)
+    own = (signin, authorize, federation, facebook_calls, account, identities, security, mail_links)
     desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
     for room in (*public, *own, *desk):
         app.register_blueprint(room.pages)

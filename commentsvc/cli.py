@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -19,7 +21,7 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
 from commentsvc import config as settings
-from commentsvc import create_app
+from commentsvc import create_app, start_checks
 from commentsvc.config import BadSetting, Config
 from commentsvc.core import pages as paging
 from commentsvc.core import spam_filter, text
@@ -27,15 +29,20 @@ from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
-from commentsvc.services import importing, membering, settling, signing_in
-from commentsvc.store import database, people, sites, time_limits
-from commentsvc.store.db import first_line, is_away, retried, write
+from commentsvc.services import importing, membering, recounts, settling, signing_in
+from commentsvc.store import database, jobs, people, sites, time_limits
+from commentsvc.store.db import db, first_line, is_away, retried, write
 from commentsvc.store.people import Role
+
+log = logging.getLogger(__name__)
 
 FAILED = 1
 WRONG_USE = 2
 # What SQLite and PostgreSQL say when a table or a column is not there.
 OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")
+NO_FILE = "unable to open database file"  # SQLite's words
+PORT = click.IntRange(1, 65535)
+JOB_ID = click.IntRange(1, 2**63 - 1)
 PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
 
 
@@ -57,9 +64,9 @@ def main() -> None:
     except DBAPIError as error:
         if any(words in str(error.orig) for words in OF_ANOTHER_SCHEMA):
             _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
-        if not is_away(error):
-            raise
-        _stop(f"The database cannot be reached: {first_line(error)}", FAILED)
+        what = "cannot be reached" if is_away(error) else "answered with an error"
+        where = " COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR say where it is." if NO_FILE in str(error) else ""
+        _stop(f"The database {what}: {first_line(error)}.{where}", FAILED)
 
 
 def _stop(sentence: str, status: int) -> None:
@@ -68,7 +75,9 @@ def _stop(sentence: str, status: int) -> None:
 
 
 def read_config() -> Config:
-    return settings.from_environment(os.environ)
+    config = settings.from_environment(os.environ)
+    start_checks.check_places(config)
+    return config
 
 
 P = ParamSpec("P")
@@ -81,7 +90,11 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         with create_app(read_config()).app_context(), time_limits.within(time_limits.COMMAND):
-            return retried(command)(*args, **kwargs)
+            try:
+                return retried(command)(*args, **kwargs)
+            finally:
+                db.session.remove()
+                db.engine.dispose()  # the last connection that is closed takes SQLite's -wal file with it
 
     return wrapped
 
@@ -94,8 +107,10 @@ def commands() -> None:
 
 
 @commands.command()
-@click.option("--port", default=8000, show_default=True, help="Where the service listens.")
-@click.option("--blog-port", default=8001, show_default=True, help="Where the demo blog listens: another origin.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Where the service listens.")
+@click.option(
+    "--blog-port", default=8001, show_default=True, type=PORT, help="Where the demo blog listens: another origin."
+)
 def demo(port: int, blog_port: int) -> None:
     """Try it: a small blog with comments, on throw-away data."""
     from commentsvc import demo as show
@@ -105,8 +120,10 @@ def demo(port: int, blog_port: int) -> None:
 
 @commands.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="Processes; one is best with SQLite.")
+@click.option("--port", default=8000, show_default=True, type=PORT)
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes; one is best with SQLite."
+)
 @click.option("--no-worker", is_flag=True, help="Leave background jobs to `commentsvc worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """The production server."""
@@ -129,7 +146,12 @@ def worker() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     database.check_before_serving(config)
-    loop.run(create_app(config), config, stop)
+    app = create_app(config)
+    log.info("doing jobs of the database %s", database.name_of(config))
+    loop.run(app, config, stop)
+    with app.app_context():
+        db.engine.dispose()
+    database.merge_wal(config)
 
 
 @commands.group("db")
@@ -141,9 +163,10 @@ def db_commands() -> None:
 def db_upgrade() -> None:
     """Bring the schema up to date; makes the SQLite file when there is none."""
     config = read_config()
-    database.create_file(config)
+    start_checks.make_database_file(config)
     with create_app(config).app_context():
         database.upgrade()
+        db.engine.dispose()
     click.echo("The database is up to date.")
 
 
@@ -255,6 +278,54 @@ def token_create(email: str, site_key: str | None) -> None:
     click.echo(token)
 
 
+@commands.group("jobs")
+def jobs_commands() -> None:
+    """Background jobs (mail, …): what waits, and what failed and why."""
+
+
+@jobs_commands.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@in_app
+def jobs_list(as_json: bool) -> None:
+    """Jobs that wait, run or failed, the oldest first, with the reason of the last failure."""
+    found = jobs.listed(datetime.now(UTC))
+    if as_json:
+        rows = [
+            {**asdict(job), "created_at": _rfc3339(job.created_at), "due_at": _rfc3339(job.due_at)} for job in found
+        ]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for job in found:
+        due = f"  due {_rfc3339(job.due_at)}" if job.due_at else ""
+        about = f"  for {job.about}" if job.about else ""
+        reason = f"  {' '.join(job.reason.split())}" if job.reason else ""
+        click.echo(f"{job.id}  {job.kind}  {job.state}  tries {job.tries}{about}{due}{reason}")
+
+
+@jobs_commands.command("retry")
+@click.argument("ids", nargs=-1, type=JOB_ID, metavar="[ID…]")
+@in_app
+def jobs_retry(ids: tuple[int, ...]) -> None:
+    """Try jobs again now; without a number all that failed."""
+    with write():
+        count = jobs.retry(ids)
+    click.echo(f"{count} {'job is' if count == 1 else 'jobs are'} tried again.")
+
+
+@jobs_commands.command("drop")
+@click.argument("ids", nargs=-1, type=JOB_ID, metavar="[ID…]")
+@in_app
+def jobs_drop(ids: tuple[int, ...]) -> None:
+    """Delete jobs, which are then never done; without a number all that failed."""
+    with write():
+        count = jobs.drop(ids)
+    click.echo(f"{count} {'job was' if count == 1 else 'jobs were'} deleted.")
+
+
+def _rfc3339(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
+
+
 @commands.command()
 @click.option("--site", "site_key", required=True)
 @click.option("--thread", required=True, help="The page's identifier, such as /2026/hello/.")
@@ -273,6 +344,42 @@ def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> No
     if response.status_code != 200:
         raise Invalid("thread", response.get_json()["detail"])
     click.echo(response.get_data(), nl=False)
+
+
+@commands.command()
+@click.option("--site", "site_key", help="Only this site; otherwise all of them.")
+@click.option("--dry-run", is_flag=True, help="Only say what is wrong: exit status 1 when something is.")
+@click.option("--json", "as_json", is_flag=True)
+@in_app
+def recount(site_key: str | None, dry_run: bool, as_json: bool) -> None:
+    """Count every kept number anew and mend what is wrong, while the service runs.
+
+    Kept numbers are the counts of pages, statuses and authors, scores, open reports, which comments are shown and
+    where, the words of the search index, and what the spam filter has learnt. Prints a line for each difference.
+    """
+    run = recounts.check if dry_run else recounts.mend
+    listed = [sites.by_key(site_key)] if site_key else sites.all_sites()
+    found = [one for site in listed for one in run(site, _progress)]
+    _progress("")
+    if as_json:
+        click.echo(json.dumps({"differences": [_difference_json(one) for one in found]}, ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            wrong = one.difference
+            mended = ", mended" if one.is_mended else ""
+            click.echo(
+                f"{one.site_key}: {wrong.number} of {wrong.where}: kept {wrong.kept}, counted {wrong.counted}{mended}"
+            )
+        if not found:
+            click.echo("Every kept number is right.")
+    if not all(one.is_mended for one in found):
+        sys.exit(FAILED)
+
+
+def _difference_json(one: recounts.Found) -> dict[str, Any]:
+    wrong = one.difference
+    values = {"number": wrong.number, "where": wrong.where, "kept": wrong.kept, "counted": wrong.counted}
+    return {"site": one.site_key, **values, "mended": one.is_mended}
 
 
 @commands.command("spam-report")
@@ -328,10 +435,12 @@ def _labelled(file: Path) -> Iterator[tuple[Submission, bool]]:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--site", "site_key", required=True)
 @click.option("--dry-run", is_flag=True, help="Read everything, change nothing.")
+@click.option("--include-private", is_flag=True, help="Bring in comments of posts that are not public, as pending.")
 @in_app
-def import_(format: str, file: Path, site_key: str, dry_run: bool) -> None:
+def import_(format: str, file: Path, site_key: str, dry_run: bool, include_private: bool) -> None:
     """Bring comments in from an export; doing it again doubles nothing."""
-    report = importing.wordpress(file, sites.by_key(site_key), dry_run, _progress, datetime.now(UTC))
+    site, now = sites.by_key(site_key), datetime.now(UTC)
+    report = importing.wordpress(file, site, dry_run, _progress, now, include_private)
     for line in report.lines():
         click.echo(line)
 

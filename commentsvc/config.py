@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import re
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
+from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import idna
 from dotenv import dotenv_values
 
+from commentsvc.core import secret_keys
+from commentsvc.core.forwarded import ForwardingHeader, Network
+
 PREFIX = "COMMENTSVC_"
-MIN_SECRET_LENGTH = 16
+CONTACT = re.compile(r"mailto:[^\s@<>,]+@[^\s@<>,]+|https://[^\s<>]+")
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 
 PROVIDERS = (
@@ -35,7 +44,14 @@ NEEDED = {
 PROVIDER_SETTINGS = ("client_id", "client_secret", "authorize_url", "token_url", "userinfo_url", "issuer", "name")
 APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# Set by `serve` for its own worker processes.
+INTERNAL = ("SERVE_JOBS", "SERVE_WORKERS", "SERVE_MASTER")
+# Allows requests to private hosts for webhooks and other pages, none of which this version sends.
+RESERVED = ("OUTBOUND_ALLOW",)
+PORTS = range(1, 65536)
+DIGITS_MAX = 9  # of a number in a setting
+# Below this a "proxy" would be most of the internet; fc00::/7 and 10.0.0.0/8 are the largest private networks.
+SHORTEST_PREFIX = {4: 8, 6: 7}
 
 
 class BadSetting(Exception):
@@ -43,6 +59,19 @@ class BadSetting(Exception):
 
     def __init__(self, name: str, mend: str) -> None:
         super().__init__(f"{PREFIX}{name}: {mend}")
+
+
+class BadDotenv(BadSetting):
+    """The file of settings itself is wrong."""
+
+    def __init__(self, path: Path, mend: str) -> None:
+        Exception.__init__(self, f"{path}: {mend}")
+
+
+class MailTls(StrEnum):
+    VERIFY = "verify"
+    NO_VERIFY = "no-verify"
+    OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -56,7 +85,10 @@ class Config:
     redis_url: str = ""  # limits counted for all machines together; not needed on one
     mail_url: str = ""  # smtp://user:pass@host:port; without it mail is only written to the log
     mail_from: str = "comments@localhost"  # the From of every mail
-    trusted_proxies: tuple[Network, ...] = field(default=())  # whose X-Forwarded-For is believed
+    mail_tls: MailTls = MailTls.VERIFY  # servers with a certificate of their own; or none at all
+    mail_ca_file: Path | None = None  # such a server's certificate
+    trusted_proxies: tuple[Network, ...] = field(default=())  # whose forwarding header is believed
+    forwarded_header: ForwardingHeader = ForwardingHeader.X_FORWARDED_FOR  # the one that these proxies write
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -67,6 +99,9 @@ class Config:
     publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
+    metrics_token: str = ""  # who sends it gets /metrics; without it only this machine does
+    security_contact: str = ""  # where security.txt sends finders of a hole
+    hsts_max_age_s: int = 0  # how long browsers may not come back by http; cannot be taken back, so off by default
 
     @property
     def is_https(self) -> bool:
@@ -92,10 +127,12 @@ class Config:
 
 
 def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> Config:
-    """Read all settings; the environment wins over `.env`. Raises BadSetting for a wrong or missing one."""
-    values = {k: v for k, v in (dotenv_values(dotenv) if dotenv else {}).items() if v is not None}
-    values.update(environ)
+    """Read all settings; the environment wins over `.env`. Raises BadSetting for a wrong, missing or unknown one."""
+    values = {**(_read_dotenv(dotenv) if dotenv else {}), **environ}
     given = {k.removeprefix(PREFIX): v.strip() for k, v in values.items() if k.startswith(PREFIX) and v.strip()}
+    for name, value in given.items():
+        _check_name(name)
+        _check_characters(name, value)
 
     instance_dir = Path(given.get("INSTANCE_DIR", "instance")).absolute()
     return Config(
@@ -106,7 +143,10 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         redis_url=_url("REDIS_URL", given.get("REDIS_URL", ""), ("redis", "rediss", "unix"), "redis://host:6379/0"),
         mail_url=_mail_url(given.get("MAIL_URL", "")),
         mail_from=_mail_from(given.get("MAIL_FROM", Config.mail_from)),
+        mail_tls=_mail_tls(given.get("MAIL_TLS", Config.mail_tls)),
+        mail_ca_file=_certificates("MAIL_CA_FILE", given.get("MAIL_CA_FILE", "")),
         trusted_proxies=_networks(given.get("TRUSTED_PROXIES", "")),
+        forwarded_header=_forwarded_header(given.get("FORWARDED_HEADER", Config.forwarded_header)),
         limits=_on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
         akismet_key=given.get("AKISMET_KEY", ""),
@@ -118,37 +158,145 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
+        metrics_token=_metrics_token(given.get("METRICS_TOKEN", "")),
+        security_contact=_contact(given.get("SECURITY_CONTACT", "")),
+        hsts_max_age_s=_hsts(given.get("HSTS_MAX_AGE_S", "0"), given.get("BASE_URL", "")),
     )
 
 
 def from_dotenv(name: str, dotenv: Path = Path(".env")) -> str | None:
-    """A setting as it stands in `.env`."""
-    return dotenv_values(dotenv).get(PREFIX + name)
+    """A setting as it stands in `.env`; raises BadSetting for a file that can't be read."""
+    return _read_dotenv(dotenv).get(PREFIX + name)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if path.is_dir():
+        raise BadDotenv(path, "is a folder; it must be a file of settings, or not exist")
+    try:
+        found = dotenv_values(path, encoding="utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError:
+        raise BadDotenv(path, "is not UTF-8 text; save it again with that encoding") from None
+    except OSError as error:
+        raise BadDotenv(path, f"cannot be read: {error.strerror}") from None
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def _known_names() -> list[str]:
+    """Every name that a setting may have, without the prefix."""
+    names = [f.name.upper() for f in fields(Config) if f.name != "providers"]
+    for provider in PROVIDERS:
+        settings = PROVIDER_SETTINGS + (APPLE_SETTINGS if provider == "apple" else ())
+        names += [f"{provider}_{setting}".upper() for setting in settings]
+    return names
+
+
+def _check_name(name: str) -> None:
+    known = _known_names()
+    if name in (*known, *INTERNAL, *RESERVED):
+        return
+    likely = difflib.get_close_matches(name.upper(), known, 1)
+    mend = f"did you mean {PREFIX}{likely[0]}?" if likely else "see docs/config.md for all settings"
+    raise BadSetting(name, f"is no setting; {mend}")
+
+
+def _check_characters(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadSetting(name, "is not UTF-8 text") from None
 
 
 def _secret(value: str) -> str:
     if not value:
         raise BadSetting("SECRET_KEY", f"is missing; set it to a long random text, such as the output of: {NEW_SECRET}")
-    if len(value) < MIN_SECRET_LENGTH:
-        raise BadSetting("SECRET_KEY", f"is too short ({len(value)} characters); use {MIN_SECRET_LENGTH} or more")
+    return _hard_to_guess("SECRET_KEY", value)
+
+
+def _hard_to_guess(name: str, value: str) -> str:
+    weakness = secret_keys.weakness(value)
+    if weakness:
+        raise BadSetting(name, f"{weakness}; set it to a long random text, such as the output of: {NEW_SECRET}")
     return value
 
 
+def _split(name: str, value: str, example: str) -> SplitResult:
+    """An address in parts; raises BadSetting for one that has none, or a port that there is not."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise BadSetting(name, f"must look like {example}, with a port from 1 to 65535 if any") from None
+    if port is not None and port not in PORTS:
+        raise BadSetting(name, "has a port that is not a number from 1 to 65535")
+    return parts
+
+
+def _metrics_token(value: str) -> str:
+    return _hard_to_guess("METRICS_TOKEN", value) if value else ""
+
+
+def _forwarded_header(value: str) -> ForwardingHeader:
+    try:
+        return ForwardingHeader(value.lower())
+    except ValueError:
+        raise BadSetting("FORWARDED_HEADER", f"must be {' or '.join(ForwardingHeader)}") from None
+
+
+def _contact(value: str) -> str:
+    """An address for `Contact` of RFC 9116."""
+    if "@" in value and ":" not in value:
+        value = f"mailto:{value}"
+    if value and not CONTACT.fullmatch(value):
+        mend = "must be an e-mail address or a page, such as security@blog.example or https://blog.example/security"
+        raise BadSetting("SECURITY_CONTACT", mend)
+    return value
+
+
+def _hsts(value: str, base_url: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise BadSetting("HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 is off")
+    if int(value) and not base_url.startswith("https://"):
+        raise BadSetting("HSTS_MAX_AGE_S", "needs a COMMENTSVC_BASE_URL that begins with https://")
+    return int(value)
+
+
 def _url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:
-    if value and urlsplit(value).scheme not in schemes:
+    if not value:
+        return value
+    parts = _split(name, value, example)
+    has_host = bool(parts.hostname) or parts.scheme in ("unix", "mailbox")
+    if parts.scheme not in schemes or not has_host or re.search(r"\s", value):
         raise BadSetting(name, f"must look like {example}")
     return value
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    try:
-        parts.port  # noqa: B018  (raises for a port that is no number)
-    except ValueError:
-        raise BadSetting("BASE_URL", "has a port that is not a number from 0 to 65535") from None
+    """As browsers write an origin: in lower case, in ASCII, without the scheme's own port."""
+    example = "https://comments.example"
+    parts = _split("BASE_URL", value, example)
+    port = parts.port
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise BadSetting("BASE_URL", "must be the service's public address, such as https://comments.example")
-    return value.rstrip("/")
+        raise BadSetting("BASE_URL", f"must be the service's public address, such as {example}")
+    if "@" in parts.netloc:
+        raise BadSetting("BASE_URL", f"must not hold a name or password: it is shown to everybody; write {example}")
+    if parts.path.strip("/"):
+        mend = f"the service needs a host of its own, such as {example}; it cannot be reached below a path"
+        raise BadSetting("BASE_URL", mend)
+    host = _host("BASE_URL", parts.hostname)
+    is_default = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}"
+
+
+def _host(name: str, host: str) -> str:
+    if ":" in host:  # urlsplit has checked that brackets were around it
+        return f"[{host}]"
+    try:
+        in_ascii = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        in_ascii = ""
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", in_ascii.lower()):
+        raise BadSetting(name, f"“{host}” is no host name")
+    return in_ascii.lower()
 
 
 def _database_url(value: str, instance_dir: Path) -> str:
@@ -156,7 +304,7 @@ def _database_url(value: str, instance_dir: Path) -> str:
         return f"sqlite:///{instance_dir / 'commentsvc.sqlite3'}"
     scheme, _, rest = value.partition("://")
     if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
-        return f"postgresql+psycopg://{rest}"
+        return _postgres_url(f"postgresql+psycopg://{rest}")
     if scheme == "sqlite":
         path = rest.removeprefix("/")
         if not path or path == ":memory:":
@@ -167,28 +315,79 @@ def _database_url(value: str, instance_dir: Path) -> str:
     raise BadSetting("DATABASE_URL", "must begin with sqlite:/// or postgresql+psycopg://")
 
 
-def _mail_url(value: str) -> str:
-    value = _url("MAIL_URL", value, ("smtp", "smtps", "mailbox"), "smtp://user:password@host:587")
+def _postgres_url(value: str) -> str:
+    """Checks what the driver would only stumble over; no message repeats the address, for it may hold a password."""
+    example = "postgresql+psycopg://user:password@host:5432/database"
+    escaped = "in a password, @ is written as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25"
     try:
-        if value.startswith("smtp") and not (urlsplit(value).hostname and urlsplit(value).port is not None):
-            raise ValueError
+        parts = urlsplit(value)
+        is_port_right = parts.port is None or parts.port in PORTS
     except ValueError:
-        raise BadSetting("MAIL_URL", "must name host and port, such as smtp://user:password@host:587") from None
+        is_port_right = False
+    if not is_port_right:
+        raise BadSetting("DATABASE_URL", f"must look like {example}, the port a number from 1 to 65535; {escaped}")
+    if parts.netloc.count("@") > 1 or parts.fragment:
+        raise BadSetting("DATABASE_URL", f"has a password that must be escaped: {escaped}")
+    if not parts.path.strip("/"):
+        raise BadSetting("DATABASE_URL", f"names no database; it must look like {example}")
     return value
+
+
+def _mail_url(value: str) -> str:
+    example = "smtp://user:password@host:587"
+    try:
+        parts = urlsplit(value)
+        is_whole = not value.startswith("smtp") or (bool(parts.hostname) and parts.port in PORTS)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise BadSetting("MAIL_URL", f"must name host and port (1 to 65535), such as {example}")
+    if value and value.startswith("smtp") and parts.netloc.count("@") > 1:
+        raise BadSetting("MAIL_URL", "has a password that must be escaped: @ is written as %40, / as %2F, : as %3A")
+    return _url("MAIL_URL", value, ("smtp", "smtps", "mailbox"), example)
 
 
 def _mail_from(value: str) -> str:
-    if "@" not in value or any(ord(c) < 32 for c in value):
+    address = parseaddr(value)[1]
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or any(ord(c) < 32 for c in value):
         raise BadSetting("MAIL_FROM", "must be an e-mail address, such as comments@blog.example")
-    return value
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise BadSetting("MAIL_FROM", "must be plain ASCII before the @; many mail servers take nothing else")
+    return value if domain.isascii() else value.replace(domain, _host("MAIL_FROM", domain))
+
+
+def _mail_tls(value: str) -> MailTls:
+    if value.lower() not in set(MailTls):
+        raise BadSetting("MAIL_TLS", f"must be one of {', '.join(MailTls)}")
+    return MailTls(value.lower())
+
+
+def _certificates(name: str, value: str) -> Path | None:
+    if not value:
+        return None
+    path = Path(value).absolute()
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):  # an SSLError is an OSError
+        raise BadSetting(name, "must be the path of a file with certificates (PEM) that can be read") from None
+    return path
 
 
 def _networks(value: str) -> tuple[Network, ...]:
+    example = "127.0.0.1, 10.0.0.0/8"
     try:
-        return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+        found = tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
     except ValueError:
-        mend = "must be addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8"
+        mend = f"must be addresses or networks with commas between, such as {example}"
         raise BadSetting("TRUSTED_PROXIES", mend) from None
+    for network in found:
+        if network.prefixlen < SHORTEST_PREFIX[network.version]:
+            mend = (
+                f"{network} is most of the internet, so anybody could claim any address; name your proxies: {example}"
+            )
+            raise BadSetting("TRUSTED_PROXIES", mend)
+    return found
 
 
 def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
@@ -242,6 +441,6 @@ def _log_format(value: str) -> str:
 
 
 def _positive(name: str, value: str, unit: str = "megabytes") -> int:
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
+    if not value.isascii() or not value.isdigit() or len(value) > DIGITS_MAX or int(value) < 1:
         raise BadSetting(name, f"must be a whole number of {unit}, 1 or more")
     return int(value)

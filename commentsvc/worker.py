@@ -1,29 +1,31 @@
-"""The loop over due jobs."""
+"""Does background jobs: a thread looks what is due, and others do it, some for each kind of job."""
 
 from __future__ import annotations
 
 import logging
+import smtplib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
-from commentsvc.core.errors import Conflict
+from commentsvc.core.errors import NotFound
 from commentsvc.gateways import metrics
-from commentsvc.gateways.mail import Letter, Mailer, mailer
+from commentsvc.gateways.mail import Letter, Mailer, Undeliverable, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
 from commentsvc.services import confirmations, learning, noticing, picturing, publishing
 from commentsvc.services.noticing import Sender
 from commentsvc.store import address_checks, answers, challenges, jobs, spoken
-from commentsvc.store.db import begin_write, db, first_line, retried
-from commentsvc.store.jobs import TRIES_MAX, Claim
+from commentsvc.store.db import begin_write, db, first_line, is_away, retried
+from commentsvc.store.jobs import OWN, TRIES_MAX, Claim
 
 log = logging.getLogger(__name__)
 
@@ -40,41 +42,158 @@ class Tools:
     sender: Sender = noticing.NOBODY
 
 
-ROUND = 10  # jobs between two looks at what else there is to do
+@dataclass(frozen=True)
+class Queue:
+    """Jobs of one kind, or of all kinds that talk to no other server."""
+
+    name: str
+    at_once: int  # in one process
+    has_hosts: bool = False  # then one at a time of each host
+
+
+# A server that hangs keeps as many threads as `at_once` says, and those of no other queue.
+QUEUES = (Queue(OWN, 1), Queue("mail", 4), Queue("picture", 4, has_hosts=True), Queue("teach", 1))
+ROUND = 10  # jobs that a thread does before it looks whether it should stop
 IDLE_S = 1.0
 AWAY_S = 5.0
 CLEAN_EVERY_S = 3600.0
 DIGESTS_EVERY_S = 60.0
+FAILED_AGAIN_S = 60.0  # until something that raised is tried again, or the log would hold nothing else
+FINISH_MAX_S = 5.0  # jobs that run when we are told to stop
+
+
+class Permanent(Exception):
+    """A job failed, and another try would fail the same way."""
+
+
+PERMANENT = (Permanent, Undeliverable, NotFound)
+
+
+class Hosts:
+    """The servers that threads of this process talk to now, by queue."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: dict[str, set[str]] = {queue.name: set() for queue in QUEUES}
+
+    def busy(self, queue: Queue) -> frozenset[str]:
+        return frozenset(self._busy[queue.name] - {""}) if queue.has_hosts else frozenset()
+
+    def claim(self, queue: Queue, now: datetime) -> Claim | None:
+        """Within a transaction of the caller: two threads must not choose the same host."""
+        with self._lock:
+            job = jobs.claim(now, queue.name, self.busy(queue))
+            if job is not None:
+                self._busy[queue.name].add(job.host)
+            return job
+
+    def leave(self, queue: Queue, job: Claim) -> None:
+        with self._lock:
+            self._busy[queue.name].discard(job.host)
 
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
-    post_office, sender = mailer(config), Sender(config.base_url, config.secret_key)
-    service = spam_service(config)
-    since_digests_s = DIGESTS_EVERY_S
-    idle_s = 0.0
-    since_cleaning_s = CLEAN_EVERY_S
-    cleaned_at = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
-    while not stop.wait(idle_s):
+    sender = Sender(config.base_url, config.secret_key)
+    tools = Tools(mailer(config), config.named_hosts, spam_service(config), sender)
+    crew = Crew(app, tools, stop)
+    chores = (
+        Chore("learning", IDLE_S, lambda now: learning.follow(now) > 0),
+        Chore("cleaning", CLEAN_EVERY_S, _Cleaning()),
+        Chore("digests", DIGESTS_EVERY_S, lambda now: bool(noticing.send_digests(sender, now))),
+    )
+    while not stop.is_set():
+        idle_s = IDLE_S
         try:
             with app.app_context():
-                done = run_due(post_office, datetime.now(UTC), config.named_hosts, service, sender)
-                done += learning.follow(datetime.now(UTC))
-                if since_cleaning_s >= CLEAN_EVERY_S:
-                    _clean(cleaned_at, datetime.now(UTC))
-                    since_cleaning_s, cleaned_at = 0.0, datetime.now(UTC)
-                if since_digests_s >= DIGESTS_EVERY_S:
-                    noticing.send_digests(sender, datetime.now(UTC))
-                    since_digests_s = 0.0
-            idle_s = 0.0 if done else IDLE_S
-        except Conflict as error:  # a lost race, twice; what is due stays due
-            log.warning("jobs wait a moment: %s", error)
-            idle_s = IDLE_S
-        except (DBAPIError, PoolTimeout) as error:
-            log.warning("the database is away; jobs wait: %s", first_line(error))
+                crew.begin_what_is_due(datetime.now(UTC))
+                for chore in chores:
+                    if chore.do():
+                        idle_s = 0.0
+        except Exception as error:  # nothing may end this loop: mail would stop without anybody noticing
+            _log_trouble(error, "the look for due jobs failed; it is repeated")
             idle_s = AWAY_S
-        since_cleaning_s += idle_s
-        since_digests_s += idle_s
+        stop.wait(idle_s)
+    crew.join(FINISH_MAX_S)
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_away(error))
+
+
+def _log_trouble(error: Exception, otherwise: str) -> None:
+    if _is_away(error):
+        log.warning("the database is away; jobs wait: %s", first_line(error))
+    else:
+        log.exception(otherwise)
+
+
+class Crew:
+    """The threads that do jobs: started for what is due, ended when nothing is."""
+
+    def __init__(self, app: Flask, tools: Tools, stop: threading.Event) -> None:
+        self._app, self._tools, self._stop = app, tools, stop
+        self._hosts = Hosts()
+        self._running: Counter[str] = Counter()
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    def begin_what_is_due(self, now: datetime) -> None:
+        for queue in QUEUES:
+            free = queue.at_once - self._running[queue.name]
+            due = jobs.count_due(now, queue.name, self._hosts.busy(queue), free) if free else 0
+            for _ in range(due):
+                thread = threading.Thread(target=self._work, args=(queue,), name=f"jobs {queue.name}", daemon=True)
+                with self._lock:
+                    self._running[queue.name] += 1
+                    self._threads.add(thread)
+                thread.start()
+        db.session.rollback()
+
+    def join(self, limit_s: float) -> None:
+        """Wait for the jobs that run; those that take longer are done again by another worker."""
+        ends_at = time.monotonic() + limit_s
+        for thread in list(self._threads):
+            thread.join(max(0.0, ends_at - time.monotonic()))
+
+    def _work(self, queue: Queue) -> None:
+        try:
+            with self._app.app_context():
+                while not self._stop.is_set():
+                    if not run_queue(queue, self._tools, datetime.now(UTC), self._hosts, self._stop):
+                        break
+        except Exception as error:  # a thread that ends is started again for what is due
+            _log_trouble(error, "a thread for jobs failed; another is started")
+        finally:
+            with self._lock:
+                self._running[queue.name] -= 1
+                self._threads.discard(threading.current_thread())
+
+
+@dataclass
+class Chore:
+    """Something besides jobs that is done now and then; `work` gives whether there is more to do at once."""
+
+    name: str
+    every_s: float
+    work: Callable[[datetime], bool]
+    _next_at: float = field(default=0.0)
+
+    def do(self) -> bool:
+        """Do it if it is time. One that raises is tried again later, and keeps no other from being done."""
+        if time.monotonic() < self._next_at:
+            return False
+        try:
+            has_more = self.work(datetime.now(UTC))
+        except Exception as error:
+            db.session.rollback()
+            if _is_away(error):
+                raise
+            log.exception("%s failed; it is tried again in %d s", self.name, FAILED_AGAIN_S)
+            self._next_at = time.monotonic() + FAILED_AGAIN_S
+            return False
+        self._next_at = time.monotonic() + (0.0 if has_more else self.every_s)
+        return has_more
 
 
 def run_due(
@@ -84,91 +203,158 @@ def run_due(
     service: SpamService = NOBODY,
     sender: Sender = noticing.NOBODY,
 ) -> int:
-    """Do jobs that are due, ROUND at most; gives how many were tried. One that fails is kept and tried again later."""
-    tools, began, tried = Tools(post_office, named_hosts, service, sender), time.monotonic(), 0
-    job = _take(now)
+    """Do what is due in this thread, ROUND jobs of each queue at most; gives how many were tried."""
+    tools = Tools(post_office, named_hosts, service, sender)
+    return sum(run_queue(queue, tools, now, Hosts(), threading.Event()) for queue in QUEUES)
+
+
+def run_queue(queue: Queue, tools: Tools, now: datetime, hosts: Hosts, stop: threading.Event) -> int:
+    """Do jobs of a queue that are due, ROUND at most; gives how many were tried. One that fails is kept."""
+    began, tried = time.monotonic(), 0
+    job = _take(queue, now, hosts)
     while job is not None:
-        error = _attempt(job, tools)
+        try:
+            failure = _attempt(job, tools)
+        finally:
+            hosts.leave(queue, job)
         tried += 1
-        metrics.JOBS.labels(job.kind, "failed" if error else "done").inc()
+        metrics.JOBS.labels(job.kind, "failed" if failure else "done").inc()
         # Jobs take their time: a wait, and the next one's lease, begin when they really do.
         at = now + timedelta(seconds=time.monotonic() - began)
-        if error is not None:
-            log.warning("job %s (%s), try %s, failed: %s", job.id, job.kind, job.tries, error)
-        job = _note_and_take(job, error, tried < ROUND, at)
+        is_last = tried == ROUND or stop.is_set()
+        job = _note_and_take(job, failure, queue, hosts, at, is_last, stop)
     return tried
 
 
 @retried
-def _note_and_take(job: Claim, error: str | None, takes_next: bool, at: datetime) -> Claim | None:
-    """One is taken at a time, in the transaction that notes the last: a worker that dies has only one in its hands."""
+def _take(queue: Queue, now: datetime, hosts: Hosts) -> Claim | None:
     begin_write()
-    if error is None:
-        jobs.finish(job, at)
-    else:
-        jobs.fail(job, error, at)
-    following = jobs.claim(at) if takes_next else None
-    db.session.commit()
-    return following
-
-
-@retried
-def _take(now: datetime) -> Claim | None:
-    begin_write()
-    job = jobs.claim(now)
-    db.session.commit()
+    job = hosts.claim(queue, now)
+    _commit(queue, job, hosts)
     return job
 
 
-def _attempt(job: Claim, tools: Tools) -> str | None:
-    """Do one job outside of any transaction; gives what went wrong, or None."""
+@retried
+def _note_and_take(
+    job: Claim, failure: Failure | None, queue: Queue, hosts: Hosts, at: datetime, is_last: bool, stop: threading.Event
+) -> Claim | None:
+    """Note what became of a job and take the next one, in one transaction: a worker that dies has only one in hand.
+
+    While the database is away it is tried again for as long as the lease runs: what was done (a mail that was sent)
+    would else be done a second time.
+    """
+    ends_at = time.monotonic() + (job.lease_until - at).total_seconds()
+    while True:
+        try:
+            begin_write()
+            if failure is None:
+                jobs.finish(job, at)
+            else:
+                jobs.fail(job, failure.reason, at, failure.is_final)
+            following = None if is_last else hosts.claim(queue, at)
+            _commit(queue, following, hosts)
+            return following
+        except (DBAPIError, PoolTimeout) as error:
+            with suppress(DBAPIError):
+                db.session.rollback()
+            if not _is_away(error) or stop.is_set() or time.monotonic() > ends_at:
+                raise
+        stop.wait(IDLE_S)
+
+
+def _commit(queue: Queue, claimed: Claim | None, hosts: Hosts) -> None:
+    try:
+        db.session.commit()
+    except BaseException:
+        if claimed is not None:
+            hosts.leave(queue, claimed)
+        raise
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed; `is_final` when another try would fail the same way."""
+
+    reason: str
+    is_final: bool = False
+
+
+def _attempt(job: Claim, tools: Tools) -> Failure | None:
+    """Do one job outside of any transaction; gives what went wrong, or None. Whatever it raises is its own failure."""
     if job.tries > TRIES_MAX:
-        return "whoever tried it died of it, or lost the database"
+        return Failure("whoever tried it died of it, or lost the database")
     work = KINDS.get(job.kind)
     if work is None:
-        return f"no worker knows jobs of the kind “{job.kind}”; a newer version wrote it"
+        return Failure(f"no worker knows jobs of the kind “{job.kind}”; a newer version wrote it")
     try:
-        work(job.payload, job.id, tools)
-    except (OSError, ValueError, Conflict) as error:
-        return f"{type(error).__name__}: {error}"
+        work(job, tools)
+    except (Exception, SystemExit) as error:
+        with suppress(DBAPIError):
+            db.session.rollback()
+        is_final = isinstance(error, PERMANENT)
+        said = first_line(error) if isinstance(error, DBAPIError) else str(error)
+        after = "it is given up" if is_final or job.tries >= TRIES_MAX else "it is tried again"
+        log.warning("job %s (%s), try %s, failed, and %s: %s", job.id, job.kind, job.tries, after, _for_logs(error))
+        return Failure(said if is_final else f"{type(error).__name__}: {said}", is_final)
     return None
 
 
-def _mail(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
+def _for_logs(error: BaseException) -> str:
+    """What the log may hold of an error: no address and no words of a commenter. `commentsvc jobs list` shows all."""
+    name = type(error).__name__
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{name} {error.smtp_code}"
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+        return f"{name}: {error}"
+    return f"{name}; see: commentsvc jobs list"
+
+
+def _mail(job: Claim, tools: Tools) -> None:
+    payload = job.payload
     to, subject, text, html = (payload[part] for part in ("to", "subject", "text", "html"))
-    tools.post_office.send(Letter(to, subject, text, html, f"job-{job_id}", payload.get("headers", {})))
+    if not all(isinstance(part, str) for part in (to, subject, text, html)):
+        raise Permanent("the job holds no whole mail")
+    tools.post_office.send(Letter(to, subject, text, html, job.key, payload.get("headers", {})))
 
 
-def _picture(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
-    picturing.fetch(payload["account_id"], payload["url"], tools.named_hosts)
+def _picture(job: Claim, tools: Tools) -> None:
+    try:
+        picturing.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
+    except ValueError as error:  # what is there is no picture
+        raise Permanent(str(error)) from error
 
 
-def _waiting(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
-    noticing.tell_at_once(payload["comment_id"], tools.sender, datetime.now(UTC))
+def _waiting(job: Claim, tools: Tools) -> None:
+    noticing.tell_at_once(job.payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
-def _answered(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
-    noticing.tell_answered(payload["comment_id"], tools.sender, datetime.now(UTC))
+def _answered(job: Claim, tools: Tools) -> None:
+    noticing.tell_answered(job.payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
-def _confirm(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
-    noticing.ask_to_confirm(payload["subscription_id"], tools.sender, datetime.now(UTC))
+def _confirm(job: Claim, tools: Tools) -> None:
+    noticing.ask_to_confirm(job.payload["subscription_id"], tools.sender, datetime.now(UTC))
 
 
-def _confirm_comment(payload: dict[str, Any], _job_id: int, tools: Tools) -> None:
-    confirmations.mail(payload["comment_id"], payload["language"], tools.sender, datetime.now(UTC))
+def _confirm_comment(job: Claim, tools: Tools) -> None:
+    confirmations.mail(job.payload["comment_id"], job.payload["language"], tools.sender, datetime.now(UTC))
 
 
-def _learn(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
-    learning.learn_imported(payload["site_id"], payload["after_id"], datetime.now(UTC))
+def _learn(job: Claim, _tools: Tools) -> None:
+    learning.learn_imported(job.payload["site_id"], job.payload["after_id"], datetime.now(UTC))
 
 
-def _teach(payload: dict[str, Any], job_id: int, tools: Tools) -> None:
-    learning.teach(payload["comment_id"], payload["is_spam"], tools.spam_service)
+def _teach(job: Claim, tools: Tools) -> None:
+    learning.teach(job.payload["comment_id"], job.payload["is_spam"], tools.spam_service)
 
 
-KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
+def _no_mail(_job: Claim, _tools: Tools) -> None:
+    """A sign-in code that nobody gets: asking for one costs the same whether the address has an account or not."""
+
+
+KINDS: dict[str, Callable[[Claim, Tools], None]] = {
     "mail": _mail,
+    "no_mail": _no_mail,
     "picture": _picture,
     "learn": _learn,
     "teach": _teach,
@@ -179,12 +365,27 @@ KINDS: dict[str, Callable[[dict[str, Any], int, Tools], None]] = {
 }
 
 
+class _Cleaning:
+    """Deletes what is kept for a while only, and closes old threads."""
+
+    def __init__(self) -> None:
+        self._since = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
+
+    def __call__(self, now: datetime) -> bool:
+        pruned = _clean(self._since, now)
+        self._since = now
+        return pruned > 0
+
+
 @retried
-def _clean(since: datetime, now: datetime) -> None:
+def _clean(since: datetime, now: datetime) -> int:
+    """Gives how many finished jobs were deleted: a part of them at a time."""
     begin_write()
     answers.forget_old(now)
     challenges.forget_old(now)
     address_checks.forget_old(now)
     spoken.forget_old(now)
     publishing.close_old(since, now)
+    pruned = jobs.prune(now)
     db.session.commit()
+    return pruned

@@ -1,11 +1,15 @@
 """Who and what the tests are about, and where their data lies."""
 
+import contextlib
 import re
+import socket
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bench import servers
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.store import people, sites
 from commentsvc.store.db import write
@@ -47,3 +51,27 @@ def find_csrf(html: str) -> str:
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="csrf_token"', html)
     assert found, "no CSRF token in the page"
     return found[1] or found[2]
+
+
+@contextlib.contextmanager
+def dripping(reply, pause_s):
+    """A server that sends one byte at a time: no timeout of a socket ever sees it stand still."""
+    over = threading.Event()
+
+    def serve(listening):
+        with contextlib.suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                for byte in reply:
+                    connection.sendall(bytes([byte]))
+                    if over.wait(pause_s):
+                        return
+
+    with socket.create_server(("127.0.0.1", servers.free_port())) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()

@@ -309,13 +309,13 @@ def smtp():
     """Start SMTP servers on ports of their own; gives (inbox, host:port)."""
     running = []
 
-    def start(**options):
-        inbox = Inbox()
+    def start(handler=None, hostname="127.0.0.1", **options):
+        inbox = handler or Inbox()
         port = servers.free_port()
-        controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
+        controller = Controller(inbox, hostname=hostname, port=port, **options)
         controller.start()
         running.append(controller)
-        return inbox, f"127.0.0.1:{port}"
+        return inbox, f"{hostname}:{port}"
 
     yield start
     for controller in running:

@@ -94,12 +94,17 @@ class Refused(Exception):
 
 class Zoo:
     """`troubles` by provider: what goes wrong there from now on: deny, 500, html, slow, huge, wrong_nonce, wrong_key,
-    wrong_issuer, wrong_audience, old_token, coop, no_email, refuse_email, another_iss, redirect."""
+    wrong_issuer, wrong_audience, old_token, unknown_key, alg_none,
+    alg_hs256, coop, no_email, refuse_email, another_iss, redirect."""
 
     def __init__(self, base_url: str, service_url: str) -> None:
         self.base_url = base_url
         self.service_url = service_url
         self.troubles: dict[str, str] = {}
+        self.says: dict[str, dict] = {}  # by provider: what it says of everybody in place of the truth
+        self.promises_iss = False
+        self.sends_iss = True
+        self.token_type = "bearer"
         self.clock_off_s = 0
         self.token_life_s = 3600
         self.clients = {name: (f"client-of-{name}", secrets.token_urlsafe(24)) for name in KINDS}
@@ -166,7 +171,8 @@ class Zoo:
         if path == "/jwks" and kind.is_openid and name != "apple":
             return _json({"keys": [self._key.as_dict(private=False)]})
         if name == "mastodon" and path == "/.well-known/oauth-authorization-server" and trouble != "4.2":
-            return _json({"issuer": f"{self.base_url}/mastodon/", "scopes_supported": ["profile"]})
+            document = {"issuer": f"{self.base_url}/mastodon/", "scopes_supported": ["profile"]}
+            return _json(document | self._promise())
         if name == "mastodon" and path == "/api/v1/apps" and request.method == "POST":
             return self._register(request)
         if path == kind.token and request.method == "POST":
@@ -201,7 +207,10 @@ class Zoo:
             "token_endpoint_auth_methods_supported": ["client_secret_basic"],
             "id_token_signing_alg_values_supported": ["RS256"],
         }
-        return _json(document)
+        return _json(document | self._promise())
+
+    def _promise(self) -> dict[str, bool]:
+        return {"authorization_response_iss_parameter_supported": True} if self.promises_iss else {}
 
     def _login(self, request: Request, name: str, kind: Kind, trouble: str | None) -> Response:
         asked = request.args
@@ -240,7 +249,9 @@ class Zoo:
                 first, _, last = person["name"].partition(" ")
                 answer["user"] = json.dumps({"name": {"firstName": first, "lastName": last}, "email": person["email"]})
             return Response(_posting_page(redirect_uri, answer), mimetype="text/html", headers=headers)
-        if kind.is_openid and name != "microsoft":
+        if self.sends_iss and name == "mastodon" and self.promises_iss:
+            answer["iss"] = f"{self.base_url}/mastodon/"
+        if self.sends_iss and kind.is_openid and name != "microsoft":
             answer["iss"] = ELSEWHERE if trouble == "another_iss" else self.issuer(name)
         return Response(status=302, headers={**headers, "Location": f"{redirect_uri}?{urlencode(answer)}"})
 
@@ -282,7 +293,12 @@ class Zoo:
             raise Refused(_token_error(name, "spent"))
         token = secrets.token_urlsafe(24)
         self._tokens[token] = (name, kept["person"])
-        answer = {"access_token": token, "token_type": "bearer", "expires_in": 7200, "scope": " ".join(kind.scopes)}
+        answer = {
+            "access_token": token,
+            "token_type": self.token_type,
+            "expires_in": 7200,
+            "scope": " ".join(kind.scopes),
+        }
         if kind.is_openid:
             answer["id_token"] = self._id_token(name, kept["person"], kept["nonce"])
         if name == "github" and "application/json" not in request.headers.get("Accept", ""):
@@ -333,7 +349,18 @@ class Zoo:
             claims["email_verified"] = "true" if person["verified"] else "false"
         if name == "microsoft":
             claims |= {"tid": TENANT, "oid": f"oid-{person['id']}"}
+        claims |= self.says.get(name, {})
         key = self._stranger if trouble == "wrong_key" else self._key
+        if trouble == "alg_none":
+            head, body = ({"alg": "none", "typ": "JWT"}, claims)
+            return ".".join(_encoded(json.dumps(part).encode()) for part in (head, body)) + "."
+        if trouble == "alg_hs256":  # with what everybody can read as the secret
+            head = {"alg": "HS256", "typ": "JWT", "kid": key.kid}
+            signed = ".".join(_encoded(json.dumps(part).encode()) for part in (head, claims))
+            public = key.as_pem(private=False)
+            return f"{signed}.{_encoded(hmac.digest(public, signed.encode(), 'sha256'))}"
+        if trouble == "unknown_key":
+            return jwt.encode({"alg": "RS256", "kid": secrets.token_hex(4)}, claims, key)
         return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
 
     def _me(self, request: Request, name: str, is_emails: bool) -> Response:
@@ -352,7 +379,7 @@ class Zoo:
                 raise Refused(_json({"error": {"message": "Invalid appsecret_proof", "code": 100}}, 400))
             found = {"id": str(person["id"]), "name": person["name"]}
             found |= {"picture": {"data": {"url": picture, "is_silhouette": False, "width": 200, "height": 200}}}
-            return _json(found | ({"email": email} if email else {}))
+            return _json(found | ({"email": email} if email else {}) | self.says.get(name, {}))
         if name == "wordpress":
             found = {"ID": person["id"], "display_name": person["name"], "username": person["handle"]}
             found |= {"avatar_URL": picture, "email_verified": person["verified"], "verified": True}
@@ -367,10 +394,16 @@ class Zoo:
             return _json(found | {"avatar_url": picture, "html_url": f"https://github.com/{person['handle']}"})
         if name == "mastodon":
             found = {"id": str(person["id"]), "username": person["handle"], "display_name": person["name"]}
-            return _json(found | {"avatar_static": picture, "url": f"https://social.example/@{person['handle']}"})
+            return _json(
+                found
+                | {"avatar_static": picture, "url": f"https://social.example/@{person['handle']}"}
+                | self.says.get(name, {})
+            )
         if name == "discord":
             found = {"id": str(person["id"]), "username": person["handle"], "global_name": person["name"]}
-            return _json(found | {"avatar": None, "verified": person["verified"], "email": email})
+            return _json(
+                found | {"avatar": None, "verified": person["verified"], "email": email} | self.says.get(name, {})
+            )
         found = {"sub": f"sub-{person['id']}", "name": person["name"], "preferred_username": person["handle"]}
         return _json(found | ({"email": email, "email_verified": person["verified"]} if email else {}))
 

@@ -1,13 +1,16 @@
 """The console script, run as an operator runs it."""
 
+import asyncio
 import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -142,6 +145,57 @@ def test_a_wrong_setting_stops_every_start_in_one_line(run, words):
         assert re.fullmatch(rf"commentsvc: COMMENTSVC_{name}: [^\n]+\n", trouble)
 
 
+TEXT_FILE = str(Path(__file__))
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "status", "says"),
+    [
+        ("serve", {"DATABASE_URL": "postgresql://u:secret@db.example:port/n"}, 1, "COMMENTSVC_DATABASE_URL"),
+        ("site list", {"DATABASE_URL": "postgresql://u:secret@db.example/"}, 1, "names no database"),
+        ("db upgrade", {"DATABASE_URL": "postgresql://u:se@cret@db.example/n"}, 1, "%40"),
+        ("serve", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is no SQLite database"),
+        ("worker", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is no SQLite database"),
+        ("jobs list", {"DATABASE_URL": "sqlite:////"}, 1, "is a folder"),
+        ("db upgrade", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}/data.sqlite3"}, 1, "COMMENTSVC_DATABASE_URL"),
+        ("serve", {"INSTANCE_DIR": TEXT_FILE}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("serve", {"INSTANCE_DIR": "/proc/nowhere"}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("site list", {"INSTANCE_DIR": "/proc/nowhere"}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("worker", {"TRUSTED_PROXY": "127.0.0.1"}, 1, "did you mean COMMENTSVC_TRUSTED_PROXIES"),
+        ("user create a@example.org --name A", {"BASE_URL": "https://example.org/comments"}, 1, "below a path"),
+        ("serve --host nowhere.invalid", {}, 2, "--host"),
+        ("serve --host 192.0.2.1", {}, 2, "--host"),
+        ("serve --port 99999", {}, 2, "--port"),
+        ("serve --workers 0", {}, 2, "--workers"),
+        ("demo --blog-port 99999", {}, 2, "--blog-port"),
+        ("jobs retry 0", {}, 2, "ID"),
+    ],
+)
+def test_a_wrong_setting_or_option_ends_in_one_line_that_names_it(run, words, changes, status, says):
+    code, said, trouble = run(*words.split(), **{f"COMMENTSVC_{name}": value for name, value in changes.items()})
+    assert (code, said) == (status, "")
+    assert says in trouble.splitlines()[-1]
+    assert "secret" not in trouble
+    if status == 1:
+        assert len(trouble.splitlines()) == 1
+
+
+def test_a_dotenv_file_that_cannot_be_read_ends_every_command_in_one_line(run, tmp_path):
+    (tmp_path / ".env").write_bytes(b"COMMENTSVC_MAIL_FROM=\xe4@b.example")
+    for words in (["serve"], ["site", "list"]):
+        status, _, trouble = run(*words)
+        assert (status, len(trouble.splitlines())) == (1, 1)
+        assert ".env" in trouble and "UTF-8" in trouble
+
+
+def test_an_sqlite_file_is_the_one_that_is_named_whatever_is_in_its_name(run, tmp_path):
+    name = "a?b %41#c.sqlite3"
+    assert run("db", "upgrade", COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/{name}")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).stat().st_size > 0
+    assert run("site", "list", COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/{name}")[0] == 0
+
+
 def test_settings_of_a_dotenv_file_are_read(run, tmp_path):
     (tmp_path / ".env").write_text(f"COMMENTSVC_SECRET_KEY={SECRET}\n")
     assert run("db", "upgrade", COMMENTSVC_SECRET_KEY=None)[0] == 0
@@ -149,11 +203,15 @@ def test_settings_of_a_dotenv_file_are_read(run, tmp_path):
 
 def test_an_import_prints_what_the_file_has_and_a_second_one_adds_nothing(ready):
     path = str(data("import/themeunittestdata.wordpress.xml"))
-    read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n"
+    left = "Left out 1 of posts protected by a password; --include-private brings them in, to wait for a moderator.\n"
+    read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n" + left
     words = ["import", "wordpress", path, "--site", "blog"]
-    assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 33 would be added, 0 are here already.\n")
-    assert ready(*words)[:2] == (0, read + "Added 33; 0 were here already.\n")
-    assert ready(*words)[:2] == (0, read + "Added 0; 33 were here already.\n")
+    assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 32 would be added, 0 are here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 32; 0 were here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 0; 32 were here already.\n")
+    held = "1 of posts protected by a password: they wait for a moderator, and their pages take no comments.\n"
+    private = ready(*words, "--include-private")[:2]
+    assert private == (0, read.replace(left, held) + "Added 1; 32 were here already.\n")
 
 
 def test_a_broken_file_stops_the_import_with_its_line(ready, tmp_path):
@@ -178,14 +236,14 @@ def test_a_sites_settings_are_changed_and_shown(ready):
 class Server:
     """`commentsvc serve` on a port of its own, and one browser's worth of cookies."""
 
-    def __init__(self, environ, folder, *words):
-        self.port = servers.free_port()
+    def __init__(self, environ, folder, *words, port=None):
+        self.port = port or servers.free_port()
         self.log = folder / f"serve-{self.port}.log"
         command = [SCRIPT, "serve", "--port", str(self.port), *words]
         with self.log.open("w") as out:
             self.process = subprocess.Popen(command, env=environ, cwd=folder, stdout=out, stderr=out)
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while True:
             try:
                 self.get("/healthz")
@@ -204,7 +262,7 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(15)
+            return self.process.wait(60)
         finally:
             self.process.kill()
 
@@ -307,7 +365,7 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
 
 
 def until(is_true):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not is_true():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -349,3 +407,170 @@ def test_workers_stay_on_cores_of_their_own_where_there_is_one_for_each(
             until(lambda: server.log.read_text().count("Started worker") > workers)
     finally:
         server.stop()
+
+
+def test_recount_tells_what_is_wrong_mends_it_and_says_so_by_its_exit_status(ready, tmp_path):
+    assert ready("recount") == (0, "Every kept number is right.\n", "")
+    assert ready("recount", "--dry-run", "--json")[:2] == (0, '{\n  "differences": []\n}\n')
+    with contextlib.closing(sqlite3.connect(tmp_path / "instance" / "commentsvc.sqlite3")) as connection, connection:
+        connection.execute("INSERT INTO tally (site_id, status, count) VALUES (1, 'approved', 6)")
+    line = "blog: tally.count of approved: kept 6, counted 0"
+    assert ready("recount", "--dry-run") == (1, f"{line}\n", "")
+    status, said, _ = ready("recount", "--dry-run", "--site", "blog", "--json")
+    difference = {"site": "blog", "number": "tally.count", "where": "approved", "kept": 6, "counted": 0}
+    assert (status, json.loads(said)) == (1, {"differences": [{**difference, "mended": False}]})
+
+    assert ready("recount", "--site", "blog") == (0, f"{line}, mended\n", "")
+    assert ready("recount", "--dry-run")[0] == 0
+    status, said, trouble = ready("recount", "--site", "other")
+    assert (status, said) == (1, "") and "site" in trouble
+    assert "every kept number" in ready("recount", "--help")[1]
+
+
+def test_a_service_whose_worker_is_killed_again_and_again_goes_on(ready, environ, tmp_path):
+    server = Server(environ, tmp_path)
+    try:
+        for _ in range(4):
+            [victim] = workers_of(server)
+            os.kill(victim, signal.SIGKILL)
+            until(lambda old=victim: len(found := workers_of(server)) == 1 and old not in found)
+        until(lambda: answers(server))
+        assert server.process.poll() is None
+    finally:
+        assert server.stop() == 0
+
+
+def answers(server):
+    with contextlib.suppress(OSError):
+        return server.get("/healthz")
+
+
+def test_workers_end_with_their_master_and_the_port_is_free_for_the_next(ready, environ, tmp_path):
+    server = Server(environ, tmp_path, "--workers", "2")
+    try:
+        until(lambda: server.log.read_text().count("Started worker") == 2)
+        orphans = list(workers_of(server))
+        server.process.kill()
+        server.process.wait()
+        until(lambda: not any(is_running(pid) for pid in orphans))
+        following = Server(environ, tmp_path, port=server.port)
+        assert following.stop() == 0
+    finally:
+        server.stop()
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # ended, and nobody has asked how
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line_and_the_first_service_stays(ready, environ, tmp_path):
+    server = Server(environ, tmp_path)
+    try:
+        for host in ("127.0.0.1", "localhost", "0.0.0.0"):
+            status, _, trouble = ready("serve", "--port", str(server.port), "--host", host)
+            assert status == 1
+            assert re.fullmatch(rf"commentsvc: Port {server.port} is taken[^\n]+--port\.\n", trouble)
+        assert json.loads(server.get("/healthz"))["status"] == "ok"
+    finally:
+        server.stop()
+
+
+def test_a_new_database_is_said_and_after_a_stop_the_file_alone_is_whole(run, environ, tmp_path):
+    path = tmp_path / "instance" / "commentsvc.sqlite3"
+    server = Server(environ, tmp_path, "--host", "localhost")
+    try:
+        assert f"made a new, empty database at {path}" in server.log.read_text()
+        run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example")
+        author = {"name": "Carol", "email": "carol@example.org"}
+        body = {"site": "blog", "thread": "/post", "body": "Hello", "author": author}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/api/v1/comments",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 202
+    finally:
+        assert server.stop() == 0
+    assert not path.with_name(path.name + "-wal").exists()
+    copy = tmp_path / "copy.sqlite3"
+    shutil.copy(path, copy)
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT source FROM comment").fetchall() == [("Hello",)]
+
+    server = Server(environ, tmp_path)
+    try:
+        assert f"with the database {path}" in server.log.read_text()
+        assert "made a new" not in server.log.read_text()
+    finally:
+        server.stop()
+
+
+class Slow:
+    """A mail server that answers when it is told to."""
+
+    def __init__(self):
+        self.letters, self.may_answer = [], threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (the library's name)
+        self.letters.append(envelope)
+        while not self.may_answer.is_set():
+            await asyncio.sleep(0.02)
+        return "250 OK"
+
+
+def test_a_mail_that_is_being_sent_while_the_service_stops_is_noted_as_sent(ready, environ, tmp_path, smtp):
+    slow, address = smtp(handler=Slow())
+    server = Server({**environ, "COMMENTSVC_MAIL_URL": f"smtp://{address}"}, tmp_path)
+    path = tmp_path / "instance" / "commentsvc.sqlite3"
+    try:
+        payload = json.dumps({"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"})
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            insert = "INSERT INTO job (kind, queue, payload, tries, created_at) VALUES ('mail', 'mail', ?, 0, ?)"
+            connection.execute(insert, (payload, "2026-11-01 11:00:00"))
+        until(lambda: slow.letters)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: "Shutting down" in server.log.read_text())
+    finally:
+        slow.may_answer.set()
+        assert server.stop() == 0
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT done_at IS NOT NULL, tries FROM job").fetchall() == [(1, 1)]
+    assert len(slow.letters) == 1
+
+
+def test_jobs_that_failed_are_listed_with_their_reason_tried_again_and_dropped(ready, tmp_path):
+    path = tmp_path / "instance" / "commentsvc.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for number, failed_at in ((1, "2026-11-01 12:00:00"), (2, "2026-11-01 12:00:00"), (3, None)):
+            row = (
+                number,
+                json.dumps({"to": "carol@example.org"}),
+                failed_at,
+                "550 no such user" if failed_at else None,
+            )
+            connection.execute(
+                "INSERT INTO job (id, kind, queue, payload, failed_at, last_error, tries, created_at) "
+                "VALUES (?, 'mail', 'mail', ?, ?, ?, 1, '2026-11-01 11:00:00')",
+                row,
+            )
+    found = json.loads(ready("jobs", "list", "--json")[1])
+    assert [(job["id"], job["kind"], job["state"], job["reason"]) for job in found] == [
+        (1, "mail", "failed", "550 no such user"),
+        (2, "mail", "failed", "550 no such user"),
+        (3, "mail", "waiting", ""),
+    ]
+    assert found[0]["created_at"] == "2026-11-01T11:00:00Z"
+    assert "550 no such user" in ready("jobs", "list")[1]
+    assert ready("jobs", "retry", "1")[:2] == (0, "1 job is tried again.\n")
+    status, said, trouble = ready("jobs", "drop", "1", "7")
+    assert (status, said) == (1, "") and "job 7" in trouble
+    assert ready("jobs", "drop")[:2] == (0, "1 job was deleted.\n")
+    assert [(job["id"], job["state"]) for job in json.loads(ready("jobs", "list", "--json")[1])] == [
+        (1, "waiting"),
+        (3, "waiting"),
+    ]

@@ -12,16 +12,17 @@ PACKAGE = Path(__file__).parents[1] / "commentsvc"
 # Lowest first. A file may import from its own floor and from those it may see below.
 SEES = {
     "core": {"core"},
-    "config": {"config"},
+    "config": {"config", "core"},
     "gateways": {"gateways", "core", "config"},
     "store": {"store", "core", "config"},
     "services": {"services", "store", "gateways", "core", "config"},
     "web": {"web", "services", "store", "gateways", "core", "config"},
     "worker": {"worker", "services", "store", "gateways", "core", "config"},
     "": {"", "web", "services", "store", "gateways", "core", "config"},
-    "serving": {"", "serving", "web", "worker", "store", "gateways", "config"},
+    "start_checks": {"store", "core", "config"},
+    "serving": {"", "serving", "start_checks", "web", "worker", "store", "gateways", "config"},
     "demo": {"", "demo", "serving", "services", "store", "core", "config"},
-    "cli": {"", "cli", "demo", "serving", "worker", "services", "store", "gateways", "core", "config"},
+    "cli": {"", "cli", "demo", "serving", "start_checks", "worker", "services", "store", "gateways", "core", "config"},
 }
 ONLY_TEXT = {"bleach", "nh3", "cmarkgfm"}
 # By whom: sign-in with providers, secrets kept, passkeys, pictures, QR codes, Akismet, Redis, migrations, imports.
@@ -104,7 +105,7 @@ def test_a_breach_is_found(tmp_path, place, source, trouble):
 
 def test_a_worker_that_has_just_started_holds_no_library_that_only_some_need():
     """Each of them takes megabytes of every worker; it is imported where somebody first needs it."""
-    config = "c.from_environment({'COMMENTSVC_SECRET_KEY': '0' * 32}, None)"
+    config = "c.from_environment({'COMMENTSVC_SECRET_KEY': 'a secret for the house, long enough'}, None)"
     begin = f"import sys, commentsvc.serving as s, commentsvc.config as c; s.create_app({config})"
     told = subprocess.run(
         [sys.executable, "-c", f"{begin}; print(*sys.modules)"], stdout=subprocess.PIPE, text=True, check=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import email_validator
+import idna
 from email_validator import EmailNotValidError, validate_email
 
 from commentsvc.core.errors import Invalid
@@ -39,3 +40,17 @@ def address(value: str, field: str, required: bool) -> str:
         sentence = phrase("This is no complete e-mail address; it should look like %(example)s.", example=EXAMPLE)
         raise Invalid(field, sentence) from None
     return found.normalized.lower()
+
+
+def with_ascii_domain(value: str) -> str:
+    """The address as mail servers know it: an international domain in its ASCII form (RFC 5891).
+
+    Raises ValueError for a domain that has none.
+    """
+    local, at, domain = value.rpartition("@")
+    if domain.isascii():
+        return value
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError as error:
+        raise ValueError(f"the domain has no ASCII form: {error}") from None

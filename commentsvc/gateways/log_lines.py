@@ -1,13 +1,25 @@
-"""How a log line looks: for people, or as one JSON object a line; either knows the request it was written for."""
+"""How a log line looks: for people, or as one JSON object a line; either knows the request it was written for.
+
+Of an exception it holds the kind and the places in our code, never the message: that may quote a comment, a name, an
+address or a token, as PostgreSQL does (`Key (email)=(…) already exists`).
+"""
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import sys
+import threading
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import TextIO
+
+log = logging.getLogger(__name__)
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # What a line may carry beside its message: logging.info(…, extra={…}).
@@ -16,14 +28,40 @@ EXTRAS = ("method", "route", "status", "took_ms")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-class _Text(logging.Formatter):
+def trace(error: BaseException) -> str:
+    """The exception and those that led to it, the first of them first."""
+    parts = [f"{''.join(traceback.format_tb(error.__traceback__))}{_kind(error)}"]
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    while earlier is not None:
+        parts.append(f"{''.join(traceback.format_tb(earlier.__traceback__))}{_kind(earlier)}, which led to:")
+        earlier = earlier.__cause__ or (None if earlier.__suppress_context__ else earlier.__context__)
+    return "\n".join(reversed(parts))
+
+
+def _kind(error: BaseException) -> str:
+    """The exception's name, with the code of the system or the database where it has one."""
+    codes = (getattr(error, name, None) for name in ("sqlstate", "sqlite_errorname", "strerror"))
+    code = next((code for code in codes if isinstance(code, str)), "")
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    return f"{name} ({code})" if code else name
+
+
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 (the library's name)
+        return trace(ei[1]) if ei[1] is not None else ""
+
+
+class _Text(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        # Another formatter may have left the whole text of an exception in the record.
+        own = copy.copy(record)
+        own.exc_text = None
+        line = super().format(own)
         number = request_id.get()
         return f"{line} [{number}]" if number else line
 
 
-class _Json(logging.Formatter):
+class _Json(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -50,3 +88,10 @@ def begin(log_format: str) -> None:
     """Write this process's log to standard error."""
     logging.basicConfig(level=logging.INFO, handlers=[handler(log_format, sys.stderr)], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings hold whole addresses, tokens and all
+    threading.excepthook = _tell_of_thread
+
+
+def _tell_of_thread(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread is not None else "?"
+    log.error("the thread %s ended by an exception", name, exc_info=args.exc_value)

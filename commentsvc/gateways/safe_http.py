@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import time
 from contextlib import closing
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -13,6 +12,11 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError, InvalidURL, ReadTimeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from commentsvc.gateways import deadlines
+from commentsvc.gateways.deadlines import Deadline
 
 TIMEOUT_S = 10.0
 BYTES_MAX = 2**20
@@ -25,23 +29,48 @@ ENDS_IN_IPV4 = [IPv6Network(network) for network in ("::/96", "64:ff9b::/96", "6
 PROTOCOLS_OWN = IPv4Network("192.0.0.0/24")
 
 
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return deadlines.watch(super()._new_conn())
+
+
+class _TlsConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return deadlines.watch(super()._new_conn())
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
 class BoundedAdapter(HTTPAdapter):
     """Reads the whole answer at once, up to BYTES_MAX and within `timeout_s`, however slowly it drips."""
 
     timeout_s = TIMEOUT_S
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        ends_at = time.monotonic() + self.timeout_s
         kwargs.update(stream=True, timeout=self.timeout_s)
-        response = super().send(request, *args, **kwargs)
+        try:
+            with Deadline(self.timeout_s):
+                return self._whole(super().send(request, *args, **kwargs))
+        except TimeoutError as error:
+            raise ReadTimeout("the answer takes too long") from error
+
+    def _whole(self, response: Response) -> Response:
         body = b""
         with closing(response):
             for chunk in response.iter_content(CHUNK):
                 body += chunk
                 if len(body) > BYTES_MAX:
                     raise InvalidURL("the answer is larger than any that is expected")
-                if time.monotonic() > ends_at:
-                    raise ReadTimeout("the answer takes too long")
         response._content = body
         return response
 

@@ -10,7 +10,7 @@ from commentsvc.core import languages, text, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
-from commentsvc.services import publishing
+from commentsvc.services import learning, publishing
 from commentsvc.store import (
     comments,
     decisions,
@@ -133,10 +133,11 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     _take_back_votes(account_id)
     _forget_flags(account_id, keeps_comments)
     moves: list[tuple[Comment, Status | None]] = []
-    for comment in written:
-        _forget_author(comment)
-        if not keeps_comments:
-            moves += _withdraw(comment, now)
+    with learning.learnt_anew(written):
+        for comment in written:
+            _forget_author(comment)
+            if not keeps_comments:
+                moves += _withdraw(comment, now)
     publishing.moved(moves, {comment.site_id for comment in written})
     threads.touch_all(dict.fromkeys(changed, 0))
     for author in people.authors_of(account_id):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from commentsvc.core import judging, spam_filter
@@ -87,7 +88,7 @@ def teach(comment_id: int, is_spam: bool, service: SpamService) -> None:
     """Tell the spam service what a moderator decided; raises OSError when that failed and is worth another try."""
     comment = comments.by_id(comment_id)
     blog = comment.site.origins[0].origin if comment.site.origins else ""
-    asked = asked_of(comment.submission, blog, comment.thread.url, comment.parent_id is not None)
+    asked = asked_of(comment.submission, blog, comment.page_url or comment.thread.url, comment.parent_id is not None)
     db.session.rollback()
     service.teach(asked, is_spam)
 
@@ -113,10 +114,24 @@ def forget(comment: Comment) -> None:
     comment.learnt = None
 
 
-def _locked(ids: Collection[int]) -> list[Comment]:
-    """The comments as nobody else changes them: their texts and statuses say what is counted."""
-    threads.lock(comments.thread_ids_of(ids))
-    return comments.of_ids(ids)
+@contextmanager
+def learnt_anew(found: Sequence[Comment]) -> Iterator[None]:
+    """Around a change of what comments say or by whom: what was learnt from each is counted as it is afterwards.
+
+    Nothing stays learnt of a text that is emptied. The caller has locked the comments, and commits.
+    """
+    learnt = [comment for comment in found if comment.learnt]
+    _add([(comment, -1, comment.learnt or "") for comment in learnt])
+    yield
+    for comment in learnt:
+        comment.learnt = comment.learnt if comment.source else None
+    _add([(comment, 1, comment.learnt) for comment in learnt if comment.learnt])
+
+
+def _locked(comment_ids: Collection[int]) -> list[Comment]:
+    """The comments, with their threads locked first: nobody changes a text while we count its words."""
+    threads.lock(comments.thread_ids_of(comment_ids))
+    return comments.of_ids(comment_ids)
 
 
 def _count(found: Iterable[Comment], now: datetime) -> None:

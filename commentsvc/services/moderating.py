@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from commentsvc.core import status
-from commentsvc.core.errors import Conflict, Invalid, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import publishing, rewriting
-from commentsvc.store import appeals, comments, decisions, finding, flags, people, threads
+from commentsvc.store import appeals, comments, decisions, finding, flags, journal, people, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, commit_and_keep, db, retried
 from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
@@ -25,10 +25,14 @@ BATCH_MAX = 500
 
 @dataclass(frozen=True)
 class Moderator:
-    """An account and the one site its token is for (None: all of its sites)."""
+    """An account, the one site its token is for (None: all of its sites), and whether a second factor was shown.
+
+    For a browser session `has_shown_factor` is its own; for a token, that of the session that made it.
+    """
 
     account: Account
     only_site_id: int | None = None
+    has_shown_factor: bool = False
 
     def may_moderate(self, site: Site) -> bool:
         return self.only_site_id in (None, site.id) and people.role_on(self.account, site) is not None
@@ -37,6 +41,15 @@ class Moderator:
     def may_everywhere(self) -> bool:
         """Whether this moderator decides for every site: an admin, whose token is for no single site."""
         return self.account.is_admin and self.only_site_id is None
+
+    def check_factor(self, site: Site) -> None:
+        """Raise NotProved when the site requires a second factor of its moderators and none was shown."""
+        if site.policy.second_factor_required and not self.has_shown_factor:
+            raise NotProved(
+                f"“{site.name}” asks for a second factor. Add one at /account/security, then go on. A token must be "
+                "made by a session that has shown one.",
+                has_factor=False,
+            )
 
     def sees_addresses(self, site: Site) -> bool:
         """Whether e-mail and network addresses of those who comment are for this moderator: an owner decides."""
@@ -85,6 +98,8 @@ def decide(
     begin_write()
     found = locked(ids, by)
     check_unchanged(found, seen or {})
+    if action is not Action.DELETE and any(is_erased(comment) for comment in found):
+        raise Conflict("The author of one of these comments has erased it; it has no text any more.", "erased")
     made = apply(found, action, by, words, secrets.token_hex(16), now)
     if not made:
         raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
@@ -109,7 +124,7 @@ def decide_matching(
         return Decided([], batch)
 
     begin_write()
-    found = [comment for comment in locked(ids, by) if comment.status == wanted.status]
+    found = [comment for comment in locked(ids, by) if comment.status == wanted.status and not is_erased(comment)]
     made = apply(found, action, by, words, batch, now)
     commit_and_keep()
     return Decided(made, batch, left=1)
@@ -161,6 +176,8 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
 
     publishing.moved(moves)
     db.session.flush()
+    _answer_or_reopen(taken_back, made)
+    _pin_again([comment for comment, _ in moves])
     had_answered = flags.answered_by([decision.id for decision in taken_back])
     for undone, decision in zip(taken_back, made, strict=True):
         comment = found[decision.comment_id]
@@ -173,6 +190,25 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     left = decisions.count_standing_in(batch) if is_large else 0
     commit_and_keep()
     return Decided(made, new_batch, left)
+
+
+def _answer_or_reopen(taken_back: Sequence[Decision], made: Sequence[Decision]) -> None:
+    """The appeals that the undone decisions had answered are open again; those open against them are answered."""
+    reopened = appeals.reopen(decision.id for decision in taken_back)
+    appeals.answer_all(d for d in made if d.comment_id not in reopened and d.action != EDIT)
+
+
+def _pin_again(moved: Sequence[Comment]) -> None:
+    """Pin comments that were pinned when they were withdrawn, where nobody has changed the pin since."""
+    published = {comment.id: comment for comment in moved if comment.status == Status.APPROVED}
+    if not published:
+        return
+    site_ids = {comment.site_id for comment in published.values()}
+    thread_ids = {comment.thread_id for comment in published.values()}
+    for thread_id, entry in journal.newest_of_threads(site_ids, thread_ids, "pinned_id").items():
+        comment = published.get(entry.after["pinned_id"] or 0)
+        if comment is not None and comment.thread_id == thread_id:
+            threads.pin_again(thread_id, comment.id)
 
 
 def apply(
@@ -190,20 +226,26 @@ def apply(
             continue
         comment.version += 1
         made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
-    appeals.answer([decision.comment_id for decision in made], by.account, now)
     publishing.moved(moves)
     publishing.tell_who_waits(moves, now)
     db.session.flush()
+    appeals.answer_all(made)
     by_id = {comment.id: comment for comment in found}
     for decision in made:
         flags.answer(by_id[decision.comment_id], decision)
     return made
 
 
+def is_erased(comment: Comment) -> bool:
+    """Whether its text went with its author's account: there is nothing left to publish."""
+    return comment.status == Status.DELETED and not comment.source and comment.import_id is None
+
+
 def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     """The comments, with the moderator's account held and their threads locked first, in the order of posting.
 
-    Raises NotFound when one of them is not the moderator's to judge.
+    Raises NotFound when one of them is not the moderator's to judge, NotProved where the site of one of them requires
+    a second factor that was not shown.
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
@@ -211,9 +253,11 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     people.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
-    may_judge = {site_id: by.may_moderate(site) for site_id, site in {c.site_id: c.site for c in found}.items()}
-    if len(found) != len(wanted) or not all(may_judge.values()):
+    sites = {c.site_id: c.site for c in found}.values()
+    if len(found) != len(wanted) or not all(by.may_moderate(site) for site in sites):
         raise NotFound(phrase("One of these comments is not here."))
+    for site in sites:
+        by.check_factor(site)
     return found
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from sqlalchemy.exc import DBAPIError
 
 from commentsvc.core import text, tokens
 from commentsvc.core.errors import Conflict, NotFound
@@ -36,6 +40,8 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.watches import Pace, Watch
+
+log = logging.getLogger(__name__)
 
 LINK_LIFE = timedelta(days=7)
 DIGEST_MAX = 10  # comments shown in one digest; the rest is counted
@@ -98,8 +104,16 @@ def tell_at_once(comment_id: int, sender: Sender, now: datetime) -> None:
 def send_digests(sender: Sender, now: datetime) -> int:
     """Mail the digests that are due and have something new to tell; gives how many. Each worker may call it."""
     _begin_digests(now)
-    due = [watch.id for pace in watches.EVERY for watch in watches.due(pace, now)]
-    return sum(_send_digest(watch_id, sender, now) for watch_id in due)
+    sent = 0
+    for watch_id in [watch.id for pace in watches.EVERY for watch in watches.due(pace, now)]:
+        try:
+            sent += _send_digest(watch_id, sender, now)
+        except DBAPIError:
+            raise
+        except Exception:  # the others get theirs
+            db.session.rollback()
+            log.exception("a digest failed (watch %s); it is tried again", watch_id)
+    return sent
 
 
 @retried
@@ -112,7 +126,8 @@ def _begin_digests(now: datetime) -> None:
 @retried
 def _send_digest(watch_id: int, sender: Sender, now: datetime) -> bool:
     begin_write()
-    is_sent = _digest(db.session.get_one(Watch, watch_id), sender, now)
+    watch = db.session.get(Watch, watch_id)
+    is_sent = watch is not None and _digest(watch, sender, now)
     db.session.commit()
     return is_sent
 
@@ -200,10 +215,8 @@ def act(token: str, secret: str, reply: str, now: datetime) -> Decided:
         sentence = phrase("This mail was used already. You can change what you decided in the dashboard.")
         raise Conflict(sentence, "used")
     by = Moderator(notice.account)
+    _check_by_mail(notice.comment)
     (comment,) = moderating.locked([notice.comment_id], by)
-    if comment.site.policy.second_factor_required:
-        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
-        raise Conflict(sentence, "second")
     _check_unchanged(comment, notice)
     if reply.strip() and action is Action.APPROVE:
         decided = answering.publish(comment, reply, by, now)
@@ -220,7 +233,15 @@ def undo(token: str, secret: str, now: datetime) -> None:
     notice, _ = notice_of(token, secret, now)
     if notice.batch is None:
         raise NotFound(phrase("There is no such act to undo."))
+    _check_by_mail(notice.comment)
     moderating.undo(notice.batch, Moderator(notice.account), now)
+
+
+def _check_by_mail(comment: Comment) -> None:
+    """Raise Conflict where the site requires a second factor: a link in a mail cannot show one."""
+    if comment.site.policy.second_factor_required:
+        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
+        raise Conflict(sentence, "second")
 
 
 @retried
@@ -251,7 +272,8 @@ def is_for_moderators(token: str) -> bool:
 
 def _tell_answered(parent: Comment, comment: Comment, voice: Voice, sender: Sender, now: datetime) -> None:
     stop = sender.stop_link("answers", parent.id, voice.tag)
-    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}"
+    thread_key = quote(comment.thread.key, safe="")
+    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}?thread={thread_key}"
     names = {"comment": comment, "parent": parent, "site": comment.site, "thread": comment.thread, "stop": stop}
     words = text.plain(comment.html, EXCERPT_MAX)
     written = letters.write("answered", voice, words=words, page=f"{page}#comment-{comment.id}", **names)

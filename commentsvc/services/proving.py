@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import base64
+import math
 import secrets
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from commentsvc.core import text, tokens, totp
-from commentsvc.core.errors import Conflict, Invalid, NotFound, NotSignedIn
-from commentsvc.core.phrases import phrase
+from commentsvc.core.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
+from commentsvc.core.phrases import counted, phrase
 from commentsvc.gateways import passkeys
+from commentsvc.gateways.letters import Written
 from commentsvc.gateways.passkeys import Party, Passkey
-from commentsvc.store import factors, journal, people
+from commentsvc.store import factors, jobs, journal, people
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.factors import NAME_MAX, Factor, Kind
 from commentsvc.store.people import Account, Session
 
 TRIES_MAX = 5  # wrong codes in a row, after which the session ends
+# Wrong tries of an account in a row, over all its sessions, that cost nothing. After each further one nothing is looked
+# at for as long as WAITS says, and then for its last value: at most ten tries in the first hour and one in each later
+# hour. It takes the first factor to make somebody wait, and no wait is longer than an hour.
+FREE_MISSES = 5
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 60))
+MISSES_LIFE = timedelta(days=1)  # after a day without a wrong try they count no more
 FRESH_FOR = timedelta(minutes=15)
 RECOVERY_CODES = 10
 _FOR_EVER_S = 10**9
 WRONG = phrase("This code is not right, or was used before. Take the newest from your app, or a recovery code.")
+
+
+Warn = Callable[[Account], Written]  # writes the mail that tells the holder of wrong tries
 
 
 def add_totp(account: Account, session_id: int, seed: str, code: str, key: str, ip: str, now: datetime) -> list[str]:
@@ -63,6 +76,7 @@ def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
     db.session.flush()
     if not factors.is_protected(account.id):
         factors.forget_all(account.id)
+        people.forget_proofs(account.id)
     journal.add("factor", now, by=account, subject=found.name, before={"kind": found.kind}, ip=ip)
     db.session.commit()
 
@@ -81,44 +95,73 @@ def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
 
 
 @retried
-def by_code(account: Account, session_id: int, code: str, key: str, ip: str, now: datetime) -> None:
+def by_code(account: Account, session_id: int, code: str, key: str, warn: Warn, ip: str, now: datetime) -> None:
     """Prove a session by an app's code or a recovery code.
 
-    Raises Invalid; every try counts, and after TRIES_MAX wrong ones the session ends (NotSignedIn).
+    Raises Invalid for a wrong one, TooMany while the account waits, also for a right one. Every wrong try counts, of
+    the account and of the session; after TRIES_MAX the session ends (NotSignedIn).
     """
     begin_write()
-    people.hold(account.id)
+    holder = _checked_holder(account, now)
     typed = "".join(code.split()).replace("-", "").upper()
     session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     used = _totp_of(account, typed, key, now) or _recovery_of(account, typed)
     if used is None:
-        session.tries += 1
-        journal.add("factor", now, by=account, subject="A wrong code", ip=ip)
-        is_over = session.tries >= TRIES_MAX
-        if is_over:
-            session.ended_at = now
-        db.session.commit()
-        if is_over:
-            raise NotSignedIn(phrase("Too many wrong codes. Sign in again from the beginning."))
+        _count_miss(holder, session, "A wrong code", warn, ip, now)
         raise Invalid("code", WRONG)
-    _prove(session, used, account, ip, now)
+    _prove(holder, session, used, ip, now)
 
 
 @retried
 def by_passkey(
-    account: Account, session_id: int, party: Party, answer: str, challenge: str, ip: str, now: datetime
+    account: Account, session_id: int, party: Party, answer: str, challenge: str, warn: Warn, ip: str, now: datetime
 ) -> None:
-    """Prove a session by a passkey; raises Invalid when the browser's answer does not."""
+    """Prove a session by a passkey; raises Invalid when the browser's answer does not, else as by_code()."""
     begin_write()
-    people.hold(account.id)
+    holder = _checked_holder(account, now)
     session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
     try:
         found = factors.by_credential(account.id, passkeys.credential_of(answer))
         key = Passkey(found.credential_id or b"", found.secret, found.counter)
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
+        _count_miss(holder, session, "A wrong passkey", warn, ip, now)
         raise Invalid("passkey", phrase("This passkey did not work here. Try again, or type a code.")) from None
-    _prove(session, found, account, ip, now)
+    _prove(holder, session, found, ip, now)
+
+
+def _checked_holder(account: Account, now: datetime) -> Account:
+    """The account's row, locked, so that tries at the same moment are counted one by one; raises TooMany."""
+    holder = people.locked(account.id)
+    missed_at, over = holder.factor_missed_at, holder.factor_misses - FREE_MISSES
+    if missed_at is not None and now >= missed_at + MISSES_LIFE:
+        holder.factor_misses = 0
+    elif missed_at is not None and over > 0:
+        wait_s = math.ceil((missed_at + WAITS[min(over, len(WAITS)) - 1] - now).total_seconds())
+        if wait_s > 0:
+            sentence = counted(
+                "Too many wrong tries for this account. Please wait one minute; until then no code is checked.",
+                "Too many wrong tries for this account. Please wait %(num)s minutes; until then no code is checked.",
+                math.ceil(wait_s / 60),
+            )
+            raise TooMany(sentence, wait_s)
+    return holder
+
+
+def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: str, now: datetime) -> None:
+    """Count a wrong try and commit; raises NotSignedIn when it was the session's last."""
+    holder.factor_misses += 1
+    holder.factor_missed_at = now
+    session.tries += 1
+    journal.add("factor", now, by=holder, subject=what, ip=ip)
+    if holder.factor_misses == FREE_MISSES + 1 and holder.email:
+        jobs.add("mail", {"to": holder.email, **asdict(warn(holder))}, now)
+    is_over = session.tries >= TRIES_MAX
+    if is_over:
+        session.ended_at = now
+    db.session.commit()
+    if is_over:
+        raise NotSignedIn(phrase("Too many wrong codes. Sign in again from the beginning."))
 
 
 def is_fresh(session: Session, now: datetime) -> bool:
@@ -167,8 +210,9 @@ def _recovery_of(account: Account, code: str) -> Factor | None:
     return next((f for f in unused if f.secret == wanted), None)
 
 
-def _prove(session: Session, used: Factor, account: Account, ip: str, now: datetime) -> None:
+def _prove(holder: Account, session: Session, used: Factor, ip: str, now: datetime) -> None:
     used.used_at = now
     session.proved_at, session.tries = now, 0
-    journal.add("sign-in", now, by=account, subject=used.name, after={"second factor": used.kind}, ip=ip)
+    holder.factor_misses = 0
+    journal.add("sign-in", now, by=holder, subject=used.name, after={"second factor": used.kind}, ip=ip)
     db.session.commit()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from commentsvc.core import text
 from commentsvc.core.errors import Conflict, Invalid
-from commentsvc.services import publishing
+from commentsvc.services import learning, publishing
 from commentsvc.store import decisions, revisions
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
@@ -45,6 +45,7 @@ def restore(comment: Comment, edit: Decision, by: Account, now: datetime) -> Non
 
 def _write(comment: Comment, source: str, html: str, renderer: str, now: datetime) -> None:
     revisions.add(comment, now)
+    learning.forget(comment)  # the worker learns from the new text, by the decision that this makes
     comment.source, comment.html, comment.renderer = source, html, renderer
     comment.text_hash = hashlib.sha256(source.encode()).digest()
     comment.edited_at = now

@@ -160,6 +160,8 @@ def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "
     found = sanctions.locked(sanction_id)
     if found.lifted_at is not None:
         raise Conflict("This sanction has been lifted already.", "no-change")
+    if found.site_id is None:
+        _check_everywhere(by)
     before = _written(found)
 
     found.lifted_at = now
@@ -195,8 +197,16 @@ def _check(order: Order, kind: SanctionKind, by: Moderator, now: datetime) -> No
         raise Invalid("reject_days", f"0 to {DAYS_MAX} days.")
     if order.reject_days and kind is SanctionKind.TRUST:
         raise Invalid("reject_days", "What somebody wrote whom you trust is not refused with it.")
-    if order.everywhere and not by.may_everywhere:
+    if order.everywhere:
+        _check_everywhere(by)
+
+
+def _check_everywhere(by: Moderator) -> None:
+    """What counts on every site takes an administrator, who has shown the second factor that any site requires."""
+    if not by.may_everywhere:
         raise NotAllowed("Only an administrator decides for every site, and not with a token of one site.")
+    for site in people.moderated_sites(by.account):
+        by.check_factor(site)
 
 
 def _check_subject(site: Site, subject: Subject, kind: SanctionKind) -> None:

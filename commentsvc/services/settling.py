@@ -9,14 +9,14 @@ from typing import Any
 from commentsvc.core import text
 from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
 from commentsvc.core.merge import merge
-from commentsvc.services import membering
+from commentsvc.services import membering, tending
 from commentsvc.store import journal, notes, sites
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.journal import Entry
 from commentsvc.store.people import Account
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 
-UNDOABLE = ("setting", "member", "canned")
+UNDOABLE = ("setting", "member", "canned", journal.THREAD)
 
 
 @retried
@@ -84,10 +84,14 @@ def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> No
         raise NotFound("There is no such change to undo.")
     if entry.kind == "member":
         membering.undo(entry, site, by, ip, now)
+    elif entry.kind == journal.THREAD:
+        tending.put_back(site, entry, by, ip, now)
     else:
         (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
-        changes = {"before": entry.after, "after": entry.before}
-        journal.add(entry.kind, now, site=site, by=by, subject=entry.subject, ip=ip, undoes=entry, **changes)
+        was, now_is = entry.after, entry.before
+        journal.add(
+            entry.kind, now, site=site, by=by, subject=entry.subject, before=was, after=now_is, ip=ip, undoes=entry
+        )
     db.session.commit()
 
 

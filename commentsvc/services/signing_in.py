@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from commentsvc.core import text, tokens
-from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound, TooMany
 from commentsvc.core.networks import Scope, network_of
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
@@ -22,8 +22,10 @@ CODE_LIFE = timedelta(minutes=10)
 PRINTED_LINK_LIFE = timedelta(days=1)
 CODE_TRIES_MAX = 5
 SESSION_LIFE = timedelta(days=14)
-# Enough for somebody who mistypes, too few to flood a mailbox or to try many addresses.
+# Who asks is counted first: one network cannot try many addresses. All strangers together send one address only so many
+# mails; browsers that have signed in to its account are counted apart from them, so that nobody can use theirs up.
 CODES_PER_EMAIL = 5
+CODES_PER_KNOWN_BROWSERS = 20
 CODES_PER_HOUSEHOLD = 20
 CODES_PER_NEIGHBOURHOOD = 60
 CODES_WINDOW = timedelta(hours=1)
@@ -52,9 +54,46 @@ class Person(Protocol):
 
 
 class CodeMail(Protocol):
-    """Writes the mail with a code and a link, to an account or to somebody who has none yet."""
+    """Writes the mail with a code and a link to an address; without a name and a language it has no account yet."""
 
-    def __call__(self, account: Account | None, code: str, link_token: str) -> Written: ...
+    def __call__(self, name: str, language: str | None, code: str, link_token: str) -> Written: ...
+
+
+class IdentityMail(Protocol):
+    """Writes the mail that tells an account's holder of a new way to sign in."""
+
+    def __call__(self, account: Account, label: str, identity: str) -> Written: ...
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a code: from which address, its browser's own secret, whether the account knows the browser."""
+
+    ip: str
+    browser: str
+    is_known: bool
+
+
+@dataclass(frozen=True)
+class Addition:
+    """An identity that a provider vouches for, to be added to the account that has `email`, and the mail about it."""
+
+    provider: str
+    subject: str
+    name: str
+    email: str
+    label: str
+    write: IdentityMail
+
+
+class NotConfirmed(CommentError):
+    """A moderator's account is not opened by a provider's word alone: its address must be confirmed once by mail."""
+
+    slug = "not-confirmed"
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__("Confirm the address by a mailed code first.")
 
 
 @dataclass(frozen=True)
@@ -67,30 +106,39 @@ class Browser:
 
 
 @retried
-def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool) -> None:
-    """Mail a code and a link to the address when an account has it; to the asker nothing differs when none has.
+def send_code(
+    email: str, asker: Asker, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool
+) -> None:
+    """Mail a code and a link to the address when an account has it.
 
     With `joins` an address without an account gets a mail too, and an account when the code comes back.
-    Raises TooMany when the address or the asker's network asked too often in the last hour.
+    Raises TooMany when strangers of the asker's network asked too often. Otherwise nothing differs for the asker,
+    neither in the answer nor in what the database is asked, whether a mail goes out or not: when the address has no
+    account, or has had enough mails, the job is one that does nothing. What was mailed before stays good.
     """
     begin_write()
     email = email.strip().lower()
     if limited:  # several requests at once would each find that few codes were sent
         take_turn("codes to", email)
-        take_turn("codes for", ip)
+        take_turn("codes for", network_of(asker.ip, Scope.NEIGHBOURHOOD))
     since = now - CODES_WINDOW
-    own, near = people.codes_asked_from(ip, since, now, CODES_PER_NEIGHBOURHOOD)
+    own, near = people.codes_asked_from(asker.ip, since, now, CODES_PER_NEIGHBOURHOOD)
     is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD
-    if limited and (is_network_done or people.codes_sent(since, now, email) >= CODES_PER_EMAIL):
+    to_address = people.codes_mailed(email, asker.is_known, since, now)
+    if limited and not asker.is_known and is_network_done:
         sentence = phrase("Too many codes were asked for. Please wait an hour, or use a code you have.")
         raise TooMany(sentence, 3600)
-    account = people.find_account(email)
+    is_full = limited and to_address >= (CODES_PER_KNOWN_BROWSERS if asker.is_known else CODES_PER_EMAIL)
+    holder = people.find_name_and_language(email)
     code, link_token = tokens.new_code(), tokens.new()
     db.session.add(
         SigninCode(
             email=email,
-            ip=ip,
-            network=network_of(ip, Scope.NEIGHBOURHOOD),
+            ip=asker.ip,
+            network=network_of(asker.ip, Scope.NEIGHBOURHOOD),
+            asker=tokens.digest(asker.browser),
+            is_known=asker.is_known,
+            is_mailed=not is_full,
             link_hash=tokens.digest(link_token),
             code_hash=tokens.keyed(secret, "code", email, code),
             joins=joins,
@@ -98,8 +146,9 @@ def send_code(email: str, ip: str, limited: bool, secret: str, write: CodeMail, 
             expires_at=now + CODE_LIFE,
         )
     )
-    if account is not None or joins:
-        jobs.add("mail", {"to": email, **asdict(write(account, code, link_token))}, now)
+    goes_out = not is_full and (holder is not None or joins)
+    letter = write(*(holder or ("", None)), code, link_token)
+    jobs.add("mail" if goes_out else "no_mail", {"to": email, **asdict(letter)}, now)
     db.session.commit()
 
 
@@ -115,38 +164,51 @@ def printed_link(account: Account, now: datetime) -> str:
 
 
 @retried
-def by_code(email: str, code: str, secret: str, browser: Browser, now: datetime) -> str:
-    """Use up a mailed code and open a browser session; gives its token. Raises Invalid; every try counts."""
+def by_code(
+    email: str, code: str, secret: str, asker: str, browser: Browser, now: datetime, adds: Addition | None = None
+) -> str:
+    """Use up a mailed code and open a browser session; gives its token. Raises Invalid; every try counts.
+
+    A browser that asked for a code can use only its newest one. One whose request was not mailed any more can use the
+    newest that others have asked for. Tries of the two are counted apart, so that strangers use up nobody's.
+    """
     begin_write()
     email = email.strip().lower()
-    found = people.newest_code(email)
-    if found is None or not _is_usable(found, now) or found.tries >= CODE_TRIES_MAX:
+    own = people.newest_code(email, tokens.digest(asker), now)
+    found = own or people.newest_code_of_others(email, tokens.digest(asker), now)
+    if found is None or (found.tries if own else found.stray_tries) >= CODE_TRIES_MAX:
         raise Invalid("code", WRONG_CODE)
-    found.tries += 1
+    if own:
+        found.tries += 1
+    else:
+        found.stray_tries += 1
     expected = found.code_hash or b""
     is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
     account = _holder(found, now) if is_right else None
     if account is None:
         db.session.commit()
         raise Invalid("code", WRONG_CODE)
-    return _enter(found, account, browser, now)
+    return _enter(found, account, browser, now, adds)
 
 
-def name_of_link(link_token: str, now: datetime) -> str:
-    """Whom a link would sign in, without using it up; raises NotFound when it is no longer good."""
+def whom_a_link_signs_in(link_token: str, now: datetime) -> tuple[str, str]:
+    """Name and address of whom a link would sign in, without using it up; raises NotFound when it is no longer good."""
     found = _good_link(link_token, now)
     account = people.find_account(found.email)
-    return account.name if account else found.email
+    return (account.name if account else found.email), found.email
 
 
 @retried
-def by_link(link_token: str, browser: Browser, now: datetime) -> str:
-    """Use up a link and open a browser session; gives its token."""
+def by_link(link_token: str, browser: Browser, now: datetime, adds: Addition | None = None) -> str:
+    """Use up a link and open a browser session; gives its token.
+
+    Wrong tries of its mail's code leave it good: it has 256 bits, and strangers must not be able to end it.
+    """
     begin_write()
     found = _good_link(link_token, now)
     account = _holder(found, now)
     assert account is not None  # _good_link has seen that there is one, or may be
-    return _enter(found, account, browser, now)
+    return _enter(found, account, browser, now, adds)
 
 
 @retried
@@ -156,20 +218,25 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
     The account is the one that has this identity; else the one with the same address, when the provider has verified
     it (and so have we: an account's address is always proved); else a new one. An address that nobody verified is
     not kept at all: whoever types a stranger's address somewhere must not wait for them in their account.
+    Raises NotConfirmed for the account of a moderator or administrator, unless the identity was added to it by its
+    holder or by a mailed code: no provider's word gives such rights by itself.
     """
     begin_write()
     identity = people.find_identity(person.provider, person.subject)
     email = person.email.strip().lower() if person.email and person.is_email_verified else None
     account = identity.account if identity else (people.find_account(email) if email else None)
+    is_confirmed = identity is not None and identity.is_confirmed
+    if account is not None and account.email and not is_confirmed and (account.is_admin or account.memberships):
+        raise NotConfirmed(account.email)
     if account is None:
         account = people.add_account(_name(person), email, person.website, now)
     people.hold(account.id)
     if identity is None:
-        people.add_identity(account, person.provider, person.subject, _name(person), now)
+        people.add_identity(account, person.provider, person.subject, _name(person), now, is_confirmed=False)
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
-        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now)
+        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now, url=person.picture_url)
     token = _open_session(account, person.provider, browser, now)
     db.session.commit()
     return token
@@ -184,18 +251,35 @@ def _name(person: Person) -> str:
 
 
 @retried
-def link(person: Person, account: Account, now: datetime) -> None:
-    """Add a way to sign in to the account of who is signed in; raises Conflict when it belongs to another account."""
+def link(person: Person, label: str, account: Account, write: IdentityMail, now: datetime) -> None:
+    """Add a way to sign in to the account of who is signed in, and tell them by mail.
+
+    Raises Conflict when it belongs to another account.
+    """
     begin_write()
-    people.locked(account.id)
-    identity = people.find_identity(person.provider, person.subject)
-    if identity is not None and identity.account_id != account.id:
+    account = people.locked(account.id)
+    addition = Addition(person.provider, person.subject, _name(person), account.email or "", label, write)
+    if not _add_identity(addition, account, now):
         raise Conflict(
             phrase("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
         )
-    if identity is None:
-        people.add_identity(account, person.provider, person.subject, _name(person), now)
     db.session.commit()
+
+
+def _add_identity(addition: Addition, account: Account, now: datetime) -> bool:
+    """Add an identity whose holder has shown that the account is theirs; False when it is another account's."""
+    identity = people.find_identity(addition.provider, addition.subject)
+    if identity is not None and identity.account_id != account.id:
+        return False
+    if identity is not None:
+        is_new, identity.is_confirmed = not identity.is_confirmed, True
+    else:
+        is_new = True
+        people.add_identity(account, addition.provider, addition.subject, addition.name, now)
+    if is_new and account.email:
+        written = addition.write(account, addition.label, addition.name)
+        jobs.add("mail", {"to": account.email, **asdict(written)}, now)
+    return True
 
 
 @retried
@@ -225,23 +309,30 @@ def sign_out(token: str, now: datetime) -> None:
     db.session.commit()
 
 
-def new_api_token(account: Account, site: Site | None, now: datetime, name: str = "") -> str:
-    """A personal token that carries the account's rights, on one site or all of them; the caller commits."""
+def new_api_token(
+    account: Account, site: Site | None, now: datetime, name: str = "", has_shown_factor: bool = True
+) -> str:
+    """A personal token that carries the account's rights, on one site or all of them; the caller commits.
+
+    The operator's are good on sites that require a second factor; others only with `has_shown_factor`.
+    """
     token = tokens.new("cst_")
     site_id = site.id if site else None
     values = {"token_hash": tokens.digest(token), "name": name[:TOKEN_NAME_MAX], "created_at": now}
-    db.session.add(ApiToken(account_id=account.id, site_id=site_id, **values))
+    db.session.add(ApiToken(account_id=account.id, site_id=site_id, has_shown_factor=has_shown_factor, **values))
     return token
 
 
 @retried
-def make_api_token(account: Account, site: Site | None, name: str, ip: str, now: datetime) -> str:
+def make_api_token(
+    account: Account, site: Site | None, name: str, has_shown_factor: bool, ip: str, now: datetime
+) -> str:
     """A personal token made in the dashboard; it is shown once. Raises Invalid for a name that is too long."""
     name = text.line(name, "name", "What it is for", TOKEN_NAME_MAX, required=True)
 
     begin_write()
     people.hold(account.id)
-    token = new_api_token(account, site, now, name)
+    token = new_api_token(account, site, now, name, has_shown_factor)
     journal.add("token", now, site=site, by=account, subject=name, after={"made": True}, ip=ip)
     db.session.commit()
     return token
@@ -275,8 +366,10 @@ def _holder(code: SigninCode, now: datetime) -> Account | None:
     return account
 
 
-def _enter(code: SigninCode, account: Account, browser: Browser, now: datetime) -> str:
+def _enter(code: SigninCode, account: Account, browser: Browser, now: datetime, adds: Addition | None) -> str:
     code.used_at = now
+    if adds is not None and adds.email == account.email:
+        _add_identity(adds, account, now)
     token = enter_by_mail(account, code.email, browser, now)
     db.session.commit()
     return token

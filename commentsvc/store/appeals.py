@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.decisions import Decision
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
@@ -29,6 +30,8 @@ class Appeal(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
     answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    # What answered it; None when the refusal was upheld. No foreign key: SQLite adds none to a table that exists.
+    decision_id: Mapped[int | None] = mapped_column(Id)
     comment: Mapped[Comment] = relationship(lazy="select")
     against: Mapped[Account | None] = relationship(foreign_keys=[against_account_id], lazy="joined")
 
@@ -62,7 +65,25 @@ def _open(site: Site, account: Account, others: bool) -> Select[Appeal]:
     return query
 
 
-def answer(comment_ids: Iterable[int], by: Account, now: datetime) -> None:
-    """Whatever was decided on a comment answers its appeal; the caller commits."""
-    answered = update(Appeal).where(Appeal.comment_id.in_(list(comment_ids)), Appeal.answered_at.is_(None))
-    db.session.execute(answered.values(answered_at=now, answered_by_id=by.id))
+def uphold(comment_id: int, by: Account, now: datetime) -> None:
+    """Answer the open appeal of a comment without a decision: the refusal stands; the caller commits."""
+    answered = update(Appeal).where(Appeal.comment_id == comment_id, Appeal.answered_at.is_(None))
+    db.session.execute(answered.values(answered_at=now, answered_by_id=by.id, decision_id=None))
+
+
+def answer_all(made: Iterable[Decision]) -> None:
+    """Each decision answers the open appeal of its comment; the decisions are written, the caller commits."""
+    by_comment = {decision.comment_id: decision for decision in made}
+    query = select(Appeal.comment_id).where(Appeal.comment_id.in_(list(by_comment)), Appeal.answered_at.is_(None))
+    for comment_id in db.session.scalars(query.order_by(Appeal.comment_id)).all():
+        decision = by_comment[comment_id]
+        answered = update(Appeal).where(Appeal.comment_id == comment_id, Appeal.answered_at.is_(None))
+        values = {"answered_at": decision.created_at, "answered_by_id": decision.by_account_id}
+        db.session.execute(answered.values(**values, decision_id=decision.id))
+
+
+def reopen(undone_ids: Iterable[int]) -> set[int]:
+    """What these decisions had answered is open again when they are undone; gives the comments; the caller commits."""
+    answered = update(Appeal).where(Appeal.decision_id.in_(list(undone_ids)))
+    opened = answered.values(answered_at=None, answered_by_id=None, decision_id=None)
+    return set(db.session.scalars(opened.returning(Appeal.comment_id)).all())

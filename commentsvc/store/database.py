@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from flask import Flask, current_app
-from sqlalchemy import Engine, and_, inspect, select, text
+from sqlalchemy import Engine, and_, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from commentsvc.config import Config
@@ -50,7 +52,18 @@ from commentsvc.store import (
     words,
 )
 from commentsvc.store.availability import Availability
-from commentsvc.store.db import Base, db, engine_options, first_line, is_away, let_go, note_slow, prepare, sqlite_url
+from commentsvc.store.db import (
+    BUSY_TIMEOUT_S,
+    Base,
+    db,
+    engine_options,
+    first_line,
+    is_away,
+    let_go,
+    note_slow,
+    prepare,
+    sqlite_url,
+)
 from commentsvc.store.sites import Site
 from commentsvc.store.sqlite_file import SqliteFile
 from commentsvc.store.tallies import Tally
@@ -163,6 +176,27 @@ def create_file(config: Config) -> None:
     if config.sqlite_path is not None:
         config.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
         config.sqlite_path.touch(mode=0o600, exist_ok=True)
+
+
+def name_of(config: Config) -> str:
+    """The database as logs may show it, without a password."""
+    return str(config.sqlite_path or make_url(config.database_url).render_as_string(hide_password=True))
+
+
+def merge_wal(config: Config) -> None:
+    """Write what is in the `-wal` file of SQLite into the database file, so that a copy of that file alone is whole.
+
+    For a clean stop, when no process of ours has the file open any more.
+    """
+    if config.sqlite_path is None or not config.sqlite_path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(config.sqlite_path, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        log.warning(
+            "%s-wal could not be merged into the database and still belongs to it: %s", config.sqlite_path, error
+        )
 
 
 def upgrade() -> None:

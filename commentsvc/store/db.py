@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy import (
+    URL,
     Connection,
     DateTime,
     Dialect,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
@@ -123,12 +125,14 @@ def engine_options(database_url: str, availability: Availability) -> dict[str, A
     return {**options, "pool_pre_ping": True}
 
 
-def sqlite_url(path: object, create: bool = False) -> str:
+def sqlite_url(path: object, create: bool = False) -> URL:
     """An SQLAlchemy URL that opens the file, and creates it only when asked.
 
     A file that vanished must look like a database that is away, not like an empty one.
     """
-    return f"sqlite:///file:{path}?mode={'rwc' if create else 'rw'}&uri=true"
+    # Not as text: SQLAlchemy would decode it once, and SQLite once more.
+    query = {"mode": "rwc" if create else "rw", "uri": "true"}
+    return URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
 
 
 def note_slow(engine: Engine, slow_query_ms: int, note: Callable[[], None]) -> None:

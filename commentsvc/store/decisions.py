@@ -149,6 +149,12 @@ def _standing(batch: str) -> Select[Decision]:
     return select(Decision).where(Decision.batch == batch, ~is_later.exists())
 
 
+def made_at(site: Site, decision_id: int) -> datetime | None:
+    """When the site's first decision from this number on was made; None when there is none."""
+    query = select(Decision.created_at).where(Decision.site_id == site.id, Decision.id >= decision_id)
+    return db.session.scalar(query.order_by(Decision.id).limit(1))
+
+
 def newest(comment_id: int) -> Decision:
     query = select(Decision).where(Decision.comment_id == comment_id).order_by(Decision.id.desc()).limit(1)
     return db.session.scalars(query).one()

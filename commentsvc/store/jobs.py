@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, Index, Integer, String, Text, func, or_, select, text, update
+from sqlalchemy import JSON, ColumnElement, Index, Integer, String, Text, cast, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from commentsvc.core.errors import NotFound
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 LEASE_S = 120
@@ -16,18 +21,34 @@ LEASE_S = 120
 TRIES_MAX = 18
 WAIT_MAX_M = 120
 OPEN = "done_at IS NULL AND failed_at IS NULL"
+DONE = "done_at IS NOT NULL"
 FAILED = "failed_at IS NOT NULL"
+ERROR_MAX = 2000
+# Kinds that talk to a server elsewhere. Each has a queue of its own, so that a slow server delays no other kind.
+OUTSIDE = frozenset({"mail", "picture", "teach"})
+OWN = ""  # the queue of all other kinds
+# A done job says only that it was done. A failed one waits for the operator, but its payload holds addresses.
+DONE_KEPT = timedelta(days=1)
+FAILED_KEPT = timedelta(days=90)
+PRUNED_MAX = 500  # rows a transaction: posts can wait for that
 
 
 class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
-        Index("ix_job_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+        Index("ix_job_due", "queue", "run_at", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+        Index("ix_job_done", "done_at", sqlite_where=text(DONE), postgresql_where=text(DONE)),
         Index("ix_job_failed", "failed_at", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(32), default=OWN, server_default=OWN)
+    host: Mapped[str] = mapped_column(
+        String(255), default="", server_default=""
+    )  # the server it talks to, if it varies
+    # Random, the same for every try: a mail server knows a second delivery by it. None: made by a version before 0035.
+    key: Mapped[str | None] = mapped_column(String(32))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     # None: at once. A time only for retries, so that a clock set back delays no first try.
     run_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -39,8 +60,19 @@ class Job(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
-def add(kind: str, payload: dict[str, Any], now: datetime) -> None:
-    db.session.add(Job(kind=kind, payload=payload, created_at=now))
+def add(kind: str, payload: dict[str, Any], now: datetime, url: str = "") -> None:
+    """Queue a job; `url` is what it asks for, where jobs of its kind talk to different servers."""
+    queue = kind if kind in OUTSIDE else OWN
+    key = secrets.token_hex(12)
+    db.session.add(Job(kind=kind, queue=queue, host=_host(url), key=key, payload=payload, created_at=now))
+
+
+def _host(url: str) -> str:
+    """The server of an address; '' for one that is none: the job itself says what is wrong with it."""
+    try:
+        return (urlsplit(url).hostname or "")[:255]
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -49,22 +81,53 @@ class Claim:
 
     id: int
     kind: str
-    payload: dict[str, Any]
+    host: str
+    key: str
+    payload_json: str  # not read here: what can't be read is the fault of one job, not of the queue
     tries: int  # this one counted
     lease_until: datetime
 
+    @property
+    def payload(self) -> Any:
+        return json.loads(self.payload_json)
 
-def claim(now: datetime) -> Claim | None:
-    """Take the job that is due first for LEASE_S; a worker that dies loses it to the next one when the lease ends."""
-    due = select(Job.id).where(text(OPEN), or_(Job.run_at.is_(None), Job.run_at <= now))
-    due = due.where(or_(Job.lease_until.is_(None), Job.lease_until < now)).order_by(Job.id).limit(1)
-    job_id = db.session.scalar(due.with_for_update(skip_locked=True))
-    if job_id is None:
-        return None
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(Job.lease_until.is_(None), Job.lease_until < now)
+
+
+def claim(now: datetime, queue: str, busy_hosts: Collection[str] = ()) -> Claim | None:
+    """Take the job of a queue that is due first for LEASE_S; None when there is none for another host than these.
+
+    A worker that dies loses its job to the next one when the lease ends. First tries go before retries: what fails
+    again and again does not delay what comes.
+    """
+    for is_due in (Job.run_at.is_(None), Job.run_at <= now):
+        due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
+        if busy_hosts:
+            due = due.where(Job.host.not_in(sorted(busy_hosts)))
+        job_id = db.session.scalar(due.order_by(Job.run_at, Job.id).limit(1).with_for_update(skip_locked=True))
+        if job_id is not None:
+            return _lease(job_id, now)
+    return None
+
+
+def _lease(job_id: int, now: datetime) -> Claim:
     lease_until = now + timedelta(seconds=LEASE_S)
     taken = update(Job).where(Job.id == job_id).values(lease_until=lease_until, tries=Job.tries + 1)
-    row = db.session.execute(taken.returning(Job.kind, Job.payload, Job.tries)).one()
-    return Claim(job_id, row.kind, row.payload, row.tries, lease_until)
+    payload = cast(Job.payload, Text)
+    row = db.session.execute(taken.returning(Job.kind, Job.host, Job.key, Job.created_at, payload, Job.tries)).one()
+    key = row.key or f"{row.created_at:%Y%m%d%H%M%S%f}.{job_id}"
+    return Claim(job_id, row.kind, row.host, key, row[4] or "null", row.tries, lease_until)
+
+
+def count_due(now: datetime, queue: str, busy_hosts: Collection[str], limit: int) -> int:
+    """How many jobs of a queue could be claimed now, up to `limit`; takes no lock."""
+    is_due = or_(Job.run_at.is_(None), Job.run_at <= now)
+    due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
+    if busy_hosts:
+        due = due.where(Job.host.not_in(sorted(busy_hosts)))
+    return len(db.session.scalars(due.limit(limit)).all())
 
 
 def finish(claim: Claim, now: datetime) -> None:
@@ -72,13 +135,22 @@ def finish(claim: Claim, now: datetime) -> None:
     _note(claim, payload={}, done_at=now)
 
 
-def fail(claim: Claim, error: str, now: datetime) -> None:
-    """Try again later, each time after a longer while (1, 2, 4 … minutes); after TRIES_MAX keep it with its reason."""
-    if claim.tries >= TRIES_MAX:
-        _note(claim, last_error=error[:2000], failed_at=now)
+def fail(claim: Claim, error: str, now: datetime, is_final: bool = False) -> None:
+    """Try again later, each time after a longer while (1, 2, 4 … minutes); after TRIES_MAX keep it with its reason.
+
+    `is_final`: another try would fail the same way, so there is none.
+    """
+    reason = _storable(error)
+    if is_final or claim.tries >= TRIES_MAX:
+        _note(claim, last_error=reason, failed_at=now)
     else:
         wait = timedelta(minutes=min(2 ** (claim.tries - 1), WAIT_MAX_M))
-        _note(claim, last_error=error[:2000], run_at=now + wait)
+        _note(claim, last_error=reason, run_at=now + wait)
+
+
+def _storable(error: str) -> str:
+    """A reason may quote anything: PostgreSQL takes no NUL, and neither database a lone surrogate."""
+    return error.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()[:ERROR_MAX]
 
 
 def _note(claim: Claim, **values: object) -> None:
@@ -87,18 +159,99 @@ def _note(claim: Claim, **values: object) -> None:
     db.session.execute(held.values(lease_until=None, **values))
 
 
+def prune(now: datetime) -> int:
+    """Delete jobs that ended long ago, PRUNED_MAX of a kind at most; gives how many; the caller commits."""
+    pruned = 0
+    for column, kept in ((Job.done_at, DONE_KEPT), (Job.failed_at, FAILED_KEPT)):
+        old = select(Job.id).where(column.is_not(None), column < now - kept).order_by(column).limit(PRUNED_MAX)
+        ids = db.session.scalars(old).all()
+        if ids:
+            db.session.execute(delete(Job).where(Job.id.in_(ids)))
+        pruned += len(ids)
+    return pruned
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A job that is not done, as the operator sees it; `about` is the address or server it is for."""
+
+    id: int
+    kind: str
+    state: str  # waiting, running or failed
+    tries: int
+    created_at: datetime
+    due_at: datetime | None  # None: at once, or given up
+    reason: str
+    about: str
+
+
+def listed(now: datetime) -> list[Listed]:
+    """All jobs that wait, run or were given up, the oldest first."""
+    columns = (Job.id, Job.kind, Job.host, Job.tries, Job.created_at, Job.run_at, Job.lease_until, Job.failed_at)
+    query = select(*columns, Job.last_error, cast(Job.payload, Text).label("payload"))
+    found: list[Listed] = []
+    for is_wanted in (text(OPEN), text(FAILED)):
+        for row in db.session.execute(query.where(is_wanted)):
+            is_held = row.lease_until is not None and row.lease_until >= now
+            state = "failed" if row.failed_at else "running" if is_held else "waiting"
+            about, reason = row.host or _recipient(row.payload), row.last_error or ""
+            due_at = row.run_at if state == "waiting" else None
+            found.append(Listed(row.id, row.kind, state, row.tries, row.created_at, due_at, reason, about))
+    return sorted(found, key=lambda job: job.id)
+
+
+def _recipient(payload_json: str | None) -> str:
+    try:
+        payload = json.loads(payload_json or "null")
+    except ValueError:
+        return ""
+    to = payload.get("to") if isinstance(payload, dict) else None
+    return to if isinstance(to, str) else ""
+
+
+def retry(ids: Sequence[int]) -> int:
+    """Make these jobs, or all that were given up, due at once and give them all their tries again; gives how many.
+
+    Raises NotFound for a number that no job has which is not done; then nothing is changed. The caller commits.
+    """
+    again = update(Job).where(_chosen(ids)).values(failed_at=None, run_at=None, tries=0)
+    return len(db.session.scalars(again.returning(Job.id)).all())
+
+
+def drop(ids: Sequence[int]) -> int:
+    """Delete these jobs, or all that were given up; gives how many. Raises NotFound as `retry` does."""
+    return len(db.session.scalars(delete(Job).where(_chosen(ids)).returning(Job.id)).all())
+
+
+def _chosen(ids: Sequence[int]) -> ColumnElement[bool]:
+    if not ids:
+        return Job.failed_at.is_not(None)
+    known = set(db.session.scalars(select(Job.id).where(Job.id.in_(ids), Job.done_at.is_(None))))
+    for job_id in ids:
+        if job_id not in known:
+            raise NotFound(f"There is no job {job_id} that waits or failed. List them with: commentsvc jobs list")
+    return Job.id.in_(ids)
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How the queue stands: what waits, how long the job that is due longest has been due, what was given up."""
+    """How the queue stands: what waits, how long the job that is due longest has been due, what was given up.
+
+    `is_worked_on`: a worker holds a job now.
+    """
 
     waiting: int
     oldest_s: float
     failed: int
+    is_worked_on: bool
 
 
 def standing(now: datetime) -> Standing:
-    waiting, oldest_at = db.session.execute(
-        select(func.count(), func.min(func.coalesce(Job.run_at, Job.created_at, type_=UtcTime))).where(text(OPEN))
+    due_at = func.coalesce(Job.run_at, Job.created_at, type_=UtcTime)
+    leased_until = func.max(Job.lease_until, type_=UtcTime)
+    waiting, oldest_at, newest_lease = db.session.execute(
+        select(func.count(), func.min(due_at), leased_until).where(text(OPEN))
     ).one()
     failed = db.session.scalar(select(func.count()).select_from(Job).where(Job.failed_at.is_not(None))) or 0
-    return Standing(waiting, max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0, failed)
+    oldest_s = max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0
+    return Standing(waiting, oldest_s, failed, newest_lease is not None and newest_lease >= now)

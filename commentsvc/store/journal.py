@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
+THREAD = "thread"  # the kind of a change to a thread's pin, openness or mode
 WHO_SET_MAX = 200  # changes that are looked through for who set a field
 
 
@@ -28,6 +29,9 @@ class Entry(Base):
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)  # None: the command line
     kind: Mapped[str] = mapped_column(String(32))  # `setting`, `rule`, `member`, `sanction`, `sign-in`, …
     subject: Mapped[str] = mapped_column(String(200), default="")  # which of its kind: a rule's number, an address
+    # Of a change to a thread, whose key may be longer than the subject. No foreign key: SQLite adds none to a table
+    # that exists.
+    thread_id: Mapped[int | None] = mapped_column(Id)
     before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     ip: Mapped[str] = mapped_column(String(45), default="")
@@ -47,6 +51,7 @@ def add(
     after: dict[str, Any] | None = None,
     ip: str = "",
     undoes: Entry | None = None,
+    thread_id: int | None = None,
 ) -> Entry:
     """Write down a change in the transaction that makes it; the caller commits."""
     entry = Entry(
@@ -58,10 +63,31 @@ def add(
         after=after or {},
         ip=ip,
         undoes_id=undoes.id if undoes else None,
+        thread_id=thread_id,
         created_at=now,
     )
     db.session.add(entry)
     return entry
+
+
+def of_threads(site: Site, since: datetime | None, before: datetime | None, limit: int) -> Sequence[Entry]:
+    """The changes of threads from `since` on and before `before` (None: no limit), newest first."""
+    query = select(Entry).where(Entry.site_id == site.id, Entry.kind == THREAD)
+    if since is not None:
+        query = query.where(Entry.created_at >= since)
+    if before is not None:
+        query = query.where(Entry.created_at < before)
+    return db.session.scalars(query.order_by(Entry.id.desc()).limit(limit)).all()
+
+
+def newest_of_threads(site_ids: Collection[int], thread_ids: Collection[int], name: str) -> dict[int, Entry]:
+    """The newest change of each of these threads that set `name`, by thread."""
+    query = select(Entry).where(Entry.site_id.in_(site_ids), Entry.kind == THREAD, Entry.thread_id.in_(thread_ids))
+    found: dict[int, Entry] = {}
+    for entry in db.session.scalars(query.order_by(Entry.id)):
+        if name in entry.after and entry.thread_id is not None:
+            found[entry.thread_id] = entry
+    return found
 
 
 def of_site(site: Site, kinds: Sequence[str], before_id: int | None, limit: int) -> tuple[list[Entry], int | None]:

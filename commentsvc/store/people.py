@@ -14,13 +14,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     UniqueConstraint,
     bindparam,
     delete,
+    false,
     func,
+    or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -62,6 +66,9 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of mails to them; one of languages.TAGS
     erased_at: Mapped[datetime | None] = mapped_column(UtcTime)  # the bare row stays; nothing is written for it again
+    # Wrong second factors in a row, over all sessions, and when the last came (see proving.py).
+    factor_misses: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    factor_missed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")
     identities: Mapped[list[Identity]] = relationship(back_populates="account", lazy="select")
 
@@ -77,6 +84,8 @@ class Identity(Base):
     provider: Mapped[str] = mapped_column(String(PROVIDER_MAX))
     subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))
     name: Mapped[str] = mapped_column(String(NAME_MAX), default="")  # as the provider says it, to tell two apart
+    # Added by the account's holder or by a mailed code; False for what rests on the provider's word alone.
+    is_confirmed: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     account: Mapped[Account] = relationship(back_populates="identities")
 
@@ -110,6 +119,8 @@ class ApiToken(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
     name: Mapped[str] = mapped_column(String(TOKEN_NAME_MAX), default="", server_default="")  # what it is for
+    # Made on the command line, or by a session that had shown its second factor.
+    has_shown_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
     account: Mapped[Account] = relationship(lazy="joined")
     site: Mapped[Site | None] = relationship()
 
@@ -130,6 +141,10 @@ class SigninCode(Base):
     link_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     code_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # None: only the link works
     tries: Mapped[int] = mapped_column(Integer, default=0)
+    stray_tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # by browsers that did not ask
+    asker: Mapped[bytes | None] = mapped_column(LargeBinary(32))  # the browser that asked
+    is_known: Mapped[bool] = mapped_column(default=False, server_default=false())  # it had signed in there before
+    is_mailed: Mapped[bool] = mapped_column(default=True, server_default=true())  # False: the address had enough mail
     joins: Mapped[bool] = mapped_column(default=False)  # makes an account when the address has none
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -193,6 +208,12 @@ def find_account(email: str) -> Account | None:
     return db.session.scalar(select(Account).where(Account.email == email.strip().lower()))
 
 
+def find_name_and_language(email: str) -> tuple[str, str | None] | None:
+    """Of the account with this address. One query whether there is one or not: its duration must tell nobody."""
+    found = db.session.execute(select(Account.name, Account.language).where(Account.email == email)).first()
+    return (found.name, found.language) if found else None
+
+
 def find_account_by_id(account_id: int) -> Account | None:
     return db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
 
@@ -226,8 +247,11 @@ def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Accoun
     name = core_text.line(name, "name", "The name", NAME_MAX, required=True)
     account = find_account(email)
     if account is None:
-        account = Account(email=email, name=name, is_admin=is_admin, created_at=now)
+        account = Account(email=email, name=name, is_admin=False, created_at=now)
         db.session.add(account)
+    db.session.flush()
+    if is_admin and not account.is_admin:
+        end_unconfirmed(account)
     account.is_admin = account.is_admin or is_admin
     db.session.flush()
     return account
@@ -245,8 +269,10 @@ def find_identity(provider: str, subject: str) -> Identity | None:
     return db.session.scalar(select(Identity).where(Identity.provider == provider, Identity.subject == subject))
 
 
-def add_identity(account: Account, provider: str, subject: str, name: str, now: datetime) -> None:
-    values = {"provider": provider, "subject": subject, "name": name[:NAME_MAX]}
+def add_identity(
+    account: Account, provider: str, subject: str, name: str, now: datetime, is_confirmed: bool = True
+) -> None:
+    values = {"provider": provider, "subject": subject, "name": name[:NAME_MAX], "is_confirmed": is_confirmed}
     db.session.add(Identity(account_id=account.id, created_at=now, **values))
     db.session.flush()
 
@@ -254,11 +280,18 @@ def add_identity(account: Account, provider: str, subject: str, name: str, now: 
 def set_role(account: Account, site: Site, role: Role) -> None:
     membership = find_membership(account, site)
     if membership is None:
+        end_unconfirmed(account)
         db.session.add(Membership(account_id=account.id, site_id=site.id, role=role))
     else:
         membership.role = role
     db.session.flush()
     db.session.expire(account, ["memberships"])
+
+
+def end_unconfirmed(account: Account) -> None:
+    """End the sessions that only a provider's word has opened: it must not give the rights that are given now."""
+    doubtful = select(Identity.provider).where(Identity.account_id == account.id, Identity.is_confirmed.is_(False))
+    db.session.execute(delete(Session).where(Session.account_id == account.id, Session.provider.in_(doubtful)))
 
 
 def remove_role(account: Account, site: Site) -> None:
@@ -335,6 +368,11 @@ def end_sessions(account_id: int, now: datetime, but: bytes | None) -> None:
     db.session.execute((ended.where(Session.token_hash != but) if but else ended).values(ended_at=now))
 
 
+def forget_proofs(account_id: int) -> None:
+    """No session of the account counts as having shown a second factor any more."""
+    db.session.execute(update(Session).where(Session.account_id == account_id).values(proved_at=None))
+
+
 def identities_of(account_id: int) -> Sequence[Identity]:
     return db.session.scalars(select(Identity).where(Identity.account_id == account_id).order_by(Identity.id)).all()
 
@@ -368,10 +406,21 @@ def forget(account: Account, now: datetime) -> None:
     db.session.expire(account, ["memberships"])
 
 
-def newest_code(email: str) -> SigninCode | None:
-    """The only code that counts for an address: a new one makes the older ones worthless."""
+def newest_code(email: str, asker: bytes, now: datetime) -> SigninCode | None:
+    """The only code that counts for the browser that asked for it: a new one makes the older ones worthless."""
+    return db.session.scalar(_newest_mailed(email, now).where(SigninCode.asker == asker))
+
+
+def newest_code_of_others(email: str, asker: bytes, now: datetime) -> SigninCode | None:
+    """The newest code that another browser asked for."""
+    is_others = or_(SigninCode.asker.is_(None), SigninCode.asker != asker)
+    return db.session.scalar(_newest_mailed(email, now).where(is_others))
+
+
+def _newest_mailed(email: str, now: datetime) -> Select[SigninCode]:
     query = select(SigninCode).where(SigninCode.email == email, SigninCode.code_hash.is_not(None))
-    return db.session.scalar(query.order_by(SigninCode.id.desc()).limit(1).with_for_update())
+    query = query.where(SigninCode.is_mailed, SigninCode.used_at.is_(None), SigninCode.expires_at > now)
+    return query.order_by(SigninCode.id.desc()).limit(1).with_for_update()
 
 
 def code_by_link(link_hash: bytes) -> SigninCode:
@@ -381,18 +430,22 @@ def code_by_link(link_hash: bytes) -> SigninCode:
     return code
 
 
-def codes_sent(since: datetime, now: datetime, email: str) -> int:
-    query = select(func.count()).select_from(SigninCode)
-    query = query.where(SigninCode.created_at > since, SigninCode.created_at <= now)
-    return db.session.scalar(query.where(SigninCode.email == email)) or 0
-
-
 def codes_asked_from(ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
-    """How many codes were asked for from the household of an address, and from its neighbourhood, up to `most`."""
+    """How many codes strangers of an address' household, and of its neighbourhood, have asked for, up to `most`.
+
+    A browser that is known at the account is no stranger.
+    """
     near = select(SigninCode.ip).where(SigninCode.network == network_of(ip, Scope.NEIGHBOURHOOD))
     near = near.where(SigninCode.created_at > since, SigninCode.created_at <= now, SigninCode.ip.is_not(None))
-    found = [other or "" for other in db.session.scalars(near.limit(most))]
+    found = [other or "" for other in db.session.scalars(near.where(SigninCode.is_known.is_(False)).limit(most))]
     return count_in(found, ip, Scope.HOUSEHOLD), len(found)
+
+
+def codes_mailed(email: str, is_known: bool, since: datetime, now: datetime) -> int:
+    """How many codes were mailed to the address for strangers, or for browsers that are known there."""
+    query = select(func.count()).where(SigninCode.email == email, SigninCode.is_known.is_(is_known))
+    query = query.where(SigninCode.is_mailed, SigninCode.ip.is_not(None))  # a printed link has no network
+    return db.session.scalar(query.where(SigninCode.created_at > since, SigninCode.created_at <= now)) or 0
 
 
 def guest_hash(name: str, email: str, ip: str) -> bytes:
@@ -482,8 +535,8 @@ def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
     for author_id, by_status in sorted(changes.items()):
         row = dict.fromkeys(("approved", "pending", "refused"), 0)
         for status, change in by_status.items():
-            if status in _COUNT:
-                row[_COUNT[status]] += change
+            if status in COUNTED_AS:
+                row[COUNTED_AS[status]] += change
         if any(row.values()):
             rows.append({"author_id": author_id, **{f"more_{name}": change for name, change in row.items()}})
     if rows:
@@ -492,4 +545,4 @@ def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
         db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
 
 
-_COUNT = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}
+COUNTED_AS = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}  # not `deleted`

@@ -68,8 +68,13 @@ def _keep(connection: Connection, comments: Sequence[Comment]) -> None:
 
 
 def _row(comment: Comment) -> dict[str, Any]:
+    return {"comment_id": comment.id, "words": of(comment)}
+
+
+def of(comment: Comment) -> str:
+    """The words of a comment, as they are kept."""
     texts = (comment.source, comment.author_name, comment.author_email or "")
-    return {"comment_id": comment.id, "words": searching.index_of(comment.site_id, *texts, has_link(comment.html))}
+    return searching.index_of(comment.site_id, *texts, has_link(comment.html))
 
 
 def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Executable:

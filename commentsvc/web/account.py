@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, session, url_for
 from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,7 +14,7 @@ from commentsvc.services import accounts, appealing
 from commentsvc.store import appeals, comments, decisions, grants, people
 from commentsvc.web import guard
 from commentsvc.web.dashboard.frame import find_number, refuse, say
-from commentsvc.web.federation import offered
+from commentsvc.web.federation import leads_to, offered
 from commentsvc.web.translating import gettext, language
 from commentsvc.web.wiring import now
 
@@ -35,6 +35,7 @@ def show() -> str:
     holder = guard.proved()
     account = holder.account
     written = comments.of_account(account.id, SHOWN)
+    g.form_leads_to = " ".join(dict.fromkeys(source for name, _ in offered() for source in leads_to(name).split()))
     return render_template(
         "account.html",
         account=account,

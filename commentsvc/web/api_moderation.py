@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -14,6 +15,7 @@ from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.searching import Search
 from commentsvc.core.status import Status
 from commentsvc.services import moderating, publishing, ruling, sanctioning, tending
+from commentsvc.services.tending import Tended
 from commentsvc.store import comments, decisions, finding, flags, rules, sanctions, tallies
 from commentsvc.store.finding import Wanted
 from commentsvc.store.sites import Site
@@ -66,7 +68,13 @@ def decide() -> Response:
 @pages.post("/undo")
 def undo() -> Response:
     by = guard.token_moderator()
-    decided = moderating.undo(shapes.parsed(shapes.UndoIn).undo, by, now())
+    named = shapes.parsed(shapes.UndoIn).undo
+    entry_id = tending.find_entry(named)
+    if entry_id is not None:
+        guard.moderated_change(entry_id, by)
+        tended = tending.undo(entry_id, by, guard.client_ip(), now())
+        return jsonify({"decisions": [], **_tended_json(tended)})
+    decided = moderating.undo(named, by, now())
     return jsonify({"decisions": [describing.decision_json(d, False) for d in decided.decisions], "undo": decided.undo})
 
 
@@ -88,11 +96,13 @@ def tend_thread() -> Response:
     shape = shapes.parsed(shapes.ThreadIn)
     site = guard.moderated(shape.site, by) if shape.mode is None else guard.owned(shape.site, by)
     key = shapes.thread_key(shape.thread)
-    named: dict[str, object] = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
-    named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
-    named |= {"mode": shape.mode or None} if shape.mode is not None else {}
-    thread = tending.tend(site, key, named, by.account, guard.client_ip(), now())
-    return jsonify({"thread": describing.thread_json(publishing.bare_page(site, thread))})
+    named = shape.changes(site)
+    return jsonify(_tended_json(tending.tend(site, key, named, by.account, guard.client_ip(), now())))
+
+
+def _tended_json(tended: Tended) -> dict[str, Any]:
+    page = publishing.bare_page(tended.thread.site, tended.thread)
+    return {"thread": describing.thread_json(page), "undo": tended.undo}
 
 
 @pages.get("/rules")

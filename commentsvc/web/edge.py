@@ -169,6 +169,12 @@ class Ready:
     stamp: int  # of its ETag, which is made as nginx makes that of a file: <time>-<size>
     size_bytes: int
 
+    def is_known(self, if_none_match: str | None) -> bool:
+        """Whether the client has this answer already, by the header that it sent."""
+        if not if_none_match:
+            return False
+        return if_none_match == self.etag or _matches(if_none_match, self.etag)
+
 
 # Path, query, accepted encodings, and of pages that depend on them the accepted languages.
 Spelling: TypeAlias = tuple[str, str, str, str]
@@ -318,9 +324,7 @@ class Edge:
         self.listener: Listener | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        slot = self._slot
-        if self._clock() >= slot.until:
-            slot = self._next_slot()
+        slot = self._now()
         asked = environ.get
         path = environ["PATH_INFO"]
         wish = asked("HTTP_ACCEPT_LANGUAGE", "") if path.startswith("/t/") else ""
@@ -345,6 +349,21 @@ class Edge:
         else:
             self.hits += 1
         return _send(ready, environ, start_response)
+
+    def hot(self, spelled: Spelling) -> Ready | None:
+        """The answer to a GET without cookie or credentials, if it lies ready; never waits."""
+        ready = self._now().ready.get(spelled)
+        if ready is not None:
+            self.hits += 1
+        return ready
+
+    def is_page(self, environ: WSGIEnvironment) -> bool:
+        """Whether this asks for a public page, which the edge answers."""
+        return _key(environ) is not None
+
+    def _now(self) -> Slot:
+        slot = self._slot
+        return slot if self._clock() < slot.until else self._next_slot()
 
     def _through_the_gate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
@@ -477,7 +496,8 @@ class Edge:
 def _receive(environ: WSGIEnvironment) -> None:
     """Take the whole request in first: whoever sends slowly must not hold the gate."""
     length = environ.get("CONTENT_LENGTH", "")
-    if length.isascii() and length.isdigit() and 0 < int(length) <= RECEIVED_MAX_BYTES:
+    # Python reads no number of more than 4,300 digits.
+    if length.isascii() and length.isdigit() and len(length) < 20 and 0 < int(length) <= RECEIVED_MAX_BYTES:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))
 
 
@@ -537,8 +557,7 @@ def _stamp(tag: str, encoding: str) -> int:
 
 
 def _send(ready: Ready, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    asked = environ.get("HTTP_IF_NONE_MATCH")
-    if asked and (asked == ready.etag or _matches(asked, ready.etag)):
+    if ready.is_known(environ.get("HTTP_IF_NONE_MATCH")):
         start_response("304 Not Modified", ready.headers_304.copy())
         return []
     start_response(ready.status, ready.headers.copy())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from dataclasses import dataclass
 
 from flask import current_app, g, request
 from flask_login import current_user
 
-from commentsvc.config import Config
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
 from commentsvc.core.networks import Scope, network_of
@@ -20,11 +18,12 @@ from commentsvc.services import granting, proving
 from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Sender
 from commentsvc.services.signing_in import Browser
-from commentsvc.store import comments, factors, people, rules, sanctions, sites
+from commentsvc.store import comments, factors, journal, people, rules, sanctions, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.people import Account, Role
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.forwarding import client_ip as client_ip  # views ask the guard for it
 from commentsvc.web.translating import language_wished
 from commentsvc.web.wiring import SignedIn, now, settings
 
@@ -92,13 +91,17 @@ class Bearer:
     account: Account
     only_site_id: int | None
     widget_provider: str | None = None  # how the reader signed in; None for a personal token
+    has_shown_factor: bool = False
 
     @property
     def moderator(self) -> Moderator | None:
-        return None if self.widget_provider else Moderator(self.account, self.only_site_id)
+        return None if self.widget_provider else Moderator(self.account, self.only_site_id, self.has_shown_factor)
 
     def may_moderate(self, site: Site) -> bool:
-        return self.moderator is not None and self.moderator.may_moderate(site)
+        """Whether the token moderates the site now: without the second factor that a site requires it does not."""
+        if self.moderator is None or not self.moderator.may_moderate(site):
+            return False
+        return self.has_shown_factor or not site.policy.second_factor_required
 
 
 def bearer() -> Bearer | None:
@@ -115,7 +118,7 @@ def bearer() -> Bearer | None:
     elif scheme.lower() == "bearer":
         found = people.find_token(tokens.digest(value))
         if found is not None:
-            return Bearer(found.account, found.site_id)
+            return Bearer(found.account, found.site_id, has_shown_factor=found.has_shown_factor)
     sentence = phrase("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
     raise NotSignedIn(sentence)
 
@@ -162,8 +165,7 @@ def moderated(site_key: str, by: Moderator) -> Site:
         site = None
     if site is None or not by.may_moderate(site):
         raise NotFound("There is no site with this key that you moderate.")
-    if "Authorization" not in request.headers:
-        check_second_factor(site)
+    by.check_factor(site)
     return site
 
 
@@ -180,6 +182,7 @@ def moderated_comment(comment_id: int, by: Moderator) -> Comment:
     comment = comments.by_id(comment_id)
     if not by.may_moderate(comment.site):
         raise NotFound(phrase("There is no comment with this number here."))
+    by.check_factor(comment.site)
     return comment
 
 
@@ -189,6 +192,14 @@ def site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> Site:
     if found.site is None and not by.may_everywhere:
         raise NotFound("There is no sanction with this number here.")
     return moderated(found.site.key if found.site else site_key, by)
+
+
+def moderated_change(entry_id: int, by: Moderator) -> Site:
+    """The site whose thread a change of the journal is about; for everybody else there is no such change."""
+    entry = journal.by_id(entry_id)
+    if entry.site_id is None or entry.kind != journal.THREAD:
+        raise NotFound("There is no such act to undo.")
+    return moderated(sites.by_id(entry.site_id).key, by)
 
 
 def owned_rule(rule_id: int, by: Moderator) -> Rule:
@@ -225,14 +236,10 @@ def check_fresh() -> None:
         raise NotFresh("Show once more that it is you.")
 
 
-def check_second_factor(site: Site) -> None:
-    """Raise NotProved when the site asks those who moderate it in the dashboard for a second factor they lack."""
-    if site.policy.second_factor_required and signed_in().session.proved_at is None:
-        raise NotProved(f"“{site.name}” asks for a second factor. Add one here, then go on.", has_factor=False)
-
-
 def dashboard_moderator() -> Moderator:
-    return Moderator(proved().account)
+    """The moderator of the browser session, whatever headers come with the request."""
+    holder = proved()
+    return Moderator(holder.account, has_shown_factor=holder.session.proved_at is not None)
 
 
 @dataclass(frozen=True)
@@ -293,30 +300,3 @@ def _is_author(comment: Comment, account: Account | None) -> bool:
 
 def browser() -> Browser:
     return Browser(client_ip(), request.headers.get("User-Agent", "")[:USER_AGENT_MAX], language_wished())
-
-
-def client_ip() -> str:
-    return ip_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), settings())
-
-
-def ip_of(remote: str, forwarded: str, config: Config) -> str:
-    """The nearest address in the chain that is not one of our own proxies; a client cannot speak for itself."""
-    chain = [part.strip() for part in forwarded.split(",") if part.strip()] + [remote]
-    for address in reversed(chain):
-        known = _address(address)
-        if known is None:
-            break
-        if not any(known in network for network in config.trusted_proxies):
-            return str(known)
-        remote = str(known)
-    known = _address(remote)
-    return str(known) if known else ""
-
-
-def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(value)
-    except ValueError:
-        return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return mapped or found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, make_response
+from flask import Blueprint, Response, abort, current_app, jsonify, make_response, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -13,12 +14,16 @@ from commentsvc.gateways import metrics
 from commentsvc.store import availability, comments, database, jobs, tallies
 from commentsvc.store.database import Schema
 from commentsvc.store.db import db, is_away
+from commentsvc.web.forwarding import is_from_this_machine
 from commentsvc.web.wiring import machine_time, now, settings
 
 pages = Blueprint("health", __name__)
 
-# A job waits seconds; one that is due for longer has no worker that does it.
+# A job waits seconds; one that is due for longer has no worker that does it, or a mail server that keeps all waiting.
 LATE_S = 600.0
+NO_WORKER = "late, and no worker does jobs; is commentsvc worker running?"
+SLOW = "late; a worker is at it, but some server that it needs is slow"
+SECURITY_TXT_LIFE = timedelta(days=180)  # a year at most (RFC 9116 §2.5.5)
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,6 +48,8 @@ def ready() -> tuple[Response, int]:
         return _not_ready("away")
     if not queue:
         return _not_ready(database.MEND[schema])
+    if queue["status"] == NO_WORKER:
+        return jsonify({"status": "not ready", "database": "ok", "queue": queue}), 503
     said = "ok" if schema is Schema.CURRENT else f"ok; it {database.MEND[schema]}"
     return jsonify({"status": "ok", "database": said, "queue": queue}), 200
 
@@ -53,13 +60,19 @@ def _not_ready(database_state: str) -> tuple[Response, int]:
 
 def _queue() -> dict[str, Any]:
     found = jobs.standing(now())
-    state = "late; is a worker running?" if found.oldest_s > LATE_S else "ok"
+    is_late = found.oldest_s > LATE_S
+    state = (SLOW if found.is_worked_on else NO_WORKER) if is_late else "ok"
     return {"status": state, "waiting": found.waiting, "oldest_s": round(found.oldest_s), "failed": found.failed}
 
 
 @pages.get("/metrics")
 def counts() -> Response:
-    """For Prometheus. What stands in the database is read now; without it the rest is still told."""
+    """For Prometheus, on this machine or with the token. Without the database the rest is still told.
+
+    Nobody else learns that there is such an address.
+    """
+    if not _may_watch():
+        abort(404)
     current_app.extensions["edge"].tell()
     found = availability.of(db.engine).look()
     try:
@@ -70,6 +83,14 @@ def counts() -> Response:
     is_up = bool(gauges) and found is None
     gauges["database_up"] = ("Whether the database can be read and written.", "", {"": float(is_up)})
     return Response(metrics.report(gauges), content_type=PLAIN)
+
+
+def _may_watch() -> bool:
+    token = settings().metrics_token
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+    return is_from_this_machine()
 
 
 def _gauges() -> dict[str, tuple[str, str, dict[str, float]]]:
@@ -90,8 +111,16 @@ def _gauges() -> dict[str, tuple[str, str, dict[str, float]]]:
 
 @pages.get("/.well-known/security.txt")
 def security() -> Response:
-    """RFC 9116."""
-    expires = machine_time(now() + timedelta(days=180))
-    response = make_response(f"Contact: mailto:{settings().mail_from}\nExpires: {expires}\n")
+    """RFC 9116; not there until the operator says who reads it."""
+    config = settings()
+    if not config.security_contact:
+        abort(404)
+    fields = {
+        "Contact": config.security_contact,
+        "Expires": machine_time(now() + SECURITY_TXT_LIFE),
+        "Preferred-Languages": "en",
+        "Canonical": f"{config.base_url}/.well-known/security.txt",
+    }
+    response = make_response("".join(f"{name}: {value}\n" for name, value in fields.items()))
     response.mimetype = "text/plain"
     return response

@@ -8,13 +8,14 @@ from flask import Blueprint, jsonify, make_response, redirect, render_template, 
 from werkzeug.wrappers import Response
 
 from commentsvc.core import tokens, totp
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound, TooMany
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party
 from commentsvc.services import proving
 from commentsvc.store import factors, people
 from commentsvc.store.db import db
 from commentsvc.store.factors import Kind
+from commentsvc.web import account_mails as mails
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
 from commentsvc.web.guard import client_ip
@@ -39,10 +40,17 @@ def ask() -> Response:
 def prove() -> Response:
     holder = guard.signed_in()
     goal, key = _goal(request.form.get("next", "")), settings().secret_key
+    code = request.form.get("code", "")
     try:
-        proving.by_code(holder.account, holder.session.id, request.form.get("code", ""), key, client_ip(), now())
+        guard.check_pace()
+        proving.by_code(holder.account, holder.session.id, code, key, mails.of_wrong_factors, client_ip(), now())
     except Invalid as error:
         return _ask_page(goal, tell_error(error), 422)
+    except TooMany as error:
+        db.session.rollback()
+        response = _ask_page(goal, tell_error(error), 429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
     return redirect(goal, 303)
 
 
@@ -58,10 +66,15 @@ def passkey_options() -> Response:
 def prove_by_passkey() -> Response:
     holder = guard.signed_in()
     answer, challenge = request.form.get("answer", ""), session.pop(CHALLENGE, "")
+    args = (_party(), answer, challenge, mails.of_wrong_factors, client_ip(), now())
     try:
-        proving.by_passkey(holder.account, holder.session.id, _party(), answer, challenge, client_ip(), now())
+        guard.check_pace()
+        proving.by_passkey(holder.account, holder.session.id, *args)
     except Invalid as error:
         return _refused(error)
+    except TooMany as error:
+        db.session.rollback()
+        return _refused(error, 429, {"Retry-After": str(error.retry_after_s)})
     return jsonify({"goal": _goal(request.form.get("next", ""))})
 
 
@@ -200,5 +213,5 @@ def _goal(value: str) -> str:
     return local_path(value, url_for("queue.sites"))
 
 
-def _refused(error: CommentError) -> Response:
-    return Response(json.dumps({"refused": tell_error(error)}), 422, mimetype="application/json")
+def _refused(error: CommentError, status: int = 422, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps({"refused": tell_error(error)}), status, headers, mimetype="application/json")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,21 +11,24 @@ from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways import letters
 from commentsvc.services import signing_in
+from commentsvc.services.signing_in import Addition, Asker
 from commentsvc.store import people
-from commentsvc.store.people import Account
+from commentsvc.web import account_mails, known_browsers
 from commentsvc.web.guard import browser, check_pace, client_ip
 from commentsvc.web.local_paths import local_path
 from commentsvc.web.oauth_server import blog_of
-from commentsvc.web.translating import gettext, tell_error, voice
-from commentsvc.web.wiring import SignedIn, now, settings
+from commentsvc.web.translating import gettext, tell_error
+from commentsvc.web.wiring import FROM_BLOG, SignedIn, keep_opener, now, settings
 
 pages = Blueprint("signin", __name__, url_prefix="/auth")
 
 # In the browser's session between the two steps, so that a code is typed where it was asked for.
 ADDRESS = "signin_address"
 GOAL = "signin_goal"
+ASKER = "signin_asker"
+# What a provider said of somebody who must first confirm the address of their account by a mailed code.
+UNCONFIRMED = "unconfirmed_identity"
 # Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
-FROM_BLOG = "/auth/authorize?"
 JOINING = (FROM_BLOG, "/t/")
 # The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
 # this one, asking again would be noise.
@@ -44,6 +45,7 @@ def ask() -> BaseResponse:
 @pages.post("/signin")
 def send() -> BaseResponse:
     goal = local_path(request.form.get("next", ""), url_for("queue.sites"))
+    keep_opener(goal)
     typed = request.form.get("email", "")
     try:
         address = emails.address(typed, "email", required=False)
@@ -52,22 +54,33 @@ def send() -> BaseResponse:
         joins = goal.startswith(JOINING)
         secret = settings().secret_key
         check_pace()
-        signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins)
+        signing_in.send_code(address, _asker(address), settings().limits, secret, _write_mail, now(), joins)
     except Invalid as error:
         return _ask_page(goal, typed, tell_error(error), 422)
     except TooMany as error:
         response = _ask_page(goal, typed, tell_error(error), 429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
+    session.pop(UNCONFIRMED, None)  # this code is for signing in and nothing else
     session[ADDRESS], session[GOAL] = address, goal
     return redirect(url_for("signin.type_code"), 303)
 
 
 def send_again(address: str, goal: str) -> BaseResponse:
     """Mail a code to who is signed in, so that they show once more who they are."""
+    session.pop(UNCONFIRMED, None)
+    return _send(address, goal)
+
+
+def send_to_confirm(address: str, goal: str) -> BaseResponse:
+    """Mail a code to the address of an account, whose typing adds the identity that waits in the browser's session."""
+    return _send(address, goal)
+
+
+def _send(address: str, goal: str) -> BaseResponse:
     try:
         secret = settings().secret_key
-        signing_in.send_code(address, client_ip(), settings().limits, secret, _write_mail, now(), joins=False)
+        signing_in.send_code(address, _asker(address), settings().limits, secret, _write_mail, now(), joins=False)
     except TooMany as error:
         flash(tell_error(error), "refused")
         return redirect(goal, 303)
@@ -75,19 +88,53 @@ def send_again(address: str, goal: str) -> BaseResponse:
     return redirect(url_for("signin.type_code"), 303)
 
 
+def _asker(address: str) -> Asker:
+    """Who asks here; the browser's secret stays in its session, and its codes are typed only there."""
+    if ASKER not in session:
+        session[ASKER] = tokens.new()
+    return Asker(client_ip(), session[ASKER], known_browsers.knows(address))
+
+
+def replaced_by(email: str) -> SignedIn | None:
+    """Who is signed in here and would no longer be when the holder of this address signs in; None for nobody."""
+    if not current_user.is_authenticated or current_user.account.email == email:
+        return None
+    found: SignedIn = current_user._get_current_object()
+    return found
+
+
+def is_agreed(replaced: SignedIn | None) -> bool:
+    """Whether the form comes from a page that said whose session ends."""
+    return replaced is None or request.form.get("instead_of") == str(replaced.session.id)
+
+
+def _addition() -> Addition | None:
+    """The identity that a provider vouched for in this browser, when its page was answered by asking for a code."""
+    kept = session.get(UNCONFIRMED)
+    if kept is None or not kept["is_agreed"]:
+        return None
+    names = (kept["provider"], kept["subject"], kept["name"], kept["email"])
+    return Addition(*names, kept["label"], account_mails.of_identity)
+
+
 @pages.get("/code")
 def type_code() -> BaseResponse:
+    keep_opener(session.get(GOAL, ""))
     return _code_page() if ADDRESS in session else redirect(url_for("signin.ask"))
 
 
 @pages.post("/code")
 def use_code() -> BaseResponse:
+    keep_opener(session.get(GOAL, ""))
     if ADDRESS not in session:
         flash(gettext("This browser has asked for no code, or too long ago. Ask for a new one."), "refused")
         return redirect(url_for("signin.ask"), 303)
+    if not is_agreed(replaced_by(session[ADDRESS])):
+        return _code_page(status=409)
     code = "".join(request.form.get("code", "").split())  # the mail writes it in two groups
+    args = (settings().secret_key, session.get(ASKER, ""), browser(), now(), _addition())
     try:
-        token = signing_in.by_code(session[ADDRESS], code, settings().secret_key, browser(), now())
+        token = signing_in.by_code(session[ADDRESS], code, *args)
     except Invalid as error:
         return _code_page(tell_error(error), 422)
     return welcome(token, session[GOAL])
@@ -96,20 +143,28 @@ def use_code() -> BaseResponse:
 @pages.get("/link/<token>")
 def ask_before_link(token: str) -> Response:
     """Only asks: mail scanners follow links, and would use it up or be signed in."""
-    try:
-        name = signing_in.name_of_link(token, now())
-    except NotFound as error:
-        return _link_gone(tell_error(error))
-    return make_response(render_template("signin/link.html", name=name, token=token))
+    return _link_page(token, 200)
 
 
 @pages.post("/link/<token>")
 def use_link(token: str) -> BaseResponse:
     try:
-        session_token = signing_in.by_link(token, browser(), now())
+        _, email = signing_in.whom_a_link_signs_in(token, now())
+        if not is_agreed(replaced_by(email)):
+            return _link_page(token, 409)
+        session_token = signing_in.by_link(token, browser(), now(), _addition())
     except NotFound as error:
         return _link_gone(tell_error(error))
     return welcome(session_token, url_for("queue.sites"))
+
+
+def _link_page(token: str, status: int) -> Response:
+    try:
+        name, email = signing_in.whom_a_link_signs_in(token, now())
+    except NotFound as error:
+        return _link_gone(tell_error(error))
+    page = render_template("signin/link.html", name=name, token=token, replaced=replaced_by(email))
+    return make_response(page, status)
 
 
 @pages.post("/signout")
@@ -139,7 +194,10 @@ def welcome(token: str, goal: str) -> BaseResponse:
     assert found is not None  # opened by the verb just before
     login_user(SignedIn(token, found), remember=False)
     session.permanent = True
-    return redirect(goal, 303)
+    response = redirect(goal, 303)
+    if found.account.email:
+        known_browsers.remember(response, found.account.email)
+    return response
 
 
 def _ask_page(goal: str, typed: str = "", problem: str = "", status: int = 200) -> Response:
@@ -155,7 +213,8 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
     # Who is signed in shows once more who they are.
     is_again = not is_joining and current_user.is_authenticated and current_user.account.email == session[ADDRESS]
     again_from = url_for("security.ask_again", next=session[GOAL]) if is_again else ""
-    page = render_template("signin/code.html", is_joining=is_joining, again_from=again_from, **names)
+    replaced = replaced_by(session[ADDRESS])
+    page = render_template("signin/code.html", is_joining=is_joining, again_from=again_from, replaced=replaced, **names)
     return make_response(page, status)
 
 
@@ -163,14 +222,12 @@ def _link_gone(sentence: str) -> Response:
     return make_response(render_template("signin/link_gone.html", sentence=sentence), 404)
 
 
-def _write_mail(account: Account | None, code: str, link_token: str) -> letters.Written:
-    speaks = voice()
-    if account is not None and account.language:
-        speaks = replace(speaks, tag=account.language)
+def _write_mail(name: str, language: str | None, code: str, link_token: str) -> letters.Written:
+    speaks = account_mails.voice_of(language)
     return letters.write(
         "signin_code",
         speaks,
-        name=account.name if account else "",
+        name=name,
         code=f"{code[:3]} {code[3:]}",
         link=settings().base_url + url_for("signin.ask_before_link", token=link_token, lang=speaks.tag),
         service=settings().base_url.partition("://")[2],

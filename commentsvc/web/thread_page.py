@@ -26,11 +26,10 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.flags import TEXT_MAX, FlagReason
 from commentsvc.store.people import Account
 from commentsvc.web import addresses, describing, feeds, guard, shapes, structured_data, wiring
-from commentsvc.web.edge import SESSION_COOKIE
 from commentsvc.web.error_pages import STATUS
 from commentsvc.web.reading import thread_page
 from commentsvc.web.translating import gettext, language_asked, tell, tell_error
-from commentsvc.web.wiring import SignedIn, csrf, now, settings
+from commentsvc.web.wiring import SignedIn, csrf, has_session, now, settings
 
 pages = Blueprint("thread_page", __name__)
 
@@ -193,7 +192,7 @@ def _comment_here(site_key: str, value: str) -> int:
 
 
 def _has_session() -> bool:
-    return SESSION_COOKIE in request.cookies
+    return has_session()
 
 
 def _signed_in() -> SignedIn | None:

@@ -11,6 +11,8 @@ from flask_wtf.csrf import CSRFProtect
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
+from commentsvc.core.errors import NotAllowed
+from commentsvc.core.phrases import phrase
 from commentsvc.gateways import spam_service as gateway
 from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import people
@@ -22,8 +24,34 @@ from commentsvc.web.translating import voice
 REQUEST_MAX_BYTES = 256 * 1024
 RULES_MAX_BYTES = 8 * 1024 * 1024  # an owner's word list may be long
 SESSION_DAYS = 14
+FOR_OTHER_ORIGINS = "cross-origin"
+REMEMBER_COOKIE = "commentsvc_remember"
+# Where signing in from a blog begins and ends.
+FROM_BLOG = "/auth/authorize?"
+# Of what browsers let a page do, what none of ours needs.
+PERMISSIONS = ", ".join(
+    f"{name}=()" for name in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
+)
 
-csrf = CSRFProtect()
+# What a browser says of a request that a page of another site, or of a sibling subdomain, has caused.
+FOREIGN = ("cross-site", "same-site")
+
+
+class Forms(CSRFProtect):
+    """Guards every unsafe request that counts by the session cookie: it must come from a page of ours, with its token.
+
+    A view that is exempt takes no cookie for proof: it looks at a bearer token, a signature, or a link from a mail.
+    """
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        is_guarded = bool(request.endpoint) and request.method in current_app.config["WTF_CSRF_METHODS"]
+        is_exempt = apply_exemptions and self._is_exempt()
+        if is_guarded and not is_exempt and request.headers.get("Sec-Fetch-Site") in FOREIGN:
+            raise NotAllowed(phrase("This was sent from another website, so nothing was done. Open the page here."))
+        super().protect(apply_exemptions)
+
+
+csrf = Forms()
 login = LoginManager()
 
 
@@ -31,7 +59,8 @@ class Sessions(SecureCookieSessionInterface):
     """Makes ready to read a cookie only where there is one: most requests come without."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return super().open_session(app, request) if SESSION_COOKIE in request.cookies else self.session_class()
+        name = self.get_cookie_name(app)
+        return super().open_session(app, request) if name in request.cookies else self.session_class()
 
 
 class SignedIn(UserMixin):
@@ -68,11 +97,17 @@ def init_app(app: Flask, config: Config) -> None:
     app.extensions["spam_service"] = gateway.spam_service(config)
     app.config.update(
         SECRET_KEY=config.secret_key,
-        SESSION_COOKIE_NAME=SESSION_COOKIE,
+        SESSION_COOKIE_NAME=cookie_name(SESSION_COOKIE, config),
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SECURE=config.is_https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+        # Nothing sets this cookie (see signin.welcome), but Flask-Login reads it.
+        REMEMBER_COOKIE_NAME=cookie_name(REMEMBER_COOKIE, config),
+        REMEMBER_COOKIE_SECURE=config.is_https,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=REQUEST_MAX_BYTES,
         MAX_FORM_MEMORY_SIZE=REQUEST_MAX_BYTES,
         WTF_CSRF_TIME_LIMIT=None,  # a moderator's page may stand open for a day
@@ -92,8 +127,26 @@ def init_app(app: Flask, config: Config) -> None:
 
 def _begin() -> None:
     # Only where there is a session: marking one sets a cookie, and a public read that sets one cannot be kept.
-    if SESSION_COOKIE in request.cookies:
+    if has_session():
         session.permanent = True
+
+
+def has_session() -> bool:
+    """Whether the browser sent a session cookie, which may be anything."""
+    return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+
+
+def cookie_name(name: str, config: Config) -> str:
+    """The cookie's name. On https no other host, also none of the same domain, can set one with this prefix."""
+    return f"__Host-{name}" if config.is_https else name
+
+
+def keep_opener(goal: str) -> None:
+    """Let the answer's page keep its opener when it is a step of signing in from a blog, whose page opened it.
+
+    For answers whose address does not show it: those to a form, and those that go by the browser's session.
+    """
+    g.keeps_opener = goal.startswith(FROM_BLOG)
 
 
 def _signed_in(token: str) -> SignedIn | None:
@@ -113,8 +166,30 @@ def _safe(response: Response) -> Response:
             "Content-Security-Policy",
             policy + f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
         )
+    if headers.get("Cross-Origin-Resource-Policy") != FOR_OTHER_ORIGINS:
+        _keep_to_ourselves(response)
     headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _keep_to_ourselves(response: Response) -> None:
+    """What the pages of other origins need not reach; the parts of a widget are theirs (web/reading.py)."""
+    headers, config = response.headers, settings()
+    if response.mimetype == "text/html":
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", PERMISSIONS)
+        headers.setdefault("Cross-Origin-Opener-Policy", "unsafe-none" if _keeps_opener(response) else "same-origin")
+    if config.hsts_max_age_s:
+        headers.setdefault("Strict-Transport-Security", f"max-age={config.hsts_max_age_s}")
+
+
+def _keeps_opener(response: Response) -> bool:
+    """Whether this is a step of signing in from a blog; a redirect is one, wherever it leads from."""
+    if not request.path.startswith("/auth/"):
+        return False
+    if 300 <= response.status_code < 400 or g.get("keeps_opener"):
+        return True
+    return request.full_path.startswith(FROM_BLOG) or request.args.get("next", "").startswith(FROM_BLOG)
 
 
 def day(value: datetime) -> str:

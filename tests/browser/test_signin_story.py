@@ -290,3 +290,28 @@ def test_change_to_another_account(demo, reader):
     window.get_by_role("button", name="Continue as Bo").click()
     expect(page.get_by_text("You are commenting using your GitHub account.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+
+
+def test_a_way_to_sign_in_is_added_by_its_holder_and_by_no_link(demo, reader):
+    page = reader().context.new_page()  # one that may go to the provider
+    page.goto(demo.sign_in_link)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/dashboard**")
+
+    page.goto(demo.blog)
+    # As a page of anybody's may do: the browser sends the session's cookie along with such a navigation.
+    page.evaluate("address => { location.href = address }", f"{demo.service}/auth/github/login?link=1&next=/account")
+    expect(page.get_by_text("You are signed in as Alice. Sign in with GitHub instead?")).to_be_visible()
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Alice")).to_be_visible()
+    expect(page.get_by_text("GitHub:")).to_have_count(0)
+
+    page.get_by_role("button", name="Mastodon").click()
+    page.get_by_label("Your server").fill("social.example")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Continue as Bo").click()
+    expect(page.get_by_role("heading", name="Add this way to sign in?")).to_be_visible()
+    expect(page.get_by_text("@bo@social.example")).to_be_visible()
+    page.get_by_role("button", name="Add it to my account").click()
+    expect(page.get_by_text("This way to sign in is added.")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Mastodon: Bo Nakamura")).to_be_visible()

@@ -34,6 +34,14 @@ def values():
         "confirm": {**both, **link},
         "confirm_comment": {**both, **link},
         "invitation": {**both, **link, "role": "moderator", "by": account},
+        "wrong_factors": {"name": EVIL, "page": "https://c.example/account", "service": "c.example"},
+        "identity_added": {
+            "name": EVIL,
+            "identity": EVIL,
+            "label": "Mastodon",
+            "page": "https://c.example/account",
+            "service": "c.example",
+        },
         "signin_code": {**link, "name": "Alice", "code": "123 456", "service": "c.example", "minutes": 10},
     }
 

@@ -1,26 +1,33 @@
 """Moderating: each act and its undoing, all or nothing, and every kept number true afterwards, also two at once."""
 
 import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from cast import SECRET, set_policy
 from sqlalchemy import func, select
 
+from commentsvc.core import searching, spam_filter
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
+from commentsvc.core.pages import Sort
 from commentsvc.core.policy import Mode
+from commentsvc.core.searching import Search
 from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import flagging, moderating, posting, voting
-from commentsvc.services.moderating import Moderator
+from commentsvc.services import accounts, answering, flagging, moderating, posting, voting
+from commentsvc.services.moderating import Moderator, Words
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import comments, decisions, flags, people, sites, tallies
 from commentsvc.store.comments import Comment, Kind
-from commentsvc.store.db import db
+from commentsvc.store.db import db, write
 from commentsvc.store.decisions import Decision
+from commentsvc.store.finding import Wanted
 from commentsvc.store.people import Author
+from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
+from commentsvc.store.words import CommentWords
 
 LEADS_TO = {status: action for action, status in TARGET.items()}
 
@@ -52,6 +59,29 @@ def check_kept_numbers():
         return comment.status == Status.APPROVED or any(is_shown(reply) for reply in below.get(comment.id, []))
 
     assert [c.id for c in rows if c.is_shown] == [c.id for c in rows if is_shown(c)]
+    check_places_words_and_learning({c.id: c for c in rows})
+
+
+def check_places_words_and_learning(rows):
+    for thread in db.session.scalars(select(Thread).where(Thread.pinned_id.is_not(None))):
+        pinned = rows[thread.pinned_id]
+        assert (pinned.thread_id, pinned.status, pinned.parent_id) == (thread.id, Status.APPROVED, None)
+    kept_words = dict(db.session.execute(select(CommentWords.comment_id, CommentWords.words)).all())
+    assert kept_words.keys() == rows.keys()
+    learnt = Counter()
+    for c in rows.values():
+        above = rows.get(c.parent_id)
+        assert c.depth == (above.depth + 1 if above else 0)
+        assert c.root_id == ((above.root_id or above.id) if above else None)
+        texts = (c.source, c.author_name, c.author_email or "")
+        assert kept_words[c.id] == searching.index_of(c.site_id, *texts, "<a " in c.html)
+        if c.learnt:
+            learnt.update((c.site_id, word, c.learnt) for word in [None, *spam_filter.features(c.submission)])
+    totals = [(row.site_id, None, row) for row in db.session.scalars(select(SpamTotal))]
+    for site_id, word, row in [*totals, *((r.site_id, r.word, r) for r in db.session.scalars(select(SpamWord)))]:
+        assert row.ham == learnt.pop((site_id, word, "ham"), 0), (site_id, word)
+        assert row.spam == learnt.pop((site_id, word, "spam"), 0), (site_id, word)
+    assert not learnt
 
 
 @pytest.mark.parametrize("before", Status)
@@ -290,3 +320,28 @@ def test_kept_numbers_stay_true_on_a_random_walk(site, alice, make_comment, now,
         except (Conflict, Invalid, NotAllowed, NotFound):
             db.session.rollback()
         check_kept_numbers()
+
+
+def test_what_went_with_an_erased_account_cannot_be_published_again(site, alice, make_comment, now):
+    with write():
+        carol = people.make_account("carol@example.org", "Carol", False, now)
+    draft = Draft("/post", "", "", None, "Mine", "Carol", "carol@example.org", None)
+    gone = posting.post(site, draft, Sender(carol, "192.0.2.1", "", False), None, SECRET, now).comment.id
+    other = make_comment(status=Status.PENDING, name="Dave", body="Another")
+    by = Moderator(alice)
+    approved = moderating.decide([gone], Action.APPROVE, by, "", now)
+    accounts.erase(carol.id, keeps_comments=False, now=now)
+    attempts = (
+        lambda: moderating.decide([gone, other], Action.APPROVE, by, "", now),
+        lambda: moderating.decide([gone], Action.PENDING, by, "", now),
+        lambda: answering.answer(gone, "An answer", by, None, now),
+        lambda: moderating.undo(approved.undo, by, now),
+    )
+    for attempt in attempts:
+        with pytest.raises(Conflict):
+            attempt()
+        db.session.rollback()
+    wanted = Wanted([site], Status.DELETED, Sort.NEWEST, Search(), True)
+    assert not moderating.decide_matching(wanted, Action.APPROVE, by, Words(), None, now).decisions
+    assert comments.by_id(gone).status == "deleted" and comments.by_id(other).status == "pending"
+    check_kept_numbers()

@@ -21,6 +21,7 @@ from commentsvc.services.noticing import Sender
 from commentsvc.services.posting import Draft
 from commentsvc.services.ruling import RuleText
 from commentsvc.store import comments, people, sites, watches
+from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.store.people import Membership
@@ -124,6 +125,19 @@ def test_a_digest_comes_once_an_hour_and_only_with_something_new(site, alice, bo
     (letter,) = mails()
     assert letter.subject == "[Blog notes] 3 comments wait for you"
     assert "Third" in letter.text and "First" not in letter.text
+
+
+def test_a_digest_that_cannot_be_written_keeps_nobody_elses_back(
+    site, other_site, alice, mallory, watching, make_comment, mails, now
+):
+    watching(alice, site, Pace.HOURLY)
+    watching(mallory, other_site, Pace.HOURLY)
+    broken = make_comment(status=Status.PENDING)
+    make_comment(status=Status.PENDING, on=other_site)
+    with write():
+        db.session.get(Comment, broken).reasons = [{}]
+    assert noticing.send_digests(SENDER, now + HOUR) == 1
+    assert [letter.to for letter in mails()] == ["mallory@example.org"]
 
 
 def test_two_workers_send_one_digest(app, site, alice, watching, make_comment, mails, at_once, now):
@@ -403,7 +417,7 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
         assert letter["Subject"] == said["[%(site)s] %(name)s on “%(title)s” waits for you"] % {
             "site": "Blog notes",
             "name": "Carol",
-            "title": "A post",
+            "title": "/post",
         }
         text, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
         for key in (
@@ -422,7 +436,7 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
     speaks(bob, "en")
     make_comment(status=Status.PENDING, name="Dora", body="Hello")
     letters = arrived()
-    assert {letter["Subject"] for letter in letters.values()} == {"[Blog notes] Dora on “A post” waits for you"}
+    assert {letter["Subject"] for letter in letters.values()} == {"[Blog notes] Dora on “/post” waits for you"}
 
 
 def test_a_digest_is_in_the_language_of_who_gets_it(site, alice, bob, watching, make_comment, mails, now):

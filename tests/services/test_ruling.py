@@ -84,7 +84,7 @@ def test_settings_of_judging_are_journalled_by_name(site, alice, now):
 
 
 def test_a_thread_gets_a_mode_with_a_line_in_the_journal(site, alice, now):
-    assert tending.tend(site, "/hot", {"mode": "all"}, alice, "", now).mode == "all"
+    assert tending.tend(site, "/hot", {"mode": "all"}, alice, "", now).thread.mode == "all"
     assert [e.after for e in entries(site, "thread")] == [{"mode": "all"}]
     with pytest.raises(Invalid):
         tending.tend(site, "/hot", {"mode": "maybe"}, alice, "", now)

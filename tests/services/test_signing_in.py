@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 from cast import SECRET
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.gateways.letters import Written
 from commentsvc.services import signing_in
-from commentsvc.services.signing_in import Browser
+from commentsvc.services.signing_in import CODES_PER_EMAIL, Asker, Browser
 from commentsvc.store import people
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
@@ -24,30 +24,31 @@ BROWSER = Browser("192.0.2.1", "test", "de")
 def send(app, alice):
     """Ask for a code; gives (code, link) as the mail has them, or None when no mail was made."""
 
-    def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False, joins=False):
-        mailed = []
+    def ask(at, email="alice@example.org", ip="192.0.2.1", limited=False, joins=False, browser="hers", known=False):
+        written = []
 
-        def write_mail(account, code, link):
-            mailed.append((code, link))
+        def write_mail(name, language, code, link):
+            written.append((code, link))
             return Written("S", "T", "<p>T</p>")
 
-        signing_in.send_code(email, ip, limited, SECRET, write_mail, at, joins)
-        return mailed[0] if mailed else None
+        signing_in.send_code(email, Asker(ip, browser, known), limited, SECRET, write_mail, at, joins)
+        job = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
+        return written[0] if job.kind == "mail" else None
 
     return ask
 
 
-def enter(code, at, email="alice@example.org"):
-    return signing_in.by_code(email, code, SECRET, BROWSER, at)
+def enter(code, at, email="alice@example.org", browser="hers"):
+    return signing_in.by_code(email, code, SECRET, browser, BROWSER, at)
 
 
 def wrong(code):
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
-def refused(code, at, email="alice@example.org"):
+def refused(code, at, email="alice@example.org", browser="hers"):
     with pytest.raises(Invalid) as caught:
-        enter(code, at, email)
+        enter(code, at, email, browser)
     db.session.rollback()
     return caught.value.problems[0][0] == "code"
 
@@ -121,8 +122,8 @@ def test_a_code_is_for_its_address_alone(send, bob, now):
 
 def test_code_and_link_are_one_and_used_together(send, now):
     code, link = send(now)
-    assert signing_in.name_of_link(link, now) == "Alice"
-    assert signing_in.name_of_link(link, now) == "Alice", "looking does not use it up"
+    assert signing_in.whom_a_link_signs_in(link, now)[0] == "Alice"
+    assert signing_in.whom_a_link_signs_in(link, now)[0] == "Alice", "looking does not use it up"
     assert signing_in.by_link(link, BROWSER, now)
     with pytest.raises(NotFound):
         signing_in.by_link(link, BROWSER, now)
@@ -134,17 +135,17 @@ def test_a_link_ends_and_a_made_up_one_never_began(send, alice, now):
     _, link = send(now)
     for token, at in ((link, now + 10 * MINUTE), ("made-up", now), ("", now)):
         with pytest.raises(NotFound):
-            signing_in.name_of_link(token, at)
+            signing_in.whom_a_link_signs_in(token, at)
     with write():
         printed = signing_in.printed_link(alice, now)
-    assert signing_in.name_of_link(printed, now + timedelta(hours=23))
+    assert signing_in.whom_a_link_signs_in(printed, now + timedelta(hours=23))
     with pytest.raises(NotFound):
-        signing_in.name_of_link(printed, now + timedelta(hours=25))
+        signing_in.whom_a_link_signs_in(printed, now + timedelta(hours=25))
 
 
 def test_who_comes_from_a_blog_may_be_new_and_gets_an_account_with_the_proof(send, now):
     code, link = send(now, email="ann@example.org", joins=True)
-    assert signing_in.name_of_link(link, now) == "ann@example.org"
+    assert signing_in.whom_a_link_signs_in(link, now)[0] == "ann@example.org"
     assert people.find_account("ann@example.org") is None, "nobody has proved anything yet"
     token = enter(code, now, email="ann@example.org")
     session = people.find_session(tokens.digest(token), now)
@@ -154,24 +155,68 @@ def test_who_comes_from_a_blog_may_be_new_and_gets_an_account_with_the_proof(sen
 
 def test_an_unknown_address_gets_no_mail_and_no_different_answer(send, now):
     assert send(now, email="nobody@example.org") is None
-    assert db.session.scalars(select(Job)).all() == []
+    assert [job.kind for job in db.session.scalars(select(Job))] == ["no_mail"]
 
 
-@pytest.mark.parametrize(
-    ("emails", "ips", "allowed"),
-    [
-        (["alice@example.org"] * 6, [f"192.0.2.{n}" for n in range(6)], 5),
-        ([f"p{n}@example.org" for n in range(21)], ["192.0.2.1"] * 21, 20),
-    ],
-)
-def test_asking_too_often_is_refused_for_an_hour(send, now, emails, ips, allowed):
-    for email, ip in zip(emails[:allowed], ips, strict=False):
-        send(now, email, ip, limited=True)
+def statements_of(act):
+    """The SQL that an act runs, in order."""
+    seen = []
+
+    def note(connection, cursor, statement, *rest):
+        seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    return seen
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_known_and_an_unknown_address_ask_the_same_of_the_database(send, now, joins):
+    def ask(email):
+        db.session.remove()
+        return statements_of(lambda: send(now, email, limited=True, joins=joins))
+
+    assert ask("alice@example.org") == ask("nobody@example.org")
+    codes = statements_of(lambda: refused("x", now)), statements_of(lambda: refused("x", now, "nobody@example.org"))
+    assert codes[0] == codes[1]
+
+
+def test_one_network_asks_for_twenty_codes_an_hour_whomever_they_are_for(send, now):
+    for n in range(20):
+        send(now, f"p{n}@example.org", limited=True)
     with pytest.raises(TooMany) as caught:
-        send(now, emails[-1], ips[-1], limited=True)
+        send(now, "alice@example.org", limited=True)
     assert caught.value.retry_after_s == 3600
     db.session.rollback()
-    send(now + timedelta(minutes=61), emails[-1], ips[-1], limited=True)
+    assert send(now, ip="198.51.100.7", limited=True), "elsewhere nobody waits"
+    assert send(now + timedelta(minutes=61), limited=True)
+
+
+def test_strangers_neither_flood_a_mailbox_nor_lock_its_holder_out(send, now):
+    def strangers():
+        return [send(now, ip=f"198.51.100.{n}", browser=f"s{n}", limited=True) for n in range(8)]
+
+    mailed = [letter for letter in strangers() if letter]
+    assert len(mailed) == CODES_PER_EMAIL, "the others see the same answer"
+    own = send(now, browser="hers", known=True, limited=True)
+    assert own, "a browser that has signed in here before always can"
+    for browser in ("s0", "s1", "nobody's"):
+        for _ in range(7):
+            assert refused(wrong(own[0]), now, browser=browser)
+    assert enter(own[0], now, browser="hers"), "and nobody else uses up its tries"
+
+
+def test_where_no_more_is_mailed_the_newest_mail_still_signs_in(send, now):
+    mailed = [send(now, ip=f"198.51.100.{n}", browser=f"s{n}", limited=True) for n in range(6)]
+    assert mailed[-1] is None
+    assert send(now, browser="a new one", limited=True) is None
+    code, link = mailed[-2]
+    assert refused(wrong(code), now, browser="a new one")
+    assert enter(code, now, browser="a new one")
+    assert signing_in.by_link(mailed[0][1], BROWSER, now), "every link that was mailed works, too"
 
 
 def test_nothing_that_signs_in_can_be_read_from_the_database(send, alice, now):

@@ -1,7 +1,7 @@
 """One's own account: ways to sign in, where one is signed in, a copy of all, and erasing it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -16,7 +16,8 @@ from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import grants, people, sites, tallies
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
-from commentsvc.store.people import Account, Author, Identity
+from commentsvc.store.jobs import Job
+from commentsvc.store.people import Account, Author, Identity, Session
 from commentsvc.store.subscriptions import Subscription
 
 
@@ -51,10 +52,28 @@ def act(client, path, **form):
     return client.post(path, data={"csrf_token": token, **form}, follow_redirects=True)
 
 
-def link(client, provider, person=ANN):
-    begun = client.get(f"/auth/{provider}/login?next=/account&link=1")
+def begin_to_link(client, provider, **more):
+    """From the form of the account's page to the provider."""
+    token = find_csrf(client.get("/account").text)
+    return client.post("/account/link", data={"csrf_token": token, "provider": provider, **more})
+
+
+def ask_to_link(client, provider, person=ANN, **more):
+    """To the provider and back, to the page that names the identity."""
+    begun = begin_to_link(client, provider, **more)
+    assert begun.status_code == 302, begun.text
     chosen = requests.post(begun.location, data={"person": person["id"]}, allow_redirects=False, timeout=10)
-    return client.get(chosen.headers["Location"].removeprefix(SERVICE), follow_redirects=True)
+    return client.get(chosen.headers["Location"].removeprefix(SERVICE))
+
+
+def agree(client, page):
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    path = re.search(r'<form class="narrow" method="post" action="([^"]+)"', page.text)[1]
+    return client.post(path, data=form)
+
+
+def link(client, provider, person=ANN):
+    return client.get(agree(client, ask_to_link(client, provider, person)).location)
 
 
 def providers_of(account_id):
@@ -92,6 +111,103 @@ def test_another_way_to_sign_in_is_added_only_by_proof_and_the_last_one_stays(ap
     number = db.session.scalar(select(Identity.id).where(Identity.provider == "discord"))
     assert "only way to sign in" in act(client, "/account/unlink", identity=number).text
     assert providers_of(ann) == ["discord"]
+
+
+def test_an_identity_is_named_before_it_is_added_and_a_mail_tells_of_it(client, ann):
+    page = ask_to_link(client, "mastodon", stand_ins.PEOPLE[1], instance="social.example")
+    assert page.status_code == 200
+    for words in ("Add this way to sign in?", "Bo Nakamura", "@bo@social.example", "Your server", "Mastodon"):
+        assert words in page.text, words
+    assert providers_of(ann) == ["github"], "looking adds nothing"
+    assert agree(client, page).location == "/account"
+    assert providers_of(ann) == ["github", "mastodon"]
+    assert "This way to sign in is added." in client.get("/account").text
+    mail = db.session.scalars(select(Job).where(Job.kind == "mail")).one().payload
+    assert mail["to"] == "ann@example.org"
+    assert "Bo Nakamura (Mastodon, social[.]example) can now sign in to your account" in mail["text"]
+
+
+def test_a_server_is_asked_for_before_an_identity_of_it_is_added(client, ann):
+    asked = begin_to_link(client, "mastodon")
+    assert (asked.status_code, "Your server" in asked.text) == (200, True)
+    assert 'method="post" action="/account/link"' in asked.text and 'value="mastodon"' in asked.text
+
+
+@pytest.mark.parametrize("instance", ["", "&instance=evil.example"])
+@pytest.mark.parametrize("provider", ["github", "mastodon"])
+def test_no_link_of_anybody_adds_an_identity_or_replaces_who_is_signed_in(client, ann, zoo, provider, instance):
+    zoo.asked.clear()
+    page = client.get(
+        f"/auth/{provider}/login?link=1&next=/account{instance}", headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert page.status_code == 200 and "You are signed in as <b><bdi>annlee</bdi></b>" in page.text
+    assert zoo.asked == []
+    # Whoever agrees signs in as somebody else, and adds nothing to the account that was left.
+    begun = agree(client, page)
+    if provider == "mastodon" and not instance:
+        assert "Your server" in begun.text
+        return
+    bo = stand_ins.PEOPLE[1]["id"]
+    chosen = requests.post(begun.location, data={"person": bo}, allow_redirects=False, timeout=10)
+    assert client.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 303
+    assert providers_of(ann) == ["github"]
+    assert "ann@example.org" not in client.get("/account").text
+
+
+def test_an_answer_that_comes_to_a_browser_that_is_signed_in_meanwhile_asks_first(app, client, ann):
+    bo = stand_ins.PEOPLE[1]
+    with client.session_transaction() as session:
+        mine = dict(session)
+    stranger = app.test_client()
+    begun = stranger.get("/auth/twitter/login?next=/account")
+    with stranger.session_transaction() as session:
+        attempts = session["provider_attempts"]
+    with client.session_transaction() as session:
+        session.update({**mine, "provider_attempts": attempts})
+    chosen = requests.post(begun.location, data={"person": bo["id"]}, allow_redirects=False, timeout=10)
+    page = client.get(chosen.headers["Location"].removeprefix(SERVICE))
+    assert page.status_code == 200
+    assert "Sign in as <b><bdi>Bo Nakamura</bdi></b> instead?" in page.text
+    assert "ann@example.org" in client.get("/account").text, "nothing has happened yet"
+    forged = client.post("/auth/twitter/instead", data={"csrf_token": find_csrf(page.text), "sealed": "x"})
+    assert forged.status_code == 400
+    assert agree(client, page).location == "/account"
+    assert "Bo Nakamura" in client.get("/account").text
+
+
+def test_adding_takes_a_token_a_fresh_proof_and_the_session_that_began_it(app, client, ann):
+    assert client.post("/account/link", data={"provider": "discord"}).status_code == 400
+    page = ask_to_link(client, "discord")
+    assert client.post("/account/link/add", data={"sealed": "x"}).status_code == 400
+    other = app.test_client()
+    go(other, "github")
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    form["csrf_token"] = find_csrf(other.get("/account").text)
+    assert other.post("/account/link/add", data=form).location == "/account"
+    assert "too long" in other.get("/account").text and providers_of(ann) == ["github"]
+
+    begun = begin_to_link(client, "discord")
+    act(client, "/auth/signout")
+    go(client, "twitter", stand_ins.PEOPLE[1])
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    assert client.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 400
+    assert providers_of(ann) == ["github"]
+
+
+def test_a_session_that_is_not_fresh_shows_once_more_who_it_is_before_it_adds(make_app, zoo):
+    settings = {k.removeprefix("COMMENTSVC_"): v for k, v in zoo.settings().items()}
+    app = make_app(**settings, MAIL_URL="smtp://mail.example:25")
+    with app.app_context():
+        client = app.test_client()
+        assert go(client, "github").status_code == 303
+        page = ask_to_link(client, "discord")
+        with write():
+            for row in db.session.scalars(select(Session)):
+                row.created_at -= timedelta(hours=1)
+        assert begin_to_link(client, "discord").location.startswith("/auth/again")
+        assert agree(client, page).location.startswith("/auth/again")
+        assert providers_of(people.account_by_email("ann@example.org").id) == ["github"]
+        db.session.remove()
 
 
 def test_what_belongs_to_another_account_is_not_taken_over(app, client, ann):
@@ -151,6 +267,7 @@ def test_erasing_leaves_nothing_that_leads_to_the_person(app, client, ann, choic
 
 def test_a_sites_only_owner_is_told_to_find_another(client, ann, site):
     with write():
+        db.session.scalars(select(Identity)).one().is_confirmed = True
         people.set_role(db.session.get_one(Account, ann), sites.by_key("blog"), people.Role.OWNER)
     assert "only owner" in act(client, "/account/erase", comments="go", sure="yes").text
     db.session.rollback()

@@ -159,7 +159,7 @@ def test_who_was_here_before_signs_in_without_being_asked_again(client, signed_i
     widget.code_used = widget.trade(widget.code())
     again = Widget(client)
     assert "Continue as" in again.open().text, "a window that opens by itself hands nothing over"
-    client.delete_cookie("commentsvc")
+    client.delete_cookie("__Host-commentsvc")
     third = Widget(client)
     enter(third)
     assert third.answer(third.open())["code"], "just signed in, for a blog known before"

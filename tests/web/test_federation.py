@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import hmac
+import json
 import re
 import secrets
 import time
@@ -13,15 +15,19 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 import stand_ins
-from cast import BLOG, SECRET, find_csrf
+from cast import BLOG, DATA, SECRET, data, find_csrf
 from sqlalchemy import select
 
 from commentsvc import worker
 from commentsvc.gateways.mail import NullMailer
+from commentsvc.gateways.providers.facebook import Facebook
+from commentsvc.gateways.providers.openid import OpenId
+from commentsvc.gateways.providers.person import Trouble
 from commentsvc.services import posting
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.store import comments, people
-from commentsvc.store.db import db
+from commentsvc.store.db import db, write
+from commentsvc.store.jobs import Job
 from commentsvc.store.people import Account, Identity
 from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web import describing
@@ -119,6 +125,231 @@ def test_an_address_that_both_sides_have_proved_is_one_account(app, now, provide
     db.session.commit()
     assert go(app.test_client(), provider).status_code == 303
     assert [i.account_id for i in db.session.scalars(select(Identity))] == [mine.id]
+
+
+@pytest.fixture
+def ann_who_moderates(app, site, now):
+    with write():
+        account = people.make_account("ann@example.org", "Ann", False, now)
+        people.set_role(account, site, people.Role.MODERATOR)
+    return account.id
+
+
+def newest_mail():
+    db.session.rollback()
+    return db.session.scalars(select(Job).where(Job.kind == "mail").order_by(Job.id.desc())).first().payload
+
+
+@pytest.mark.parametrize("provider", VERIFYING)
+def test_no_providers_word_alone_opens_a_moderators_account(app, ann_who_moderates, provider):
+    client = app.test_client()
+    page = go(client, provider, goal="/dashboard/blog")
+    assert (page.status_code, "Confirm your e-mail address" in page.text) == (200, True)
+    assert client.get("/dashboard/blog").location.startswith("/auth/signin") and identities() == []
+
+    sent = client.post(f"/auth/{provider}/confirm", data={"csrf_token": find_csrf(page.text)})
+    assert sent.location == "/auth/code"
+    code = re.search(r"\d{3} \d{3}", newest_mail()["text"])[0]
+    form = {"csrf_token": find_csrf(client.get("/auth/code").text), "code": code}
+    assert client.post("/auth/code", data=form).location == "/dashboard/blog"
+    assert client.get("/dashboard/blog").status_code == 200
+    assert {name for name, _ in identities()} == {"email", provider}
+    assert newest_mail()["subject"] == "A way to sign in was added to your account"
+    again = app.test_client()
+    assert go(again, provider, goal="/dashboard/blog").status_code == 303, "asked once, and only once"
+    assert again.get("/dashboard/blog").status_code == 200
+
+
+def test_a_code_typed_elsewhere_adds_nothing_that_a_provider_said(app, ann_who_moderates):
+    mallory, ann = app.test_client(), app.test_client()
+    go(mallory, "discord")
+    mallory.post("/auth/discord/confirm", data={"csrf_token": find_csrf(mallory.get("/auth/signin").text)})
+    path = re.search(r"/auth/link/[\w-]+", newest_mail()["text"])[0]
+    assert ann.post(path, data={"csrf_token": find_csrf(ann.get(path).text)}).status_code == 303
+    assert [name for name, _ in identities()] == ["email"]
+    assert mallory.get("/dashboard/blog").location.startswith("/auth/signin")
+
+
+def test_an_identity_that_nobody_agreed_to_is_not_added_by_a_later_sign_in(app, ann_who_moderates):
+    client = app.test_client()
+    page = go(client, "discord")
+    assert "Ann Lee" in page.text and "annlee" in page.text, "the page names whom it is about"
+    form = {"csrf_token": find_csrf(page.text), "email": "ann@example.org"}
+    client.post("/auth/signin", data=form)
+    code = re.search(r"\d{3} \d{3}", newest_mail()["text"])[0]
+    form = {"csrf_token": find_csrf(client.get("/auth/code").text), "code": code}
+    assert client.post("/auth/code", data=form).status_code == 303
+    assert [name for name, _ in identities()] == ["email"]
+
+
+def test_whoever_waited_for_a_role_by_a_providers_word_gets_none(app, site, now):
+    waiting = app.test_client()
+    assert go(waiting, "discord").status_code == 303
+    with write():
+        people.set_role(people.account_by_email("ann@example.org"), site, people.Role.OWNER)
+    assert waiting.get("/dashboard/blog").location.startswith("/auth/signin"), "the session has ended"
+    assert "Confirm your e-mail address" in go(app.test_client(), "discord").text
+
+
+def test_an_administrator_is_asked_too_and_a_reader_is_not(app, now):
+    with write():
+        people.make_account("ann@example.org", "Ann", True, now)
+    assert "Confirm your e-mail address" in go(app.test_client(), "github").text
+    with write():
+        people.account_by_email("ann@example.org").is_admin = False
+    assert go(app.test_client(), "github").status_code == 303
+
+
+IDS = ["x" * 256, "a\0b", "a\nb", "a\x1bb", "a\u202eb", "", None, 7.5, True, ["a"], {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("provider", "subject"),
+    [(provider, subject) for provider in ("discord", "mastodon", "facebook") for subject in [*IDS, "\ud800"]]
+    + [(provider, subject) for provider in ("oidc", "microsoft") for subject in IDS],
+)
+def test_an_id_that_cannot_be_kept_is_refused_with_a_page(app, client, zoo, provider, subject):
+    zoo.says[provider] = {"id": subject, "sub": subject, "oid": subject}
+    page = go(client, provider)
+    assert (page.status_code, "be trusted" in page.text) == (502, True), page.text
+    assert accounts() == []
+
+
+def test_an_id_of_the_longest_kind_is_kept_whole(app, zoo):
+    zoo.says["discord"] = {"id": "x" * 255}
+    for _ in range(2):
+        assert go(app.test_client(), "discord").status_code == 303
+    assert identities() == [("discord", "x" * 255)]
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "email"),
+    [
+        ({"global_name": "A\0nn"}, "Somebody", "ann@example.org"),
+        ({"global_name": "\ud800"}, "Somebody", "ann@example.org"),
+        ({"global_name": "x" * 5000}, "x" * 245, "ann@example.org"),
+        ({"email": "a\0b@example.org"}, "Ann Lee", None),
+        ({"email": "x" * 300 + "@example.org"}, "Ann Lee", None),
+        ({"email": "\ud800@example.org"}, "Ann Lee", None),
+        ({"email": "ann@example.org\nBcc: x@example.org"}, "Ann Lee", None),
+        ({"avatar": "\0"}, "Ann Lee", "ann@example.org"),
+    ],
+)
+def test_what_a_provider_says_is_cleaned_and_cut(app, client, zoo, said, name, email):
+    zoo.says["discord"] = said
+    assert go(client, "discord").status_code == 303
+    assert accounts() == [(name, email)]
+
+
+@pytest.mark.parametrize("provider", ["oidc", "google", "mastodon"])
+@pytest.mark.parametrize(("is_promised", "is_sent", "status"), [(1, 0, 502), (1, 1, 303), (0, 0, 303), (0, 1, 303)])
+def test_who_promises_to_name_its_issuer_must(app, client, zoo, provider, is_promised, is_sent, status):
+    zoo.promises_iss, zoo.sends_iss = bool(is_promised), bool(is_sent)
+    zoo.asked.clear()
+    assert go(client, provider).status_code == status
+    if status != 303:
+        assert not [path for path in zoo.asked if path.endswith("/token")], "its code goes nowhere"
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_an_answer_that_names_another_issuer_is_refused_by_every_provider(app, client, zoo, provider):
+    begun = begin(client, provider)
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    if provider == "apple":
+        fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', chosen.text)}
+        answer = client.post("/auth/apple/callback", data={**fields, "iss": stand_ins.ELSEWHERE}).location
+    else:
+        query = dict(parse_qsl(urlsplit(chosen.headers["Location"]).query))
+        answer = f"/auth/{provider}/callback?" + urlencode({**query, "iss": stand_ins.ELSEWHERE})
+    zoo.asked.clear()
+    assert client.get(answer).status_code == 502
+    assert not [path for path in zoo.asked if "token" in path] and accounts() == []
+
+
+@pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
+def test_an_answer_with_a_parameter_twice_is_no_answer(app, client, name):
+    begun = begin(client, "github")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    answer = answer_of(app, "github", chosen)
+    assert client.get(f"{answer}&{name}=x&{name}=y").status_code == 400
+    assert accounts() == []
+
+
+def test_a_token_of_another_kind_than_bearer_is_refused(app, client, zoo):
+    zoo.token_type = "mac"
+    assert [go(app.test_client(), provider).status_code for provider in ALL] == [502] * len(ALL)
+
+
+def test_keys_are_not_asked_for_again_and_again(app, zoo):
+    zoo.troubles["oidc"] = "unknown_key"
+    for _ in range(6):
+        assert go(app.test_client(), "oidc").status_code == 502
+    assert len([path for path in zoo.asked if path.endswith("/jwks")]) == 2
+
+
+def facebook_cases():
+    path = DATA / "auth/facebook_signed_request.json"
+    return json.loads(path.read_text()) if path.exists() else {"cases": [], "secret": "", "now": 0}
+
+
+FACEBOOK = facebook_cases()
+
+
+def signed_at(issued_at, **more):
+    document = {"user_id": "218471", "algorithm": "HMAC-SHA256", "issued_at": issued_at, **more}
+    payload = base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=")
+    mac = hmac.digest(b"app-secret-for-tests", payload, "sha256")
+    return f"{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}.{payload.decode()}"
+
+
+@pytest.mark.skipif(not FACEBOOK["cases"], reason="the test data auth/facebook_signed_request.json is not at hand")
+@pytest.mark.parametrize("case", FACEBOOK["cases"], ids=lambda case: case["name"])
+def test_signed_requests_of_the_public_cases(case):
+    facebook = Facebook({"client_id": "x", "client_secret": FACEBOOK["secret"]})
+    found = facebook.signed_user(case["signed_request"], FACEBOOK["now"])
+    assert found == ("218471" if case["want"] == "accept" else None)
+
+
+DAY_S = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "is_taken"),
+    [(0, True), (-DAY_S + 5, True), (200, True), (-DAY_S - 5, False), (400, False), (10**12, False)],
+)
+def test_a_signed_request_is_good_for_a_day(issued_at, is_taken):
+    facebook = Facebook({"client_id": "x", "client_secret": "app-secret-for-tests"})
+    found = facebook.signed_user(signed_at(1_700_000_000 + issued_at), 1_700_000_000)
+    assert found == ("218471" if is_taken else None)
+
+
+@pytest.mark.parametrize("issued_at", [None, "1700000000", 1.7e9, True, [], {}])
+def test_a_signed_request_without_a_time_is_refused(issued_at):
+    facebook = Facebook({"client_id": "x", "client_secret": "app-secret-for-tests"})
+    assert facebook.signed_user(signed_at(issued_at), 1_700_000_000) is None
+
+
+@pytest.mark.parametrize("user", ["", "a\0b", "x" * 256, True, None, ["1"]])
+def test_a_signed_request_about_nobody_is_refused(user):
+    facebook = Facebook({"client_id": "x", "client_secret": "app-secret-for-tests"})
+    assert facebook.signed_user(signed_at(1_700_000_000, user_id=user), 1_700_000_000) is None
+
+
+@pytest.mark.parametrize("value", ["", ".", "é.é", "\ud800.x", "x" * 5000, "a.b.c"])
+def test_what_is_no_signed_request_is_refused(client, value):
+    data = {"signed_request": value.encode("utf-8", "surrogatepass")}
+    for path in ("deauthorize", "data-deletion"):
+        assert client.post(f"/auth/facebook/{path}", data=data).status_code == 400
+
+
+def test_the_code_of_a_deletion_does_not_say_whose_it_is(app, client, zoo):
+    signed = stand_ins.signed_request(zoo.clients["facebook"][1], "218471")
+    answer = client.post("/auth/facebook/data-deletion", data={"signed_request": signed}).json
+    code = answer["confirmation_code"]
+    parts = [code, *code.split(".")]
+    decoded = b"".join(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts)
+    assert b"218471" not in decoded and "218471" not in code
+    assert client.get(answer["url"].removeprefix(SERVICE)).status_code == 200
 
 
 @pytest.mark.parametrize("provider", ALL)
@@ -334,7 +565,10 @@ def test_who_did_not_get_through_one_door_may_choose_another(app, client, site, 
 def test_half_a_providers_settings_stop_the_start(changes, name):
     from commentsvc.config import BadSetting, from_environment
 
-    environ = {"COMMENTSVC_SECRET_KEY": "x" * 32, **{f"COMMENTSVC_{k}": v for k, v in changes.items()}}
+    environ = {
+        "COMMENTSVC_SECRET_KEY": "a secret for tests, long enough",
+        **{f"COMMENTSVC_{k}": v for k, v in changes.items()},
+    }
     with pytest.raises(BadSetting, match=f"COMMENTSVC_{name}"):
         from_environment(environ, None)
 
@@ -410,3 +644,86 @@ def test_a_providers_clock_may_be_off_by_two_minutes(app, client, zoo, off_s, st
     zoo.clock_off_s = off_s
     zoo.token_life_s = 1
     assert go(client, "google").status_code == status
+
+
+# Each case of the public list, and the test that drives it; those of other files are named with their file.
+PUBLIC_CASES = {
+    "state missing": "test_an_answer_counts_only_in_the_browser_that_asked_and_at_its_own_door",
+    "state replayed": "test_a_code_that_came_too_late_or_twice_is_refused",
+    "iss parameter of another provider": "test_an_answer_that_names_another_issuer_is_refused_by_every_provider",
+    "code used twice": "test_a_code_that_came_too_late_or_twice_is_refused",
+    "error + code both": "test_an_answer_with_an_error_and_a_code_is_an_error",
+    "two state values": "test_an_answer_with_a_parameter_twice_is_no_answer",
+    "id_token alg none": "test_an_id_token_that_anybody_can_sign_is_refused",
+    "id_token HS256 signed with RSA public key": "test_an_id_token_that_anybody_can_sign_is_refused",
+    "kid unknown 1000 times": "test_keys_are_not_asked_for_again_and_again",
+    "aud other client": "test_an_id_token_that_is_not_for_this_sign_in_is_refused",
+    "exp past / iat future > leeway": "test_a_providers_clock_may_be_off_by_two_minutes",
+    "iss trailing slash": "test_an_issuer_with_another_ending_is_another_issuer",
+    "sub number": "test_an_id_that_cannot_be_kept_is_refused_with_a_page",
+    "email_verified absent": "test_an_address_that_nobody_calls_verified_is_not_kept",
+    "userinfo returns HTML / 500 / 10 MB / hangs": "test_a_provider_in_trouble_ends_on_a_page_that_says_so",
+    "discovery endpoint on http / private IP": "test_discovery_over_https_names_no_endpoint_without_it",
+    "token reply token_type mac": "test_a_token_of_another_kind_than_bearer_is_refused",
+    "popup result sent with targetOrigin *": "test_authorize.py: test_a_popup_gets_a_page_that_tells_exactly_…",
+    "return_to=//evil, javascript:, other site": "test_signin.py: test_a_crafted_next_is_dropped_at_every_step",
+    "PKCE downgrade: provider ignores challenge": "test_an_id_token_that_is_not_for_this_sign_in_is_refused",
+    "same email at two providers, unverified": "test_an_address_that_nobody_calls_verified_is_not_kept",
+    "merge while other session open": "test_account.py: test_what_belongs_to_another_account_is_not_taken_over",
+    "avatar url http://127.0.0.1": "test_avatars.py",
+    "tenant removed mid-login": "test_authorize.py: test_a_request_that_is_not_ours_ends_on_a_page_and_goes_nowhere",
+    "logout then back button": "test_signin.py: test_the_session_ends_at_sign_out_even_when_the_cookie_is_kept",
+}
+
+
+def test_every_public_case_of_signing_in_is_driven():
+    cases = json.loads(data("auth/oauth_oidc_cases_public.json").read_text())
+    assert {case["name"] for case in cases} == set(PUBLIC_CASES)
+    for test in PUBLIC_CASES.values():
+        assert ".py" in test or callable(globals().get(test)), test
+
+
+def test_an_answer_with_an_error_and_a_code_is_an_error(app, client):
+    begun = begin(client, "github")
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    answer = answer_of(app, "github", chosen)
+    assert client.get(f"{answer}&error=access_denied").status_code == 403
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("trouble", ["alg_none", "alg_hs256"])
+def test_an_id_token_that_anybody_can_sign_is_refused(app, client, zoo, trouble):
+    zoo.troubles["oidc"] = trouble
+    assert go(client, "oidc").status_code == 502
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("provider", ["oidc", "google"])
+def test_an_issuer_with_another_ending_is_another_issuer(app, client, zoo, provider):
+    begun = begin(client, provider)
+    chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
+    query = dict(parse_qsl(urlsplit(chosen.headers["Location"]).query))
+    answer = f"/auth/{provider}/callback?" + urlencode({**query, "iss": query["iss"] + "/"})
+    assert client.get(answer).status_code == 502
+    zoo.says[provider] = {"iss": zoo.issuer(provider) + "/"}
+    assert go(client, provider).status_code == 502
+    assert accounts() == []
+
+
+@pytest.mark.parametrize("claim", [None, "true", 1, "yes", [True]])
+def test_an_address_that_nobody_calls_verified_is_not_kept(app, client, zoo, claim):
+    zoo.says["google"] = {"email_verified": claim}
+    assert go(client, "google").status_code == 303
+    assert [email for _, email in accounts()] == [None]
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_discovery_over_https_names_no_endpoint_without_it(name):
+    provider = OpenId({"client_id": "x", "issuer": "https://id.example"})
+    found = {"issuer": "https://id.example", "jwks_uri": "https://id.example/jwks"}
+    found |= {f"{end}_endpoint": f"https://id.example/{end}" for end in ("authorization", "token")}
+    provider._get = lambda url: {**found, name: "http://id.example/x"}
+    with pytest.raises(Trouble, match="can't be trusted"):
+        provider._discover()
+    provider._get = lambda url: found
+    assert provider._discover() == found

@@ -69,9 +69,14 @@ def test_jobs_that_wait_are_told_and_a_queue_that_nobody_works_on_is_called_late
     with write():
         jobs.add("mail", {}, now - timedelta(seconds=1000))
     answer = client.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json["queue"]["status"].startswith("late")
+    assert (answer.status_code, answer.json["database"]) == (503, "ok")
+    assert "no worker does jobs" in answer.json["queue"]["status"]
     assert answer.json["queue"]["waiting"] == 2
+    with write():
+        jobs.claim(now, "mail")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200, "a worker is at it"
+    assert answer.json["queue"]["status"].startswith("late")
 
 
 def test_a_schema_older_than_the_program_is_not_ready_and_one_from_the_future_is(client, site):

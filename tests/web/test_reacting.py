@@ -440,3 +440,35 @@ def test_who_may_not_pin(client, make_comment, mallory, other_site, token, perso
         "pinned": None,
         "votes": "updown",
     }
+
+
+def undo(client, auth, token):
+    return client.post("/api/v1/moderation/undo", json={"undo": token}, headers=auth)
+
+
+@pytest.mark.parametrize(("field", "value"), [("open", False), ("pinned", None)])
+def test_a_change_of_a_thread_answers_with_its_undo(client, alice, mallory, token, make_comment, field, value):
+    comment_id, auth = make_comment(), token(alice)
+    value = comment_id if field == "pinned" else value
+    before = listed(client)["thread"][field]
+    made = pin(client, auth, **{field: value}).json
+    assert pin(client, auth, **{field: value}).json["undo"] is None
+    assert undo(client, token(mallory), made["undo"]).status_code == 404
+    assert listed(client)["thread"][field] == value
+
+    undone = undo(client, auth, made["undo"])
+    assert (undone.status_code, undone.json["decisions"], undone.json["thread"][field]) == (200, [], before)
+    assert listed(client)["thread"][field] == before
+    assert undo(client, auth, made["undo"]).status_code == 409
+    assert undo(client, auth, undone.json["undo"]).json["thread"][field] == value
+
+
+def test_the_mode_of_a_thread_is_undone_by_owners(client, alice, bob, token, site):
+    made = pin(client, token(alice), mode="off").json
+    assert undo(client, token(bob), made["undo"]).status_code == 403
+    assert undo(client, token(alice), made["undo"]).status_code == 200
+
+
+@pytest.mark.parametrize("unknown", ["thread-1000000", "thread-0", "thread-", "thread-1x", f"thread-{2**70}"])
+def test_an_undo_that_names_no_change_of_a_thread_is_refused(client, alice, token, unknown):
+    assert undo(client, token(alice), unknown).status_code == 404

@@ -1,12 +1,13 @@
 """The dashboard's pages of judging: rules, spam filter, people, explanations; without scripts, and for whom."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from cast import SECRET, set_policy
 
 from commentsvc.core.spam_filter import Seen
-from commentsvc.services import posting, ruling
+from commentsvc.services import posting, ruling, tending
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.services.ruling import RuleText
 from commentsvc.store import comments, rules, sanctions, sites, spam_words, threads
@@ -213,3 +214,48 @@ def test_a_trap_on_the_hosted_page_is_not_seen_and_is_heard(client, site, csrf):
     other.post("/t/blog?thread=/post", data={**form, "body": "Hello", "subject": ""})
     db.session.rollback()
     assert [comments.by_id(n).status for n in (1, 2)] == ["spam", "approved"]
+
+
+def test_a_page_s_mode_is_undone_by_the_button_beside_the_message_and_from_the_log(alices, post, site):
+    said = post("/dashboard/blog/thread-mode", thread="/post", mode="off").text
+    (named,) = re.findall(r'name="undo" value="(thread-\d+)"', said)
+    assert (
+        "Undone: the page is as before." in post("/dashboard/blog/undo", undo=named, back="/dashboard/blog/rules").text
+    )
+    assert threads.find(site, "/post").mode is None
+    assert "changed again since" in post("/dashboard/blog/undo", undo=named).text
+
+    log = alices.get("/dashboard/blog/log").text
+    newest, oldest = re.findall(r'name="undo" value="(thread-\d+)"', log)
+    assert oldest == named and "moderation mode off" in log and "an undo" in log
+    post("/dashboard/blog/undo", undo=newest)
+    assert threads.find(site, "/post").mode == "off"
+    changes = alices.get("/dashboard/blog/changes").text
+    entries = re.findall(r'name="entry" value="(\d+)"', changes)
+    post("/dashboard/blog/changes/undo", entry=entries[0])
+    assert threads.find(site, "/post").mode is None
+
+
+def test_a_moderator_sees_changes_of_pages_in_the_log_and_undoes_those_they_may(
+    app, alices, alice, bob, sign_in, post, site, now
+):
+    tending.tend(site, "/post", {"mode": "off"}, alice, "", now)
+    closed = tending.tend(site, "/post", {"is_open": False}, alice, "", now)
+    bobs = app.test_client()
+    sign_in(bobs, bob)
+    log = bobs.get("/dashboard/blog/log").text
+    assert "moderation mode off" in log and re.findall(r'name="undo" value="([^"]+)"', log) == [closed.undo]
+
+
+def test_changes_of_pages_are_in_the_log_on_the_page_of_their_time(alices, alice, site, make_comment, now):
+    for n in range(60):
+        make_comment(body=f"{n}")
+    for days, key in ((0, "/today"), (2, "/before")):
+        tending.tend(site, key, {"is_open": False}, alice, "", now - timedelta(days=days))
+    first = alices.get("/dashboard/blog/log").text
+    older = alices.get(re.search(r'rel="next" href="([^"]+)"', first)[1].replace("&amp;", "&")).text
+    assert ("/today" in first, "/before" in first) == (True, False)
+    while "/before" not in older:
+        assert "/today" not in older
+        older = alices.get(re.search(r'rel="next" href="([^"]+)"', older)[1].replace("&amp;", "&")).text
+    assert "/today" not in older

@@ -1,19 +1,26 @@
 """Second factors: asked for after signing in, required by a site, shown again before what cannot be taken lightly."""
 
+import math
 import re
 import time
 from datetime import timedelta
 
 import pytest
-from cast import set_policy
-from sqlalchemy import select
+from cast import BLOG, SECRET, add_account, add_site, set_policy
+from sqlalchemy import select, update
 
 from commentsvc.core import totp
-from commentsvc.services import proving
-from commentsvc.store import factors
+from commentsvc.core.errors import Invalid, TooMany
+from commentsvc.core.status import Action
+from commentsvc.gateways.letters import Written
+from commentsvc.services import moderating, proving, signing_in
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import comments, factors, people, sites
 from commentsvc.store.db import db, write
+from commentsvc.store.jobs import Job
 from commentsvc.store.journal import Entry
-from commentsvc.store.people import Session
+from commentsvc.store.people import Account, ApiToken, Role, Session
+from commentsvc.store.sanctions import Sanction
 
 
 @pytest.fixture
@@ -118,7 +125,9 @@ def test_a_site_can_ask_all_its_moderators_for_one(app, site, bob, alice, sign_i
     assert client.get("/dashboard/_all").location == "/account/security"
     assert client.get("/dashboard/blog/counts").status_code == 303
     headers = token(bob)
-    assert app.test_client().get("/api/v1/moderation/comments?site=blog", headers=headers).status_code == 200
+    assert app.test_client().get("/api/v1/moderation/comments?site=blog", headers=headers).status_code == 200, (
+        "the operator made it"
+    )
 
 
 def test_with_the_last_factor_the_recovery_codes_go_and_it_is_journalled(alices, alice, app_of, send):
@@ -196,3 +205,193 @@ def test_freshness_is_counted_from_either_way_of_showing(now):
     assert not proving.is_fresh(session, now)
     session.proved_at = now - timedelta(minutes=14)
     assert proving.is_fresh(session, now)
+
+
+HEADERS = [{}, {"Authorization": "x"}, {"Authorization": "Bearer x"}, {"Authorization": ""}, {"X-Edit-Token": "x"}]
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+def test_no_header_takes_the_place_of_a_second_factor(alices, site, make_comment, csrf, headers):
+    comment_id = make_comment(status="pending")
+    set_policy(site, second_factor_required=True)
+    pages = ["", "/log", "/insights.json", "/insights.csv", "/settings", "/members", "/rules", "/changes", "/counts"]
+    for page in pages:
+        answer = alices.get(f"/dashboard/blog{page}", headers=headers)
+        assert (answer.status_code, answer.location) == (303, "/account/security"), page
+    form = {"csrf_token": csrf(alices.get("/account").text)}
+    posts = {
+        "decide": {"one": f"approve:{comment_id}"},
+        "decide-all": {"action": "approve"},
+        "tokens": {"name": "x"},
+        "settings": {"has": "second_factor_required", "name": "Blog", "origins": "https://blog.example"},
+        "members": {"act": "invite", "email": "m@example.org", "role": "owner"},
+    }
+    for page, more in posts.items():
+        answer = alices.post(f"/dashboard/blog/{page}", data={**form, **more}, headers=headers)
+        assert (answer.status_code, answer.location) == (303, "/account/security"), page
+    db.session.rollback()
+    assert comments.by_id(comment_id).status == "pending"
+    assert sites.by_key("blog").policy.second_factor_required
+
+
+def test_a_token_is_worth_as_much_as_the_session_that_made_it(app, alices, alice, site, app_of, make_comment, csrf):
+    comment_id = make_comment(status="pending")
+
+    def made():
+        form = {"csrf_token": csrf(alices.get("/account").text), "name": "script"}
+        page = alices.post("/dashboard/blog/tokens", data=form)
+        return {"Authorization": f"Bearer {re.search(r'cst_[A-Za-z0-9_-]+', page.text)[0]}"}
+
+    without = made()
+    with write():  # as if made before the session had shown it
+        db.session.execute(update(ApiToken).values(has_shown_factor=False))
+    again = made()
+    set_policy(site, second_factor_required=True)
+    outside = app.test_client()
+    act = {"ids": [comment_id], "action": "approve"}
+    for path in ("comments?site=blog", "decisions?site=blog", "rules?site=blog", f"comments/{comment_id}/judgement"):
+        assert outside.get(f"/api/v1/moderation/{path}", headers=without).status_code == 401, path
+        assert outside.get(f"/api/v1/moderation/{path}", headers=again).status_code == 200, path
+    refused = outside.post("/api/v1/moderation/decisions", json=act, headers=without)
+    assert (refused.status_code, refused.json["type"].rpartition("-")[2]) == (401, "proved")
+    assert "asks for a second factor" in refused.json["detail"]
+    assert outside.get(f"/api/v1/comments/{comment_id}", headers=without).status_code == 404
+    undo = outside.post("/api/v1/moderation/decisions", json=act, headers=again).json["undo"]
+    assert outside.post("/api/v1/moderation/undo", json={"undo": undo}, headers=without).status_code == 401
+    assert outside.post("/api/v1/moderation/undo", json={"undo": undo}, headers=again).status_code == 200
+
+
+def test_undo_checks_the_factor_of_the_site_it_touches(alices, alice, site, now, make_comment, csrf):
+    comment_id = make_comment(status="pending")
+    second = add_site("second", "https://second.example", now=now)
+    with write():
+        people.set_role(db.session.merge(alice), sites.by_key("second"), Role.OWNER)
+    undo = moderating.decide([comment_id], Action.APPROVE, Moderator(alice), "", now).undo
+    set_policy(site, second_factor_required=True)
+    form = {"csrf_token": csrf(alices.get("/account").text), "undo": undo}
+    answer = alices.post(f"/dashboard/{second.key}/undo", data=form)
+    assert (answer.status_code, answer.location) == (303, "/account/security")
+    db.session.rollback()
+    assert comments.by_id(comment_id).status == "approved"
+
+
+def test_what_counts_everywhere_takes_the_factor_of_every_site(client, sign_in, site, make_comment, now, csrf):
+    comment_id = make_comment()
+    second = add_site("second", "https://second.example", now=now)
+    set_policy(second, second_factor_required=True)
+    with write():
+        admin = people.make_account("root@example.org", "Root", True, now)
+    sign_in(client, admin)
+    author_id = comments.by_id(comment_id).author_id
+    page = client.get(f"/dashboard/blog/people/{author_id}").text
+    subject = re.search(r'id="subject" name="subject"><option value="([^"]+)"', page)[1]
+    form = {"csrf_token": csrf(page), "kind": "ban", "subject": subject, "everywhere": "yes", "reason": "x"}
+    answer = client.post(f"/dashboard/blog/people/{author_id}/sanction", data=form)
+    assert (answer.status_code, answer.location) == (303, "/account/security")
+    db.session.rollback()
+    assert db.session.scalars(select(Sanction)).all() == []
+
+
+def test_wrong_codes_count_for_the_account_over_all_its_sessions(app, alice, app_of, sign_in, send, now):
+    show, codes = app_of
+
+    def guess(code="000000"):
+        client = later_browser(app, alice, sign_in)
+        return [send(client, "/auth/second", code=code).status_code for _ in range(4)]
+
+    assert guess() == [422] * 4
+    assert guess() == [422, 422, 429, 429], "the sixth wrong one begins a wait"
+    db.session.rollback()
+    mail = db.session.scalars(select(Job).where(Job.kind == "mail")).one().payload
+    assert mail["to"] == "alice@example.org" and "wrong second factor several times" in mail["text"]
+    for right in (show(1), codes[0]):
+        answer = send(later_browser(app, alice, sign_in), "/auth/second", code=right)
+        assert answer.status_code == 429 and 0 < int(answer.headers["Retry-After"]) <= 60
+        assert "Please wait one minute" in answer.text
+    answer = send(later_browser(app, alice, sign_in), "/auth/second/passkey", answer="{}")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
+
+    missed_earlier(alice, minutes=1)
+    client = later_browser(app, alice, sign_in)
+    assert send(client, "/auth/second", code=codes[0]).status_code == 303
+    db.session.rollback()
+    assert db.session.get(Account, alice.id).factor_misses == 0, "who shows it begins anew"
+
+
+def missed_earlier(account, **by):
+    with write():
+        db.session.merge(account).factor_missed_at -= timedelta(**by)
+
+
+def test_waits_grow_to_an_hour_and_no_further(app, alice, app_of, sign_in, send):
+    _, codes = app_of
+    waits = []
+    for _ in range(5):
+        assert send(later_browser(app, alice, sign_in), "/auth/second", code="000000").status_code == 422
+    for _ in range(8):
+        client = later_browser(app, alice, sign_in)
+        assert send(client, "/auth/second", code="000000").status_code == 422
+        waits.append(int(send(client, "/auth/second", code="000000").headers["Retry-After"]))
+        missed_earlier(alice, minutes=60)
+    assert [math.ceil(wait / 60) for wait in waits] == [1, 2, 4, 8, 60, 60, 60, 60]
+    assert send(later_browser(app, alice, sign_in), "/auth/second", code=codes[0]).status_code == 303
+
+
+def test_wrong_passkeys_count_too(app, alice, app_of, sign_in, send):
+    for n in range(6):
+        answer = send(later_browser(app, alice, sign_in), "/auth/second/passkey", answer="{}")
+        assert answer.status_code == 422, n
+    answer = send(later_browser(app, alice, sign_in), "/auth/second", code="000000")
+    assert answer.status_code == 429
+
+
+def test_tries_at_the_same_moment_are_counted_one_by_one(app, alice, app_of, at_once, now):
+    with write():
+        numbers = [row.id for row in [proving_session(alice, n, now) for n in range(12)]]
+        account_id = alice.id
+
+    def guess(number):
+        def run():
+            with app.app_context():
+                try:
+                    args = ("000000", SECRET, lambda holder: Written("S", "T", "H"), "192.0.2.1", now)
+                    proving.by_code(db.session.get_one(Account, account_id), number, *args)
+                finally:
+                    db.session.remove()
+
+        return run
+
+    answers = [type(answer) for answer in at_once(*map(guess, numbers))]
+    assert (answers.count(Invalid), answers.count(TooMany)) == (6, 6)
+
+
+def proving_session(account, number, now):
+    row = Session(account_id=account.id, token_hash=bytes([number]) * 32, ip="", user_agent="")
+    row.provider, row.created_at, row.expires_at, row.tries = "email", now, now + timedelta(hours=1), 0
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def test_second_factors_are_limited_by_network_too(make_app, now, csrf):
+    app = make_app(LIMITS="on")
+    with app.app_context():
+        alice = add_account("alice@example.org", "Alice", add_site("blog", BLOG, now=now), Role.OWNER, now)
+        with write():
+            path = "/auth/link/" + signing_in.printed_link(alice, now)
+        client = app.test_client()
+        client.post(path, data={"csrf_token": csrf(client.get(path).text)})
+        form = {"csrf_token": csrf(client.get("/auth/second").text), "code": "000000"}
+        app.extensions["limits"].take = lambda limit, key: 7.0
+        for where in ("/auth/second", "/auth/second/passkey"):
+            answer = client.post(where, data=form)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7"), where
+        db.session.remove()
+
+
+def test_a_session_that_showed_a_factor_which_is_gone_has_shown_none(alices, alice, site, app_of, send):
+    set_policy(site, second_factor_required=True)
+    assert alices.get("/dashboard/blog").status_code == 200
+    number = re.search(r'name="factor" value="(\d+)"', alices.get("/account/security").text)[1]
+    send(alices, "/account/security/remove", factor=number)
+    assert alices.get("/dashboard/blog").location == "/account/security"

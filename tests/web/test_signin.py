@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from cast import BLOG, add_account, add_site
 
 from commentsvc.services import accounts, signing_in
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
+from commentsvc.store.people import Role
 from commentsvc.web.local_paths import local_path
 
 
@@ -102,11 +104,11 @@ def test_a_code_is_not_taken_twice(app, client, alice, ask, type_code, csrf):
     ask(alice.email)
     code = code_in(mails()[-1])
     page = client.get("/auth/code")
-    cookie = client.get_cookie("commentsvc", domain="localhost").value
+    cookie = client.get_cookie("__Host-commentsvc", domain="localhost").value
     type_code(code)
 
     again = app.test_client()
-    again.set_cookie("commentsvc", cookie, domain="localhost")
+    again.set_cookie("__Host-commentsvc", cookie, domain="localhost")
     answer = again.post("/auth/code", data={"csrf_token": csrf(page.text), "code": code})
     assert answer.status_code == 422
     assert not is_signed_in(again)
@@ -145,14 +147,53 @@ def test_something_that_is_no_address_is_shown_with_the_mend(client, ask):
     assert "no complete e-mail address" in answer.text and 'value="alice at home"' in answer.text
 
 
-def test_who_asks_for_too_many_codes_is_told_for_how_long_to_wait(make_app, csrf):
+def test_one_network_that_asks_for_too_many_codes_is_told_for_how_long_to_wait(make_app, csrf):
     client = make_app(LIMITS="on").test_client()
     page = client.get("/auth/signin")
-    form = {"csrf_token": csrf(page.text), "email": "nobody@example.org"}
-    answers = [client.post("/auth/signin", data=form) for _ in range(6)]
-    assert [a.status_code for a in answers] == [303] * 5 + [429]
+    form = {"csrf_token": csrf(page.text)}
+    answers = [client.post("/auth/signin", data={**form, "email": f"p{n}@example.org"}) for n in range(21)]
+    assert [a.status_code for a in answers] == [303] * 20 + [429]
     assert answers[-1].headers["Retry-After"] == "3600"
     assert "wait an hour" in answers[-1].text
+
+
+def test_strangers_lock_nobody_out_of_signing_in_by_mail(make_app, now, csrf):
+    app = make_app(LIMITS="on")
+    with app.app_context():
+        alice = add_account("alice@example.org", "Alice", add_site("blog", BLOG, now=now), Role.OWNER, now)
+        with write():
+            path = "/auth/link/" + signing_in.printed_link(alice, now)
+        known = app.test_client()
+        known.post(path, data={"csrf_token": csrf(known.get(path).text)})
+        known.post("/auth/signout", data={"csrf_token": csrf(known.get("/account").text)})
+
+        def ask(client, ip):
+            client.environ_base["REMOTE_ADDR"] = ip
+            form = {"csrf_token": csrf(client.get("/auth/signin").text), "email": "alice@example.org"}
+            return client.post("/auth/signin", data=form)
+
+        for n in range(12):
+            answer = ask(app.test_client(), f"198.51.{n}.7")
+            assert (answer.status_code, answer.location) == (303, "/auth/code"), "the same whether a mail goes out"
+        assert len(mails()) == 5, "strangers together fill no mailbox"
+
+        answer = ask(known, "198.51.100.7")
+        assert answer.status_code == 303 and len(mails()) == 6
+        page = known.get("/auth/code")
+        form = {"csrf_token": csrf(page.text), "code": code_in(mails()[-1])}
+        assert known.post("/auth/code", data=form).location == "/dashboard"
+        db.session.remove()
+
+
+def test_the_cookie_of_a_known_browser_opens_nothing_and_nobody_can_make_one(app, client, alice, link, csrf):
+    answer = client.post(link, data={"csrf_token": csrf(client.get(link).text)})
+    cookie = next(c for c in answer.headers.getlist("Set-Cookie") if "known_browser" in c)
+    for word in ("__Host-", "Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert word in cookie, word
+    assert "alice" not in cookie
+    other = app.test_client()
+    other.set_cookie("__Host-known_browser", cookie.partition("=")[2].partition(";")[0], domain="localhost")
+    assert not is_signed_in(other)
 
 
 def test_opening_a_link_signs_nobody_in_however_often(client, link):
@@ -204,13 +245,13 @@ def test_signing_in_keeps_nothing_of_the_browser_session_before(client, alice, l
 def test_the_session_ends_at_sign_out_even_when_the_cookie_is_kept(app, client, alice, sign_in, csrf):
     sign_in(client, alice)
     page = client.get("/dashboard/blog")
-    kept = client.get_cookie("commentsvc", domain="localhost").value
+    kept = client.get_cookie("__Host-commentsvc", domain="localhost").value
 
     answer = client.post("/auth/signout", data={"csrf_token": csrf(page.text)})
     assert (answer.status_code, answer.location) == (303, "/auth/signin")
 
     thief = app.test_client()
-    thief.set_cookie("commentsvc", kept, domain="localhost")
+    thief.set_cookie("__Host-commentsvc", kept, domain="localhost")
     assert not is_signed_in(thief)
     assert not is_signed_in(client)
 
@@ -281,3 +322,57 @@ def test_the_mail_is_in_the_language_of_the_account_else_of_the_page(client, ali
     assert mail["subject"].startswith("Ihr Anmeldecode") and '<html lang="de" dir="ltr">' in mail["html"]
     link = re.search(r"/auth/link/\S+", mail["text"])[0]
     assert "Als <bdi>Alice</bdi> anmelden?" in client.get(link).text, "the page speaks as the mail did"
+
+
+def signed_in_as(client):
+    return re.search(r"<h1><bdi>(\w+)</bdi></h1>", client.get("/account", follow_redirects=True).text)[1]
+
+
+def test_a_mailed_link_or_code_asks_before_it_replaces_who_is_signed_in(
+    client, alice, mallory, sign_in, link, csrf, ask, type_code
+):
+    sign_in(client, mallory)
+    page = client.get(link)
+    assert "You are signed in as <b><bdi>Mallory</bdi></b>. Sign in as <b><bdi>Alice</bdi></b> instead?" in page.text
+    silent = client.post(link, data={"csrf_token": csrf(page.text)})
+    assert (silent.status_code, signed_in_as(client)) == (409, "Mallory")
+    agreed = re.search(r'name="instead_of" value="(\d+)"', silent.text)[1]
+    assert client.post(link, data={"csrf_token": csrf(silent.text), "instead_of": agreed}).status_code == 303
+    assert signed_in_as(client) == "Alice"
+
+    form = {"csrf_token": csrf(client.get("/account").text), "email": "mallory@example.org"}
+    assert client.post("/auth/signin", data=form).location == "/auth/code"
+    code = code_in(mails()[-1])
+    page = client.get("/auth/code")
+    assert "You are signed in as <b><bdi>Alice</bdi></b>" in page.text
+    assert (type_code(code).status_code, signed_in_as(client)) == (409, "Alice")
+    agreed = re.search(r'name="instead_of" value="(\d+)"', page.text)[1]
+    form = {"csrf_token": csrf(page.text), "code": code, "instead_of": agreed}
+    assert client.post("/auth/code", data=form).status_code == 303
+    assert signed_in_as(client) == "Mallory"
+
+
+# What takes no cookie for proof, but a token, a signature, the link of a mail, or a check of its own (the hosted page).
+ELSEWHERE = ("/auth/token", "/auth/revoke", "/auth/facebook/de", "/auth/facebook/data-", "/auth/blog/callback")
+WITHOUT_COOKIE = ("/api/", "/m/", "/t/", *ELSEWHERE)
+
+
+@pytest.mark.parametrize("where", ["cross-site", "same-site"])
+def test_no_form_of_ours_is_taken_from_a_page_of_another_site(app, client, alice, sign_in, csrf, where):
+    sign_in(client, alice)
+    form = {"csrf_token": csrf(client.get("/account").text)}
+    checked = 0
+    for rule in app.url_map.iter_rules():
+        values = {name: 1 if name.endswith("_id") else "blog" for name in rule.arguments}
+        path = rule.build(values)[1]
+        for method in rule.methods & {"POST", "PUT", "PATCH", "DELETE"}:
+            if path.startswith(WITHOUT_COOKIE):
+                continue
+            answer = client.open(path, method=method, data=form, headers={"Sec-Fetch-Site": where})
+            assert (answer.status_code, "another website" in answer.text) == (403, True), (method, path)
+            checked += 1
+    assert checked > 30
+    assert signed_in_as(client) == "Alice"
+    for own in ("same-origin", "none"):
+        answer = client.post("/account/language", data={**form, "language": "de"}, headers={"Sec-Fetch-Site": own})
+        assert answer.status_code == 303

@@ -196,7 +196,7 @@ def test_a_site_may_keep_its_pages_out_of_search_engines(client, site, make_comm
     answer = client.get(ADDRESS)
     assert "noindex" not in answer.text and "X-Robots-Tag" not in answer.headers
     set_policy(site, noindex=True)
-    for headers in ({}, {"Cookie": "commentsvc=x"}):
+    for headers in ({}, {"Cookie": "__Host-commentsvc=x"}):
         answer = client.get("/t/blog?thread=%2Fpost&sort=newest", headers=headers)
         assert '<meta name="robots" content="noindex">' in answer.text
         assert answer.headers["X-Robots-Tag"] == "noindex"

@@ -29,5 +29,6 @@ class Discord(OAuthProvider):
             found.get("global_name") or found.get("username"),
             email=text_or_none(found.get("email")),
             is_email_verified=found.get("verified") is True,
+            handle=text_or_none(found.get("username")),
             picture_url=f"{PICTURES}/{number}/{picture}.png" if picture else None,
         )

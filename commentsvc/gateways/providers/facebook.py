@@ -11,10 +11,12 @@ from typing import Any
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException
 
-from commentsvc.gateways.providers.oauth import OAuthProvider, text_or_none, web_address
+from commentsvc.gateways.providers.oauth import SUBJECT_MAX, OAuthProvider, text_or_none, web_address
 from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 CODE_SPENT = 100
+SIGNED_LIFE_S = 24 * 3600  # Facebook may send what we have missed once more
+LEEWAY_S = 300  # for clocks that differ
 
 
 class Facebook(OAuthProvider):
@@ -65,20 +67,26 @@ class Facebook(OAuthProvider):
         url = None if picture.get("is_silhouette") else web_address(picture.get("url"))
         return self.whole(found.get("id"), found.get("name"), email=text_or_none(found.get("email")), picture_url=url)
 
-    def signed_user(self, signed_request: str) -> str | None:
-        """The user that a `signed_request` of Facebook is about; None when Facebook did not sign it."""
+    def signed_user(self, signed_request: str, now_s: float) -> str | None:
+        """The user that a `signed_request` of Facebook is about; None when Facebook did not sign it within a day."""
         signature, _, payload = signed_request.partition(".")
-        expected = hmac.new(self.client_secret.encode(), payload.encode(), hashlib.sha256).digest()
         try:
+            expected = hmac.new(self.client_secret.encode(), payload.encode(), hashlib.sha256).digest()
             if not hmac.compare_digest(expected, _decoded(signature)):
                 return None
             document = json.loads(_decoded(payload))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(document, dict) or str(document.get("algorithm", "")).upper() != "HMAC-SHA256":
             return None
+        issued_at = document.get("issued_at")
+        if not isinstance(issued_at, int) or isinstance(issued_at, bool):
+            return None
+        if not now_s - SIGNED_LIFE_S <= issued_at <= now_s + LEEWAY_S:
+            return None
         user = document.get("user_id")
-        return str(user) if isinstance(user, str | int) and str(user) else None
+        is_id = isinstance(user, str | int) and not isinstance(user, bool)
+        return str(user) if is_id and 0 < len(str(user)) <= SUBJECT_MAX and str(user).isprintable() else None
 
 
 def _decoded(value: str) -> bytes:

@@ -31,4 +31,5 @@ class GitHub(OAuthProvider):
             is_email_verified=email is not None,
             website=web_address(found.get("html_url")),
             picture_url=web_address(found.get("avatar_url")),
+            handle=text_or_none(found.get("login")),
         )

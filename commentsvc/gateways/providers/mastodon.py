@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from authlib.integrations.requests_client import OAuth2Session
@@ -11,6 +12,7 @@ from requests import RequestException, Session
 from commentsvc.core.registration import HOST, Client
 from commentsvc.gateways import safe_http
 from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
+from commentsvc.gateways.providers.openid import ISSUER_PROMISED
 from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 
@@ -64,8 +66,14 @@ class Mastodon(OAuthProvider):
             website=web_address(found.get("url")),
             picture_url=web_address(found.get("avatar_static")),
         )
-        return Person(self.name, f"{attempt.instance}#{person.subject}", person.name, None, False, person.website,
-                      person.picture_url)  # fmt: skip
+        username = text_or_none(found.get("username"))
+        handle = f"@{username}@{attempt.instance}" if username else None
+        return replace(person, subject=f"{attempt.instance}#{person.subject}", handle=handle, server=attempt.instance)
+
+    def check_issuer(self, attempt: Attempt, issuer: str | None) -> None:
+        super().check_issuer(attempt, issuer)
+        if issuer is None and (self._metadata(attempt) or {}).get(ISSUER_PROMISED) is True:
+            raise self.trouble(Kind.WRONG, "the answer names no issuer, as promised")
 
     def _base(self, attempt: Attempt) -> str:
         if self._named:
@@ -90,10 +98,9 @@ class Mastodon(OAuthProvider):
         if known is not None:
             return known
         base = self._base(attempt)
+        scope = self.older_scope if self._metadata(attempt) is None else self.scope
         with self._guarded(Session()) as session:
             try:
-                metadata = session.get(f"{base}/.well-known/oauth-authorization-server", allow_redirects=False)
-                scope = self.older_scope if metadata.status_code == 404 else self.scope
                 document = {"client_name": "Comments", "redirect_uris": [attempt.redirect_uri], "scopes": scope}
                 answer = self.read(
                     session.post(f"{base}/api/v1/apps", json=document, headers=JSON, allow_redirects=False)
@@ -107,6 +114,22 @@ class Mastodon(OAuthProvider):
         client = Client(client_id, client_secret, scope)
         self._clients.keep(attempt.instance, client)
         return client
+
+    def _metadata(self, attempt: Attempt) -> dict[str, Any] | None:
+        """What the server says of itself (RFC 8414); None for one that is too old to have such a page."""
+        with self._guarded(Session()) as session:
+            try:
+                url = f"{self._base(attempt)}/.well-known/oauth-authorization-server"
+                response = session.get(url, headers=JSON, allow_redirects=False)
+            except RequestException as error:
+                raise self.of_request(error) from None
+        if response.status_code == 404:
+            return None
+        try:
+            found = response.json() if response.status_code == 200 else {}
+        except ValueError:  # a server of another make, which answers every address with its page
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _guarded(self, session: Any) -> Any:
         return safe_http.bounded(session) if self._named else safe_http.public_only(session)

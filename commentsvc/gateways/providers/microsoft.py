@@ -28,11 +28,12 @@ class Microsoft(OpenId):
         return self.issuer.replace("/common/", "/{tenantid}/")
 
     def person_of(self, claims: dict[str, Any]) -> Person:
-        subject = f"{claims.get('tid')}/{claims.get('oid') or claims.get('sub')}"
+        subject = f"{claims.get('tid')}/{text_or_none(claims.get('oid')) or claims.get('sub')}"
         return self.whole(
             subject,
             claims.get("name") or claims.get("preferred_username"),
             email=text_or_none(claims.get("email")),
             # Anybody's tenant may write any address; only this claim says that its domain is the tenant's own.
             is_email_verified=claims.get("xms_edov") in (True, 1, "1", "true"),
+            handle=text_or_none(claims.get("preferred_username")),
         )

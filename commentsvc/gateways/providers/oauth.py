@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from requests import HTTPError, RequestException, Response
 
+from commentsvc.core import emails, links, text
+from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import NAME_MAX, WEBSITE_MAX
 from commentsvc.gateways import safe_http
 from commentsvc.gateways.providers.labels import label_of
 from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
+SUBJECT_MAX = 255  # characters of an id, as OpenID Connect allows them and the column of identities holds them
+SHOWN_MAX = NAME_MAX
 # What token endpoints say of a code that came too late or twice; GitHub has its own word for it.
 SPENT = {"invalid_grant", "bad_verification_code", "invalid_request"}
 DENIALS = {"access_denied", "user_cancelled_authorize", "user_denied"}
+# RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6.
+STANDARD = (
+    SPENT
+    | DENIALS
+    | {
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "interaction_required",
+        "login_required",
+        "account_selection_required",
+        "consent_required",
+    }
+)
+
+
+def _standard(code: str) -> str:
+    """The code for the log; anything else may be whatever somebody wrote into an address."""
+    return code if code in STANDARD else "a code of its own"
 
 
 class OAuthProvider(ABC):
@@ -72,16 +100,27 @@ class OAuthProvider(ABC):
 
     def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
         self.check_answer(answer)
+        self.check_issuer(attempt, answer.get("iss"))
         session = self.session(attempt)
         token = self.trade(session, attempt, answer["code"])
-        return self.person(session, attempt, token)
+        if str(token.get("token_type") or "bearer").lower() != "bearer":
+            raise self.trouble(Kind.WRONG, "no bearer token in the answer")
+        return self.checked(self.person(session, attempt, token))
 
     def check_answer(self, answer: Mapping[str, str]) -> None:
         """Raise Trouble unless the browser brought a code."""
         if "error" in answer:
-            raise self.trouble(Kind.DENIED if answer["error"] in DENIALS else Kind.WRONG, answer["error"][:80])
+            raise self.trouble(Kind.DENIED if answer["error"] in DENIALS else Kind.WRONG, _standard(answer["error"]))
         if not answer.get("code"):
             raise self.trouble(Kind.WRONG, "no code in the answer")
+
+    def check_issuer(self, attempt: Attempt, issuer: str | None) -> None:
+        """Raise Trouble when the answer says to come from elsewhere (RFC 9207).
+
+        Without metadata nobody knows how the provider spells itself, but its issuer is on the host it signs in at.
+        """
+        if issuer is not None and origin_of(issuer) != origin_of(self.authorize_address(attempt)):
+            raise self.trouble(Kind.WRONG, "the answer is another issuer's")
 
     def trade(self, session: OAuth2Session, attempt: Attempt, code: str) -> dict[str, Any]:
         more = {"code_verifier": attempt.verifier} if self.uses_pkce else {}
@@ -96,7 +135,7 @@ class OAuthProvider(ABC):
             )
         except OAuthError as error:
             spent = error.error in SPENT
-            raise self.trouble(Kind.EXPIRED if spent else Kind.WRONG, f"token: {error.error}"[:80]) from None
+            raise self.trouble(Kind.EXPIRED if spent else Kind.WRONG, f"token: {_standard(error.error)}") from None
         except RequestException as error:
             raise self.of_request(error) from None
         except ValueError:
@@ -140,9 +179,24 @@ class OAuthProvider(ABC):
 
     def whole(self, subject: object, name: object, **more: Any) -> Person:
         """A person; raises Trouble when what must be there is missing."""
-        if not isinstance(subject, str | int) or not str(subject):
+        if not isinstance(subject, str | int) or isinstance(subject, bool) or not str(subject):
             raise self.trouble(Kind.WRONG, "no id in the answer")
         return Person(self.name, str(subject), name if isinstance(name, str) else "", **more)
+
+    def checked(self, person: Person) -> Person:
+        """The person with nothing that cannot be kept or shown; raises Trouble for such an id, which nothing replaces.
+
+        An id is compared, never cleaned: two that differ by a control character alone are two people.
+        """
+        if len(person.subject) > SUBJECT_MAX or not person.subject.isprintable():
+            raise self.trouble(Kind.WRONG, "an id that is too long or can't be shown")
+        return replace(
+            person,
+            name=shown(person.name) or "",
+            email=_email(person.email),
+            website=person.website if person.website and len(person.website) <= WEBSITE_MAX else None,
+            handle=shown(person.handle),
+        )
 
 
 JSON = {"Accept": "application/json"}
@@ -152,7 +206,28 @@ def web_address(value: object) -> str | None:
     """An http(s) address, or None."""
     if not isinstance(value, str) or len(value) > 2048 or not value.isprintable():
         return None
-    return value if urlsplit(value).scheme in ("http", "https") else None
+    return value if origin_of(value).startswith(("http://", "https://")) else None
+
+
+def origin_of(url: str) -> str:
+    parts = links.parts_of(url)
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts else ""
+
+
+def shown(value: str | None) -> str | None:
+    """A name as one line of at most SHOWN_MAX characters; None when nothing of it can be shown."""
+    try:
+        return text.line(value[:SHOWN_MAX], "name", "The name", SHOWN_MAX, required=False) or None if value else None
+    except Invalid:
+        return None
+
+
+def _email(value: str | None) -> str | None:
+    """The address as we would take it from a form; None for one that we would not."""
+    try:
+        return emails.address(value, "email", required=False) or None if value else None
+    except Invalid:
+        return None
 
 
 def text_or_none(value: object) -> str | None:

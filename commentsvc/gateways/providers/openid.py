@@ -18,6 +18,8 @@ from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_non
 from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 KEPT_S = 3600.0
+REFETCH_S = 60.0  # at least between two looks for new keys: a token may name any key
+ISSUER_PROMISED = "authorization_response_iss_parameter_supported"
 LEEWAY_S = 120  # for clocks that differ
 # Only signatures that we cannot make ourselves: with HS256 the client secret would be the key.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -34,6 +36,7 @@ class OpenId(OAuthProvider):
         self._lock = threading.Lock()
         self._kept: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None
+        self._refetched_at = -REFETCH_S
 
     def begin(self, attempt: Attempt) -> str:
         self._discover()
@@ -42,12 +45,14 @@ class OpenId(OAuthProvider):
     def extra(self, attempt: Attempt) -> dict[str, str]:
         return {"nonce": attempt.nonce}
 
-    def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
+    def check_issuer(self, attempt: Attempt, issuer: str | None) -> None:
+        # RFC 9207: an answer that another issuer gave must not reach this one's token endpoint; one that does not say
+        # whose it is neither, where the metadata promises that all do.
         metadata = self._discover()
-        # RFC 9207: an answer that another issuer gave must not reach this one's token endpoint.
-        if answer.get("iss", metadata["issuer"]) != metadata["issuer"]:
+        if issuer is None and metadata.get(ISSUER_PROMISED) is True:
+            raise self.trouble(Kind.WRONG, "the answer names no issuer, as promised")
+        if issuer is not None and issuer != metadata["issuer"]:
             raise self.trouble(Kind.WRONG, "the answer is another issuer's")
-        return super().finish(attempt, answer)
 
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
         claims = self._claims(token, attempt)
@@ -66,6 +71,7 @@ class OpenId(OAuthProvider):
             is_email_verified=claims.get("email_verified") is True,
             website=web_address(claims.get("website")) or web_address(claims.get("profile")),
             picture_url=web_address(claims.get("picture")),
+            handle=text_or_none(claims.get("preferred_username")),
         )
 
     def is_issuer(self, claims: dict[str, Any]) -> bool:
@@ -83,8 +89,10 @@ class OpenId(OAuthProvider):
             if not isinstance(found, dict) or not self.is_discovered(found.get("issuer")):
                 raise self.trouble(Kind.WRONG, "discovery speaks of another issuer")
             endpoints = [found.get(f"{name}_endpoint") for name in ("authorization", "token")]
-            if not all(web_address(url) for url in [*endpoints, found.get("jwks_uri")]):
-                raise self.trouble(Kind.WRONG, "discovery lacks an endpoint")
+            addresses = [web_address(url) for url in [*endpoints, found.get("jwks_uri")]]
+            is_secret = self.issuer.startswith("https:")
+            if not all(url and (url.startswith("https:") or not is_secret) for url in addresses):
+                raise self.trouble(Kind.WRONG, "discovery lacks an endpoint, or has one without https")
             self.authorize_url, self.token_url = str(endpoints[0]), str(endpoints[1])
             self.userinfo_url = web_address(found.get("userinfo_endpoint")) or ""
             methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
@@ -129,12 +137,23 @@ class OpenId(OAuthProvider):
         for is_last in (False, True):
             try:
                 if self._keys is None or is_last:
-                    self._keys = KeySet.import_key_set(self._get(self._discover()["jwks_uri"]))
+                    self._fetch_keys(is_again=is_last)
+                assert self._keys is not None
                 return dict(jwt.decode(id_token, self._keys, algorithms=ALGORITHMS).claims)
             except (JoseError, ValueError, KeyError, TypeError) as error:
                 if is_last:
                     raise self.trouble(Kind.WRONG, f"ID token: {type(error).__name__}") from None
         raise AssertionError("unreachable")
+
+    def _fetch_keys(self, is_again: bool) -> None:
+        """Ask for the keys; `is_again` for a token whose key is not among those that are known."""
+        metadata = self._discover()
+        with self._lock:
+            if is_again and time.monotonic() < self._refetched_at + REFETCH_S:
+                raise ValueError("the keys were asked for a moment ago")
+            if is_again:
+                self._refetched_at = time.monotonic()
+        self._keys = KeySet.import_key_set(self._get(metadata["jwks_uri"]))
 
 
 def _number(value: object) -> float:

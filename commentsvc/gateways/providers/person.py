@@ -26,7 +26,8 @@ class Attempt:
 class Person:
     """`subject` is what the provider never gives to anybody else; neither names nor addresses are.
 
-    `is_email_verified` only when the provider says so and its word is good for that.
+    `is_email_verified` only when the provider says so and its word is good for that. `handle` is what people know the
+    account by there, `server` the reader's own one.
     """
 
     provider: str
@@ -36,6 +37,8 @@ class Person:
     is_email_verified: bool = False
     website: str | None = None
     picture_url: str | None = None
+    handle: str | None = None
+    server: str | None = None
 
 
 class Kind(StrEnum):

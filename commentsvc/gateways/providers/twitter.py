@@ -28,6 +28,7 @@ class Twitter(OAuthProvider):
             email=email,
             is_email_verified=email is not None,
             website=f"https://x.com/{handle}" if handle else None,
+            handle=f"@{handle}" if handle else None,
             # The small picture's name ends in _normal (48 px); this is the same in 400 px.
             picture_url=web_address(str(found.get("profile_image_url", "")).replace("_normal.", "_400x400.")),
         )

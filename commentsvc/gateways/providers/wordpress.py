@@ -29,4 +29,5 @@ class WordPress(OAuthProvider):
             is_email_verified=found.get("email_verified") is True,
             website=web_address(found.get("primary_blog_url")) or web_address(found.get("profile_URL")),
             picture_url=web_address(found.get("avatar_URL")),
+            handle=text_or_none(found.get("username")),
         )

@@ -12,10 +12,10 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.searching import Search
 from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import answering, moderating, rewriting
+from commentsvc.services import answering, moderating, rewriting, tending
 from commentsvc.services.moderating import Decided, Moderator, Words
 from commentsvc.store import appeals, comments, decisions
 from commentsvc.store.comments import Comment
@@ -32,7 +32,7 @@ pages = Blueprint("acts", __name__, url_prefix="/dashboard")
 
 BATCH = re.compile(r"[0-9a-f]{32}")
 Outcome = dict[str, Any]  # what an act says to a page or to a script
-STATUS = {Conflict: 409, NotFound: 404, Invalid: 422}
+STATUS = {Conflict: 409, NotFound: 404, NotAllowed: 403, Invalid: 422}
 
 
 @pages.post("/<site_key>/decide")
@@ -128,6 +128,9 @@ def _decide_all(wanted: Wanted, by: Moderator) -> Outcome:
 
 def _undo(by: Moderator) -> Outcome:
     batch, into = request.form.get("undo", ""), request.form.get("into") or None
+    entry_id = tending.find_entry(batch)
+    if entry_id is not None:
+        return _undo_change(entry_id, by)
     if not BATCH.fullmatch(batch):
         raise NotFound("There is no such act to undo.")
     decided = moderating.undo(batch, by, now(), into)
@@ -136,11 +139,18 @@ def _undo(by: Moderator) -> Outcome:
     return {**outcome, "flash": batch if decided.left else ""}
 
 
+def _undo_change(entry_id: int, by: Moderator) -> Outcome:
+    """Undo a change of a thread's settings, of which a card shows nothing."""
+    guard.moderated_change(entry_id, by)
+    undo = tending.undo(entry_id, by, guard.client_ip(), now()).undo
+    return {"said": "Undone: the page is as before.", "undo": undo, "left": 0, "done": 0, "versions": {}}
+
+
 @retried
 def _uphold(comment_id: int, by: Moderator) -> None:
     begin_write()
     (comment,) = moderating.locked([comment_id], by)
-    appeals.answer([comment.id], by.account, now())
+    appeals.uphold(comment.id, by.account, now())
     db.session.commit()
 
 
@@ -168,7 +178,7 @@ def _answered(site_key: str, act: Callable[[], Outcome]) -> Response:
     wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
     try:
         outcome = act()
-    except (Conflict, Invalid, NotFound) as error:
+    except (Conflict, Invalid, NotAllowed, NotFound) as error:
         db.session.rollback()
         if wants_json:
             return _refused(error)

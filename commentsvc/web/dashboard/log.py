@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, request
 
 from commentsvc.core.pages import PAGE_SIZE
-from commentsvc.store import decisions
+from commentsvc.services import tending
+from commentsvc.services.moderating import Moderator
+from commentsvc.store import decisions, journal, people
 from commentsvc.store.decisions import EDIT, Decision
+from commentsvc.store.people import Role
+from commentsvc.store.sites import Site
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
+
+CHANGES_MAX = 200  # of threads on one page; they are rare
 
 pages = Blueprint("log", __name__, url_prefix="/dashboard")
 
@@ -27,6 +35,22 @@ class Entry:
     together: int
     can_undo: bool
 
+    @property
+    def at(self) -> datetime:
+        return self.decision.created_at
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a thread's settings, and what undoes it; None when it is not for this moderator to undo."""
+
+    change: journal.Entry
+    undo: str | None
+
+    @property
+    def at(self) -> datetime:
+        return self.change.created_at
+
 
 @pages.get("/<site_key>/log")
 def show(site_key: str) -> str:
@@ -38,15 +62,39 @@ def show(site_key: str) -> str:
     can_undo = decisions.undoable({d.comment_id for d in found})
     sizes = decisions.sizes_of({d.batch for d in found})
     entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and d.id in can_undo) for d in found]
+    changes = [] if comment_id else _changes(site, by, found, before_id, following is not None)
+    listed: list[Entry | Change] = [*entries, *changes]
+    listed.sort(key=lambda entry: entry.at, reverse=True)
     return frame.draw(
         "dashboard/log.html",
         by,
         site,
-        entries=entries,
+        listed=listed,
         following=following,
+        setting_of=_setting,
         comment_id=comment_id,
         is_first_page=before_id is None,
     )
+
+
+def _setting(name: str, value: object) -> str:
+    """A thread's setting in words."""
+    if name == "pinned_id":
+        return "no pinned comment" if value is None else f"comment {value} pinned"
+    if name == "is_open":
+        return "open" if value else "closed"
+    return f"moderation mode {value}" if value else "moderation mode of the site"
+
+
+def _changes(
+    site: Site, by: Moderator, found: Sequence[Decision], before_id: int | None, has_more: bool
+) -> list[Change]:
+    """The changes of threads between the decisions of this page: newer than its oldest, older than the page before."""
+    since = found[-1].created_at if has_more else None
+    before = decisions.made_at(site, before_id) if before_id is not None else None
+    is_owner = people.role_on(by.account, site) is Role.OWNER
+    entries = journal.of_threads(site, since, before, CHANGES_MAX)
+    return [Change(e, tending.undo_of(e) if is_owner or "mode" not in e.after else None) for e in entries]
 
 
 def _moved(decision: Decision) -> bool:

@@ -14,7 +14,7 @@ from commentsvc.store.people import Role
 from commentsvc.web import guard
 from commentsvc.web.dashboard import frame
 from commentsvc.web.guard import client_ip
-from commentsvc.web.signin import welcome
+from commentsvc.web.signin import is_agreed, replaced_by, welcome
 from commentsvc.web.translating import tell_error
 from commentsvc.web.wiring import now, settings
 
@@ -68,20 +68,27 @@ def change(site_key: str) -> Response:
 def ask_to_join(token: str) -> Response:
     """Only asks: mail scanners follow links."""
     try:
-        found = invitations.by_token(tokens.digest(token), now())
+        return _join_page(token, 200)
     except NotFound as error:
         return _gone(error)
-    return make_response(render_template("signin/join.html", invitation=found, token=token))
 
 
 @pages.post("/auth/join/<token>")
 def join(token: str) -> Response:
     try:
+        if not is_agreed(replaced_by(invitations.by_token(tokens.digest(token), now()).email)):
+            return _join_page(token, 409)
         session_token = membering.accept(token, guard.browser(), now())
     except NotFound as error:
         db.session.rollback()
         return _gone(error)
     return welcome(session_token, url_for("queue.sites"))
+
+
+def _join_page(token: str, status: int) -> Response:
+    found = invitations.by_token(tokens.digest(token), now())
+    names = {"invitation": found, "token": token, "replaced": replaced_by(found.email)}
+    return make_response(render_template("signin/join.html", **names), status)
 
 
 def _role() -> Role:

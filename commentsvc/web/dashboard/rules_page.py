@@ -213,9 +213,11 @@ def set_checks(site_key: str) -> Response | tuple[str, int]:
 def set_thread_mode(site_key: str) -> Response:
     by = guard.dashboard_moderator()
     site = guard.owned(site_key, by)
-    with frame.attempt("Saved; it counts from the next comment on that page on."):
+    with frame.attempt():
         key = shapes.thread_key(request.form.get("thread", ""))
-        tending.tend(site, key, {"mode": request.form.get("mode") or None}, by.account, guard.client_ip(), now())
+        changes = {"mode": request.form.get("mode") or None}
+        tended = tending.tend(site, key, changes, by.account, guard.client_ip(), now())
+        frame.say("Saved; it counts from the next comment on that page on.", tended.undo or "")
     return redirect(url_for("rules.show", site_key=site_key) + "#pages", 303)
 
 

@@ -200,7 +200,8 @@ def make_token(site_key: str) -> Response | str:
     guard.check_fresh()
     with frame.attempt():
         name = request.form.get("name", "")
-        return _page(site_key, token=signing_in.make_api_token(by.account, site, name, client_ip(), now()))
+        token = signing_in.make_api_token(by.account, site, name, by.has_shown_factor, client_ip(), now())
+        return _page(site_key, token=token)
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
