@@ -47,6 +47,12 @@ check: lint types test browser
 bench: .venv/.ready-dev
 	$(BIN)/python -m bench
 
+# Breaks what the service stands on, one after the other, and writes docs/reliability.md; some ten minutes. Some of it
+# needs root and Debian's packages (scripts/install-debian-packages). With FAULTS="…" only those, and nothing is written.
+ROUNDS ?= 3
+faults: .venv/.ready-dev
+	PYTHONPATH=tests $(BIN)/python -m faults --rounds $(ROUNDS) $(FAULTS)
+
 # All public attack corpora through every place where strangers' text ends up, in Chromium; `make browser` sends a sample.
 attack: .venv/.ready-dev
 	ATTACK_SAMPLE=0 $(BIN)/pytest -m browser tests/browser/test_attacks.py -n 0

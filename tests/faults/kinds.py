@@ -1,4 +1,5 @@
-"""The faults: each is a context manager that does the damage when it is entered and undoes it when it is left."""
+"""The faults: each is a context manager that does the damage when it is entered, and undoes it when it is left as an
+operator or a supervisor would."""
 
 import contextlib
 import glob
@@ -15,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from faults.load import new_words
-from faults.setups import NotHere, Setup, sleep_until
 from flask_migrate import downgrade
 
 from commentsvc.store import database, jobs
 from commentsvc.store.db import write
+from faults.load import new_words
+from faults.setups import NotHere, Setup, sleep_until
 
 SLOW_CLIENTS = 200
 IMPORTED = 1_500
@@ -50,8 +51,8 @@ class Fault:
 @contextlib.contextmanager
 def kill_service(setup: Setup, _round):
     setup.kill()
-    setup.start()
     yield
+    setup.start()
 
 
 @contextlib.contextmanager
@@ -60,9 +61,9 @@ def kill_master(setup: Setup, _round):
     workers, process = setup.workers(), setup.service.process
     setup.kill([process.pid])
     process.wait()
+    yield
     sleep_until(lambda: not any(map(_is_alive, workers)), ORPHAN_MAX_S, "the workers of a killed master end")
     setup.start()
-    yield
 
 
 def _is_alive(pid):
@@ -102,9 +103,9 @@ def kill_import(setup: Setup, round_):
     time.sleep(random.uniform(0, 0.3))
     process.kill()
     process.communicate()
-    yield
     setup.run(*command)
     round_.expected |= set(said)
+    yield
 
 
 def _export(said, number):
@@ -214,15 +215,15 @@ def remove_folder(setup: Setup, round_):
 @contextlib.contextmanager
 def kill_postgres(setup: Setup, _round):
     setup.postgres.kill()
-    setup.postgres.start()
     yield
+    setup.postgres.start()
 
 
 @contextlib.contextmanager
 def restart_postgres(setup: Setup, _round):
     setup.postgres.stop()
-    setup.postgres.start()
     yield
+    setup.postgres.start()
 
 
 @contextlib.contextmanager
@@ -268,8 +269,8 @@ def kill_in_mail(setup: Setup, _round):
     setup.kill()
     setup.inbox.is_holding = False
     _forget_leases(setup)
-    setup.start()
     yield
+    setup.start()
 
 
 @contextlib.contextmanager
@@ -288,8 +289,8 @@ def kill_after_mail(setup: Setup, _round):
     assert was_taken.wait(60), "no mail is sent"
     setup.kill()
     _forget_leases(setup)
-    setup.start()
     yield
+    setup.start()
 
 
 @contextlib.contextmanager

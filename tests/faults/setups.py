@@ -179,7 +179,6 @@ class Setup:
     def start(self, **environment):
         self.service.env |= environment
         self.service.start()
-        # A line in its log a few times a second would hide what matters.
         return self
 
     def kill(self, pids=None):

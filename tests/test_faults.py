@@ -1,0 +1,37 @@
+"""What `make faults` counts: a lost, a doubled and a miscounted comment are found, so its zeros say something."""
+
+import pytest
+from faults.counting import Found, count_comments, not_shown, recount
+from faults.load import Load
+from faults.setups import Machine, Setup
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def setup(request):
+    with Machine() as machine, Setup(machine, request.param, postgres=request.param == "postgresql") as made:
+        yield made.start()
+
+
+def count(setup, load):
+    found = Found()
+    found.lost = len(not_shown(setup, load))
+    count_comments(setup, found, set(load.acknowledged))
+    recount(setup, found)
+    return found.lost, found.doubled, found.differences
+
+
+def test_what_is_lost_doubled_or_miscounted_is_found(setup):
+    load = Load(setup.service, "/post")
+    first, second, third = (load.post_until_answered() for _ in range(3))
+    assert len(load.acknowledged) == 3
+    assert count(setup, load) == (0, 0, 0)
+
+    setup.change(f"UPDATE comment SET source = (SELECT source FROM comment WHERE id = {first}) WHERE id = {second}")
+    setup.change("UPDATE thread SET count = 7")
+    lost, doubled, differences = count(setup, load)
+    assert (lost, doubled) == (1, 1)
+    assert differences > 0
+
+    setup.change(f"UPDATE comment SET status = 'rejected' WHERE id = {third}")
+    setup.change("UPDATE thread SET version = version + 1")
+    assert count(setup, load)[0] == 2
