@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import Params, PQGen, Query
 from psycopg.errors import _WaitTimeout  # raised by wait(timeout=…); has no public name
 from sqlalchemy import Engine
 
@@ -38,6 +38,20 @@ SERVERS_KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "
 
 class NoAnswer(psycopg.OperationalError, TimeoutError):
     """The server did not answer within the time limit; whether it did what it was asked is not known."""
+
+
+class Cursor(psycopg.Cursor[Any]):
+    """Sends many sets of values as one statement after the other, not as a pipeline.
+
+    psycopg ends a pipeline with Sync and Flush. The server arms idle_in_transaction_session_timeout at the Sync and
+    disarms it at the Flush. If the client is never heard of again after that, the transaction and its locks remain.
+    """
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        if returning:
+            raise psycopg.NotSupportedError("rows of many statements are not kept")
+        for params in params_seq:
+            self.execute(query, params)  # type: ignore[arg-type]  # Query has templates too, which SQLAlchemy never sends
 
 
 class Connection(psycopg.Connection[Any]):
@@ -108,11 +122,15 @@ def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connecti
 def watch(engine: Engine, is_lost: Callable[[], bool]) -> None:
     """Have the engine's connections made here, after what listeners of "do_connect" have to say."""
     engine.dialect.connect = partial(new_connection, is_lost)  # type: ignore[assignment, method-assign]
+    # Many rows are one INSERT with many VALUES. Other statements go through Cursor.executemany, which counts no rows.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    engine.dialect.supports_sane_multi_rowcount = False
 
 
 def new_connection(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connection:
     settings = f"{options.pop('options', '')} {_server_settings()}".strip()
-    return connect(is_lost, *args, **{"connect_timeout": 3, **KEEPALIVES, **options, "options": settings})
+    ours = {"options": settings, "cursor_factory": Cursor}
+    return connect(is_lost, *args, **{"connect_timeout": 3, **KEEPALIVES, **options, **ours})
 
 
 def _server_settings() -> str:
