@@ -69,27 +69,39 @@ class Permanent(Exception):
 PERMANENT = (Permanent, Undeliverable, NotFound)
 
 
-class Hosts:
-    """The servers that threads of this process talk to now, by queue."""
+class InHand:
+    """The jobs that threads of this process do now, and by queue the servers that they talk to.
+
+    Such a job is claimed by no other thread, also when its lease is over because the clock was put forward.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._busy: dict[str, set[str]] = {queue.name: set() for queue in QUEUES}
+        self._ids: set[int] = set()
 
     def busy(self, queue: Queue) -> frozenset[str]:
         return frozenset(self._busy[queue.name] - {""}) if queue.has_hosts else frozenset()
 
+    def ids(self) -> frozenset[int]:
+        return frozenset(self._ids)
+
     def claim(self, queue: Queue, now: datetime) -> Claim | None:
         """Within a transaction of the caller: two threads must not choose the same host."""
         with self._lock:
-            job = jobs.claim(now, queue.name, self.busy(queue))
+            job = jobs.claim(now, queue.name, self.busy(queue), self.ids())
             if job is not None:
                 self._busy[queue.name].add(job.host)
+                self._ids.add(job.id)
             return job
 
-    def leave(self, queue: Queue, job: Claim) -> None:
+    def leave_host(self, queue: Queue, job: Claim) -> None:
         with self._lock:
             self._busy[queue.name].discard(job.host)
+
+    def let_go(self, job: Claim) -> None:
+        with self._lock:
+            self._ids.discard(job.id)
 
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
@@ -133,7 +145,7 @@ class Crew:
 
     def __init__(self, app: Flask, tools: Tools, stop: threading.Event) -> None:
         self._app, self._tools, self._stop = app, tools, stop
-        self._hosts = Hosts()
+        self._in_hand = InHand()
         self._running: Counter[str] = Counter()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
@@ -141,7 +153,7 @@ class Crew:
     def begin_what_is_due(self, now: datetime) -> None:
         for queue in QUEUES:
             free = queue.at_once - self._running[queue.name]
-            due = jobs.count_due(now, queue.name, self._hosts.busy(queue), free) if free else 0
+            due = jobs.count_due(now, queue.name, self._in_hand.busy(queue), free, self._in_hand.ids()) if free else 0
             for _ in range(due):
                 thread = threading.Thread(target=self._work, args=(queue,), name=f"jobs {queue.name}", daemon=True)
                 with self._lock:
@@ -160,7 +172,7 @@ class Crew:
         try:
             with self._app.app_context():
                 while not self._stop.is_set():
-                    if not run_queue(queue, self._tools, datetime.now(UTC), self._hosts, self._stop):
+                    if not run_queue(queue, self._tools, datetime.now(UTC), self._in_hand, self._stop):
                         break
         except Exception as error:  # a thread that ends is started again for what is due
             _log_trouble(error, "a thread for jobs failed; another is started")
@@ -205,38 +217,48 @@ def run_due(
 ) -> int:
     """Do what is due in this thread, ROUND jobs of each queue at most; gives how many were tried."""
     tools = Tools(post_office, named_hosts, service, sender)
-    return sum(run_queue(queue, tools, now, Hosts(), threading.Event()) for queue in QUEUES)
+    return sum(run_queue(queue, tools, now, InHand(), threading.Event()) for queue in QUEUES)
 
 
-def run_queue(queue: Queue, tools: Tools, now: datetime, hosts: Hosts, stop: threading.Event) -> int:
+def run_queue(queue: Queue, tools: Tools, now: datetime, in_hand: InHand, stop: threading.Event) -> int:
     """Do jobs of a queue that are due, ROUND at most; gives how many were tried. One that fails is kept."""
     began, tried = time.monotonic(), 0
-    job = _take(queue, now, hosts)
+    job = _take(queue, now, in_hand)
     while job is not None:
         try:
-            failure = _attempt(job, tools)
+            try:
+                failure = _attempt(job, tools)
+            finally:
+                in_hand.leave_host(queue, job)
+            tried += 1
+            metrics.JOBS.labels(job.kind, "failed" if failure else "done").inc()
+            # Jobs take their time: a wait, and the next one's lease, begin when they really do.
+            at = now + timedelta(seconds=time.monotonic() - began)
+            is_last = tried == ROUND or stop.is_set()
+            following = _note_and_take(job, failure, queue, in_hand, at, is_last, stop)
         finally:
-            hosts.leave(queue, job)
-        tried += 1
-        metrics.JOBS.labels(job.kind, "failed" if failure else "done").inc()
-        # Jobs take their time: a wait, and the next one's lease, begin when they really do.
-        at = now + timedelta(seconds=time.monotonic() - began)
-        is_last = tried == ROUND or stop.is_set()
-        job = _note_and_take(job, failure, queue, hosts, at, is_last, stop)
+            in_hand.let_go(job)
+        job = following
     return tried
 
 
 @retried
-def _take(queue: Queue, now: datetime, hosts: Hosts) -> Claim | None:
+def _take(queue: Queue, now: datetime, in_hand: InHand) -> Claim | None:
     begin_write()
-    job = hosts.claim(queue, now)
-    _commit(queue, job, hosts)
+    job = in_hand.claim(queue, now)
+    _commit(queue, job, in_hand)
     return job
 
 
 @retried
 def _note_and_take(
-    job: Claim, failure: Failure | None, queue: Queue, hosts: Hosts, at: datetime, is_last: bool, stop: threading.Event
+    job: Claim,
+    failure: Failure | None,
+    queue: Queue,
+    in_hand: InHand,
+    at: datetime,
+    is_last: bool,
+    stop: threading.Event,
 ) -> Claim | None:
     """Note what became of a job and take the next one, in one transaction: a worker that dies has only one in hand.
 
@@ -251,8 +273,8 @@ def _note_and_take(
                 jobs.finish(job, at)
             else:
                 jobs.fail(job, failure.reason, at, failure.is_final)
-            following = None if is_last else hosts.claim(queue, at)
-            _commit(queue, following, hosts)
+            following = None if is_last else in_hand.claim(queue, at)
+            _commit(queue, following, in_hand)
             return following
         except (DBAPIError, PoolTimeout) as error:
             with suppress(DBAPIError):
@@ -262,12 +284,13 @@ def _note_and_take(
         stop.wait(IDLE_S)
 
 
-def _commit(queue: Queue, claimed: Claim | None, hosts: Hosts) -> None:
+def _commit(queue: Queue, claimed: Claim | None, in_hand: InHand) -> None:
     try:
         db.session.commit()
     except BaseException:
         if claimed is not None:
-            hosts.leave(queue, claimed)
+            in_hand.leave_host(queue, claimed)
+            in_hand.let_go(claimed)
         raise
 
 

@@ -106,6 +106,25 @@ def test_a_job_that_cannot_be_done_does_not_stop_the_others(job, now, kind, payl
     assert reason in db.session.scalars(select(Job).order_by(Job.id)).first().last_error
 
 
+def test_a_job_in_hand_is_not_taken_by_another_thread_when_the_clock_is_put_forward(job, now):
+    job()
+    in_hand, mail = worker.InHand(), next(queue for queue in worker.QUEUES if queue.name == "mail")
+
+    def work(at):
+        return worker.run_queue(mail, worker.Tools(office, ()), at, in_hand, threading.Event())
+
+    class PutForward(PostOffice):
+        def send(self, letter):
+            super().send(letter)
+            assert jobs.count_due(now + timedelta(days=1), "mail", (), 9, in_hand.ids()) == 0
+            assert work(now + timedelta(days=1)) == 0
+
+    office = PutForward()
+    assert work(now) == 1
+    assert len(office.letters) == 1 and row().done_at
+    assert in_hand.ids() == frozenset()
+
+
 def test_a_job_of_a_worker_that_died_is_taken_over_when_its_lease_ends(job, now):
     job()
     with write():

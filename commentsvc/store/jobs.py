@@ -96,8 +96,8 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(Job.lease_until.is_(None), Job.lease_until < now)
 
 
-def claim(now: datetime, queue: str, busy_hosts: Collection[str] = ()) -> Claim | None:
-    """Take the job of a queue that is due first for LEASE_S; None when there is none for another host than these.
+def claim(now: datetime, queue: str, busy_hosts: Collection[str] = (), held_ids: Collection[int] = ()) -> Claim | None:
+    """Take the job of a queue that is due first for LEASE_S, or None; none of these jobs, and none for these hosts.
 
     A worker that dies loses its job to the next one when the lease ends. First tries go before retries: what fails
     again and again does not delay what comes.
@@ -106,6 +106,8 @@ def claim(now: datetime, queue: str, busy_hosts: Collection[str] = ()) -> Claim 
         due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
         if busy_hosts:
             due = due.where(Job.host.not_in(sorted(busy_hosts)))
+        if held_ids:
+            due = due.where(Job.id.not_in(sorted(held_ids)))
         job_id = db.session.scalar(due.order_by(Job.run_at, Job.id).limit(1).with_for_update(skip_locked=True))
         if job_id is not None:
             return _lease(job_id, now)
@@ -121,12 +123,16 @@ def _lease(job_id: int, now: datetime) -> Claim:
     return Claim(job_id, row.kind, row.host, key, row[4] or "null", row.tries, lease_until)
 
 
-def count_due(now: datetime, queue: str, busy_hosts: Collection[str], limit: int) -> int:
+def count_due(
+    now: datetime, queue: str, busy_hosts: Collection[str], limit: int, held_ids: Collection[int] = ()
+) -> int:
     """How many jobs of a queue could be claimed now, up to `limit`; takes no lock."""
     is_due = or_(Job.run_at.is_(None), Job.run_at <= now)
     due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
     if busy_hosts:
         due = due.where(Job.host.not_in(sorted(busy_hosts)))
+    if held_ids:
+        due = due.where(Job.id.not_in(sorted(held_ids)))
     return len(db.session.scalars(due.limit(limit)).all())
 
 
