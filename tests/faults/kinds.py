@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask_migrate import downgrade
 
@@ -352,7 +353,7 @@ def faketime_settings(setup: Setup):
         "FAKETIME_TIMESTAMP_FILE": str(setup.folder / "clock"),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(Path(__file__).parent / "with_faketime"),
     }
 
 
