@@ -49,9 +49,9 @@ def count_comments(setup, found, expected):
 
 
 def not_shown(setup, load):
-    """The words of acknowledged comments that the database has and the API does not show."""
+    """The words of comments answered as approved that the database has and the API does not show."""
     kept = next(_in_files(setup))
-    wanted = {words: number for words, number in load.acknowledged.items() if kept[words]}
+    wanted = {words: number for words, number in load.published.items() if kept[words]}
 
     def missing():
         shown, cursor = set(), ""

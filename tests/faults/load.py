@@ -29,14 +29,15 @@ def new_words():
 class Load:
     """Runs within the `with`; afterwards its fields say what was answered.
 
-    `acknowledged` has the answered comment's id by its words, `asked_mail` the words by the address that a mail must
+    `acknowledged` has the answered comment's id by its words, `published` those of them that were answered as approved
+    (201), `asked_mail` the words by the address that a mail must
     reach, `statuses` counts the answers to posts by status, `reads_refused` the answers to reads other than 200, and
     `longest_s` is how long the slowest request of all had no answer.
     """
 
     def __init__(self, service, thread, wants_mail=False, pause_s=0.05):
         self.service, self.thread, self.wants_mail, self.pause_s = service, thread, wants_mail, pause_s
-        self.acknowledged, self.asked_mail = {}, {}
+        self.acknowledged, self.published, self.asked_mail = {}, {}, {}
         self.statuses, self.reads, self.reads_refused, self.longest_s = Counter(), 0, 0, 0.0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._turns = [threading.Lock() for _ in range(WRITERS)]
@@ -109,6 +110,8 @@ class Load:
             if answer and answer.status in (201, 202):
                 with self._lock:
                     self.acknowledged[words] = answer.json["id"]
+                    if answer.status == 201:
+                        self.published[words] = answer.json["id"]
                     if self.wants_mail:
                         self.asked_mail[f"{words}@example.org"] = words
                 return answer.json["id"]
