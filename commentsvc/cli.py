@@ -445,10 +445,12 @@ def _labelled(file: Path) -> Iterator[tuple[Submission, bool]]:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--site", "site_key", required=True)
 @click.option("--dry-run", is_flag=True, help="Read everything, change nothing.")
+@click.option("--include-private", is_flag=True, help="Bring in comments of posts that are not public, as pending.")
 @in_app
-def import_(format: str, file: Path, site_key: str, dry_run: bool) -> None:
+def import_(format: str, file: Path, site_key: str, dry_run: bool, include_private: bool) -> None:
     """Bring comments in from an export; doing it again doubles nothing."""
-    report = importing.wordpress(file, sites.by_key(site_key), dry_run, _progress, datetime.now(UTC))
+    site, now = sites.by_key(site_key), datetime.now(UTC)
+    report = importing.wordpress(file, site, dry_run, _progress, now, include_private)
     for line in report.lines():
         click.echo(line)
 

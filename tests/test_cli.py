@@ -204,11 +204,15 @@ def test_settings_of_a_dotenv_file_are_read(run, tmp_path):
 
 def test_an_import_prints_what_the_file_has_and_a_second_one_adds_nothing(ready):
     path = str(data("import/themeunittestdata.wordpress.xml"))
-    read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n"
+    left = "Left out 1 of posts protected by a password; --include-private brings them in, to wait for a moderator.\n"
+    read = "Read 33 comments on 7 pages (29 comments, 2 pingbacks, 2 trackbacks; 30 approved, 3 pending).\n" + left
     words = ["import", "wordpress", path, "--site", "blog"]
-    assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 33 would be added, 0 are here already.\n")
-    assert ready(*words)[:2] == (0, read + "Added 33; 0 were here already.\n")
-    assert ready(*words)[:2] == (0, read + "Added 0; 33 were here already.\n")
+    assert ready(*words, "--dry-run")[:2] == (0, read + "Nothing was changed; 32 would be added, 0 are here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 32; 0 were here already.\n")
+    assert ready(*words)[:2] == (0, read + "Added 0; 32 were here already.\n")
+    held = "1 of posts protected by a password: they wait for a moderator, and their pages take no comments.\n"
+    private = ready(*words, "--include-private")[:2]
+    assert private == (0, read.replace(left, held) + "Added 1; 32 were here already.\n")
 
 
 def test_a_broken_file_stops_the_import_with_its_line(ready, tmp_path):

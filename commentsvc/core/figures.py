@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from math import ceil
@@ -44,7 +45,11 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV (RFC 4180); a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Rows as CSV (RFC 4180) that no spreadsheet runs, whatever it takes for the separator.
+
+    What looks like a formula, at the start of a cell or behind a separator in it, gets an apostrophe before it: where
+    the reader's settings name another separator (`;` in much of Europe), quotes do not keep a cell together.
+    """
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows([map(_cell, row) for row in rows])
     return out.getvalue()
@@ -53,6 +58,13 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> object:
     if not isinstance(value, str):
         return "" if value is None else value
-    first = value.lstrip(" \u00a0\ufeff")[:1]
-    is_formula = first in ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-    return f"'{value}" if is_formula or value.startswith("DDE") else value
+    tamed = _FORMULA_BEHIND.sub(r"\1'\2", value)
+    return f"'{tamed}" if _FORMULA.match(value) else tamed
+
+
+# Spaces, quotes and what is not printed may stand before the sign; programs take them off. NFKC makes the last eight
+# of the signs into the first four.
+_BEFORE_SIGN = r"[\s\"'\u200b-\u200f\u2060\ufeff]*"
+_SIGN = r"(?:[=+\-@|%＝＋－＠﹢﹣﹦﹫]|DDE\b)"
+_FORMULA = re.compile(rf"[\t\r\n]|{_BEFORE_SIGN}{_SIGN}", re.I)
+_FORMULA_BEHIND = re.compile(rf"([;|\t\r\n]{_BEFORE_SIGN})({_SIGN})", re.I)

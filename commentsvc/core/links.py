@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from urllib.parse import unquote
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
@@ -21,6 +21,19 @@ _BARE_HOST = re.compile(r"[^/?#@:\\]+\.[^/?#@:\\]+(?::[0-9]+)?(?:[/?#]|$)")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.I)
 _HOST_MAX = 253  # RFC 1035
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}  # categories: control, format, surrogate, separators
+
+
+def parts_of(address: str) -> SplitResult | None:
+    """The parts of an address that a stranger gave; None for one that urllib refuses to read.
+
+    It raises for unpaired brackets, hosts that NFKC would change, and ports that are no numbers (only when asked).
+    """
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def is_web_url(url: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from commentsvc.core import links
 
 _HREF = re.compile(r'<a href="([^"]*)"')
 _DOMAIN = re.compile(r"[^\s/@:?#\[\]]+\.[^\s/@:?#\[\]]+|localhost")
@@ -13,10 +15,8 @@ _DOMAIN = re.compile(r"[^\s/@:?#\[\]]+\.[^\s/@:?#\[\]]+|localhost")
 
 def host_of(url: str) -> str:
     """The host of a link in lower case ASCII, "" when it has none."""
-    try:
-        return domain(urlsplit(url).hostname or "")
-    except ValueError:
-        return ""
+    parts = links.parts_of(url)
+    return domain(parts.hostname or "") if parts else ""
 
 
 def domain(name: str) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 
 # Mail programs make links of whatever looks like an address, with or without a scheme.
-_SCHEME = re.compile(r"(?<=[A-Za-z0-9]):(?=//)")
+_SCHEME = re.compile(r"(?<=[A-Za-z0-9])[:：](?=[/\\]{2})")
+# Schemes without `//` that programs make links of, and shares of Windows (`\\server\share`).
+_OPAQUE = re.compile(
+    r"\b((?:tel|sms|smsto|mms|callto|skype|sip|sips|xmpp|facetime(?:-audio)?|mailto|file|javascript|vbscript|data|magnet"
+    r"|news|nntp|urn|geo|maps|bitcoin|ethereum|lightning|steam|spotify|whatsapp|viber|signal|tg|matrix|irc|ms-[a-z-]+"
+    r"|zoommtg|teams|view-source|about|blob|cid|mid|intent|market|itms(?:-apps)?|search-ms|onenote|slack|vscode))[:：](?=\S)",
+    re.I,
+)
+_SHARE = re.compile(r"\\(?=\\+[^\s\\])|(?<!\S)/(?=/[^\s/])")
 _AT = re.compile(r"(?<=\S)@(?=\S)")
 _DOT = re.compile(r"(?<=\w)\.(?=[^\W\d_]{2})")
 
@@ -13,6 +21,8 @@ _DOT = re.compile(r"(?<=\w)\.(?=[^\W\d_]{2})")
 def tamed(text: str) -> str:
     """The same words, readable, with the places bracketed by which programs know an address."""
     text = _SCHEME.sub("[:]", text)
+    text = _OPAQUE.sub(r"\1[:]", text)
+    text = _SHARE.sub(lambda found: f"[{found.group()}]", text)
     text = _AT.sub("[at]", text)
     return _DOT.sub("[.]", text)
 

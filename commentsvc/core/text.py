@@ -65,7 +65,7 @@ _SHRINKS = 4  # NFC makes at most this many characters one, so what is longer th
 _MARKS_MAX = 30  # as UAX 15, Stream-Safe Text; piles hide the lines around them, and NFC's work is quadratic in them
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
-_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # Drawn as nothing, though Unicode counts them as letters, marks or symbols (the invisible ones of category Cf besides).
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
@@ -265,7 +265,8 @@ def _cmark_html(source: str) -> str:
         try:
             html = _cmark.lib.cmark_render_html(root, _OPTIONS, cmark.parser_get_syntax_extensions(parser))
             try:
-                return bytes(_cmark.ffi.string(html)).decode()
+                # cmark writes the noncharacters U+FFFE and U+FFFF of a reference as single bytes, which are no UTF-8.
+                return bytes(_cmark.ffi.string(html)).decode(errors="replace")
             finally:
                 _free(_address(html))
         finally:
@@ -430,9 +431,12 @@ def _gate(tokens: Iterable[Token]) -> str:
     """bleach makes the policy; its makers promise no more security fixes, so nh3 checks the same table after it."""
     parts = _balanced(tokens)
     html = "".join(part if BARE.fullmatch(part) else bleach.clean(part, TAGS, _may_stay, SCHEMES) for part in parts)
-    return _NH3.clean(html)
+    return _NO_TARGET.sub(r"\1", _NH3.clean(html))
 
 
+# nh3 takes the target of a link whose host its URL parser refuses, though links.py does not. What is left is no link.
+# `_written` puts `href` first, and nh3 keeps that order and escapes ">" in values.
+_NO_TARGET = re.compile(r'<a(?! href=")[^>]*>(.*?)</a>', re.S)
 _NH3 = nh3.Cleaner(
     tags=set(TAGS),
     clean_content_tags=set(),

@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 from urllib.parse import urlsplit
 from xml.sax import SAXException, SAXParseException
@@ -21,6 +22,7 @@ from xml.sax.xmlreader import Locator
 import defusedxml.sax
 from defusedxml import DefusedXmlException
 
+from commentsvc.core import links
 from commentsvc.core.errors import BadFile
 
 CHUNK = 64 * 1024
@@ -47,7 +49,14 @@ STATUSES = {
 KINDS = {"": "comment", "comment": "comment", "pingback": "pingback", "trackback": "trackback"}
 # What is read of the channel, of an item and of a comment. The end of the namespace differs by version (1.0/ … 1.2/).
 OF_CHANNEL = {"link", "base_blog_url"}
-OF_ITEM = {"title", "link", "post_id", "post_name", "comment_status"}
+OF_ITEM = {
+    *("title", "link", "post_id", "post_name", "comment_status"),
+    *("status", "post_type", "post_parent", "post_password"),
+}
+# Types of posts that WordPress itself shows to everybody; what a plugin does with its own types is not in the file.
+PUBLIC_TYPES = {"post", "page", "attachment"}
+PUBLISHED = "publish"
+INHERITS = "inherit"  # as public as the post that an attachment belongs to
 OF_COMMENT = {
     f"comment_{name}"
     for name in "id author author_email author_url author_IP date date_gmt content approved type parent".split()
@@ -57,10 +66,14 @@ NO_DATE = "0000-00-00 00:00:00"
 
 @dataclass(frozen=True)
 class ExportedThread:
+    """A post; `number` counts them in the file, `is_private` is known in the second reading."""
+
     key: str
     url: str
     title: str
     is_open: bool
+    number: int = 0
+    is_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,22 +102,35 @@ class Summary:
     posts: int = 0
     comments: int = 0
     skipped_types: Counter[str] = field(default_factory=Counter)
+    private: dict[int, str] = field(default_factory=dict)  # posts that are not for everybody: number and why
+    public_ids: set[str] = field(default_factory=set)
+    inheriting: dict[int, str] = field(default_factory=dict)  # attachments: number and the id of the post above
+
+    def settle(self) -> None:
+        """Decide about attachments, once all posts are known."""
+        for number, parent in self.inheriting.items():
+            if parent not in ("", "0") and parent not in self.public_ids:
+                self.private[number] = "attached to a post that is not public"
+        self.inheriting.clear()
 
 
 class Reader:
     """Iterate it for (thread, comment) pairs in the file's order.
 
+    A post may say after its comments that it is private. So read the file once for its `summary`, and give its
+    `private` to the reader of the second time.
     Raises BadFile with the line for anything that is not a sound export; a DTD or an entity is refused unread.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, private: Mapping[int, str] = MappingProxyType({})) -> None:
         self._path = path
+        self._private = private
         self.summary = Summary()
 
     def __iter__(self) -> Iterator[tuple[ExportedThread, ExportedComment]]:
         self.summary = Summary()
         parser = defusedxml.sax.make_parser()
-        handler = _Handler(self.summary, parser)
+        handler = _Handler(self.summary, self._private, parser)
         parser.forbid_dtd = True
         parser.setFeature(feature_namespaces, True)
         parser.setContentHandler(handler)
@@ -129,6 +155,7 @@ class Reader:
             raise BadFile("it names an encoding that can't be read; save it as UTF-8", handler.line) from None
         yield from handler.taken()
         handler.check_whole()
+        self.summary.settle()
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -157,9 +184,10 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 class _Handler(ContentHandler):
     """Collects an item's and a comment's fields, and makes rows of them."""
 
-    def __init__(self, summary: Summary, where: Locator) -> None:
+    def __init__(self, summary: Summary, private: Mapping[int, str], where: Locator) -> None:
         super().__init__()
         self._summary = summary
+        self._private = private
         self._where = where
         self._path: list[str] = []
         self._text: list[str] | None = None
@@ -253,6 +281,13 @@ class _Handler(ContentHandler):
     def _end_item(self, item: dict[str, str]) -> None:
         for fields in self._early:
             self._row(fields, self.line)
+        number = self._summary.posts
+        if reason := _privacy(item):
+            self._summary.private[number] = reason
+        elif item.get("status") == INHERITS:
+            self._summary.inheriting[number] = item.get("post_parent", "")
+        elif item.get("post_id"):
+            self._summary.public_ids.add(item["post_id"])
         self._summary.posts += 1
         self._item, self._thread, self._early = None, None, []
 
@@ -263,24 +298,34 @@ class _Handler(ContentHandler):
             self._summary.skipped_types[fields["comment_type"]] += 1
             return
         if self._thread is None:
-            self._thread = _thread(self._item)
+            number = self._summary.posts
+            self._thread = _thread(self._item, number, number in self._private)
         base = _base_of(self._base or self._channel_link) or _base_of(self._thread.url).partition("/")[0]
         self._summary.comments += 1
         self._rows.append((self._thread, _comment(fields, kind, base, line)))
 
 
-def _thread(item: dict[str, str]) -> ExportedThread:
+def _privacy(item: dict[str, str]) -> str:
+    """Why a post is not for everybody; "" for a public one. Other systems write files without these fields."""
+    kind, status = item.get("post_type", "") or "post", item.get("status", "") or PUBLISHED
+    if kind not in PUBLIC_TYPES:
+        return f"of the type “{kind[:40]}”"
+    if item.get("post_password"):
+        return "protected by a password"
+    if status == PUBLISHED or (status == INHERITS and kind == "attachment"):
+        return ""
+    return f"with the status “{status[:40]}”"
+
+
+def _thread(item: dict[str, str], number: int, is_private: bool) -> ExportedThread:
     url = item.get("link", "")
     is_open = item.get("comment_status", "open") == "open"
-    return ExportedThread(_key(item, url), url, unescape(item.get("title", "")), is_open)
+    return ExportedThread(_key(item, url), url, unescape(item.get("title", "")), is_open, number, is_private)
 
 
 def _key(item: dict[str, str], url: str) -> str:
     """The path of the link, as the widget's default; with plain links (/?p=1) all posts would share one thread."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
+    parts = links.parts_of(url) or urlsplit("")
     if parts.path not in ("", "/"):
         return parts.path
     if parts.query:
@@ -292,11 +337,8 @@ def _key(item: dict[str, str], url: str) -> str:
 
 def _base_of(url: str) -> str:
     """Host and path of the blog: what tells comment 7 of one blog from comment 7 of another."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    base = f"{parts.netloc}{parts.path.rstrip('/')}" if parts.netloc else ""
+    parts = links.parts_of(url)
+    base = f"{parts.netloc}{parts.path.rstrip('/')}" if parts and parts.netloc else ""
     return base if len(base) <= BASE_MAX else hashlib.sha256(base.encode()).hexdigest()
 
 

@@ -22,7 +22,7 @@ from commentsvc.store.comments import Comment, Kind
 from commentsvc.store.db import db, retried, write
 from commentsvc.store.people import Author, Writer
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Page, Thread
+from commentsvc.store.threads import Thread
 
 # Short enough that others can write in between on SQLite, long enough that commits do not count.
 BATCH = 100
@@ -44,6 +44,13 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    private: Counter[str] = field(default_factory=Counter)  # comments of posts that are not public, by the reason
+    includes_private: bool = False
+
+    @property
+    def left_out(self) -> int:
+        """How many comments are not brought in because their posts are not public."""
+        return 0 if self.includes_private else self.private.total()
 
     def lines(self) -> Iterator[str]:
         kinds = ", ".join(f"{count} {kind}s" for kind, count in sorted(self.kinds.items()))
@@ -55,24 +62,33 @@ class Report:
         )
         for kind, count in sorted(self.skipped.items()):
             yield f"Left out {count} of the type “{kind}”, which is no comment."
+        for reason, count in sorted(self.private.items()):
+            if self.includes_private:
+                yield f"{count} of posts {reason}: they wait for a moderator, and their pages take no comments."
+            else:
+                yield f"Left out {count} of posts {reason}; --include-private brings them in, to wait for a moderator."
         if self.is_dry_run:
             yield f"Nothing was changed; {self.added} would be added, {self.known} are here already."
         else:
             yield f"Added {self.added}; {self.known} were here already."
 
 
-def wordpress(file: Path, site: Site, is_dry_run: bool, progress: Progress, now: datetime) -> Report:
+def wordpress(
+    file: Path, site: Site, is_dry_run: bool, progress: Progress, now: datetime, include_private: bool = False
+) -> Report:
     """Import a WordPress export (WXR).
+
+    Comments of posts that are not public are left out, or (`include_private`) brought in as pending on closed threads.
 
     The file is read to its end first, so a broken one changes nothing: raises BadFile with the line and the reason.
     Then the comments are written in batches; each is known by its blog and number, so a second run adds only what
     is new, and a run that was cut off is completed by the next.
     """
-    report = _survey(file, progress)
-    report.is_dry_run = is_dry_run
+    report, private = _survey(file, progress)
+    report.is_dry_run, report.includes_private = is_dry_run, include_private
     waiting: dict[str, str] = {}
     done = 0
-    for batch in _batches(file):
+    for batch in _batches(file, private, include_private):
         here = comments.imported(site, (comment.import_id for _, comment in batch))
         new = [row for row in batch if row[1].import_id not in here]
         waiting.update(_still_waiting(batch, here))
@@ -82,8 +98,8 @@ def wordpress(file: Path, site: Site, is_dry_run: bool, progress: Progress, now:
         db.session.rollback()
         report.added += added
         done += len(batch)
-        progress(f"{done} of {report.read} comments")
-    report.known = report.read - report.added
+        progress(f"{done} of {report.read - report.left_out} comments")
+    report.known = report.read - report.left_out - report.added
     if not is_dry_run:
         _hang_late_parents(site, waiting)
     return report
@@ -95,12 +111,15 @@ def _keep(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetim
         return _add(site, rows, waiting, now)
 
 
-def _survey(file: Path, progress: Progress) -> Report:
+def _survey(file: Path, progress: Progress) -> tuple[Report, dict[int, str]]:
+    """What is in the file, and which of its posts are not public (number and reason)."""
     reader = wordpress_export.Reader(file)
     report = Report()
     pages = set()
+    of_post: Counter[int] = Counter()
     for thread, comment in reader:
         pages.add(hashlib.sha256(thread.key.encode()).digest())
+        of_post[thread.number] += 1
         report.read += 1
         report.kinds[comment.kind] += 1
         report.statuses[comment.status] += 1
@@ -108,13 +127,27 @@ def _survey(file: Path, progress: Progress) -> Report:
             progress(f"reading: {report.read} comments")
     report.threads = len(pages)
     report.skipped.update(reader.summary.skipped_types)
-    return report
+    private = reader.summary.private
+    for number in of_post.keys() & private.keys():
+        report.private[private[number]] += of_post[number]
+    return report, private
 
 
-def _batches(file: Path) -> Iterator[list[Row]]:
-    rows = _named_apart(wordpress_export.Reader(file))
+def _batches(file: Path, private: dict[int, str], include_private: bool) -> Iterator[list[Row]]:
+    # Named first: whether private posts are left out must not change what the others are called.
+    rows = _taken(_named_apart(wordpress_export.Reader(file, private)), include_private)
     while batch := list(islice(rows, BATCH)):
         yield batch
+
+
+def _taken(rows: Iterable[Row], include_private: bool) -> Iterator[Row]:
+    """Rows of public posts, and those of others as pending if they are wanted."""
+    for thread, comment in rows:
+        if not thread.is_private:
+            yield thread, comment
+        elif include_private:
+            is_approved = comment.status == Status.APPROVED
+            yield thread, replace(comment, status=Status.PENDING) if is_approved else comment
 
 
 def _named_apart(rows: Iterable[Row]) -> Iterator[Row]:
@@ -174,11 +207,13 @@ def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime
 def _pages(site: Site, rows: Sequence[Row], now: datetime) -> dict[str, Thread]:
     """The rows' threads, locked in the order in which posting locks them."""
     exported = {thread.key: thread for thread, _ in reversed(rows)}
-    pages = []
-    for key, thread in exported.items():
-        url = thread.url if text.is_web_url(thread.url) and len(thread.url) <= URL_MAX else ""
-        pages.append(Page(key, url, _cut(thread.title, TITLE_MAX), thread.is_open))
-    return threads.get_or_add_all(site, pages, now)
+    closed = [key for key, page in exported.items() if page.is_private or not page.is_open]
+    found = threads.get_or_add_all(site, exported, now, closed)
+    for key, page in exported.items():
+        if not page.is_private:
+            url = page.url if text.is_web_url(page.url) and len(page.url) <= URL_MAX else ""
+            threads.fix(found[key], _cut(page.title, TITLE_MAX), url)
+    return found
 
 
 def _writer(row: ExportedComment) -> Writer:

@@ -88,7 +88,7 @@ def teach(comment_id: int, is_spam: bool, service: SpamService) -> None:
     """Tell the spam service what a moderator decided; raises OSError when that failed and is worth another try."""
     comment = comments.by_id(comment_id)
     blog = comment.site.origins[0].origin if comment.site.origins else ""
-    asked = asked_of(comment.submission, blog, comment.thread.url, comment.parent_id is not None)
+    asked = asked_of(comment.submission, blog, comment.page_url or comment.thread.url, comment.parent_id is not None)
     db.session.rollback()
     service.teach(asked, is_spam)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from sqlalchemy.exc import DBAPIError
 
@@ -271,7 +272,8 @@ def is_for_moderators(token: str) -> bool:
 
 def _tell_answered(parent: Comment, comment: Comment, voice: Voice, sender: Sender, now: datetime) -> None:
     stop = sender.stop_link("answers", parent.id, voice.tag)
-    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}"
+    thread_key = quote(comment.thread.key, safe="")
+    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}?thread={thread_key}"
     names = {"comment": comment, "parent": parent, "site": comment.site, "thread": comment.thread, "stop": stop}
     words = text.plain(comment.html, EXCERPT_MAX)
     written = letters.write("answered", voice, words=words, page=f"{page}#comment-{comment.id}", **names)

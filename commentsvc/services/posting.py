@@ -50,7 +50,7 @@ from commentsvc.store.db import begin_write, commit_and_keep, db, let_go, retrie
 from commentsvc.store.flags import HOLD_RULE
 from commentsvc.store.people import Account, Author, Writer
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Page, Thread
+from commentsvc.store.threads import Thread
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,6 @@ class Entry:
     def awaiting_address(self) -> Entry:
         """The same, to wait for the holder of its address: until then it is nobody's who is known here."""
         return replace(self, awaits_address=True, writer=replace(self.writer, email=""))
-
-    @property
-    def page(self) -> Page:
-        return Page(self.draft.thread_key, self.draft.url, self.draft.title)
 
 
 def post(
@@ -299,7 +295,7 @@ def _judge_all(site: Site, entries: Sequence[Entry]) -> list[Judged | Posted | C
     now = entries[0].now
     held = people.held(entry.writer.account_id for entry in entries if entry.writer.account_id is not None)
     # The threads' locks make retries wait for each other, so that the second finds the answer of the first.
-    known_threads = threads.get_or_add_all(site, [entry.page for entry in entries], now)
+    known_threads = threads.get_or_add_all(site, [entry.draft.thread_key for entry in entries], now)
     guests = [entry for entry in entries if entry.writer.account_id is None]
     known = Known(
         threads=known_threads,
@@ -375,6 +371,8 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
         ip=writer.ip,
         user_agent=entry.user_agent,
         network=entry.network,
+        page_title=draft.title,
+        page_url=draft.url,
         source=draft.source,
         html=entry.html,
         renderer=text.RENDERER,
@@ -397,6 +395,9 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
 def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
     """Write the comments with all that follows; the caller commits."""
     new = [one.comment for one in judged]
+    for comment in new:
+        if comment.status == Status.APPROVED:
+            threads.describe(comment.thread, comment.page_title or "", comment.page_url or "")
     comments.add_all(new)
     words.keep(new)
     now = max(one.entry.now for one in judged)

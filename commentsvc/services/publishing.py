@@ -76,7 +76,7 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
     comments.show_all(comment for comment, _ in moves)
     versions: Counter[int] = Counter()
     flagged: Counter[int] = Counter()
-    withdrawn = []
+    approved, withdrawn = [], []
     for comment, before in moves:
         after = Status(comment.status)
         metrics.DECISIONS.labels(after).inc()
@@ -89,11 +89,15 @@ def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iter
                 flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
             if before is Status.APPROVED and after is not Status.APPROVED:
                 withdrawn.append(comment)
+            if after is Status.APPROVED and (comment.page_title or comment.page_url):
+                approved.append(comment)  # what is published as it comes in has described its page already
         if was_shown[comment.id] or comment.is_shown:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
             versions[comment.thread_id] += change if comment.kind == Kind.COMMENT else 0
     if withdrawn:
         threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
+    if approved or withdrawn:
+        comments.describe_threads(approved, withdrawn)
     threads.touch_all(versions)
     people.count_moved(authors)
     tallies.add(statuses)

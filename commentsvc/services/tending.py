@@ -1,4 +1,4 @@
-"""The settings of a thread (its pin, whether it is open, its mode), and undoing a change of them."""
+"""Changes a thread: its title and address, its pin, whether and how it takes more; and undoes such a change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
+from commentsvc.services import publishing
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import comments, journal, people, threads
 from commentsvc.store.comments import Kind
@@ -43,8 +44,9 @@ def find_entry(undo: str) -> int | None:
 
 @retried
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> Tended:
-    """Change what is named of a thread, `pinned_id`, `is_open` or `mode`; a page without comments gets its thread so.
+    """Change what is named of a thread: `title`, `url`, `pinned_id`, `is_open`, `mode`; a new page gets its thread so.
 
+    A title or address stays whatever comments say; an empty one is again what the approved comments give.
     Raises Invalid for a comment that can't be pinned (only a published one of this thread that answers none), and
     for a mode that there is not; None is the site's own.
     """
@@ -52,9 +54,10 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
         raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     begin_write()
     people.hold(by.id)
-    thread = threads.get_or_add(site, key, "", "", now)
+    thread = threads.get_or_add(site, key, now)
     if changes.get("pinned_id") is not None:
         _check_pin(thread, changes["pinned_id"])
+    changes = {**changes, **_fixed(thread, changes)}
     changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
     entry = _change(site, thread, changed, by, ip, now) if changed else None
     db.session.commit()
@@ -124,8 +127,22 @@ def _change(
         thread_id=thread.id,
     )
     threads.touch(thread.id, 0)
+    if not values.keys().isdisjoint(("title", "url")):
+        publishing.moved([], [site.id])  # feeds name the page
     db.session.flush()
     return entry
+
+
+def _fixed(thread: Thread, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What else changes with a title and an address: whether they are fixed, and what an empty one becomes."""
+    more: dict[str, Any] = {}
+    if "title" in changes:
+        more["is_title_fixed"] = bool(changes["title"])
+        more["title"] = changes["title"] or comments.page_title_of(thread)
+    if "url" in changes:
+        more["is_url_fixed"] = bool(changes["url"])
+        more["url"] = changes["url"] or comments.page_url_of(thread)
+    return more
 
 
 def _check_pin(thread: Thread, comment_id: int) -> None:

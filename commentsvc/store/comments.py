@@ -30,12 +30,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 from sqlalchemy.schema import ColumnDefault
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
-from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
+from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.core.status import Status
 from commentsvc.store import people, threads
@@ -155,6 +155,9 @@ class Comment(Base):
     ip: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
     network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # that the address is counted with
+    # What it says of its page; the thread shows that once it is approved. None: not known.
+    page_title: Mapped[str | None] = mapped_column(String(TITLE_MAX))
+    page_url: Mapped[str | None] = mapped_column(String(URL_MAX))
 
     source: Mapped[str] = mapped_column(Text)  # as typed; never rendered
     html: Mapped[str] = mapped_column(Text)  # cleaned
@@ -284,6 +287,43 @@ def duplicates(said: Collection[Said]) -> set[Said]:
         for thread, parent, author, text_hash in db.session.execute(query)
     }
     return earlier.intersection(said)
+
+
+def describe_threads(approved: Collection[Comment], withdrawn: Collection[Comment]) -> None:
+    """Bring titles and addresses of threads in line after a moderator's acts; the caller holds the threads' locks.
+
+    What a withdrawn comment said of its page goes, unless a comment that is still approved says the same; the oldest
+    approved comment that says something takes its place.
+    """
+    found = threads.read_anew({comment.thread_id for comment in [*approved, *withdrawn]})
+    for comment in withdrawn:
+        thread = found[comment.thread_id]
+        if thread.title and not thread.is_title_fixed and comment.page_title in (None, thread.title):
+            comment.page_title, thread.title = thread.title, page_title_of(thread)
+        if thread.url and not thread.is_url_fixed and comment.page_url in (None, thread.url):
+            comment.page_url, thread.url = thread.url, page_url_of(thread)
+    for comment in sorted(approved, key=lambda comment: comment.id):
+        threads.describe(found[comment.thread_id], comment.page_title or "", comment.page_url or "")
+    db.session.flush()
+
+
+def page_title_of(thread: Thread) -> str:
+    """What approved comments call their page: the title shown if one still does, else that of the oldest, else ""."""
+    return _said_of_page(thread, Comment.page_title, "" if thread.is_title_fixed else thread.title)
+
+
+def page_url_of(thread: Thread) -> str:
+    """The address that approved comments give their page, chosen like the title."""
+    return _said_of_page(thread, Comment.page_url, "" if thread.is_url_fixed else thread.url)
+
+
+def _said_of_page(thread: Thread, column: InstrumentedAttribute[str | None], shown: str) -> str:
+    approved = (Comment.thread_id == thread.id, Comment.status == Status.APPROVED, Comment.kind == Kind.COMMENT)
+    says_shown = select(Comment.id).where(*approved, or_(column.is_(None), column == shown)).limit(1)
+    if shown and db.session.scalar(says_shown) is not None:
+        return shown
+    oldest = select(column).where(*approved, column != "").order_by(Comment.id).limit(1)
+    return db.session.scalar(oldest) or ""
 
 
 def awaited_replies(ids: Iterable[int]) -> Sequence[int]:

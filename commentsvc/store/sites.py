@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
@@ -32,7 +31,7 @@ from sqlalchemy.orm import (
     scoped_session,
 )
 
-from commentsvc.core import catalogue, languages, policy
+from commentsvc.core import catalogue, languages, links, policy
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
@@ -225,15 +224,11 @@ def policy_json(site: Site) -> dict[str, Any]:
 
 def normal_origin(value: str) -> str:
     """`value` as a browser would send it in `Origin` (RFC 6454 §6.2); raises Invalid when it is no origin."""
-    parts = urlsplit(value.strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
+    parts = links.parts_of(value.strip())
     if (
-        parts.scheme not in ("http", "https")
+        parts is None
+        or parts.scheme not in ("http", "https")
         or not parts.hostname
-        or port == -1
         or parts.path.rstrip("/")
         or parts.query
         or parts.fragment
@@ -243,4 +238,4 @@ def normal_origin(value: str) -> str:
         raise Invalid("origin", f"“{value}” is no origin: write scheme and host only, such as https://blog.example.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -16,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    false,
     select,
     update,
 )
@@ -41,6 +41,9 @@ class Thread(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     url: Mapped[str] = mapped_column(String(URL_MAX), default="")
     title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
+    # Title and address come from the first approved comment, unless a moderator or an import has fixed them.
+    is_title_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_url_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_open: Mapped[bool] = mapped_column(default=True)
     mode: Mapped[str | None] = mapped_column(String(8))  # how it takes comments; None: as the site does
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
@@ -78,42 +81,44 @@ def find(site: Site, key: str) -> Thread | None:
     return db.session.scalar(select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key)))
 
 
-def get_or_add(site: Site, key: str, url: str, title: str, now: datetime, is_open: bool = True) -> Thread:
-    """The thread, locked until the transaction ends; what two posts at once count must not overlap.
-
-    The first comment names the page; later ones only fill in what is missing.
-    """
-    return get_or_add_all(site, [Page(key, url, title, is_open)], now)[key]
+def get_or_add(site: Site, key: str, now: datetime) -> Thread:
+    """The thread, locked until the transaction ends; what two posts at once count must not overlap."""
+    return get_or_add_all(site, [key], now)[key]
 
 
-@dataclass(frozen=True)
-class Page:
-    """Where a thread stands, as a comment says it; only the key is sure to be there."""
-
-    key: str
-    url: str
-    title: str
-    is_open: bool = True  # of a thread that is new
-
-
-def get_or_add_all(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread]:
-    """The threads of these pages by key, locked as in get_or_add and always in the same order."""
-    named = {hash_of(page.key): page for page in reversed(pages)}
+def get_or_add_all(
+    site: Site, keys: Iterable[str], now: datetime, closed: Collection[str] = frozenset()
+) -> dict[str, Thread]:
+    """The threads by key, locked as in get_or_add and always in the same order; new ones of `closed` take nothing."""
+    named = {hash_of(key): key for key in keys}
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
-        fresh = {"site_id": site.id, "count": 0, "version": 0, "created_at": now}
-        rows = [{"key_hash": key_hash, **asdict(named[key_hash]), **fresh} for key_hash in missing]
+        fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0, "created_at": now}
+        made_of = [(key_hash, named[key_hash]) for key_hash in missing]
+        rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in made_of]
         insert = postgresql.insert if is_postgres() else sqlite.insert
         made = db.session.scalars(insert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
         found.update({bytes(thread.key_hash): thread for thread in made})
         if len(found) < len(named):  # somebody else has made them at this moment
             found.update(_locked(site, named.keys() - found.keys()))
-    for page in pages:
-        thread = found[hash_of(page.key)]
-        thread.url = thread.url or page.url
-        thread.title = thread.title or page.title
-    return {named[key_hash].key: thread for key_hash, thread in found.items()}
+    return {named[key_hash]: thread for key_hash, thread in found.items()}
+
+
+def describe(thread: Thread, title: str, url: str) -> None:
+    """Show what an approved comment says of its page, where nothing is shown yet; the caller holds the lock."""
+    if not thread.is_title_fixed:
+        thread.title = thread.title or title
+    if not thread.is_url_fixed:
+        thread.url = thread.url or url
+
+
+def fix(thread: Thread, title: str, url: str) -> None:
+    """Show the blog's own title and address of the page, whatever comments say; an empty one changes nothing."""
+    if title and not thread.is_title_fixed:
+        thread.title, thread.is_title_fixed = title, True
+    if url and not thread.is_url_fixed:
+        thread.url, thread.is_url_fixed = url, True
 
 
 def _locked(site: Site, key_hashes: Iterable[bytes]) -> dict[bytes, Thread]:
@@ -126,6 +131,12 @@ def newest_key(site: Site) -> str:
     """The page that was first written on last; `/` where nobody has written yet."""
     query = select(Thread.key).where(Thread.site_id == site.id).order_by(Thread.id.desc()).limit(1)
     return db.session.scalar(query) or "/"
+
+
+def read_anew(ids: Iterable[int]) -> dict[int, Thread]:
+    """Threads as they are now, by id; the caller holds their locks."""
+    query = select(Thread).where(Thread.id.in_(sorted(ids))).execution_options(populate_existing=True)
+    return {thread.id: thread for thread in db.session.scalars(query)}
 
 
 def lock(ids: Iterable[int]) -> None:

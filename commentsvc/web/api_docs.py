@@ -9,7 +9,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, render_template
 from pydantic.json_schema import models_json_schema
 
-from commentsvc.web import shapes
+from commentsvc.core import pages as paging
+from commentsvc.core.pages import Sort
+from commentsvc.core.policy import EMAIL_MAX
+from commentsvc.core.status import Status
+from commentsvc.web import api_answers, shapes
+from commentsvc.web.api import IDEMPOTENCY_KEY_MAX
+from commentsvc.web.reading import COUNTS_MAX
 from commentsvc.web.shapes import Shape
 from commentsvc.web.wiring import settings
 
@@ -32,6 +38,25 @@ class Call:
     headers: tuple[str, ...] = ()
 
 
+ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+QUERY: dict[str, dict[str, Any]] = {
+    "site": {"type": "string", "minLength": 1},
+    "thread": shapes.THREAD_KEY,
+    "sort": {"type": "string", "enum": list(Sort)},
+    "cursor": {"type": "string", "description": "the `next` of the page before"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": paging.PAGE_SIZE_MAX},
+}
+MODERATION_QUERY: dict[str, dict[str, Any]] = {
+    "sort": {"type": "string", "enum": ["newest", "oldest", "likely-spam"]},
+    "status": {"type": "string", "enum": [*Status, "flagged"]},
+    "q": {"type": "string", "description": "the search language of the dashboard"},
+    "author": {"type": "string", "maxLength": EMAIL_MAX, "pattern": r"^[^\x00]*$"},
+    "comment": ID,
+}
+HEADER: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[ -~]+$"},
+    "X-Edit-Token": {"type": "string"},
+}
 LIST = ("site", "thread", "sort", "cursor", "limit")
 CALLS = (
     Call(
@@ -51,6 +76,7 @@ CALLS = (
         "Approved comments of up to 200 threads: repeat `thread`.",
         (200, 304, 404, 422),
         query=("site", "thread"),
+        gives=api_answers.CountsOut,
     ),
     Call(
         "get",
@@ -59,6 +85,7 @@ CALLS = (
         "The newest approved comments of the site with their threads.",
         (200, 304, 404, 422),
         query=("site", "limit"),
+        gives=api_answers.RecentOut,
     ),
     Call(
         "post",
@@ -78,7 +105,7 @@ CALLS = (
         ANYONE,
         "One comment: approved for anyone, else for its author and moderators.",
         (200, 304, 401, 404),
-        gives=shapes.CommentOut,
+        gives=api_answers.OneCommentOut,
         headers=("X-Edit-Token",),
     ),
     Call(
@@ -107,6 +134,7 @@ CALLS = (
         (202, 400, 401, 403, 404, 409, 422, 503),
         shapes.AppealIn,
         headers=("X-Edit-Token",),
+        gives=api_answers.AppealOut,
     ),
     Call(
         "get",
@@ -115,6 +143,7 @@ CALLS = (
         "Who I am on this site, what of mine waits in this thread, how I voted there, and what I may do.",
         (200, 401, 403, 404, 422),
         query=("site", "thread"),
+        gives=api_answers.ViewerOut,
     ),
     Call(
         "put",
@@ -150,6 +179,7 @@ CALLS = (
         "The HTML that would be published.",
         (200, 400, 403, 404, 413, 422),
         shapes.PreviewIn,
+        gives=api_answers.PreviewOut,
     ),
     Call(
         "get",
@@ -159,6 +189,7 @@ CALLS = (
         "language. `status` is also `flagged`: published, with reports that nobody has answered.",
         (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
+        gives=api_answers.QueueOut,
     ),
     Call(
         "post",
@@ -167,6 +198,7 @@ CALLS = (
         "Decide on up to 500 comments, all or nothing.",
         (200, 400, 401, 403, 404, 409, 422, 503),
         shapes.DecisionsIn,
+        gives=api_answers.DecidedOut,
     ),
     Call(
         "post",
@@ -176,6 +208,7 @@ CALLS = (
         "409 when something was changed since. The answer's own `undo` takes the undoing back.",
         (200, 400, 401, 403, 404, 409, 422, 503),
         shapes.UndoIn,
+        gives=api_answers.DecidedOut,
     ),
     Call(
         "get",
@@ -184,6 +217,7 @@ CALLS = (
         "The log, newest first.",
         (200, 401, 403, 404, 422),
         query=("site", "comment", "cursor", "limit"),
+        gives=api_answers.LogOut,
     ),
     Call(
         "post",
@@ -193,6 +227,7 @@ CALLS = (
         "`undo` in the answer is for POST /moderation/undo; null when nothing was changed.",
         (200, 400, 401, 403, 404, 422, 503),
         shapes.ThreadIn,
+        gives=api_answers.ThreadAnswerOut,
     ),
     Call(
         "get",
@@ -200,6 +235,7 @@ CALLS = (
         MODERATOR,
         "Why a comment is where it is: what each rule said then, and would say with today's settings.",
         (200, 401, 403, 404),
+        gives=api_answers.JudgementOut,
     ),
     Call(
         "get",
@@ -208,6 +244,7 @@ CALLS = (
         "The site's sanctions, newest first.",
         (200, 401, 403, 404, 422),
         query=("site", "cursor", "limit"),
+        gives=api_answers.SanctionsOut,
     ),
     Call(
         "post",
@@ -216,6 +253,7 @@ CALLS = (
         "Trust, warn, hold, suspend, shadow-ban or ban somebody, and refuse what they wrote lately.",
         (201, 400, 401, 403, 404, 422, 503),
         shapes.SanctionIn,
+        gives=api_answers.SanctionOut,
     ),
     Call(
         "delete",
@@ -224,11 +262,34 @@ CALLS = (
         "Lift a sanction, and bring back what it refused.",
         (200, 401, 403, 404, 409, 503),
         query=("site",),
+        gives=api_answers.SanctionOut,
     ),
-    Call("get", "/moderation/rules", OWNER, "The site's rules.", (200, 401, 403, 404), query=("site",)),
-    Call("post", "/moderation/rules", OWNER, "Add a rule.", (201, 400, 401, 403, 404, 422), shapes.RuleIn),
     Call(
-        "patch", "/moderation/rules/{id}", OWNER, "Change a rule.", (200, 400, 401, 403, 404, 422), shapes.RuleChangeIn
+        "get",
+        "/moderation/rules",
+        OWNER,
+        "The site's rules.",
+        (200, 401, 403, 404),
+        query=("site",),
+        gives=api_answers.RulesOut,
+    ),
+    Call(
+        "post",
+        "/moderation/rules",
+        OWNER,
+        "Add a rule.",
+        (201, 400, 401, 403, 404, 422),
+        shapes.RuleIn,
+        gives=api_answers.RuleOut,
+    ),
+    Call(
+        "patch",
+        "/moderation/rules/{id}",
+        OWNER,
+        "Change a rule.",
+        (200, 400, 401, 403, 404, 422),
+        shapes.RuleChangeIn,
+        gives=api_answers.RuleOut,
     ),
     Call("delete", "/moderation/rules/{id}", OWNER, "Remove a rule.", (204, 401, 403, 404)),
     Call(
@@ -238,6 +299,7 @@ CALLS = (
         "What a rule says of a text, before there is such a rule.",
         (200, 400, 401, 403, 404, 422),
         shapes.RuleTestIn,
+        gives=api_answers.RuleTestOut,
     ),
     Call(
         "post",
@@ -246,6 +308,7 @@ CALLS = (
         "What a rule, or changed settings, would have made of the newest comments, and of what moderators decided.",
         (200, 400, 401, 403, 404, 422),
         shapes.BacktestIn,
+        gives=api_answers.BacktestOut,
     ),
 )
 MEANS = {
@@ -303,12 +366,10 @@ def document(base_url: str) -> dict[str, Any]:
 
 
 def _operation(call: Call) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "query", "required": name == "site", "schema": {"type": "string"}} for name in call.query
-    ]
-    parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in call.headers]
+    parameters = [_in_query(call, name) for name in call.query]
+    parameters += [{"name": name, "in": "header", "schema": HEADER[name]} for name in call.headers]
     if "{id}" in call.path:
-        parameters.append({"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}})
+        parameters.append({"name": "id", "in": "path", "required": True, "schema": ID})
     operation: dict[str, Any] = {
         "summary": call.does,
         "operationId": f"{call.method}{call.path.title()}".translate({ord(c): None for c in "/{}_"}),
@@ -322,6 +383,15 @@ def _operation(call: Call) -> dict[str, Any]:
     elif call.who == AUTHOR:
         operation["security"] = [{}, {"bearer": []}]
     return operation
+
+
+def _in_query(call: Call, name: str) -> dict[str, Any]:
+    is_moderation = call.path.startswith("/moderation")
+    is_needed = name == "site" or (name == "thread" and not is_moderation)
+    schema = {**QUERY, **(MODERATION_QUERY if is_moderation else {})}[name]
+    if (name, call.path) == ("thread", "/counts"):
+        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": COUNTS_MAX}
+    return {"name": name, "in": "query", "required": is_needed, "schema": schema}
 
 
 def _response(call: Call, status: int) -> dict[str, Any]:

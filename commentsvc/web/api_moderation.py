@@ -96,9 +96,7 @@ def tend_thread() -> Response:
     shape = shapes.parsed(shapes.ThreadIn)
     site = guard.moderated(shape.site, by) if shape.mode is None else guard.owned(shape.site, by)
     key = shapes.thread_key(shape.thread)
-    named: dict[str, object] = {"pinned_id": shape.pinned} if "pinned" in shape.model_fields_set else {}
-    named |= {"is_open": shape.open} if "open" in shape.model_fields_set else {}
-    named |= {"mode": shape.mode or None} if shape.mode is not None else {}
+    named = shape.changes(site)
     return jsonify(_tended_json(tending.tend(site, key, named, by.account, guard.client_ip(), now())))
 
 

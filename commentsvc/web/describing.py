@@ -59,6 +59,8 @@ def moderated_json(comment: Comment, with_addresses: bool, reported: Sequence[Fl
         "thread": thread.key,
         "thread_title": thread.title,
         "thread_url": thread.url,
+        "given_title": comment.page_title,
+        "given_url": comment.page_url,
     }
 
 

@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException
 
+from commentsvc.core import links
 from commentsvc.core.errors import (
     Challenged,
     CommentError,
@@ -90,12 +91,18 @@ def _known(error: CommentError) -> Response:
 def _to_prove(error: NotProved | NotFresh) -> Response:
     """To where the person shows what is missing; what a form wanted is done once more afterwards, by them."""
     is_page = request.method in ("GET", "HEAD")
-    goal = request.full_path.rstrip("?") if is_page else local_path(urlsplit(request.referrer or "").path, "/dashboard")
+    goal = request.full_path.rstrip("?") if is_page else _page_before()
     if isinstance(error, NotProved) and not error.has_factor:
         flash(str(error), "refused")
         return make_response(redirect("/account/security", 303))
     place = "/auth/again" if isinstance(error, NotFresh) else "/auth/second"
     return make_response(redirect(f"{place}?{urlencode({'next': goal})}", 303))
+
+
+def _page_before() -> str:
+    """Where the form stands that was sent, as far as the browser says so."""
+    parts = links.parts_of(request.referrer or "")
+    return local_path(parts.path if parts else "", "/dashboard")
 
 
 def _database(error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidRequestError
@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask
 
-from commentsvc.core import tokens
+from commentsvc.core import links, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.services import granting
 from commentsvc.services.granting import Held
@@ -45,9 +45,11 @@ class SiteClient(ClientMixin):
         """Any page of the site's own origins, and nothing that only looks like one."""
         if len(redirect_uri) > REDIRECT_MAX or not redirect_uri.isprintable() or set(redirect_uri) & set(' "<>\\'):
             return False
-        parts = urlsplit(redirect_uri)
+        parts = links.parts_of(redirect_uri)
+        if parts is None or parts.fragment or "@" in parts.netloc:
+            return False
         try:
-            return not parts.fragment and "@" not in parts.netloc and self.site.allows(origin_of(redirect_uri))
+            return self.site.allows(origin_of(redirect_uri))
         except Invalid:
             return False
 
@@ -66,13 +68,13 @@ class SiteClient(ClientMixin):
 
 def origin_of(address: str) -> str:
     """The origin of a page as its browser names it; raises Invalid when it has none."""
-    parts = urlsplit(address)
-    return sites.normal_origin(f"{parts.scheme}://{parts.netloc}")
+    parts = links.parts_of(address)
+    return sites.normal_origin(f"{parts.scheme}://{parts.netloc}" if parts else address)
 
 
 def blog_of(path: str) -> str:
     """The origin that a sign-in on its way (a path of `/auth/authorize`) will end on; '' when it will not."""
-    query = dict(parse_qsl(urlsplit(path).query))
+    query = dict(parse_qsl(path.partition("#")[0].partition("?")[2]))
     client = find_client(query.get("client_id", ""))
     redirect_uri = query.get("redirect_uri", "")
     return origin_of(redirect_uri) if client and client.check_redirect_uri(redirect_uri) else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import emails, sanction, text
+from commentsvc.core import emails, links, sanction, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
@@ -28,6 +27,13 @@ from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.web.wiring import settings
 
+# What the service asks of a thread's key, for the OpenAPI document.
+THREAD_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": THREAD_KEY_MAX,
+    "pattern": r"^[^\x00-\x1f\x7f\ufffe\uffff]*[^\s\x00-\x1f\x7f\ufffe\uffff][^\x00-\x1f\x7f\ufffe\uffff]*$",
+}
 ANONYMOUS = "Anonymous"
 YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
@@ -93,11 +99,36 @@ class FlagOut(Shape):
 
 
 class ThreadIn(Shape):
+    """What is not named stays as it is; a field that is not here is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     site: StrictStr
     thread: StrictStr
-    pinned: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    title: StrictStr | None = Field(
+        None, description="of the page; wins over what comments say; empty: what the approved comments say again"
+    )
+    url: StrictStr | None = Field(None, description="address of the page, of an origin of the site; empty: as `title`")
+    pin: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    pinned: StrictInt | None = Field(None, description="the same as `pin`")
     open: StrictBool = Field(True, description="whether it takes more comments")
     mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
+
+    def changes(self, site: Site) -> dict[str, Any]:
+        """The thread's columns that are to change; raises Invalid for a title or address that no page can have."""
+        named = {name: getattr(self, name) for name in self.model_fields_set}
+        found: dict[str, Any] = {}
+        if "pin" in named or "pinned" in named:
+            found["pinned_id"] = named["pin"] if "pin" in named else self.pinned
+        if "open" in named:
+            found["is_open"] = self.open
+        if self.mode is not None:
+            found["mode"] = self.mode or None
+        if self.title is not None:
+            found["title"] = text.line(self.title, "title", phrase("The page's title"), TITLE_MAX, False)
+        if self.url is not None:
+            found["url"] = page_url(self.url, site)
+        return found
 
 
 class PreviewIn(Shape):
@@ -295,6 +326,8 @@ def _sentence(error: Any) -> str:
     name = error["loc"][-1] if error["loc"] else "the request"
     if error["type"] == "missing":
         return f"“{name}” is missing."
+    if error["type"] == "extra_forbidden":
+        return f"There is no field “{name}” here."
     wanted = {
         "string_type": "a text",
         "int_type": "a whole number",
@@ -353,7 +386,7 @@ def thread_key(value: str) -> str:
         raise Invalid(
             "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
         )
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in value):
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) in (0xFFFE, 0xFFFF) for c in value):
         raise Invalid("thread", "thread holds a control character; remove it.")
     return value
 
@@ -363,12 +396,9 @@ def page_url(value: str, site: Site) -> str:
     value = value.strip()
     if not value:
         return ""
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("")
-    origin = f"{parts.scheme}://{parts.netloc}"
-    clean = len(value) <= URL_MAX and not any(ord(c) <= 32 or 0xD800 <= ord(c) < 0xE000 or c in '"<>\\' for c in value)
+    parts = links.parts_of(value)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts else ""
+    clean = len(value) <= URL_MAX and value.isprintable() and not any(c.isspace() or c in '"<>\\' for c in value)
     if not clean or not (site.allows(origin) or origin == settings().origin):
         raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
     return value

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from cast import data
@@ -49,20 +50,46 @@ def test_a_queue_is_empty_in(waiting, decided, now, expected):
     assert empty_in_s(waiting, decided, now) == expected
 
 
-def test_formulas_do_not_get_out():
-    lines = data("csv/payloadbox.txt").read_text().splitlines()
-    more = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "\ufeff=1", "＝1"]
-    for line in [*lines, *more]:
-        cell = next(csv.reader(io.StringIO(csv_text([[line]]), newline="")))[0]
-        assert cell == f"'{line}", line
+MORE_FORMULAS = [
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "\ufeff=1", "＝1", "＋1", "－1", "＠SUM(A1)", "\u2003=1"),
+    *(
+        ";=1+1;",
+        ";=cmd|' /C calc'!A0;",
+        '"";=1+1;""',
+        "\t=1+1\t",
+        '"\t=1+1\t"',
+        "a;=2+2;b",
+        "a; =2;",
+        'a;"=2"',
+        "a;＝2",
+    ),
+    *("=1;=2", "a|=2", "a;\u200b=2", "a\r\n=2", "'=1", '"=1"', "a;DDE (x)"),
+]
+FORMULA = re.compile("[=+@＝＋－＠-]|DDE")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_no_spreadsheet_finds_a_formula_whatever_separates_its_cells(separator):
+    for line in [*data("csv/payloadbox.txt").read_text().splitlines(), *MORE_FORMULAS]:
+        written = csv_text([["page", line, "3"]])
+        kept = csv.reader(io.StringIO(written, newline=""), delimiter=separator)
+        torn = [written.replace('"', "").split(separator)]
+        for row in [*kept, *(torn if separator != "," else [])]:
+            for cell in row:
+                assert not FORMULA.match(cell.strip(' "\u200b\u2003\ufeff\r\n\t')), (line, cell)
 
 
 @given(st.lists(st.lists(st.text(), min_size=1), min_size=1))
-def test_csv_is_read_back_as_it_was_but_for_the_apostrophe(rows):
+def test_csv_is_read_back_as_it_was_but_for_apostrophes(rows):
     read = list(csv.reader(io.StringIO(csv_text(rows), newline="")))
-    assert [[cell.removeprefix("'") for cell in row] for row in read] == [
-        [cell.removeprefix("'") for cell in row] for row in rows
+    assert [[cell.replace("'", "") for cell in row] for row in read] == [
+        [cell.replace("'", "") for cell in row] for row in rows
     ]
+
+
+@pytest.mark.parametrize("text", ["Tea, cake", "a; b", "50 % of it", "a - b", "x=1", "me@example.org", 'say "hi"; bye'])
+def test_harmless_text_stays_as_it_is(text):
+    assert list(csv.reader(io.StringIO(csv_text([[text]]), newline=""))) == [[text]]
 
 
 def test_numbers_stay_numbers():

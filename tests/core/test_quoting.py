@@ -18,6 +18,18 @@ from commentsvc.core.quoting import quoted, tamed
         ("evil.com.", "evil[.]com."),
         ("It costs 3.50. Really. Yes... no", "It costs 3.50. Really. Yes... no"),
         ("10:30 a: b", "10:30 a: b"),
+        ("call tel:+4930123, TEL:1", "call tel[:]+4930123, TEL[:]1"),
+        ("sms:123?body=x", "sms[:]123?body=x"),
+        ("skype:echo123?call", "skype[:]echo123?call"),
+        ("javascript:alert(1)", "javascript[:]alert(1)"),
+        ("magnet:?xt=urn:btih:c", "magnet[:]?xt=urn[:]btih:c"),
+        ("file:\\\\srv\\share", "file[:][\\]\\srv\\share"),
+        ("file:///etc/passwd", "file[:]///etc/passwd"),
+        ("\\\\srv\\share\\x", "[\\]\\srv\\share\\x"),
+        ("see //evil/x", "see [/]/evil/x"),
+        ("ms-word:ofe|u|x", "ms-word[:]ofe|u|x"),
+        ("note: this, data: that", "note: this, data: that"),
+        ("C:\\a\\b and/or 1/2", "C:\\a\\b and/or 1/2"),
     ],
 )
 def test_addresses_are_bracketed_and_words_stay(text, shown):
@@ -26,7 +38,12 @@ def test_addresses_are_bracketed_and_words_stay(text, shown):
 
 @given(st.text(max_size=200))
 def test_nothing_is_left_that_looks_like_an_address(text):
-    assert not re.search(r"[A-Za-z0-9]://|\w\.[a-z]{2}|\S@\S", tamed(text))
+    assert not re.search(r"[A-Za-z0-9]://|\w\.[a-z]{2}|\S@\S|\\\\\w", tamed(text))
+
+
+@given(st.sampled_from("tel sms skype file javascript magnet data mailto".split()), st.text(min_size=1, max_size=40))
+def test_no_scheme_is_left(scheme, rest):
+    assert not re.search(rf"\b{scheme}:\S", tamed(f"{scheme}:{rest}"))
 
 
 def test_each_line_is_quoted_and_not_too_long():

@@ -656,3 +656,30 @@ def test_unicode_corpus_never_breaks_the_input_checks():
             except Invalid:
                 continue
             assert kept == call(kept) and kept.encode()
+
+
+@pytest.mark.parametrize("code", ["&#xFFFF;", "&#xFFFE;", "&#65535;", "&#65534;", "&#xFFFFF;", "&#xD800;", "&#0;"])
+def test_a_reference_to_a_character_that_no_text_has_is_shown_as_a_mark(code):
+    html = text.to_html(f"a{code}b")
+    assert html.startswith("<p>a") and html.endswith("b</p>\n")
+    assert not set(html) & {"\ufffe", "\uffff", "\0"}
+
+
+@pytest.mark.parametrize("char", ["\ufffe", "\uffff"])
+def test_noncharacters_that_no_feed_may_hold_are_refused(char):
+    with pytest.raises(Invalid):
+        text.body(f"a{char}b", 100)
+
+
+HOSTS_WITHOUT_NAME = ["\u0301\u0301", "\u0660", "\u200dx", "%CC%81", "\u0378", "a\u2100b", "xn--a", "[::1", "a..b"]
+
+
+@pytest.mark.parametrize("host", HOSTS_WITHOUT_NAME)
+def test_a_link_without_a_host_is_no_link_and_cleaning_twice_changes_nothing(host):
+    for html in (
+        text.clean(f'<p><a href="https://{host}" title="a>b">x</a> y</p>'),
+        text.to_html(f"[x](https://{host}) <https://{host}/> https://{host}/a"),
+        text.html_to_html(f'<a href="https://{host}">x</a> https://{host}'),
+    ):
+        assert text.clean(html) == html
+        assert html.count("<a ") == html.count('<a href="')

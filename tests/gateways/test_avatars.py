@@ -2,9 +2,12 @@
 
 import io
 import json
+import random
 import re
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -66,6 +69,84 @@ def bomb():
 def test_what_is_no_picture_is_refused(body):
     with pytest.raises(ValueError):
         avatars.small(body)
+
+
+@pytest.mark.parametrize("name", ["bomb_20000x20000_1bit.png", "html_as.jpg", "svg_script.svg", "truncated.jpg"])
+def test_hostile_files_are_refused(name):
+    with pytest.raises(ValueError):
+        avatars.small(data(f"images/{name}").read_bytes())
+
+
+def test_where_a_photo_was_taken_is_not_kept():
+    body = data("images/exif_gps.jpg").read_bytes()
+    with Image.open(io.BytesIO(body)) as image:
+        assert image.getexif()
+    with Image.open(io.BytesIO(avatars.small(body))) as image:
+        assert not image.getexif()
+        assert not {"exif", "xmp", "icc_profile", "comment"} & image.info.keys()
+
+
+def test_a_colour_profile_is_not_kept():
+    assert b"a secret" not in avatars.small(packed("WEBP", icc_profile=b"a secret" * 20))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_whatever_a_broken_file_makes_pillow_raise_is_a_refusal(kind):
+    """EXIF that ends too early raises struct.error, others IndexError or worse; nothing but ValueError comes out."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = packed(kind, (40, 30), **({"exif": exif} if kind != "GIF" else {}))
+    chosen = random.Random(4)
+    for _ in range(400):
+        body = bytearray(whole)
+        for _ in range(chosen.randint(1, 6)):
+            body[chosen.randrange(len(body))] = chosen.randrange(256)
+        try:
+            avatars.small(bytes(body[: chosen.randint(8, len(body))] if chosen.random() < 0.3 else body))
+        except ValueError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "value"),
+    [(0x0100, 1, b"\0" * 4), (0x010E, 5, b"\0" * 4), (0x011A, 1, b"\0" * 4), (0x011A, 11, b"\xff" * 4)],
+)
+def test_a_broken_exif_is_a_refusal(tag, kind, value):
+    """Pillow writes the rest of the EXIF anew when it turns a picture: struct.error, AttributeError, TypeError."""
+    turned = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    ifd = b"MM\0*\0\0\0\x08\0\x02" + turned + struct.pack(">HHI", tag, kind, 1) + value + b"\0" * 4 + b"\xff" * 20
+    with pytest.raises(ValueError):
+        avatars.small(packed("JPEG", exif=b"Exif\0\0" + ifd))
+
+
+# Not getrusage(): its peak begins with that of the process that started this one.
+PEAK = """
+import sys
+from commentsvc.gateways import avatars
+
+def peak_kb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
+avatars.small(open(sys.argv[1], "rb").read())
+before = peak_kb()
+try:
+    avatars.small(open(sys.argv[2], "rb").read())
+except ValueError:
+    pass
+print((peak_kb() - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("size", [(4000, 4000), (2000, 2000), (20_000, 190)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_no_picture_takes_much_memory(tmp_path, kind, size):
+    if kind == "WEBP" and max(size) > 16_383:
+        size = (16_000, 200)
+    (tmp_path / "small").write_bytes(packed(kind))
+    (tmp_path / "large").write_bytes(packed(kind, size))
+    paths = [tmp_path / "small", tmp_path / "large"]
+    ran = subprocess.run([sys.executable, "-c", PEAK, *paths], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 100, "MB"
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def post_together(app, site, now):
 
         first = Draft("/first", "", "", None, "the first of all", "First", "first@example.org", None)
         begin_write()
-        threads.get_or_add(site, "/first", "", "", now)
+        threads.get_or_add(site, "/first", now)
         running = [threading.Thread(target=call, args=(0, first, None))]
         running[0].start()
         until(lambda: lane._is_led)

@@ -36,7 +36,7 @@ def test_a_comment_of_no_thread_cannot_be(app):
 
 def test_read_modify_write_loses_nothing(app, site, now, at_once):
     with write():
-        thread_id = threads.get_or_add(site, "/post", "", "", now).id
+        thread_id = threads.get_or_add(site, "/post", now).id
 
     def add_one_many_times():
         with app.app_context():
@@ -111,7 +111,7 @@ def test_two_threads_with_one_key_are_one(app, site, now, at_once):
         def work():
             with app.app_context():
                 with write():
-                    found = threads.get_or_add(sites.by_key(key), "/post", "", "", now).id
+                    found = threads.get_or_add(sites.by_key(key), "/post", now).id
                 db.session.remove()
                 return found
 

@@ -86,7 +86,7 @@ ROWS = [
     _get("/.well-known/security.txt", NONE, EVERYBODY),
     _get("/healthz", NONE, EVERYBODY),
     _get("/readyz", NONE, EVERYBODY),
-    _get("/metrics", NONE, EVERYBODY),
+    _link("GET", "/metrics"),  # COMMENTSVC_METRICS_TOKEN, or a program on the same machine
     Row("GET", "/static/<path:filename>", NONE, EVERYBODY, path={"filename": "desk.css"}),
     _get("/embed.js", NONE, EVERYBODY),
     Row("GET", "/embed/<name>", NONE, EVERYBODY, path={"name": "{part}"}),
@@ -257,6 +257,8 @@ ROWS = [
         Row("POST", f"/account/security/{act}", COOKIE, SIGNED_IN, leads_to="/account/security")
         for act in ("app", "recovery", "remove")
     ],
+    Row("POST", "/account/link", COOKIE, SIGNED_IN, fields={"provider": "twitter"}),
+    _form("/account/link/add", COOKIE, SIGNED_IN),  # adds what a page of this session has named, sealed
     # Signing in
     _get("/auth/signin", NONE, EVERYBODY),
     _form("/auth/signin", NONE, EVERYBODY, email="dora@example.net"),
@@ -264,6 +266,8 @@ ROWS = [
     Row("GET", "/auth/code", NONE, EVERYBODY, leads_to="/auth/signin"),
     Row("POST", "/auth/code", LINK, NO_ONE, fields={"code": "000000"}),
     _get("/auth/<provider>/login", NONE, EVERYBODY),
+    _form("/auth/<provider>/login", NONE, EVERYBODY),
+    *[_link("POST", f"/auth/<provider>/{answer}") for answer in ("confirm", "instead")],
     _get(
         "/auth/authorize",
         NONE,
@@ -295,7 +299,7 @@ ROWS = [
     _link("POST", "/auth/facebook/deauthorize"),
     _link("GET", "/auth/facebook/deletion/<code>"),
     # Links in mails
-    *[_link(method, f"/m/{way}<token>") for way in ("", "confirm/") for method in ("GET", "POST")],
+    *[_link(method, f"/m/{way}<token>") for way in ("", "comment/", "confirm/") for method in ("GET", "POST")],
     Row("GET", "/m/stop/<token>", NONE, EVERYBODY, path={"token": "no-such-token"}),  # it only asks
     _link("POST", "/m/stop/<token>"),
     _link("POST", "/m/<token>/undo"),

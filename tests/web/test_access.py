@@ -32,6 +32,7 @@ PARAMETERS: dict[str, object] = {
     "rule_id": "{rule}",
     "sanction_id": "{sanction}",
 }
+BASE = "https://comments.example"
 PROOF_PAGES = ("/auth/signin", "/auth/second", "/account/security")
 
 
@@ -121,10 +122,12 @@ class World:
         query = filled(row.query, self.names)
         if row.body is not None or row.method != "POST":
             body = None if row.body is None else filled(row.body, self.names)
-            answer = browser.open(path, method=row.method, query_string=query, json=body, headers=headers)
+            answer = browser.open(
+                path, method=row.method, query_string=query, json=body, headers=headers, base_url=BASE
+            )
         else:
             fields = {**filled(row.fields, self.names), "csrf_token": self.csrf[role]}
-            answer = browser.post(path, data=fields, query_string=query, headers=headers)
+            answer = browser.post(path, data=fields, query_string=query, headers=headers, base_url=BASE)
         answer.get_data()
         answer.close()
         return answer
@@ -141,7 +144,7 @@ def is_refused(row, answer) -> bool:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    found = {"MAIL_URL": f"mailbox://{folder}/mail"}
+    found = {"MAIL_URL": f"mailbox://{folder}/mail", "SECURITY_CONTACT": "security@comments.example"}
     for provider in ("TWITTER", "APPLE"):
         found |= {f"{provider}_CLIENT_ID": "id", f"{provider}_CLIENT_SECRET": "secret"}
     return found

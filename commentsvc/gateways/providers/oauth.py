@@ -6,13 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from requests import HTTPError, RequestException, Response
 
-from commentsvc.core import emails, text
+from commentsvc.core import emails, links, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import NAME_MAX, WEBSITE_MAX
 from commentsvc.gateways import safe_http
@@ -211,11 +210,8 @@ def web_address(value: object) -> str | None:
 
 
 def origin_of(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    parts = links.parts_of(url)
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts else ""
 
 
 def shown(value: str | None) -> str | None:
