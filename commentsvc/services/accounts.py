@@ -70,6 +70,7 @@ def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> 
 def lock_out(account: Account, with_tokens: bool, now: datetime) -> None:
     """By the operator: as end_everywhere; `with_tokens` also revokes the account's personal API tokens."""
     begin_write()
+    people.locked(account.id)
     people.end_sessions(account.id, now, None)
     grants.end_all_of(account.id, now)
     for token in people.api_tokens_of(account) if with_tokens else ():

@@ -45,6 +45,17 @@ def test_nothing_of_a_session_is_kept_and_every_page_has_sign_out(client, alice,
     assert seen > 12
 
 
+def test_every_answer_says_what_it_is(client, alice, sign_in):
+    sign_in(client, alice)
+    for row in ROWS:
+        path = re.sub(r"<(?:int:|path:)?\w+>", "1", row.route.replace("<site_key>", "blog"))
+        answer = client.open(path, method=row.method)
+        is_text = answer.mimetype.startswith("text/") or answer.mimetype.endswith("xml")
+        assert answer.status_code == 204 or answer.mimetype, row.name
+        assert not is_text or answer.mimetype_params.get("charset") == "utf-8", (row.name, answer.content_type)
+        answer.close()
+
+
 def test_no_answer_lets_another_origin_send_cookies(client, alice, sign_in):
     """Public reads are open to every origin; none takes a cookie from one."""
     sign_in(client, alice)
