@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import logging
+import re
 import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -196,3 +198,17 @@ def test_only_the_header_of_the_settings_is_believed_and_a_stored_address_is_pla
         queue = app.test_client().get("/api/v1/moderation/comments?site=blog", headers=token(alice)).text
         assert json.loads(queue)["comments"][0]["ip"] == "2001:db8::7"
         db.session.remove()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_times_are_in_utc_and_say_so(log_format, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        stream = io.StringIO()
+        record = logging.makeLogRecord({"msg": "Hello", "created": 1_700_000_000.25, "msecs": 250.0})
+        log_lines.handler(log_format, stream).emit(record)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert re.search(r"2023-11-14T22:13:20\.250(Z|\+00:00)", stream.getvalue()), stream.getvalue()
