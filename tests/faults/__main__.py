@@ -67,7 +67,7 @@ def try_fault(machine, name, rounds) -> Found:
     fault, found = FAULTS[name], Found()
     acknowledged, expected, asked_mail = set(), set(), set()
     with Setup(machine, name, *fault.options, **fault.setup) as setup:
-        setup.start(**(fault.environment(setup) if fault.environment is not dict else {}))
+        setup.start(**(fault.environment(setup) if fault.environment else {}))
         for number in range(1, rounds + 1):
             round_ = Round(number, setup)
             try:
@@ -118,17 +118,19 @@ def row(name, found):
     }
 
 
-def head(load_average):
+def head():
+    """When, where and of what the run is; asked before it begins."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC at commit {commit.strip() or 'unknown'} on "
-        f"{os.cpu_count()} cores with {memory_gb:.0f} GB of memory; load average {load_average:.1f} before the run."
+        f"{os.cpu_count()} cores with {memory_gb:.0f} GB of memory; "
+        f"load average {os.getloadavg()[0]:.1f} before the run."
     )
 
 
-def write_page(rows, absent, troubles, load_average):
-    said = [head(load_average), report.table(rows)]
+def write_page(begun, rows, absent, troubles):
+    said = [begun, report.table(rows)]
     said += [f"Not tried: {FAULTS[name].title}, since {reason}." for name, reason in absent.items()]
     said += [f"**Failed: {FAULTS[name].title}.**" for name in troubles]
     before, found, rest = PAGE.read_text().partition(BEGIN)
@@ -144,7 +146,7 @@ def main():
     asked = options.parse_args()
     if unknown := set(asked.faults) - set(FAULTS):
         options.error(f"there is no {', '.join(sorted(unknown))}; there are: {', '.join(FAULTS)}")
-    load_average, rows, absent, troubles = os.getloadavg()[0], [], {}, {}
+    begun, rows, absent, troubles = head(), [], {}, {}
     with Machine() as machine:
         for name in asked.faults or FAULTS:
             began = time.monotonic()
@@ -165,7 +167,7 @@ def main():
             for trouble in found.troubles:
                 print(f"  FAILED: {trouble}", flush=True)
     if not asked.faults:
-        write_page(rows, absent, troubles, load_average)
+        write_page(begun, rows, absent, troubles)
     sys.exit(1 if troubles else 0)
 
 

@@ -34,7 +34,8 @@ ORPHAN_MAX_S = 20.0
 class Fault:
     """`strike(setup, round)` does it; between doing and undoing the load goes on for `lasts_s`.
 
-    `setup` are the arguments of Setup. `may_double_mail`: the mail server took a mail and nobody could note it.
+    `options` are those of `commentsvc serve`, `setup` the arguments of Setup, `environment(setup)` what the service's
+    environment has besides. `may_double_mail`: the mail server took mails and nobody could note it.
     """
 
     title: str
@@ -42,7 +43,7 @@ class Fault:
     lasts_s: float = 0.0
     options: tuple = ()
     setup: dict = field(default_factory=dict)
-    environment: Callable = dict
+    environment: Callable | None = None
     may_double_mail: bool = False
 
 

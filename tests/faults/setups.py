@@ -77,7 +77,10 @@ class Postgres:
 
 
 class Inbox:
-    """Keeps (address, Message-ID) of each mail that it took. It holds or refuses mails while it is told to."""
+    """Keeps (address, Message-ID) of each mail that it took. It holds or refuses mails while it is told to.
+
+    `when_taken` is called once, when a mail was taken and the worker knows, but has had no time for anything else.
+    """
 
     def __init__(self):
         self.taken, self.held = [], 0
@@ -97,8 +100,8 @@ class Inbox:
         return "250 OK"
 
     async def handle_QUIT(self, server, session, envelope):  # noqa: N802
-        act, self.when_taken = (self.when_taken, None) if hasattr(session, "has_given") else (None, self.when_taken)
-        if act:
+        if self.when_taken is not None and hasattr(session, "has_given"):
+            act, self.when_taken = self.when_taken, None
             act()
         return "221 Bye"
 
@@ -132,7 +135,7 @@ class Setup:
     """A started service. `rows(sql)` asks its database directly, past the service and what stands before it."""
 
     def __init__(self, machine, name, *options, postgres=False, proxied=False, mail=False, redis=False, disk=False):
-        self.name, self.options = name, options
+        self.name = name
         self.folder = machine.folder / name
         self.folder.mkdir()
         self.postgres = machine.postgres if postgres else None
