@@ -186,7 +186,8 @@ def test_two_that_wait_for_each_other_both_get_what_they_asked_for(app, site, ot
         return run
 
     results = at_once(rename("blog", "other"), rename("other", "blog"))
-    assert sorted(results) == ([1, 2] if is_postgres() else [1, 1])
+    # PostgreSQL ends one of the two, and may end both.
+    assert max(results) == (2 if is_postgres() else 1), results
     assert len({s.name for s in found(Site)}) == 1
 
 

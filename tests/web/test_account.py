@@ -83,7 +83,7 @@ def providers_of(account_id):
 
 def test_the_page_shows_what_is_kept(client, ann):
     page = client.get("/account").text
-    assert page.count("A post</bdi></a>") == 2
+    assert page.count("/post</bdi></a>") == 2  # its title is shown once a comment there is approved
     assert "GitHub: <bdi>annlee</bdi>" in page and "(this one)" in page
     copy = client.get("/account/copy.json")
     assert "attachment" in copy.headers["Content-Disposition"]
