@@ -156,6 +156,9 @@ def _signed_in(token: str) -> SignedIn | None:
 
 def _safe(response: Response) -> Response:
     headers = response.headers
+    # Werkzeug's own redirects (a doubled slash) name the host of the request, which anybody can make up.
+    if response.location and response.location.startswith(request.host_url):
+        response.location = "/" + response.location.removeprefix(request.host_url).lstrip("/")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":

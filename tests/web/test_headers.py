@@ -169,3 +169,11 @@ def test_security_txt_names_the_contact_of_the_settings_and_is_not_there_without
     expires = datetime.fromisoformat(fields.pop("Expires"))
     assert timedelta(days=90) < expires - datetime.now(UTC) < timedelta(days=365)
     assert not fields
+
+
+@pytest.mark.parametrize("path", ["/t//blog", "/feeds//blog.atom", "/t//blog?thread=%2Fp"])
+@pytest.mark.parametrize("host", ["evil.example", "localhost"])
+def test_no_redirect_leads_to_the_host_that_a_request_names(client, path, host):
+    answer = client.get(path, headers={"Host": host})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == path.replace("//blog", "/blog")
