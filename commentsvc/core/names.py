@@ -36,7 +36,7 @@ modérateur administrador moderador amministratore moderatore moderatör 管理�
 # Words that make no name of a role, nor another name of a protected one.
 _FILLERS = """
 the a an of this your our my site blog website page post comment comments official real true team head chief super
-main verified account at from by and und et y
+main verified account at in from by and und et y
 der die das dieser offiziell le la les du el los il lo o os de blogs oficial officiel ufficiale
 """
 # Where a name falls into parts: all but letters, digits, marks, and what may stand within a word.

@@ -37,7 +37,7 @@ STAFF = [
     # the blog's own name
     "Field Notes", "field notes", "FieldNotes", "Field Notes Team", "Field Notes (official)", "The Field Notes blog",
     "Alice (Field Notes)", "Alice | Field Notes", "Alice from Field Notes", "Alice, Ada Lovelace", "Alice 2", "2 Alice",
-    "Field Notes 2026", "Field Notes Support", "Editor", "Rédacteur", "Moderation Team", "Редактор",
+    "Field Notes 2026", "Field Notes Support", "Editor", "Rédacteur", "Moderation Team", "Editor-in-chief", "Редактор",
 ]  # fmt: skip
 PEOPLE = [
     "Carol", "Alicia", "Alice Cooper", "Alice B.", "Malice", "Alician", "Adminah", "Admiral Nelson",
