@@ -29,7 +29,7 @@ from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
-from commentsvc.services import importing, membering, recounts, settling, signing_in
+from commentsvc.services import accounts, importing, membering, recounts, settling, signing_in
 from commentsvc.store import database, jobs, people, sites, time_limits
 from commentsvc.store.db import db, first_line, is_away, retried, write
 from commentsvc.store.people import Role
@@ -259,6 +259,16 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
             membering.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
         link_token = signing_in.printed_link(account, now)
     click.echo(f"{read_config().base_url}/auth/link/{link_token}")
+
+
+@user_commands.command("sign-out")
+@click.argument("email")
+@click.option("--tokens", "with_tokens", is_flag=True, help="Also revoke the account's personal API tokens.")
+@in_app
+def user_sign_out(email: str, with_tokens: bool) -> None:
+    """End every sign-in of an account, in the dashboard and on blogs: for a lost device or somebody who has left."""
+    accounts.lock_out(people.account_by_email(email), with_tokens, datetime.now(UTC))
+    click.echo(f"{email} is signed out everywhere{' and has no API tokens any more' if with_tokens else ''}.")
 
 
 @commands.group("token")

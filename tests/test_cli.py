@@ -102,6 +102,7 @@ def test_from_nothing_to_a_moderated_site(run):
         (["user", "create", "b@example.org", "--name", "x", "--role", "owner"], 2, "--site"),
         (["user", "create", "b@example.org", "--name", "x", "--site", "other"], 1, "site"),
         (["token", "create", "b@example.org"], 1, "commentsvc user create"),
+        (["user", "sign-out", "b@example.org"], 1, "b@example.org"),
         (["token", "create", "a@example.org", "--site", "other"], 1, "site"),
         (["import", "wordpress", "nowhere.xml", "--site", "blog"], 2, "nowhere.xml"),
         (["import", "typepad", "nowhere.xml", "--site", "blog"], 2, "typepad"),
@@ -265,6 +266,33 @@ class Server:
             return self.process.wait(60)
         finally:
             self.process.kill()
+
+
+def test_the_operator_signs_an_account_out_everywhere_and_ends_its_tokens(ready, environ, tmp_path):
+    token = ready("token", "create", "a@example.org")[1].strip()
+    link = ready("user", "create", "a@example.org", "--name", "Alice")[1].strip()
+    server = Server(environ, tmp_path)
+
+    def may_read():
+        address = f"http://127.0.0.1:{server.port}/api/v1/moderation/comments?site=blog"
+        try:
+            request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
+            return urllib.request.urlopen(request, timeout=10).status == 200
+        except urllib.error.HTTPError as error:
+            error.close()
+            assert error.code == 401
+            return False
+
+    try:
+        path = urllib.parse.urlsplit(link).path
+        server.get(path, {"csrf_token": find_csrf(server.get(path))})
+        assert "Sign out" in server.get("/dashboard") and may_read()
+        assert ready("user", "sign-out", "a@example.org")[:2] == (0, "a@example.org is signed out everywhere.\n")
+        assert "Sign out" not in server.get("/dashboard") and may_read(), "the tokens stay unless they are named"
+        assert ready("user", "sign-out", "a@example.org", "--tokens")[0] == 0
+        assert not may_read()
+    finally:
+        server.stop()
 
 
 def test_a_site_gets_a_language_and_words_of_its_own(ready, tmp_path):

@@ -73,6 +73,7 @@ def test_the_lines_for_a_certificate_are_taken_as_they_are_written(checked, tmp_
     shipped = placed(SHIPPED.read_text(), tmp_path)
     shipped = re.sub(r"(?m)^( *)# (\}|(?:listen|ssl_|server|return|  ).*[;{}])$", r"\1\2", shipped)
     assert shipped.count("ssl_certificate") == 2 and "return 301" in shipped
+    assert re.findall(r"ssl_protocols (.+);", shipped) == ["TLSv1.2 TLSv1.3"]
     shipped = re.sub(r"listen 127\.0\.0\.1:\d+;", "", shipped, count=1)
     shipped = shipped.replace("/etc/letsencrypt/live/comments.example", str(tmp_path))
     shipped = re.sub(r"listen \S*443 (ssl);", lambda m: f"listen 127.0.0.1:{servers.free_port()} {m[1]};", shipped)

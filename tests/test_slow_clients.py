@@ -171,6 +171,21 @@ def test_a_body_that_breaks_off_is_never_taken_for_a_whole_one(service, connect,
     assert (status, json.loads(page)["thread"]["count"]) == (200, 0)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_lengths_the_chunks_count(connect, order):
+    author = {"name": "Carol", "email": "carol@example.org"}
+    wanted = {"site": "blog", "thread": "/smuggled", "body": f"Two lengths {order}", "author": author}
+    body = json.dumps(wanted).encode()
+    lengths = [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"][::order]
+    one = connect(HEAD + b"".join(lengths) + b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert answer(one)[0] == 201
+
+
+def test_two_different_lengths_are_refused(connect):
+    one = connect(HEAD + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}")
+    assert one.makefile("rb").readline().split()[1] == b"400"
+
+
 @pytest.mark.parametrize("kind", ["length", "chunks"])
 def test_a_body_over_the_limit_is_refused_as_too_large(connect, kind):
     size = 300 * 1024

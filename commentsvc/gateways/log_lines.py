@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -52,6 +53,10 @@ class _Formatter(logging.Formatter):
 
 
 class _Text(_Formatter):
+    # In UTC, as the JSON lines: logs of several machines can be read side by side.
+    converter = staticmethod(time.gmtime)
+    default_time_format, default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+
     def format(self, record: logging.LogRecord) -> str:
         # Another formatter may have left the whole text of an exception in the record.
         own = copy.copy(record)

@@ -17,6 +17,7 @@ from commentsvc.store import (
     factors,
     flags,
     grants,
+    journal,
     people,
     revisions,
     sites,
@@ -62,6 +63,20 @@ def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> 
     begin_write()
     people.end_sessions(account_id, now, but)
     grants.end_all_of(account_id, now)
+    db.session.commit()
+
+
+@retried
+def lock_out(account: Account, with_tokens: bool, now: datetime) -> None:
+    """By the operator: as end_everywhere; `with_tokens` also revokes the account's personal API tokens."""
+    begin_write()
+    people.locked(account.id)
+    people.end_sessions(account.id, now, None)
+    grants.end_all_of(account.id, now)
+    for token in people.api_tokens_of(account) if with_tokens else ():
+        token.revoked_at = now
+        journal.add("token", now, site=token.site, subject=token.name, before={"made": True})
+    journal.add("sign-out", now, subject=account.email or account.name)
     db.session.commit()
 
 

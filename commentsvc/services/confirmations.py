@@ -19,7 +19,7 @@ from commentsvc.services import publishing
 from commentsvc.services.noticing import Sender
 from commentsvc.store import address_checks, comments, decisions, jobs, notices, people, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db
+from commentsvc.store.db import begin_write, db, retried
 
 LINK_LIFE = timedelta(days=7)
 REASON = Reason(
@@ -36,6 +36,7 @@ def ask(comment: Comment, language: str | None, secret: str, now: datetime) -> N
         jobs.add("confirm_comment", {"comment_id": comment.id, "language": language}, now)
 
 
+@retried
 def mail(comment_id: int, language: str | None, sender: Sender, now: datetime) -> None:
     """Write the mail that asks. It has no word of the comment: anybody can type anybody's address."""
     begin_write()
@@ -62,6 +63,7 @@ def comment_of(number: int, now: datetime) -> Comment:
     return comment
 
 
+@retried
 def confirm(number: int, now: datetime) -> Comment:
     """The holder of the address wrote the comment: publish it unless something else holds it. Raises as comment_of."""
     begin_write()

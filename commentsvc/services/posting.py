@@ -197,6 +197,7 @@ class AddressTaken(Invalid):
     """The guest's e-mail address belongs to an account; `post` decides whether they may be told so."""
 
 
+@retried
 def _tell_taken(ip: str, now: datetime) -> bool:
     """Count that a network is told of an account's address; False when it was told too often."""
     begin_write()

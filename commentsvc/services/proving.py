@@ -29,6 +29,7 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 60))
 MISSES_LIFE = timedelta(days=1)  # after a day without a wrong try they count no more
 FRESH_FOR = timedelta(minutes=15)
 RECOVERY_CODES = 10
+RECOVERY_BYTES = 15  # 120 random bits need no salt and no slow hash
 _FOR_EVER_S = 10**9
 WRONG = phrase("This code is not right, or was used before. Take the newest from your app, or a recovery code.")
 
@@ -187,11 +188,11 @@ def _add(account: Account, session_id: int, row: Factor, ip: str, now: datetime)
 def _recovery_codes(account_id: int, now: datetime) -> list[str]:
     for old in factors.locked(account_id, Kind.RECOVERY):
         db.session.delete(old)
-    codes = [base64.b32encode(secrets.token_bytes(10)).decode() for _ in range(RECOVERY_CODES)]
+    codes = [base64.b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode() for _ in range(RECOVERY_CODES)]
     for code in codes:
         values = {"kind": Kind.RECOVERY, "name": "Recovery code", "secret": tokens.digest(code), "created_at": now}
         db.session.add(Factor(account_id=account_id, counter=0, **values))
-    return ["-".join(code[at : at + 4] for at in range(0, 16, 4)) for code in codes]
+    return ["-".join(code[at : at + 4] for at in range(0, len(code), 4)) for code in codes]
 
 
 def _totp_of(account: Account, code: str, key: str, now: datetime) -> Factor | None:

@@ -92,6 +92,7 @@ def choose_language() -> BaseResponse:
 @pages.post("/unlink")
 def unlink() -> BaseResponse:
     account_id = guard.proved().account.id
+    guard.check_fresh()
     try:
         accounts.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
         say(gettext("This way to sign in is removed."))

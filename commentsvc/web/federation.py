@@ -67,7 +67,9 @@ def login(provider: str) -> BaseResponse:
     goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
     instance = request.args.get("instance", "")
     if not current_user.is_authenticated:
-        return begin(found, goal, instance)
+        # The server that a reader names says who they are: a link on another site must not name it for them.
+        is_own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+        return begin(found, goal, instance if is_own else "")
     g.form_leads_to = leads_to(provider) + (f" {blog_of(goal)}" if goal.startswith(FROM_BLOG) else "")
     names = {"provider": found, "goal": goal, "instance": instance, "account": current_user.account}
     return make_response(render_template("signin/instead.html", **names))

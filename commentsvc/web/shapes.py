@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from flask import request
@@ -14,7 +14,7 @@ from commentsvc.core import emails, links, sanction, text
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
-from commentsvc.core.rule_kinds import RuleKind
+from commentsvc.core.rule_kinds import Outcome, RuleKind
 from commentsvc.core.sanction import SanctionKind, SubjectKind
 from commentsvc.core.status import Action, Status
 from commentsvc.services import ruling
@@ -23,17 +23,20 @@ from commentsvc.services.ruling import Proposal, RuleText
 from commentsvc.services.sanctioning import Order
 from commentsvc.store import people
 from commentsvc.store.comments import Comment
+from commentsvc.store.flags import FlagReason
 from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.web.wiring import settings
 
 # What the service asks of a thread's key, for the OpenAPI document.
-THREAD_KEY = {
+THREAD_KEY: dict[str, Any] = {
     "type": "string",
     "minLength": 1,
     "maxLength": THREAD_KEY_MAX,
     "pattern": r"^[^\x00-\x1f\x7f\ufffe\uffff]*[^\s\x00-\x1f\x7f\ufffe\uffff][^\x00-\x1f\x7f\ufffe\uffff]*$",
 }
+# Words that somebody must write.
+WORDS: dict[str, Any] = {"minLength": 1, "pattern": r"\S"}
 ANONYMOUS = "Anonymous"
 YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
@@ -48,6 +51,11 @@ class Shape(BaseModel):
 S = TypeVar("S", bound=Shape)
 
 
+def one_of(choices: Iterable[int | str], description: str | None = None, default: Any = ...) -> Any:
+    """A field whose choices the OpenAPI document names; a wrong one is refused where it is used, with a sentence."""
+    return Field(default, description=description, json_schema_extra={"enum": list(choices)})
+
+
 class GuestIn(Shape):
     name: StrictStr = ""
     email: StrictStr = ""
@@ -56,11 +64,11 @@ class GuestIn(Shape):
 
 class CommentIn(Shape):
     site: StrictStr
-    thread: StrictStr
+    thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
     url: StrictStr = Field("", description="address of the page; of an origin of the site")
     title: StrictStr = Field("", description="title of the page")
     parent_id: StrictInt | None = Field(None, description="the comment answered")
-    body: StrictStr = Field(description="Markdown")
+    body: StrictStr = Field(description="Markdown", json_schema_extra=WORDS)
     author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
     notify: StrictBool = Field(
         False, description="mail me when somebody answers; a guest confirms the address by a mail first"
@@ -72,15 +80,17 @@ class CommentIn(Shape):
 
 
 class EditIn(Shape):
-    body: StrictStr
+    body: StrictStr = Field(json_schema_extra=WORDS)
 
 
 class AppealIn(Shape):
-    text: StrictStr = Field(description="why a moderator should look again; up to 1,000 characters")
+    text: StrictStr = Field(
+        description="why a moderator should look again; up to 1,000 characters", json_schema_extra=WORDS
+    )
 
 
 class VoteIn(Shape):
-    value: StrictInt = Field(description="1 or -1; 0 takes the vote back")
+    value: StrictInt = one_of((1, 0, -1), "0 takes the vote back")
 
 
 class VoteOut(Shape):
@@ -89,7 +99,7 @@ class VoteOut(Shape):
 
 
 class FlagIn(Shape):
-    reason: StrictStr = Field(description="spam, abuse, off_topic, illegal or other")
+    reason: StrictStr = one_of(FlagReason)
     text: StrictStr = Field("", description="for the moderators, up to 1,000 characters; needed with `other`")
 
 
@@ -104,7 +114,7 @@ class ThreadIn(Shape):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     site: StrictStr
-    thread: StrictStr
+    thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
     title: StrictStr | None = Field(
         None, description="of the page; wins over what comments say; empty: what the approved comments say again"
     )
@@ -133,11 +143,11 @@ class ThreadIn(Shape):
 
 class PreviewIn(Shape):
     site: StrictStr
-    body: StrictStr
+    body: StrictStr = Field(json_schema_extra=WORDS)
 
 
 class DecisionsIn(Shape):
-    ids: list[StrictInt] = Field(description="1 to 500 comments")
+    ids: list[StrictInt] = Field(description="comments", json_schema_extra={"minItems": 1, "maxItems": 500})
     action: Action
     note: StrictStr = Field("", description="kept with the decision; up to 1,000 characters")
     told: StrictStr = Field("", description="what the author reads about it; up to 1,000 characters")
@@ -151,9 +161,9 @@ class UndoIn(Shape):
 
 
 class RuleTextIn(Shape):
-    kind: StrictStr = Field(description=", ".join(RuleKind))
+    kind: StrictStr = one_of(RuleKind)
     value: StrictStr = Field(description="one word, domain, address or network a line; a number for links")
-    outcome: StrictStr = Field("hold", description="hold, spam or reject")
+    outcome: StrictStr = one_of((Outcome.HOLD, Outcome.SPAM, Outcome.REJECT), default="hold")
     language: StrictStr = Field("", description="of words: only in texts of this language, such as de")
     is_on: StrictBool = True
 
@@ -209,8 +219,8 @@ class BacktestIn(Shape):
 
 class SanctionIn(Shape):
     site: StrictStr
-    kind: StrictStr = Field(description=", ".join(SanctionKind))
-    subject_kind: StrictStr = Field(description=", ".join(SubjectKind))
+    kind: StrictStr = one_of(SanctionKind)
+    subject_kind: StrictStr = one_of(SubjectKind)
     subject: StrictStr = Field("", description="an account's number, an address, a domain, or a network")
     comment: StrictInt | None = Field(
         None, description="instead of `subject`, a comment: its author's account, address, domain or network is meant"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 from flask import Flask, Request, Response, current_app, g, request, session
@@ -57,6 +58,8 @@ login = LoginManager()
 
 class Sessions(SecureCookieSessionInterface):
     """Makes ready to read a cookie only where there is one: most requests come without."""
+
+    digest_method = staticmethod(hashlib.sha256)  # Flask's own is SHA-1
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         name = self.get_cookie_name(app)

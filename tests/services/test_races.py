@@ -40,11 +40,12 @@ from commentsvc.services.moderating import Moderator
 from commentsvc.services.posting import Draft, Sender
 from commentsvc.services.ruling import RuleText
 from commentsvc.services.sanctioning import Order
-from commentsvc.services.signing_in import Browser
+from commentsvc.services.signing_in import Asker, Browser
 from commentsvc.store import comments, invitations, journal, people, rules, sites, subscriptions, watches
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import _number_of, db, is_postgres, lost_race, retried, write
 from commentsvc.store.flags import Flag
+from commentsvc.store.jobs import Job
 from commentsvc.store.people import Account, Identity, Membership, Role, SigninCode
 from commentsvc.store.sites import Site
 from commentsvc.store.votes import Vote
@@ -185,7 +186,8 @@ def test_two_that_wait_for_each_other_both_get_what_they_asked_for(app, site, ot
         return run
 
     results = at_once(rename("blog", "other"), rename("other", "blog"))
-    assert sorted(results) == ([1, 2] if is_postgres() else [1, 1])
+    # PostgreSQL ends one of the two, and may end both.
+    assert max(results) == (2 if is_postgres() else 1), results
     assert len({s.name for s in found(Site)}) == 1
 
 
@@ -260,7 +262,8 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
         lambda: accounts.erase(carol.id, False, now),
         lambda: moderating.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
     )
-    assert [type(r) for r in results if isinstance(r, Exception)] == []
+    # Whoever decides after the erasure is told that there is nothing left to publish.
+    assert {getattr(r, "slug", r) for r in results if isinstance(r, Exception)} <= {"erased"}
     check_kept_numbers()
     assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts.ERASED, None)}
 
@@ -298,13 +301,13 @@ def in_flight(site, alice, carol, make_comment, now):
         "vote": lambda: voting.vote(others, 1, carol, False, now),
         "flag": lambda: flagging.flag(others, "spam", "", sender, SECRET, now),
         "appeal": lambda: appealing.appeal(refused, "Why?", now, carol),
-        "personal token": lambda: signing_in.make_api_token(carol, site, "mine", "", now),
+        "personal token": lambda: signing_in.make_api_token(carol, site, "mine", False, "", now),
         "widget's code": lambda: granting.add_code(carol, site, "email", "https://blog.example/", "c", "code", now),
         "name": lambda: signing_in.rename(carol, "Carola", now),
         "language": lambda: accounts.choose_language(carol, "de"),
         "second factor": lambda: proving.new_recovery_codes(carol, "", now),
         "membership": lambda: membering.give_role(carol, site, Role.MODERATOR, now),
-        "another way to sign in": lambda: signing_in.link(Known("github", "7"), carol, now),
+        "another way to sign in": lambda: signing_in.link(Known("github", "7"), "GitHub", carol, no_mail, now),
         "picture": lambda: picturing._keep(carol.id, b"a picture"),
     }
 
@@ -594,14 +597,16 @@ def test_votes_and_reports_that_are_sent_several_times_count_once(site, carol, m
 
 def test_the_pace_of_mailed_codes_holds_for_many_at_once(site, now, race):
     def ask():
-        return signing_in.send_code("dora@example.net", "192.0.2.7", True, SECRET, no_mail, now, joins=True)
+        asker = Asker("192.0.2.7", "a browser", is_known=False)
+        return signing_in.send_code("dora@example.net", asker, True, SECRET, no_mail, now, joins=True)
 
     turn = f"SELECT pg_advisory_xact_lock({_number_of(('codes to', 'dora@example.net'))})"
     results = race(turn, *[ask] * 8)
-    assert sorted(type(r).__name__ for r in results) == ["NoneType"] * 5 + ["TooMany"] * 3
+    assert results == [None] * 8, "a stranger is told nothing"
+    assert sorted(job.kind for job in found(Job)) == ["mail"] * 5 + ["no_mail"] * 3
 
 
-def no_mail(_account, _code, _link):
+def no_mail(*_words):
     return signing_in.Written("", "", "")
 
 

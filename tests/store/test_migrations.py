@@ -128,3 +128,10 @@ def test_who_asked_for_mail_before_addresses_were_confirmed_keeps_getting_it(bar
     upgrade()
     (kept,) = db.session.scalars(select(Subscription)).all()
     assert kept.email == "dave@example.org" and kept.confirmed_at is not None
+
+
+def test_a_new_database_has_no_account_and_no_token(bare):
+    upgrade()
+    with bare.connect() as connection:
+        for table in ("account", "identity", "api_token", "site", "session"):
+            assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table

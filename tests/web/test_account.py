@@ -83,7 +83,7 @@ def providers_of(account_id):
 
 def test_the_page_shows_what_is_kept(client, ann):
     page = client.get("/account").text
-    assert page.count("A post</bdi></a>") == 2
+    assert page.count("/post</bdi></a>") == 2  # its title is shown once a comment there is approved
     assert "GitHub: <bdi>annlee</bdi>" in page and "(this one)" in page
     copy = client.get("/account/copy.json")
     assert "attachment" in copy.headers["Content-Disposition"]
@@ -210,6 +210,23 @@ def test_a_session_that_is_not_fresh_shows_once_more_who_it_is_before_it_adds(ma
         db.session.remove()
 
 
+def test_a_way_to_sign_in_is_removed_only_by_somebody_who_has_just_shown_who_they_are(make_app, zoo):
+    settings = {k.removeprefix("COMMENTSVC_"): v for k, v in zoo.settings().items()}
+    app = make_app(**settings, MAIL_URL="smtp://mail.example:25")
+    with app.app_context():
+        client = app.test_client()
+        assert go(client, "github").status_code == 303
+        link(client, "discord")
+        number = db.session.scalar(select(Identity.id).where(Identity.provider == "github"))
+        form = {"csrf_token": find_csrf(client.get("/account").text), "identity": number}
+        with write():
+            for row in db.session.scalars(select(Session)):
+                row.created_at -= timedelta(hours=1)
+        assert client.post("/account/unlink", data=form).location.startswith("/auth/again")
+        assert providers_of(people.account_by_email("ann@example.org").id) == ["github", "discord"]
+        db.session.remove()
+
+
 def test_what_belongs_to_another_account_is_not_taken_over(app, client, ann):
     bo = stand_ins.PEOPLE[1]
     assert go(app.test_client(), "twitter", bo).status_code == 303
@@ -263,6 +280,17 @@ def test_erasing_leaves_nothing_that_leads_to_the_person(app, client, ann, choic
     go(again, "github")
     db.session.rollback()
     assert db.session.scalar(select(func.count()).select_from(Account)) == 2, "who comes back is somebody new"
+
+
+def test_erasing_ends_every_browser_and_token_of_the_account(app, client, ann, token):
+    other = app.test_client()
+    go(other, "github")
+    headers = token(db.session.get_one(Account, ann))
+    assert other.get("/account").status_code == 200
+    assert app.test_client().get("/api/v1/viewer?site=blog&thread=/post", headers=headers).status_code == 200
+    act(client, "/account/erase", comments="go", sure="yes")
+    assert other.get("/account").location.startswith("/auth/signin")
+    assert app.test_client().get("/api/v1/viewer?site=blog&thread=/post", headers=headers).status_code == 401
 
 
 def test_a_sites_only_owner_is_told_to_find_another(client, ann, site):

@@ -727,3 +727,11 @@ def test_discovery_over_https_names_no_endpoint_without_it(name):
         provider._discover()
     provider._get = lambda url: found
     assert provider._discover() == found
+
+
+@pytest.mark.parametrize("where", ["cross-site", "same-site", "none"])
+def test_no_link_of_another_site_names_the_server_that_says_who_somebody_is(app, client, zoo, where):
+    path = "/auth/mastodon/login?instance=social.example&next=/account"
+    page = client.get(path, headers={"Sec-Fetch-Site": where})
+    assert page.status_code == 200 and 'name="instance" type="text" value=""' in page.text
+    assert client.get(path, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 302, "the form of that page"

@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import logging
+import re
 import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +19,7 @@ from commentsvc import worker
 from commentsvc.gateways import log_lines
 from commentsvc.gateways.mail import NullMailer, SmtpMailer
 from commentsvc.store import jobs
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db, is_postgres, write
 from commentsvc.store.people import Role
 
 WORDS, NAME, EMAIL, IP = "plantedwords", "Plantedname", "plantedmail@example.org", "203.0.113.77"
@@ -119,15 +121,21 @@ def test_a_refused_query_a_broken_view_and_a_failed_sign_in_leave_nothing_of_the
 
 def test_a_broken_promise_of_the_database_is_logged_without_the_row(reader_asks, client, site, written):
     form = {"csrf_token": find_csrf(client.get("/auth/signin").text), "next": "/t/blog", "email": EMAIL}
+    if is_postgres():
+        plant = f"ALTER TABLE signin_code ADD CONSTRAINT planted CHECK (email <> '{EMAIL}') NOT VALID"
+        remove = "ALTER TABLE signin_code DROP CONSTRAINT planted"
+    else:
+        plant = "CREATE TRIGGER planted BEFORE INSERT ON signin_code BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        remove = "DROP TRIGGER planted"
     with write():
-        db.session.execute(text("CREATE UNIQUE INDEX planted ON signin_code (email)"))
+        db.session.execute(text(plant))
     try:
-        statuses = [reader_asks("/auth/signin", data=form).status_code for _ in range(2)]
+        status = reader_asks("/auth/signin", data=form).status_code
     finally:
         db.session.remove()
         with write():
-            db.session.execute(text("DROP INDEX planted"))
-    assert statuses == [303, 500]
+            db.session.execute(text(remove))
+    assert status == 500
     assert "the database refused a query" in written()
     is_clean(written())
 
@@ -196,3 +204,17 @@ def test_only_the_header_of_the_settings_is_believed_and_a_stored_address_is_pla
         queue = app.test_client().get("/api/v1/moderation/comments?site=blog", headers=token(alice)).text
         assert json.loads(queue)["comments"][0]["ip"] == "2001:db8::7"
         db.session.remove()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_times_are_in_utc_and_say_so(log_format, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        stream = io.StringIO()
+        record = logging.makeLogRecord({"msg": "Hello", "created": 1_700_000_000.25, "msecs": 250.0})
+        log_lines.handler(log_format, stream).emit(record)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert re.search(r"2023-11-14T22:13:20\.250(Z|\+00:00)", stream.getvalue()), stream.getvalue()

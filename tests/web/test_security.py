@@ -9,7 +9,7 @@ import pytest
 from cast import BLOG, SECRET, add_account, add_site, set_policy
 from sqlalchemy import select, update
 
-from commentsvc.core import totp
+from commentsvc.core import tokens, totp
 from commentsvc.core.errors import Invalid, TooMany
 from commentsvc.core.status import Action
 from commentsvc.gateways.letters import Written
@@ -17,6 +17,7 @@ from commentsvc.services import moderating, proving, signing_in
 from commentsvc.services.moderating import Moderator
 from commentsvc.store import comments, factors, people, sites
 from commentsvc.store.db import db, write
+from commentsvc.store.factors import Kind
 from commentsvc.store.jobs import Job
 from commentsvc.store.journal import Entry
 from commentsvc.store.people import Account, ApiToken, Role, Session
@@ -138,6 +139,14 @@ def test_with_the_last_factor_the_recovery_codes_go_and_it_is_journalled(alices,
     assert factors.of_account(alice.id, *factors.Kind) == []
     kinds = db.session.scalars(select(Entry.kind).where(Entry.by_account_id == alice.id)).all()
     assert kinds.count("factor") == 2 and "sign-in" in kinds
+
+
+def test_recovery_codes_are_too_many_bits_to_guess_and_only_their_hashes_are_kept(app_of, alice):
+    _, codes = app_of
+    assert len(set(codes)) == 10
+    assert all(re.fullmatch(r"([A-Z2-7]{4}-){5}[A-Z2-7]{4}", code) for code in codes), "24 characters of 5 bits"
+    kept = {row.secret for row in factors.of_account(alice.id, Kind.RECOVERY)}
+    assert kept == {tokens.digest(code.replace("-", "")) for code in codes}
 
 
 def test_new_recovery_codes_replace_the_old(app, alices, alice, app_of, sign_in, send):
