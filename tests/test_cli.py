@@ -161,6 +161,9 @@ TEXT_FILE = str(Path(__file__))
         ("serve", {"INSTANCE_DIR": TEXT_FILE}, 1, "COMMENTSVC_INSTANCE_DIR"),
         ("serve", {"INSTANCE_DIR": "/proc/nowhere"}, 1, "COMMENTSVC_INSTANCE_DIR"),
         ("site list", {"INSTANCE_DIR": "/proc/nowhere"}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("serve", {"INSTANCE_DIR": "x" * 5000}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("site list", {"INSTANCE_DIR": "x" * 5000}, 1, "COMMENTSVC_INSTANCE_DIR"),
+        ("jobs list", {"DATABASE_URL": "sqlite:////dev/zero"}, 1, "device or pipe"),
         ("worker", {"TRUSTED_PROXY": "127.0.0.1"}, 1, "did you mean COMMENTSVC_TRUSTED_PROXIES"),
         ("user create a@example.org --name A", {"BASE_URL": "https://example.org/comments"}, 1, "below a path"),
         ("serve --host nowhere.invalid", {}, 2, "--host"),
@@ -178,6 +181,14 @@ def test_a_wrong_setting_or_option_ends_in_one_line_that_names_it(run, words, ch
     assert "secret" not in trouble
     if status == 1:
         assert len(trouble.splitlines()) == 1
+
+
+def test_the_rest_of_a_database_file_is_no_database(run, tmp_path):
+    (tmp_path / "data.sqlite3").write_bytes(b"SQLite format 3\0")
+    for words in (["serve"], ["site", "list"]):
+        status, _, trouble = run(*words, COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/data.sqlite3")
+        assert (status, len(trouble.splitlines())) == (1, 1)
+        assert "is no SQLite database" in trouble
 
 
 def test_a_dotenv_file_that_cannot_be_read_ends_every_command_in_one_line(run, tmp_path):
