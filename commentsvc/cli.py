@@ -31,6 +31,7 @@ from commentsvc.core.rule_kinds import Submission
 from commentsvc.gateways import log_lines
 from commentsvc.services import accounts, importing, membering, recounts, settling, signing_in
 from commentsvc.store import database, jobs, people, sites, time_limits
+from commentsvc.store.availability import Trouble, trouble_of
 from commentsvc.store.db import db, first_line, is_away, retried, write
 from commentsvc.store.people import Role
 
@@ -41,6 +42,9 @@ WRONG_USE = 2
 # What SQLite and PostgreSQL say when a table or a column is not there.
 OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")
 NO_FILE = "unable to open database file"  # SQLite's words
+MEND_NO_FILE = (
+    "COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR say where it is; commentsvc db upgrade makes a new, empty one."
+)
 PORT = click.IntRange(1, 65535)
 JOB_ID = click.IntRange(1, 2**63 - 1)
 PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
@@ -64,8 +68,10 @@ def main() -> None:
     except DBAPIError as error:
         if any(words in str(error.orig) for words in OF_ANOTHER_SCHEMA):
             _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
-        what = "cannot be reached" if is_away(error) else "answered with an error"
-        where = " COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR say where it is." if NO_FILE in str(error) else ""
+        trouble = trouble_of(error.orig)
+        what = f"is {trouble}" if trouble not in (None, Trouble.AWAY) else "cannot be reached"
+        what = what if is_away(error) else "answered with an error"
+        where = f" {MEND_NO_FILE}" if NO_FILE in str(error) else ""
         _stop(f"The database {what}: {first_line(error)}.{where}", FAILED)
 
 

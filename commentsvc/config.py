@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import io
 import ipaddress
 import re
 import ssl
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
+from email.utils import getaddresses
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import idna
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from commentsvc.core import secret_keys
 from commentsvc.core.forwarded import ForwardingHeader, Network
@@ -48,6 +51,8 @@ APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 INTERNAL = ("SERVE_JOBS", "SERVE_WORKERS", "SERVE_MASTER")
 # Allows requests to private hosts for webhooks and other pages, none of which this version sends.
 RESERVED = ("OUTBOUND_ALLOW",)
+OF_SEVERAL_LINES = ("APPLE_PRIVATE_KEY",)
+SHOWN_MAX = 100  # characters of a name that is no setting
 PORTS = range(1, 65536)
 DIGITS_MAX = 9  # of a number in a setting
 # Below this a "proxy" would be most of the internet; fc00::/7 and 10.0.0.0/8 are the largest private networks.
@@ -58,7 +63,8 @@ class BadSetting(Exception):
     """One line that names the setting and the mend."""
 
     def __init__(self, name: str, mend: str) -> None:
-        super().__init__(f"{PREFIX}{name}: {mend}")
+        shown = "".join(c if c.isprintable() else "?" for c in name[:SHOWN_MAX])
+        super().__init__(f"{PREFIX}{shown}: {mend}")
 
 
 class BadDotenv(BadSetting):
@@ -129,6 +135,9 @@ class Config:
 def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".env")) -> Config:
     """Read all settings; the environment wins over `.env`. Raises BadSetting for a wrong, missing or unknown one."""
     values = {**(_read_dotenv(dotenv) if dotenv else {}), **environ}
+    for name in values:
+        if name.upper().startswith(PREFIX) and not name.startswith(PREFIX):
+            raise BadSetting(name[len(PREFIX) :], f"the name of a setting is in capitals: {name.upper()}")
     given = {k.removeprefix(PREFIX): v.strip() for k, v in values.items() if k.startswith(PREFIX) and v.strip()}
     for name, value in given.items():
         _check_name(name)
@@ -173,11 +182,19 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     if path.is_dir():
         raise BadDotenv(path, "is a folder; it must be a file of settings, or not exist")
     try:
-        found = dotenv_values(path, encoding="utf-8-sig")  # some editors begin a file with a byte order mark
+        content = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
+    except FileNotFoundError:
+        return {}
     except UnicodeDecodeError:
         raise BadDotenv(path, "is not UTF-8 text; save it again with that encoding") from None
     except OSError as error:
         raise BadDotenv(path, f"cannot be read: {error.strerror}") from None
+    for line in parse_stream(io.StringIO(content)):
+        # Left out with a warning, such a line would be a setting that somebody believes in.
+        if PREFIX in line.original.string and (line.error or line.value is None and line.key):
+            number = line.original.line + line.original.string[: line.original.string.index(PREFIX)].count("\n")
+            raise BadDotenv(path, f"line {number} is no setting; write {PREFIX}NAME=value, and close each quote")
+    found = dotenv_values(stream=io.StringIO(content))
     return {k: v for k, v in found.items() if v is not None}
 
 
@@ -204,6 +221,9 @@ def _check_characters(name: str, value: str) -> None:
         value.encode()
     except UnicodeEncodeError:
         raise BadSetting(name, "is not UTF-8 text") from None
+    # Addresses would be read without them: another value than the one that is written there.
+    if name not in OF_SEVERAL_LINES and any(unicodedata.category(c) == "Cc" for c in value):
+        raise BadSetting(name, "holds a line break or another control character; write it in one line")
 
 
 def _secret(value: str) -> str:
@@ -253,7 +273,7 @@ def _contact(value: str) -> str:
 
 
 def _hsts(value: str, base_url: str) -> int:
-    if not value.isascii() or not value.isdigit():
+    if not value.isascii() or not value.isdigit() or len(value) > DIGITS_MAX:
         raise BadSetting("HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 is off")
     if int(value) and not base_url.startswith("https://"):
         raise BadSetting("HSTS_MAX_AGE_S", "needs a COMMENTSVC_BASE_URL that begins with https://")
@@ -264,7 +284,7 @@ def _url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:
     if not value:
         return value
     parts = _split(name, value, example)
-    has_host = bool(parts.hostname) or parts.scheme in ("unix", "mailbox")
+    has_host = bool(parts.path.strip("/") if parts.scheme in ("unix", "mailbox") else parts.hostname)
     if parts.scheme not in schemes or not has_host or re.search(r"\s", value):
         raise BadSetting(name, f"must look like {example}")
     return value
@@ -344,17 +364,22 @@ def _mail_url(value: str) -> str:
         raise BadSetting("MAIL_URL", f"must name host and port (1 to 65535), such as {example}")
     if value and value.startswith("smtp") and parts.netloc.count("@") > 1:
         raise BadSetting("MAIL_URL", "has a password that must be escaped: @ is written as %40, / as %2F, : as %3A")
+    if parts.scheme == "mailbox" and (parts.netloc or not parts.path.strip("/")):
+        raise BadSetting(
+            "MAIL_URL", "must name a folder with three slashes, such as mailbox:///var/lib/commentsvc/mail"
+        )
     return _url("MAIL_URL", value, ("smtp", "smtps", "mailbox"), example)
 
 
 def _mail_from(value: str) -> str:
-    address = parseaddr(value)[1]
-    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or any(ord(c) < 32 for c in value):
-        raise BadSetting("MAIL_FROM", "must be an e-mail address, such as comments@blog.example")
+    found = getaddresses([value])
+    address = found[0][1] if len(found) == 1 else ""
     local, _, domain = address.rpartition("@")
+    if not re.fullmatch(r"[^\s@<>:;,/\"]{1,64}@[^\s@<>/:]{1,253}", address):
+        raise BadSetting("MAIL_FROM", "must be one e-mail address, such as comments@blog.example")
     if not local.isascii():
         raise BadSetting("MAIL_FROM", "must be plain ASCII before the @; many mail servers take nothing else")
-    return value if domain.isascii() else value.replace(domain, _host("MAIL_FROM", domain))
+    return value.replace(domain, _host("MAIL_FROM", domain))
 
 
 def _mail_tls(value: str) -> MailTls:

@@ -12,12 +12,17 @@ from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.store import database
 
 SQLITE_HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.2
+SQLITE_HEADER_BYTES = 100  # with all that follows; a file that ends before is a rest of one
 
 
 def check_places(config: Config) -> None:
     """Raise BadSetting when the instance folder or the SQLite file is something else; makes nothing."""
     folder = config.instance_dir
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_file = folder.exists() and not folder.is_dir()
+    except OSError as error:
+        raise BadSetting("INSTANCE_DIR", f"no folder can have this name: {error.strerror}") from None
+    if is_file:
         raise BadSetting("INSTANCE_DIR", f"{folder} is a file; it must be a folder that the service can write into")
     path = config.sqlite_path
     try:
@@ -25,11 +30,13 @@ def check_places(config: Config) -> None:
             return
         if path.is_dir():
             raise BadSetting("DATABASE_URL", f"{path} is a folder; it must be a file in one")
+        if not path.is_file():  # to open a pipe waits for whoever writes into it
+            raise BadSetting("DATABASE_URL", f"{path} is a device or pipe; it must be a file")
         with path.open("rb") as file:
-            header = file.read(len(SQLITE_HEADER))
+            header = file.read(SQLITE_HEADER_BYTES)
     except OSError as error:
         raise BadSetting("DATABASE_URL", f"{path} cannot be read: {error.strerror}") from None
-    if header and header != SQLITE_HEADER:
+    if header and not (header.startswith(SQLITE_HEADER) and len(header) == SQLITE_HEADER_BYTES):
         raise BadSetting("DATABASE_URL", f"{path} is no SQLite database; name another file, or restore a backup")
 
 

@@ -114,6 +114,7 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
         Chore("cleaning", CLEAN_EVERY_S, _Cleaning()),
         Chore("digests", DIGESTS_EVERY_S, lambda now: bool(noticing.send_digests(sender, now))),
     )
+    is_told = False
     while not stop.is_set():
         idle_s = IDLE_S
         try:
@@ -122,8 +123,12 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
                 for chore in chores:
                     if chore.do():
                         idle_s = 0.0
+            is_told = False
         except Exception as error:  # nothing may end this loop: mail would stop without anybody noticing
-            _log_trouble(error, "the look for due jobs failed; it is repeated")
+            # Once while the database is away, which may be for hours.
+            if not (is_told and _is_away(error)):
+                _log_trouble(error, "the look for due jobs failed; it is repeated")
+            is_told = _is_away(error)
             idle_s = AWAY_S
         stop.wait(idle_s)
     crew.join(FINISH_MAX_S)

@@ -74,7 +74,7 @@ def test_a_right_setting_is_taken(name, value, field, want):
         ("FORWARDED_HEADER", "x-real-ip", "x-forwarded-for or forwarded"),
         ("SECURITY_CONTACT", "nobody", "security@blog.example"),
         ("SECURITY_CONTACT", "http://blog.example/security", "https://blog.example/security"),
-        ("SECURITY_CONTACT", "a@b.example\nEncryption: x", "security@blog.example"),
+        ("SECURITY_CONTACT", "a@b.example\nEncryption: x", "in one line"),
         ("HSTS_MAX_AGE_S", "a year", "31536000"),
         ("HSTS_MAX_AGE_S", "31536000", "https://"),
         ("BASE_URL", "comments.example", "https://comments.example"),
@@ -126,13 +126,24 @@ def test_a_right_setting_is_taken(name, value, field, want):
         ("MAIL_URL", "smtp://mail.example", "host and port"),
         ("MAIL_URL", "smtp://mail.example:mail", "host and port"),
         ("MAIL_FROM", "nobody", "comments@blog.example"),
-        ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example", "comments@blog.example"),
+        ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example", "in one line"),
         ("TRUSTED_PROXIES", "the-proxy", "10.0.0.0/8"),
         ("LIMITS", "yes", "on or off"),
         ("CACHE_MB", "-1", "whole number"),
         ("CACHE_MB", "0", "whole number"),
         ("DISK_CACHE_MB", "many", "whole number"),
         ("REDIS_URL", "localhost:6379", "redis://host:6379/0"),
+        ("REDIS_URL", "unix://", "redis://host:6379/0"),
+        ("HSTS_MAX_AGE_S", "9" * 5000, "whole number"),
+        ("BASE_URL", "https://comments\n.example", "in one line"),
+        ("DATABASE_URL", "sqlite:////var/a\tb.sqlite3", "in one line"),
+        ("INSTANCE_DIR", "a\nb", "in one line"),
+        ("MAIL_URL", "mailbox://", "three slashes"),
+        ("MAIL_URL", "mailbox://var/mail", "three slashes"),
+        ("MAIL_FROM", "A <a@b.example>, <c@d.example>", "one e-mail address"),
+        ("MAIL_FROM", "https://u:p@mail.example/", "one e-mail address"),
+        ("MAIL_FROM", f"{'a' * 65}@b.example", "one e-mail address"),
+        ("MAIL_FROM", "a@b..example", "no host name"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_line_that_names_it_and_the_mend(name, value, mend):
@@ -153,14 +164,32 @@ def test_settings_may_stand_in_a_dotenv_file_and_the_environment_wins(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"COMMENTSVC_MAIL_FROM=a\xff@b.example", "UTF-8"), (None, "folder")],
-    ids=["latin1", "folder"],
+    [
+        (b"COMMENTSVC_MAIL_FROM=a\xff@b.example", "UTF-8"),
+        (None, "folder"),
+        (b"# ours\nCOMMENTSVC_DATABASE_URL: sqlite:////x\n", "line 2 is no setting; write COMMENTSVC_NAME=value"),
+        (b"COMMENTSVC_DATABASE_URL\n", "line 1 is no setting"),
+        (b"A=b\n\nCOMMENTSVC_DATABASE_URL='sqlite:////x\n", "line 3 .* close each quote"),
+        (b"commentsvc_database_url=sqlite:////x\n", "in capitals: COMMENTSVC_DATABASE_URL"),
+    ],
+    ids=["latin1", "folder", "colon", "no value", "open quote", "small letters"],
 )
 def test_a_dotenv_file_that_is_none_stops_the_start(tmp_path, content, says):
     dotenv = tmp_path / ".env"
     dotenv.write_bytes(content) if content else dotenv.mkdir()
     with pytest.raises(BadSetting, match=says):
         from_environment({"COMMENTSVC_SECRET_KEY": SECRET}, dotenv)
+
+
+def test_a_name_that_is_no_setting_is_told_in_one_short_line():
+    with pytest.raises(BadSetting) as caught:
+        read(**{"NO\nSUCH" + "X" * 5000: "x"})
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 250
+
+
+def test_what_other_programs_write_into_a_dotenv_file_is_left_to_them(tmp_path):
+    (tmp_path / ".env").write_text(f"OTHER: a\nFLAG\nCOMMENTSVC_SECRET_KEY='{SECRET}'\n")
+    assert from_environment({}, tmp_path / ".env").secret_key == SECRET
 
 
 def test_a_dotenv_file_may_begin_with_a_byte_order_mark_and_misspelt_names_in_it_are_found(tmp_path):

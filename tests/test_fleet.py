@@ -134,9 +134,12 @@ class Fleet:
     def start_worker(self) -> subprocess.Popen:
         """A process of its own for jobs, on the second machine."""
         command, env = [str(servers.BIN / "commentsvc"), "worker"], {**os.environ, **self.environs[1]}
-        with (self.folder / "worker-log").open("ab") as log:
+        path = self.folder / "worker-log"
+        with path.open("ab") as log:
+            before = log.tell()
             process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         self.stack.callback(servers.stop, process)
+        eventually(lambda: b"doing jobs" in path.read_bytes()[before:], 60, "the worker has started")
         return process
 
     def only_worker(self) -> subprocess.Popen:

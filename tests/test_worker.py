@@ -8,10 +8,12 @@ import time
 from datetime import timedelta
 
 import pytest
+from cast import SECRET
 from sqlalchemy import func, select, text
 
 from bench import servers
-from commentsvc import worker
+from commentsvc import create_app, worker
+from commentsvc.config import from_environment
 from commentsvc.core.errors import NotFound
 from commentsvc.gateways.mail import SmtpMailer, Undeliverable
 from commentsvc.store import jobs
@@ -459,3 +461,25 @@ def test_failed_jobs_are_listed_with_their_reason_retried_and_dropped(job, now):
     for wrong in (second, 10**12):
         with pytest.raises(NotFound, match=str(wrong)), write():
             jobs.retry([first, wrong])
+
+
+class FiveRounds(threading.Event):
+    """Told to stop in the fifth round of the loop, without any wait."""
+
+    rounds = 0
+
+    def wait(self, timeout=None):
+        self.rounds += 1
+        if self.rounds == 5:
+            self.set()
+        return self.is_set()
+
+
+def test_a_database_that_is_away_for_long_is_said_once_in_the_log(tmp_path, caplog):
+    config = from_environment(
+        {"COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_DATABASE_URL": f"sqlite:///{tmp_path}/gone.sqlite3"}, None
+    )
+    stop = FiveRounds()
+    worker.run(create_app(config), config, stop)
+    assert stop.rounds == 5
+    assert [record.name for record in caplog.records if "jobs wait" in record.message] == ["commentsvc.worker"]

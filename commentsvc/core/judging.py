@@ -168,6 +168,12 @@ def still_held(verdict: Verdict, earlier: Sequence[Reason]) -> Verdict:
     return Verdict(STATUS[max((r.outcome for r in reasons), key=_STRICTNESS.index)], reasons)
 
 
+def too_many(match: str) -> Reason:
+    """Why a comment is held when many come at once; `match` says from where."""
+    sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
+    return Reason("pace", Outcome.HOLD, sentence, match)
+
+
 def tried(submission: Submission, rule: SiteRule) -> Reason | None:
     """What one of the site's rules says of a comment, by itself."""
     if rule not in submission.known:
@@ -259,12 +265,8 @@ def _pace(case: Case) -> Reason | None:
         ("this page", moment.thread_lately, policy.pace_thread),
     ):
         if most and count >= most:
-            sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
-            return Reason("pace", Outcome.HOLD, sentence, f"{whose}: {count} in {PACE_S // 60} minutes")
-    if moment.is_flood:
-        sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
-        return Reason("pace", Outcome.HOLD, sentence, "the whole site")
-    return None
+            return too_many(f"{whose}: {count} in {PACE_S // 60} minutes")
+    return too_many("the whole site") if moment.is_flood else None
 
 
 def _refusals(case: Case) -> Reason | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from commentsvc.core import folding
@@ -11,13 +11,16 @@ from commentsvc.core import folding
 # Roles in the languages that the service speaks. A name is refused when it is one of these, or has one set apart.
 _ROLES = """
 admin admins administrator administrators owner owners moderator moderators mod mods author staff webmaster sysadmin
+editor editors support moderation administration postmaster
 besitzer besitzerin inhaber inhaberin betreiber betreiberin administratorin moderatorin autor autorin verfasser
-redaktion
+redaktion redakteur redakteurin
 administrateur administratrice propriétaire modérateur modératrice auteur autrice
+rédacteur rédactrice rédaction redactor redactora redattore redattrice redakcja redaktor
 administrador administradora propietario propietaria dueño dueña moderador moderadora autora
 proprietário proprietária dono amministratore amministratrice proprietario proprietaria moderatore moderatrice autore
 beheerder eigenaar właściciel właścicielka moderatorka autorka
 админ администратор владелец владелица модератор автор адмін адміністратор власник власниця
+редактор редакция редакція
 yönetici sahibi moderatör yazar
 مدير المدير المالك المشرف مشرف المؤلف الكاتب
 מנהל מנהלת המנהל הבעלים בעלים המנחה מחבר
@@ -33,7 +36,8 @@ modérateur administrador moderador amministratore moderatore moderatör 管理�
 # Words that make no name of a role, nor another name of a protected one.
 _FILLERS = """
 the a an of this your our my site blog website page post comment comments official real true team head chief super
-main verified account der die das dieser offiziell le la les du el los il lo o os de blogs oficial officiel ufficiale
+main verified account at in from by and und et y
+der die das dieser offiziell le la les du el los il lo o os de blogs oficial officiel ufficiale
 """
 # Where a name falls into parts: all but letters, digits, marks, and what may stand within a word.
 _APART = re.compile(r"[^\w\s.'’\-·]+|\s[\-–—]+\s|[\-–—]{2,}|[–—]")
@@ -80,7 +84,8 @@ def looks_like_staff(name: str, protected: Collection[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return [word for part in re.split(r"[\s_.\-·]+", text) if (word := _word(part))]
+    """The words as they are compared; a number beside them makes no other name."""
+    return [word for part in re.split(r"[\s_.\-·]+", text) if not part.isdigit() and (word := _word(part))]
 
 
 def _word(typed: str) -> str:
@@ -100,8 +105,17 @@ def _has_role(words: Collection[str]) -> bool:
 
 def _is_claim(words: Collection[str], protected: Collection[str]) -> bool:
     """Whether the words are nothing but roles, protected names and fillers, of which fillers alone claim nothing."""
-    rest = "".join(word for word in words if word not in ROLES and word not in FILLERS)
-    return rest in protected if rest else _has_role(words)
+    rest = [word for word in words if word not in ROLES and word not in FILLERS]
+    return _are_names(rest, protected) if rest else _has_role(words)
+
+
+def _are_names(words: Sequence[str], protected: Collection[str]) -> bool:
+    """Whether the words are protected names one after the other: "Alice (Field Notes)"."""
+    ends = {0}
+    for start in range(len(words)):
+        if start in ends:
+            ends |= {end for end in range(start + 1, len(words) + 1) if "".join(words[start:end]) in protected}
+    return len(words) in ends
 
 
 def _is_made_of(whole: str, protected: Collection[str]) -> bool:

@@ -31,12 +31,16 @@ WORDS = sorted(
     "letmein admin administrator commentsvc comments comment django flask rails development production testing random "
     "randomstring string generate generated generateme insert please somekey somesecret yoursecret yourkey your "
     "thisisa thisisnota thisisnot nobodywillguess correcthorsebatterystaple hunter2 welcome monkey dragon iloveyou "
-    "keyboard keyboardcat long value here with todo fixme never guess key".split(),
+    "keyboard keyboardcat long value here with todo fixme never guess key "
+    "this that the is an not only very my our no one nobody who knows dev prod local localhost app "
+    "service server web site blog".split(),
     key=len,
     reverse=True,
 )
 # A command that nobody ran, or the words of a manual in their brackets.
-COMMANDS = re.compile(r"\$\(|\$\{|`|token_urlsafe|token_hex|openssl\s+rand|/dev/urandom|^<.*>$|^\.\.\.|…")
+COMMANDS = re.compile(
+    r"\$\(|\$\{|`|token_urlsafe|token_hex|import\s+secrets|python3?\s+-c|openssl\s+rand|/dev/urandom|^<.*>$|^\.\.\.|…"
+)
 LEET = str.maketrans("@$!", "asi")
 
 

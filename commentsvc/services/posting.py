@@ -339,10 +339,11 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     record = measuring.record(author, not entry.is_stranger, standing, now)
     is_paced = entry.is_limited and entry.is_stranger
     pace = measuring.pace(site, author, writer.ip, now) if is_paced else Pace()
+    busy: Sequence[Reason] = ()
     if is_paced:
         _check_pace(site, pace, now)
         if not record.approved:
-            _check_network(site, pace, entry, now)
+            busy = _check_network(site, pace, entry, now)
 
     policy = judging.in_thread(site.policy, thread.mode)
     rulebook = ruling.rulebook(site)
@@ -353,8 +354,9 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     verdict = judging.judge(entry.submission, policy, rulebook.rules, record, moment)
     if policy.nudge and not entry.form.send_anyway:
         _nudge(verdict, rulebook)
-    if entry.awaits_address:
-        verdict = judging.still_held(verdict, [confirmations.REASON])
+    waits_for = [*busy, *([confirmations.REASON] if entry.awaits_address else ())]
+    if waits_for:
+        verdict = judging.still_held(verdict, waits_for)
     sketch = likeness.sketch(shingles)
     comment = Comment(
         site_id=site.id,
@@ -586,26 +588,26 @@ def _check_pace(site: Site, pace: Pace, now: datetime) -> None:
         raise TooMany(sentence, wait_s)
 
 
-def _check_network(site: Site, pace: Pace, entry: Entry, now: datetime) -> None:
+def _check_network(site: Site, pace: Pace, entry: Entry, now: datetime) -> Sequence[Reason]:
     """Let a stranger's browser work once much has come from its network, and refuse when that is too much.
 
-    A solution works once. A page without scripts cannot work: its reader is asked to wait.
+    A solution works once. A page without scripts cannot work: the reason why its comment is held is given back.
     """
     form, secret, after = entry.form, entry.secret, site.policy.challenge_after
-    lately = [at for at, _ in pace.of_network if at > now - measuring.PACE]
-    must_work = 0 < after <= len(lately)
     wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.flood_s else timedelta()
-    if must_work and not form.can_work:
-        wait = max(wait, lately[after - 1] + measuring.PACE - now)
     if wait > timedelta():
         sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
         raise TooMany(sentence, math.ceil(wait.total_seconds()))
-    if not must_work:
-        return
+    lately = sum(at > now - measuring.PACE for at, _ in pace.of_network)
+    if not 0 < after <= lately:
+        return ()
+    if not form.can_work:
+        return [judging.too_many(f"this network: {lately} in {judging.PACE_S // 60} minutes")]
     proof = challenge.proof(secret, site.key, form.solution, now) if form.solution else None
     if proof is None or not challenges.use(proof.signature, proof.expires_at):
         sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
         raise Challenged(sentence, challenge.new(secret, site.key, now))
+    return ()
 
 
 def _look_for_flood(site: Site, entries: Sequence[Entry]) -> None:

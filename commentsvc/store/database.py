@@ -233,7 +233,10 @@ MEND = {
     Schema.NEWER: "was made by a newer program; upgrade this one, or restore a backup of before",
     Schema.CHANGED: "was made by a newer program and lacks what this one needs; upgrade this one",
     Schema.NONE: "has no tables of ours; run: commentsvc db upgrade",
-    Schema.UNNAMED: "has tables, but none that names their version (alembic_version); restore a backup",
+    Schema.UNNAMED: (
+        "has tables, but none that names their version (alembic_version): restore a backup, "
+        "or name another database if this is another program's"
+    ),
 }
 
 
@@ -244,7 +247,7 @@ def schema() -> Schema:
         tables = set(inspect(connection).get_table_names())
         current = connection.scalar(text("SELECT version_num FROM alembic_version")) if VERSION in tables else None
     if current is None:
-        return Schema.UNNAMED if Site.__tablename__ in tables else Schema.NONE
+        return Schema.NONE if tables.isdisjoint(Base.metadata.tables) else Schema.UNNAMED
     if current == needed:
         return Schema.CURRENT
     if current in known:

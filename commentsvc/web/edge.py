@@ -508,6 +508,9 @@ def _key(environ: WSGIEnvironment) -> str | None:
     path = environ.get("PATH_INFO", "")
     if "HTTP_AUTHORIZATION" in environ or "HTTP_X_EDIT_TOKEN" in environ:
         return None
+    # Percent-encoded in the request: the key of such a path would be that of another page, with a query or a language.
+    if "?" in path or "#" in path:
+        return None
     if not path.startswith(PREFIXES) and not (path.startswith(EMBED_FILES[0]) and path.endswith(EMBED_FILES[1])):
         return None
     if path.startswith("/t/") and f"{SESSION_COOKIE}=" in environ.get("HTTP_COOKIE", ""):

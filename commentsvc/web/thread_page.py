@@ -14,7 +14,7 @@ from wtforms import ValidationError
 
 from commentsvc.core import pages as paging
 from commentsvc.core import text
-from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
+from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, TooMany
 from commentsvc.core.pages import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
@@ -148,6 +148,8 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: Asked) -> BaseRes
         problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
         response = _drawn(Asked(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
         response.status_code = STATUS[type(error)][0]
+        if isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     return redirect(addresses.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 

@@ -9,6 +9,7 @@ from flask import Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import RequestRedirect
 
 from commentsvc.config import Config
 from commentsvc.core import tokens
@@ -159,6 +160,10 @@ def _signed_in(token: str) -> SignedIn | None:
 
 def _safe(response: Response) -> Response:
     headers = response.headers
+    if isinstance(request.routing_exception, RequestRedirect):
+        # To where a doubled slash leads, but without the host of the request, which anybody can make up.
+        _, _, place = request.routing_exception.new_url.partition("://")[2].partition("/")
+        response.location = "/" + place.lstrip("/")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":

@@ -36,6 +36,8 @@ STAFF = [
     "管理人", "管理员", "運営", "관리자", "المدير", "מנהל", "व्यवस्थापक", "beheerder",
     # the blog's own name
     "Field Notes", "field notes", "FieldNotes", "Field Notes Team", "Field Notes (official)", "The Field Notes blog",
+    "Alice (Field Notes)", "Alice | Field Notes", "Alice from Field Notes", "Alice, Ada Lovelace", "Alice 2", "2 Alice",
+    "Field Notes 2026", "Field Notes Support", "Editor", "Rédacteur", "Moderation Team", "Editor-in-chief", "Редактор",
 ]  # fmt: skip
 PEOPLE = [
     "Carol", "Alicia", "Alice Cooper", "Alice B.", "Malice", "Alician", "Adminah", "Admiral Nelson",
@@ -49,7 +51,7 @@ PEOPLE = [
     "Владимир", "Мария Авторова", "يوسف", "राम", "रमेश स्वामी", "さくら", "Somebody", "Łucja", "Zoë",
     "Ødegård", "Mo D.", "Lila", "X Æ A-12",
     "Official Bakery", "Grace O'Malley", "Nina Autorino", "Admirer", "Dominika", "Ismod", "Siteri",
-    "El Greco", "Guest12",
+    "El Greco", "Guest12", "Carol 2", "Notes from Carol", "Anna and Carol", "Edith", "Edito Ramos", "1984",
 ]  # fmt: skip
 
 

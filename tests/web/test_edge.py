@@ -305,6 +305,18 @@ def test_defaults_spelled_out_are_the_same_page(client, app, make_comment):
     assert app.extensions["edge"].builds == builds + 1
 
 
+@pytest.mark.parametrize("address", [JSON, THREAD, "/t/blog?thread=%2Fpost", "/feeds/blog.atom?thread=%2Fpost"])
+def test_a_path_that_only_looks_like_a_page_gets_and_ends_none_that_is_kept(client, app, make_comment, address):
+    make_comment(body="here")
+    path, _, query = address.partition("?")
+    look_alike = path + "%3F" + query.replace("=/", "=%2F").replace("%", "%25")
+    assert client.get(address).status_code == 200
+    builds = app.extensions["edge"].builds
+    assert client.get(look_alike).status_code in (404, 422)
+    assert client.get(address).status_code == 200
+    assert app.extensions["edge"].builds == builds
+
+
 @pytest.fixture
 def widget_part(app, tmp_path):
     """Puts a file where the widget's build puts its parts."""

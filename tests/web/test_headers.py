@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from cast import find_csrf
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from commentsvc.store.db import db
 
@@ -169,3 +170,19 @@ def test_security_txt_names_the_contact_of_the_settings_and_is_not_there_without
     expires = datetime.fromisoformat(fields.pop("Expires"))
     assert timedelta(days=90) < expires - datetime.now(UTC) < timedelta(days=365)
     assert not fields
+
+
+@pytest.mark.parametrize("path", ["/t//blog", "/feeds//blog.atom", "/t//blog?thread=%2Fp"])
+@pytest.mark.parametrize("host", ["evil.example", "localhost"])
+def test_no_redirect_leads_to_the_host_that_a_request_names(client, path, host):
+    answer = client.get(path, headers={"Host": host})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == path.replace("//blog", "/blog")
+
+
+@pytest.mark.parametrize("host", ["[::1", "a b", "", "xn--a", "\xff\xfe", "evil.example:port", "a/b", "[::1]:99999"])
+def test_a_host_that_is_none_hinders_no_redirect(app, host):
+    for path, goal in (("/dashboard", "/auth/signin?next=%2Fdashboard"), ("/t//blog", "/t/blog")):
+        # Not by Werkzeug's client, which reads the host itself.
+        _, status, headers = run_wsgi_app(app.wsgi_app, {**EnvironBuilder(path).get_environ(), "HTTP_HOST": host})
+        assert (status[:3], headers["Location"]) in (("302", goal), ("308", goal))
