@@ -160,7 +160,7 @@ def test_what_was_decided_elsewhere_can_be_learnt_from_after_an_import(site, wri
             comment.status = "spam" if comment.id % 2 else "approved"
     learning.learn_imported(site.id, 0, now)
     rounds = 0
-    while job := jobs.claim(now):
+    while job := jobs.claim(now, jobs.OWN):
         jobs.finish(job, now)
         db.session.commit()
         learning.learn_imported(job.payload["site_id"], job.payload["after_id"], now)

@@ -35,6 +35,7 @@ LEADS_TO = {status: action for action, status in TARGET.items()}
 def check_kept_numbers():
     """Whatever is kept beside the comments equals what counting them gives."""
     db.session.rollback()
+    db.session.expire_all()  # as it is in the database, not as it was loaded
     rows = db.session.scalars(select(Comment)).all()
     for thread in db.session.scalars(select(Thread)):
         counted = [c for c in rows if c.thread_id == thread.id and c.kind == Kind.COMMENT]
