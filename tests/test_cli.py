@@ -434,6 +434,11 @@ def until(is_true):
         time.sleep(0.05)
 
 
+def started(server):
+    """How many workers have begun to serve."""
+    return len(re.findall(r"Started worker-\d+ runtime", server.log.read_text()))
+
+
 def workers_of(server):
     """The cores each worker may use, by its process."""
     children = subprocess.run(["pgrep", "-P", str(server.process.pid)], stdout=subprocess.PIPE, text=True).stdout
@@ -460,14 +465,14 @@ def test_workers_stay_on_cores_of_their_own_where_there_is_one_for_each(
         os.sched_setaffinity(0, mine)
     wanted = {frozenset([core]) for core in two} if has_each_a_core else {two}
     try:
-        until(lambda: server.log.read_text().count("Started worker") == workers)
+        until(lambda: started(server) == workers)
         assert set(workers_of(server).values()) == wanted
         victim = next(iter(workers_of(server)))
         os.kill(victim, signal.SIGKILL)
         until(lambda: victim not in (cores := workers_of(server)) and len(cores) == workers)
         if has_each_a_core:
             until(lambda: set(workers_of(server).values()) == wanted)  # the place is free again
-            until(lambda: server.log.read_text().count("Started worker") > workers)
+            until(lambda: started(server) > workers)
     finally:
         server.stop()
 
@@ -511,7 +516,7 @@ def answers(server):
 def test_workers_end_with_their_master_and_the_port_is_free_for_the_next(ready, environ, tmp_path):
     server = Server(environ, tmp_path, "--workers", "2")
     try:
-        until(lambda: server.log.read_text().count("Started worker") == 2)
+        until(lambda: started(server) == 2)
         orphans = list(workers_of(server))
         server.process.kill()
         server.process.wait()

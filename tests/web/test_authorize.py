@@ -454,7 +454,7 @@ def test_who_signs_in_again_under_a_name_of_staff_is_asked_for_another(client, s
     db.session.rollback()
     with write():
         people.account_by_email("ann@example.org").name = "Alice"
-    client.delete_cookie("commentsvc")
+    client.delete_cookie("__Host-commentsvc")
     again = Widget(client)
     assert enter(again).location.startswith("/auth/authorize")
     page = again.open()
