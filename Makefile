@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test races check lint types browser fuzz bench attack widget audit release lock clean
+.PHONY: demo test races check lint types browser fuzz faults bench attack widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
