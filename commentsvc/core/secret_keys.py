@@ -32,8 +32,7 @@ WORDS = sorted(
     "randomstring string generate generated generateme insert please somekey somesecret yoursecret yourkey your "
     "thisisa thisisnota thisisnot nobodywillguess correcthorsebatterystaple hunter2 welcome monkey dragon iloveyou "
     "keyboard keyboardcat long value here with todo fixme never guess key "
-    "this that the is an not only very my our no one nobody who knows dev prod local localhost app "
-    "service server web site blog".split(),
+    "dev prod notfor localhost".split(),
     key=len,
     reverse=True,
 )
@@ -74,6 +73,7 @@ def _has_enough(rest: str) -> bool:
 
 def _without_words(value: str) -> str:
     """The letters and digits that are left without known words and without runs along a row."""
+    # Words of everyday language count: a sentence of one's own is no example that others try.
     rest = re.sub(r"[\W_]+", "", _without_rows(value.casefold()))
     for word in WORDS:
         rest = rest.replace(word, "")
