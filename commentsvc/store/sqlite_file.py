@@ -145,7 +145,11 @@ class SqliteFile:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            return trouble_of(error) or Trouble.AWAY, str(error), True
+            found = trouble_of(error) or Trouble.AWAY
+            if found is Trouble.AWAY and not os.access(self.path.parent, os.W_OK):
+                # SQLite can't make the side files without which it reads nothing.
+                return found, "the disk or the folder is read-only", True
+            return found, str(error), True
         if self._is_damaged:
             return Trouble.DAMAGED, "an integrity check found errors; restore a backup", True
         room = os.statvfs(self.path)
