@@ -188,7 +188,8 @@ def decision_json(decision: Decision, with_addresses: bool) -> dict[str, Any]:
         "rule": decision.by_rule,
         "note": decision.note,
         "told": decision.told,
-        "reasons": _reasons(decision.reasons, with_addresses, decision.comment),
+        # A person's decision has none, and its comment is not read after the commit.
+        "reasons": _reasons(decision.reasons, with_addresses, decision.comment) if decision.reasons else [],
         "undoes": decision.undoes_id,
         "undo": decision.batch if decision.status_before else None,
         "created_at": machine_time(decision.created_at),
