@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -30,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
@@ -186,7 +188,38 @@ def begin_write() -> None:
     """
     let_go()
     availability.of(db.engine).check(for_writing=True)
-    db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+    if is_postgres():
+        db.session.connection()
+        return
+    _wait_for_other_threads()
+    try:
+        db.session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+_write_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+WRITE_TURN = "write_turn"
+
+
+def _wait_for_other_threads() -> None:
+    """Let one thread of this process write at a time; raises OperationalError when that takes too long.
+
+    SQLite's own wait is a poll with growing pauses: beside threads that write again and again, one that has waited
+    for long looks ever less often, and posts were refused beside mails that were being noted.
+    """
+    turn = _write_turns.setdefault(db.engine, threading.Lock())
+    if not turn.acquire(timeout=time_limits.current().limit.lock_s):
+        raise availability.unavailable("another write of this process takes too long")
+    db.session().info[WRITE_TURN] = turn
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _end_write_turn(session: Session, transaction: SessionTransaction) -> None:
+    turn = session.info.pop(WRITE_TURN, None) if transaction.parent is None else None
+    if turn is not None:
+        turn.release()
 
 
 def commit_and_keep() -> None:
