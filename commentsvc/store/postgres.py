@@ -54,6 +54,29 @@ class Cursor(psycopg.Cursor[Any]):
             self.execute(query, params)  # type: ignore[arg-type]  # Query has templates too, which SQLAlchemy never sends
 
 
+class _Steps:
+    """A generator of psycopg's that can be waited for again after a time limit.
+
+    Each wait begins with next(). A generator that has begun expects what became ready instead, and breaks while a
+    long statement is still being sent; so a second next() is told once more what the generator waits for.
+    """
+
+    def __init__(self, gen: PQGen[Any]) -> None:
+        self._gen = gen
+        self._waits_for: Any = None
+
+    def __iter__(self) -> _Steps:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, ready: Any) -> Any:
+        if ready is not None or self._waits_for is None:
+            self._waits_for = self._gen.send(ready)
+        return self._waits_for
+
+
 class Connection(psycopg.Connection[Any]):
     """Gives up waiting at the current time limit, and closes itself then.
 
@@ -70,9 +93,10 @@ class Connection(psycopg.Connection[Any]):
         if first_s is None or longest_s is None:
             return super().wait(gen, interval)
         began, slice_s = time.monotonic(), first_s
+        steps: Any = _Steps(gen)
         while True:
             try:
-                answer = super().wait(gen, interval, slice_s)
+                answer: R = super().wait(steps, interval, slice_s)
             except _WaitTimeout:
                 waited_s = time.monotonic() - began
                 if waited_s >= longest_s or self.is_lost():

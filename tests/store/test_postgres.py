@@ -5,7 +5,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, create
 from sqlalchemy.pool import NullPool
 from support.service import eventually
 
-from commentsvc.store import postgres
+from commentsvc.store import postgres, time_limits
 
 SAID = Table("said", MetaData(), Column("n", Integer), Column("words", Text), prefixes=["TEMPORARY"])
 ROWS = [{"n": n, "words": f"words {n}"} for n in range(3)]
@@ -49,3 +49,11 @@ def test_many_rows_and_many_changes_are_all_kept(engine):
         for statement, values in (MANY_ROWS, MANY_CHANGES):
             connection.execute(statement, values)
         assert set(connection.scalars(select(SAID.c.words))) == {f"other words {n}" for n in range(3)}
+
+
+def test_a_statement_that_takes_long_to_send_is_waited_for_where_long_ones_are_allowed(engine, monkeypatch):
+    words = "x" * 30_000_000
+    with engine.connect() as connection:
+        at_once = time_limits.TimeLimit(answer_s=0.001, connect_s=5, lock_s=5, later_s=60)
+        monkeypatch.setattr(time_limits, "BACKGROUND", at_once)
+        assert connection.scalar(text("SELECT length(:words)"), {"words": words}) == len(words)
