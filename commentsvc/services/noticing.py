@@ -110,7 +110,7 @@ def send_digests(sender: Sender, now: datetime) -> int:
             sent += _send_digest(watch_id, sender, now)
         except DBAPIError:
             raise
-        except Exception:  # the others get theirs
+        except Exception:  # one digest that fails must not keep the other people from getting theirs
             db.session.rollback()
             log.exception("a digest failed (watch %s); it is tried again", watch_id)
     return sent
