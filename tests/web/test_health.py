@@ -23,14 +23,15 @@ THREAD = "/embed/v1/comments?site=blog&thread=/post"
 
 @pytest.fixture
 def told(client):
-    """The metrics as numbers: told("name", label="value"), 0 for what was never counted."""
+    """The metrics as numbers: told("name", label="value") is the sum of all series with these labels, 0 for none."""
 
     def read(name, **labels):
-        for family in text_string_to_metric_families(client.get("/metrics").text):
-            for sample in family.samples:
-                if sample.name == f"commentsvc_{name}" and labels.items() <= sample.labels.items():
-                    return sample.value
-        return 0.0
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(client.get("/metrics").text)
+            for sample in family.samples
+            if sample.name == f"commentsvc_{name}" and labels.items() <= sample.labels.items()
+        )
 
     return read
 
