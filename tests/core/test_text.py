@@ -13,13 +13,13 @@ from pathlib import Path
 import bleach
 import cmarkgfm
 import pytest
+from cast import data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commentsvc.core import text
 from commentsvc.core.errors import Invalid
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 CORPORA = [
     "xss/bleach_nh3_teststrings.json",
     "xss/bleach_vectors.json",
@@ -42,13 +42,6 @@ CORPORA = [
 TAGS = set("a p br em strong del code pre blockquote ul ol li hr b i s cite q sub sup".split())
 REL = "nofollow ugc noopener"
 LINK = f' rel="{REL}">'
-
-
-def data(name):
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is missing")
-    return path
 
 
 def strings(value):

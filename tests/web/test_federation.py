@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 import stand_ins
-from cast import BLOG, DATA, SECRET, data, find_csrf
+from cast import BLOG, SECRET, data, find_csrf, find_data
 from sqlalchemy import select
 
 from commentsvc import worker
@@ -288,8 +288,8 @@ def test_keys_are_not_asked_for_again_and_again(app, zoo):
 
 
 def facebook_cases():
-    path = DATA / "auth/facebook_signed_request.json"
-    return json.loads(path.read_text()) if path.exists() else {"cases": [], "secret": "", "now": 0}
+    path = find_data("auth/facebook_signed_request.json")
+    return json.loads(path.read_text()) if path else {"cases": [], "secret": "", "now": 0}
 
 
 FACEBOOK = facebook_cases()
