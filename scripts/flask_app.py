@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 # Flask's reloader also loads the app in the process that only watches files. That process keeps the old code,
@@ -12,10 +13,14 @@ if os.environ.get("WERKZEUG_RUN_MAIN") == "true":
 
 from sqlalchemy import func, select
 
+from commentsvc.config import BadSetting
 from commentsvc.serving import application
 from commentsvc.store.db import Base, db, write
 
-app = application()
+try:
+    app = application()
+except BadSetting as error:
+    sys.exit(str(error))
 
 
 @app.shell_context_processor

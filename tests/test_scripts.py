@@ -113,6 +113,14 @@ def test_make_dev_ends_when_a_part_of_it_ends(dev):
     assert dev.ask(f"{dev.url}/healthz") is None
 
 
+def test_a_shell_without_settings_says_which_is_missing(tmp_path):
+    environ = settings(tmp_path, COMMENTSVC_SECRET_KEY="")
+    for command in (("-m", "flask", "--app", SCRIPTS / "flask_app.py", "shell"), (SCRIPTS / "db_shell.py",)):
+        shell = run(sys.executable, *command, env=environ, cwd=tmp_path)
+        assert (shell.returncode, len(shell.stderr.splitlines())) == (1, 1), shell.stderr
+        assert "COMMENTSVC_SECRET_KEY: is missing" in shell.stderr
+
+
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the program sqlite3 is not installed")
 def test_the_database_shell_opens_the_configured_sqlite_file(migrated):
     environ = {**settings(migrated), "PATH": str(Path(shutil.which("sqlite3")).parent)}
