@@ -58,7 +58,10 @@ class Dev:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, SCRIPTS / "dev.py", "--port", next(ports), "--blog-port", next(ports)],
-                **{"cwd": folder, "env": {**settings(folder), "TMPDIR": str(folder)}, "stdout": log, "stderr": log},
+                cwd=folder,
+                env={**settings(folder), "TMPDIR": str(folder)},
+                stdout=log,
+                stderr=log,
             )
         self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
 
