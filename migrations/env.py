@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from alembic import context
-from commentsvc.store.words import OWN_KIND
 from flask import current_app
 from sqlalchemy import Connection
 
 from commentsvc.store.db import Base, UtcTime
+from commentsvc.store.search_index import OWN_KIND
 
 
 def run() -> None:
