@@ -60,4 +60,4 @@ await writeFile("../commentsvc/locale/widget_first.json", await sentences(["thre
 const drawn = [...(await Promise.all(sources.map((file) => readFile(`src/${file}`, "utf8")))), await readFile("../commentsvc/web/templates/comment.html", "utf8")];
 const parts = drawn.flatMap((source) => [...source.matchAll(/\bpart(?:=|: )"([a-z -]+)"/g)].flatMap(([, names]) => names.split(" ")));
 const buttons = drawn.flatMap((source) => [...source.matchAll(/this\.button\([^;]*?, "([a-z-]+)",/g)].map(([, name]) => name));
-await writeFile("../commentsvc/demo_content/parts.json", JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n");
+await writeFile("../commentsvc/demo/content/parts.json", JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n");
