@@ -13,7 +13,7 @@ from werkzeug.test import Client
 
 from commentsvc.core.status import Action
 from commentsvc.page_cache.concurrency import release_while_waiting
-from commentsvc.page_cache.middleware import REQUESTS_MAX, POSTS_MAX, PageCache
+from commentsvc.page_cache.middleware import POSTS_MAX, REQUESTS_MAX, PageCache
 from commentsvc.page_cache.pages import PREPARED_MAX_BYTES, CachedPage
 from commentsvc.page_cache.stores import MemoryStore
 from commentsvc.services import moderation

@@ -33,7 +33,7 @@ from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web.api import serializers
-from tests.support.cast import BLOG, DATA, SECRET, data, find_csrf
+from tests.support.cast import BLOG, SECRET, data, find_csrf, find_data
 from tests.support.sign_in import ANN, SERVICE, answer_of, begin, sign_in_with
 
 ALL = sorted(stand_ins.KINDS)
@@ -262,8 +262,8 @@ def test_keys_are_not_asked_for_again_and_again(app, zoo):
 
 
 def facebook_cases():
-    path = DATA / "auth/facebook_signed_request.json"
-    return json.loads(path.read_text()) if path.exists() else {"cases": [], "secret": "", "now": 0}
+    path = find_data("auth/facebook_signed_request.json")
+    return json.loads(path.read_text()) if path else {"cases": [], "secret": "", "now": 0}
 
 
 FACEBOOK = facebook_cases()
