@@ -203,3 +203,31 @@ def test_a_noun_has_one_spelling_on_every_floor():
     """A module's name in the singular and in the plural, or with and without its last "s", would be two."""
     names = {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__", "db"}
     assert {name for name in names if f"{name}s" in names} == set()
+
+
+def status_changes(tree):
+    """Lines that change a comment's status or version, or log a decision."""
+    for node in ast.walk(tree):
+        targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+        for target in targets if isinstance(node, ast.Assign | ast.AugAssign) else ():
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                is_comment = target.value.id in ("comment", "reply") or target.value.id.endswith("_comment")
+                if (target.attr == "status" and is_comment) or (target.attr == "version" and is_comment):
+                    yield node.lineno
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("decisions.add", "decisions.add_rulings"):
+            yield node.lineno
+
+
+def test_only_transitions_change_a_comments_status():
+    found = [
+        f"{path.relative_to(PACKAGE).as_posix()}:{line}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).as_posix() != "services/transitions.py"
+        for line in status_changes(ast.parse(path.read_text()))
+    ]
+    assert found == []
+
+
+def test_a_change_of_a_comments_status_is_found():
+    source = "comment.status = X\ncomment.version += 1\none.comment.status\ndecisions.add(comment, X)"
+    assert list(status_changes(ast.parse(source))) == [1, 2, 4]

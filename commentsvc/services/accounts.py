@@ -9,15 +9,15 @@ from typing import Any
 from commentsvc.core import languages, sanitizer, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
-from commentsvc.core.status import Action, Status
-from commentsvc.services import spam_training, thread_pages
+from commentsvc.core.status import Status
+from commentsvc.services import spam_training, transitions
+from commentsvc.services.transitions import BY_AUTHOR, Actor, Transition
 from commentsvc.store import (
     accounts,
     api_tokens,
     audit_log,
     authors,
     comments,
-    decisions,
     erasure,
     memberships,
     reports,
@@ -153,13 +153,15 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     written, changed = _written(account_id)
     _take_back_votes(account_id)
     _forget_flags(account_id, keeps_comments)
-    moves: list[tuple[Comment, Status | None]] = []
     with spam_training.learnt_anew(written):
         for comment in written:
             _forget_author(comment)
             if not keeps_comments:
-                moves += _withdraw(comment, now)
-    thread_pages.moved(moves, {comment.site_id for comment in written})
+                _erase_text(comment)
+    erased = [c for c in written if not keeps_comments and c.status != Status.DELETED]
+    changes = [Transition(comment, Status.DELETED, note="account erased") for comment in erased]
+    site_ids = {comment.site_id for comment in written}
+    transitions.apply(changes, Actor(rule=BY_AUTHOR), None, now, site_ids)
     threads.touch_all(dict.fromkeys(changed, 0))
     for author in authors.authors_of(account_id):
         subscriptions.forget(author.site_id, account.email)
@@ -222,17 +224,12 @@ def _forget_author(comment: Comment) -> None:
     comment.ip = comment.network = comment.user_agent = ""
 
 
-def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | None]]:
+def _erase_text(comment: Comment) -> None:
     comment.source = comment.html = ""
-    comment.version += 1
-    revisions.forget([comment.id])
     comment.renderer = sanitizer.RENDERER
-    before = Status(comment.status)
-    if before is Status.DELETED:
-        return []
-    comment.status = Status.DELETED
-    decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author", note="account erased")
-    return [(comment, before)]
+    revisions.forget([comment.id])
+    if comment.status == Status.DELETED:
+        transitions.note_new_text(comment)
 
 
 def cut_off(provider: str, subject: str, now: datetime) -> None:

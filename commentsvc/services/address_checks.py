@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -12,12 +11,13 @@ from commentsvc.core import phrases, tokens, verdict
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.rule_kinds import Outcome
-from commentsvc.core.status import Action, Status
+from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason
 from commentsvc.gateways import mail_templates
-from commentsvc.services import thread_pages
+from commentsvc.services import transitions
 from commentsvc.services.notifications import MailLinks
-from commentsvc.store import address_checks, authors, comments, decisions, jobs, moderator_mails, threads
+from commentsvc.services.transitions import Actor, Transition
+from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
 
@@ -74,15 +74,8 @@ def confirm(number: int, now: datetime) -> Comment:
     others = [reason for reason in comment.reasons if reason["rule"] != address_checks.HOLD_RULE]
     is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)
     comment.reasons = others
-    comment.version += 1
-    comment.status = Status.APPROVED if is_free else Status.PENDING
-    action = Action.APPROVE if is_free else Action.PENDING
-    batch = secrets.token_hex(16)
-    decisions.add(comment, action, Status.PENDING, batch, now, rule=address_checks.HOLD_RULE, reasons=others)
-    if is_free:
-        moves: list[tuple[Comment, Status | None]] = [(comment, Status.PENDING)]
-        thread_pages.moved(moves)
-        thread_pages.queue_reply_notifications(moves, now)
+    confirmed = Transition(comment, Status.APPROVED if is_free else Status.PENDING, reasons=others)
+    transitions.apply([confirmed], Actor(rule=address_checks.HOLD_RULE), None, now)
     db.session.commit()
     return comment
 

@@ -1,9 +1,7 @@
-"""Writes a verdict to the log of decisions, with its reasons as JSON and the message to the author."""
+"""A verdict as it is kept and as its author reads it: the reasons as JSON, the message to the author."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from commentsvc.core import excerpts, phrases, sanitizer
@@ -11,13 +9,11 @@ from commentsvc.core import verdict as core_verdict
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.rule_kinds import Outcome
-from commentsvc.core.status import Action, Status
+from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason, Verdict
 from commentsvc.services.submissions import Posted
 from commentsvc.store import (
-    decisions,
     memberships,
-    rule_hits,
 )
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
@@ -45,29 +41,9 @@ def role_of(site: Site, account: Account | None) -> str | None:
     return memberships.role_on(account, site) if account else None
 
 
-def log_verdict(judged: Sequence[tuple[Comment, Status | None, Verdict, str]], now: datetime) -> None:
-    """Keep why comments have the status they have: each with the one it had, its verdict and the settings' version."""
-    decisions.add_rulings(
-        [
-            decisions.AutomaticDecision(comment, _ACTION_TO[verdict.status], before, verdict.decided_by, version)
-            for comment, before, verdict, version in judged
-        ],
-        now,
-    )
-    rule_hits.add_all([(comment, reason) for comment, _, verdict, _ in judged for reason in verdict.objections], now)
-
-
 def message_to_author(comment: Comment, verdict: Verdict) -> Posted:
     """What the author hears; who is shadow-banned hears that it is published."""
     return Posted(comment, comment.face, None if comment.is_shadowed else plain_reason(verdict))
-
-
-_ACTION_TO = {
-    Status.APPROVED: Action.APPROVE,
-    Status.PENDING: Action.PENDING,
-    Status.SPAM: Action.SPAM,
-    Status.REJECTED: Action.REJECT,
-}
 
 
 def plain_reason(verdict: Verdict) -> str | None:

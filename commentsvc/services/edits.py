@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +9,12 @@ from commentsvc.core import sanitizer
 from commentsvc.core import verdict as core_verdict
 from commentsvc.core.errors import Conflict, NotAllowed
 from commentsvc.core.phrases import counted, phrase
-from commentsvc.core.status import Action, Status
+from commentsvc.core.status import Status
 from commentsvc.core.verdict import Facts, Record, SanctionEffect
 from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import rules, signals, spam_training, thread_pages
+from commentsvc.services import rules, signals, spam_training, transitions
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.decision_log import (
-    log_verdict,
     message_to_author,
     reason_json,
     reasons_json,
@@ -24,10 +22,10 @@ from commentsvc.services.decision_log import (
     role_of,
 )
 from commentsvc.services.submissions import Posted, text_hash
+from commentsvc.services.transitions import BY_AUTHOR, Actor, JudgedComment, Transition
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     comments,
-    decisions,
     digest_settings,
     revisions,
     threads,
@@ -70,18 +68,15 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
         verdict = core_verdict.still_held(verdict, kept)
 
     revisions.add(comment, now)
-    comment.version += 1
     spam_training.forget(comment)
     comment.source, comment.html, comment.renderer = source, html, sanitizer.RENDERER
     comment.text_hash = text_hash(source)
     comment.edited_at = now
-    comment.status = verdict.status
     comment.reasons = reasons_json(verdict)
     comment.facts = core_verdict.facts_json(Facts(record, moment))
     comment.spam_score = score
-    db.session.flush()
-    log_verdict([(comment, before, verdict, core_verdict.version(policy, rulebook.digest))], now)
-    thread_pages.moved([(comment, before)])
+    version = core_verdict.version(policy, rulebook.digest)
+    transitions.apply_verdicts([JudgedComment(comment, before, verdict, version)], now)
     digest_settings.announce(comment, now)
     commit_and_keep()
     return message_to_author(comment, verdict)
@@ -92,12 +87,7 @@ def withdraw(comment_id: int, now: datetime) -> None:
     """The author takes the comment back, within the site's edit window."""
     begin_write()
     comment = own_comment(comment_id, now)
-    before = Status(comment.status)
-
-    comment.status = Status.DELETED
-    comment.version += 1
-    decisions.add(comment, Action.DELETE, before, secrets.token_hex(16), now, rule="author")
-    thread_pages.moved([(comment, before)])
+    transitions.apply([Transition(comment, Status.DELETED)], Actor(rule=BY_AUTHOR), None, now)
     db.session.commit()
 
 

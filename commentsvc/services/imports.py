@@ -16,7 +16,7 @@ from commentsvc.core.policy import NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
 from commentsvc.gateways import wordpress_export
 from commentsvc.gateways.wordpress_export import ExportedComment, ExportedThread
-from commentsvc.services import thread_pages
+from commentsvc.services import transitions
 from commentsvc.store import authors as stored_authors
 from commentsvc.store import comments, threads
 from commentsvc.store.authors import Author, Writer
@@ -201,7 +201,7 @@ def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime
         db.session.flush()
         placed[row.import_id] = comment
         added.append(comment)
-    thread_pages.moved([(comment, None) for comment in added])
+    transitions.update_counters([(comment, None) for comment in added])
     return len(added)
 
 

@@ -6,28 +6,28 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from commentsvc.core import status
 from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
-from commentsvc.services import moderator_edits, thread_pages
+from commentsvc.services import moderator_edits, transitions
+from commentsvc.services.transitions import Actor, Transition
 from commentsvc.store import (
     accounts,
-    appeals,
     audit_log,
     comment_search,
     comments,
     decisions,
     memberships,
-    reports,
     threads,
 )
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, db, retried
-from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
+from commentsvc.store.db import begin_write, commit_and_keep, retried
+from commentsvc.store.decisions import NOTE_MAX, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 
@@ -167,46 +167,13 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
         sentence = phrase("Something was decided on these comments since; look at them again.")
         raise Conflict(sentence, "changed-since")
     new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
-    moves: list[tuple[Comment, Status | None]] = []
-    made = []
-    for decision in taken_back:
-        comment = found[decision.comment_id]
-        before = Status(comment.status)
-        comment.version += 1
-        if decision.action == EDIT:
-            moderator_edits.restore(comment, decision, by.account, now)
-            action: str = EDIT
-        else:
-            # Taking back what was just written, a moderator's answer, is deleting it.
-            back_to = Status(decision.status_before or Status.DELETED)
-            if back_to is not before:
-                comment.status = back_to
-                moves.append((comment, before))
-            action = next(a for a, target in status.TARGET.items() if target is back_to)
-        made.append(decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision))
-
-    thread_pages.moved(moves)
-    db.session.flush()
-    _answer_or_reopen(taken_back, made)
-    _pin_again([comment for comment, _ in moves])
-    had_answered = reports.answered_by([decision.id for decision in taken_back])
-    for undone, decision in zip(taken_back, made, strict=True):
-        comment = found[decision.comment_id]
-        if not comment.flag_count and undone.id not in had_answered:
-            continue
-        # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
-        had_opened = undone.by_rule == reports.HOLD_RULE or undone.undoes_id is not None
-        if not reports.reopen(comment, undone) and had_opened:
-            reports.answer(comment, decision)
+    was_published = {comment.id for comment in found.values() if comment.status == Status.APPROVED}
+    restore_text = partial(moderator_edits.restore, by=by.account, now=now)
+    made = transitions.take_back(taken_back, found, by.account, new_batch, now, restore_text)
+    _pin_again([found[d.comment_id] for d in taken_back if d.comment_id not in was_published])
     left = decisions.count_standing_in(batch) if is_large else 0
     commit_and_keep()
     return DecisionOutcome(made, new_batch, left)
-
-
-def _answer_or_reopen(taken_back: Sequence[Decision], made: Sequence[Decision]) -> None:
-    """The appeals that the undone decisions had answered are open again; those open against them are answered."""
-    reopened = appeals.reopen(decision.id for decision in taken_back)
-    appeals.answer_all(d for d in made if d.comment_id not in reopened and d.action != EDIT)
 
 
 def _pin_again(moved: Sequence[Comment]) -> None:
@@ -226,25 +193,15 @@ def apply(
     found: Sequence[Comment], action: Action, by: Moderator, words: DecisionText, batch: str, now: datetime
 ) -> list[Decision]:
     """Move comments that the caller has locked; the caller commits. Gives no decision for those that are there."""
-    moves: list[tuple[Comment, Status | None]] = []
-    made = []
+    target = status.TARGET[action]
+    changes = []
     for comment in found:
-        before = Status(comment.status)
-        if before is not status.TARGET[action]:
-            comment.status = status.move(before, action)
-            moves.append((comment, before))
+        if comment.status != target:
+            status.move(Status(comment.status), action)  # raises for a move that is not allowed
         elif action is not Action.APPROVE or not comment.flag_count:
             continue
-        comment.version += 1
-        made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
-    thread_pages.moved(moves)
-    thread_pages.queue_reply_notifications(moves, now)
-    db.session.flush()
-    appeals.answer_all(made)
-    by_id = {comment.id: comment for comment in found}
-    for decision in made:
-        reports.answer(by_id[decision.comment_id], decision)
-    return made
+        changes.append(Transition(comment, target, note=words.note, message=words.told))
+    return transitions.apply(changes, Actor(by.account), batch, now)
 
 
 def is_erased(comment: Comment) -> bool:

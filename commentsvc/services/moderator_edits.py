@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from datetime import datetime
 
 from commentsvc.core import excerpts, sanitizer, text_input
 from commentsvc.core.errors import Conflict, Invalid
-from commentsvc.services import spam_training, thread_pages
-from commentsvc.store import decisions, revisions
+from commentsvc.services import spam_training, transitions
+from commentsvc.store import revisions
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
-from commentsvc.store.decisions import EDIT, Decision
+from commentsvc.store.decisions import Decision
 
 
 def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: datetime) -> Decision:
@@ -30,9 +29,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
         raise Conflict("Nothing to do: the text is the same.", "no-change")
 
     _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
-    comment.version += 1
-    decision = decisions.add(comment, EDIT, comment.current, secrets.token_hex(16), now, by=by)
-    thread_pages.moved([(comment, comment.current)])
+    decision = transitions.add_edit(comment, by, now)
     db.session.commit()
     return decision
 

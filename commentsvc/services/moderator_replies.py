@@ -12,9 +12,9 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Reason
-from commentsvc.services import moderation, thread_pages
+from commentsvc.services import moderation, transitions
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
-from commentsvc.store import authors, comments, decisions, memberships
+from commentsvc.store import authors, comments, memberships
 from commentsvc.store.comments import Comment, CommentKind, DuplicateKey
 from commentsvc.store.db import begin_write, db, retried
 
@@ -53,9 +53,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
 
     db.session.add(reply)
     db.session.flush()
-    made.append(decisions.add(reply, Action.APPROVE, None, batch, now, by=by.account))
-    thread_pages.moved([(reply, None)])
-    thread_pages.queue_reply_notifications([(reply, None)], now)
+    made.append(transitions.add_reply(reply, by.account, batch, now))
     return DecisionOutcome(made, batch)
 
 

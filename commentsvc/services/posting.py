@@ -15,10 +15,11 @@ from commentsvc.core.verdict import Outside
 from commentsvc.gateways.spam_service import NO_SPAM_SERVICE, SpamService
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import admission, signals, spam_training, thread_pages, verdict
+from commentsvc.services import admission, signals, spam_training, transitions, verdict
 from commentsvc.services.admission import AddressTaken
-from commentsvc.services.decision_log import log_verdict, rendered, role_of
+from commentsvc.services.decision_log import rendered, role_of
 from commentsvc.services.submissions import Draft, Pending, Posted, Submission
+from commentsvc.services.transitions import JudgedComment
 from commentsvc.services.verdict import Judged
 from commentsvc.store import address_checks as stored_address_checks
 from commentsvc.store import audit_log, comments, digest_settings, idempotency, search_index, sites, subscriptions
@@ -166,8 +167,9 @@ def _write_comments(site: Site, judged: Sequence[Judged]) -> None:
     comments.add_all(new)
     search_index.keep(new)
     now = max(one.pending.now for one in judged)
-    log_verdict([(one.comment, None, one.verdict, one.settings_version) for one in judged], now)
-    thread_pages.moved([(one.comment, None) for one in judged])
+    transitions.apply_verdicts(
+        [JudgedComment(one.comment, None, one.verdict, one.settings_version) for one in judged], now
+    )
     answers = [_stored_response(one, one.pending.key_hash) for one in judged if one.pending.key_hash]
     idempotency.add_all(site, answers, now)
     # Sorted by address: two transactions that lock rows of subscriptions must lock them in the same order.
@@ -177,7 +179,6 @@ def _write_comments(site: Site, judged: Sequence[Judged]) -> None:
 
 def _queue_notifications(one: Judged) -> None:
     pending, comment = one.pending, one.comment
-    thread_pages.queue_reply_notifications([(comment, None)], pending.now)
     digest_settings.announce(comment, pending.now)
     if pending.awaits_address:
         if one.verdict.status is Status.PENDING:

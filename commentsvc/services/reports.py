@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +13,12 @@ from commentsvc.core.errors import Invalid, TooMany
 from commentsvc.core.networks import NetworkScope, network_of
 from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.rule_kinds import Outcome
-from commentsvc.core.status import Action, Status
+from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason
-from commentsvc.services import thread_pages
+from commentsvc.services import thread_pages, transitions
 from commentsvc.services.submissions import Sender
-from commentsvc.store import accounts, authors, decisions, digest_settings, memberships, reports
+from commentsvc.services.transitions import Actor, Transition
+from commentsvc.store import accounts, authors, digest_settings, memberships, reports
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.reports import TEXT_MAX, Report, ReportReason
@@ -130,17 +130,7 @@ def _hold(comment: Comment, reported: Sequence[Report], now: datetime) -> None:
     tallied = Counter(flag.reason for flag in reported).most_common()
     match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in tallied)
     reason = {**asdict(Reason(reports.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}
-    comment.status = Status.PENDING
-    comment.version += 1
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != reports.HOLD_RULE)]
-    decisions.add(
-        comment,
-        Action.PENDING,
-        Status.APPROVED,
-        secrets.token_hex(16),
-        now,
-        rule=reports.HOLD_RULE,
-        reasons=[reason],
-    )
-    thread_pages.moved([(comment, Status.APPROVED)])
+    held = Transition(comment, Status.PENDING, reasons=[reason])
+    transitions.apply([held], Actor(rule=reports.HOLD_RULE), None, now)
     digest_settings.announce(comment, now)

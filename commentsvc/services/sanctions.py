@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from commentsvc.core import sanction_kinds
+from commentsvc.core import sanction_kinds, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound, Sanctioned
 from commentsvc.core.phrases import phrase
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind
-from commentsvc.core.status import Action, Status
+from commentsvc.core.status import Status
 from commentsvc.core.verdict import SanctionEffect
-from commentsvc.services import thread_pages
+from commentsvc.services import transitions
 from commentsvc.services.moderation import Moderator
+from commentsvc.services.transitions import Actor, Transition
 from commentsvc.store import accounts, audit_log, authors, comments, decisions, memberships, sanctions, sites, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.decisions import Decision
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
 
@@ -232,17 +234,10 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
         raise Invalid("reject_days", f"These are {len(ids)} comments; {REFUSED_MAX} at once. Take fewer days.")
     if not ids:
         return None
-    batch = secrets.token_hex(16)
-    moves: list[tuple[Comment, Status | None]] = []
-    for comment in _locked(ids):
-        before = Status(comment.status)
-        if before in (Status.APPROVED, Status.PENDING):
-            comment.status = Status.REJECTED
-            comment.version += 1
-            moves.append((comment, before))
-            decisions.add(comment, Action.REJECT, before, batch, now, by=by.account, note=f"sanction {imposed.id}")
-    thread_pages.moved(moves)
-    return batch if moves else None
+    batch = tokens.new_batch()
+    refused = [c for c in _locked(ids) if c.status in (Status.APPROVED, Status.PENDING)]
+    changes = [Transition(comment, Status.REJECTED, note=f"sanction {imposed.id}") for comment in refused]
+    return batch if transitions.apply(changes, Actor(by.account), batch, now) else None
 
 
 def _subjects(comment: comments.CommentOrigin) -> set[str]:
@@ -250,22 +245,15 @@ def _subjects(comment: comments.CommentOrigin) -> set[str]:
 
 
 def _restore(batch: str, by: Moderator, now: datetime) -> None:
-    taken_back = {d.comment_id: d for d in decisions.of_batch(batch, None)}
-    found = _locked(list(taken_back))
-    can_undo = decisions.undoable(list(taken_back))
-    new_batch = secrets.token_hex(16)
-    moves: list[tuple[Comment, Status | None]] = []
-    for comment in found:
-        decision = taken_back[comment.id]
-        if decision.id not in can_undo or decision.status_before is None:
-            continue
-        before, back_to = Status(comment.status), Status(decision.status_before)
-        comment.status = back_to
-        comment.version += 1
-        moves.append((comment, before))
-        action = Action.APPROVE if back_to is Status.APPROVED else Action.PENDING
-        decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision)
-    thread_pages.moved(moves)
+    refused = decisions.of_batch(batch, None)
+    found = {comment.id: comment for comment in _locked([d.comment_id for d in refused])}
+    can_undo = decisions.undoable(list(found))
+    undone = [d for d in refused if d.id in can_undo and d.comment_id in found]
+    transitions.take_back(undone, found, by.account, tokens.new_batch(), now, _no_text)
+
+
+def _no_text(_comment: Comment, decision: Decision) -> None:
+    raise AssertionError(f"a sanction edits no text: decision {decision.id}")
 
 
 def _locked(ids: Sequence[int]) -> list[Comment]:

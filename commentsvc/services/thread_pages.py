@@ -1,9 +1,8 @@
-"""Publishes: brings counts, tree and versions in line with what was decided, and reads one consistent page."""
+"""Reads pages of a thread: one consistent page, a single comment, a thread without its comments."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,10 +12,8 @@ from commentsvc.core.errors import NotFound
 from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
-from commentsvc.gateways import metrics
-from commentsvc.store import authors as stored_authors
-from commentsvc.store import comment_pages, comments, counters, decisions, jobs, sites, threads
-from commentsvc.store.comments import Comment, CommentKind
+from commentsvc.store import comment_pages, comments, decisions, sites, threads
+from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -63,54 +60,6 @@ def load(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now
     is_cut = bool(found.more) or (after is not None and after.root_id is not None)
     roots = tree.build_tree(found.comments, with_orphans=is_cut)
     return ThreadPage(site, key, thread, roots, sort, found.following, drawn_at=now, more=found.more)
-
-
-def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
-    """Bring everything that is kept in line after comments went from a status (None: new) to the one they have now.
-
-    The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
-    `changed_site_ids` are sites of which something published looks different though nothing moved.
-    """
-    statuses: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
-    authors: dict[int, Counter[str]] = {}
-    was_shown = {comment.id: comment.is_shown for comment, _ in moves}
-    comments.show_all(comment for comment, _ in moves)
-    versions: Counter[int] = Counter()
-    flagged: Counter[int] = Counter()
-    approved, withdrawn = [], []
-    for comment, before in moves:
-        after = Status(comment.status)
-        metrics.DECISIONS.labels(after).inc()
-        statuses[comment.site_id, after] += 1
-        authors.setdefault(comment.author_id, Counter())[after] += 1
-        if before is not None:
-            statuses[comment.site_id, before] -= 1
-            authors[comment.author_id][before] -= 1
-            if comment.flag_count:
-                flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
-            if before is Status.APPROVED and after is not Status.APPROVED:
-                withdrawn.append(comment)
-            if after is Status.APPROVED and (comment.page_title or comment.page_url):
-                approved.append(comment)  # what is published as it comes in has described its page already
-        if was_shown[comment.id] or comment.is_shown:
-            change = (after is Status.APPROVED) - (before is Status.APPROVED)
-            versions[comment.thread_id] += change if comment.kind == CommentKind.COMMENT else 0
-    if withdrawn:
-        threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
-    if approved or withdrawn:
-        comments.describe_threads(approved, withdrawn)
-    threads.touch_all(versions)
-    stored_authors.count_moved(authors)
-    counters.add(statuses)
-    counters.add_flagged(flagged)
-
-
-def queue_reply_notifications(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:
-    """Queue what tells authors that somebody has answered them, in the commit that publishes the answers."""
-    answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
-    published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
-    for comment_id in comments.awaited_replies(published) if published else ():
-        jobs.add("answered", {"comment_id": comment_id}, now)
 
 
 def locked(comment_id: int) -> Comment:

@@ -11,7 +11,7 @@ from typing import Any
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
-from commentsvc.services import thread_pages
+from commentsvc.services import transitions
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import accounts, audit_log, comments, memberships, threads
 from commentsvc.store.accounts import Account
@@ -129,7 +129,7 @@ def _change(
     )
     threads.touch(thread.id, 0)
     if not values.keys().isdisjoint(("title", "url")):
-        thread_pages.moved([], [site.id])  # feeds name the page
+        transitions.update_counters([], [site.id])  # feeds name the page
     db.session.flush()
     return entry
 

@@ -7,15 +7,18 @@ import pytest
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound, Sanctioned
 from commentsvc.core.status import Action, Status
 from commentsvc.services import edits, moderation, posting, thread_pages
+from commentsvc.services import reports as reports_service
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, audit_log, comments, counters, decisions, sites, threads
+from commentsvc.store import reports as stored_reports
 from commentsvc.store import sanctions as stored_sanctions
 from commentsvc.store.db import db, write
 from commentsvc.store.memberships import Role
 from tests.support.cast import SECRET, add_account, set_policy
+from tests.support.invariants import check_kept_numbers
 
 
 @pytest.fixture
@@ -252,3 +255,20 @@ def test_a_new_role_is_no_way_around(site, alice, carol, write_here, now):
     impose(site, alice, now, "ban", f"account:{carol.id}")
     add_account("carol@example.org", "Carol", site, Role.MODERATOR, now)
     assert write_here(accounts.find_account("carol@example.org")).status == "approved"
+
+
+def test_a_sanction_that_rejects_comments_answers_their_reports_and_lifting_it_reopens_them(
+    site, alice, bob, write_here, now
+):
+    posted = write_here(at=now - timedelta(hours=1)).comment.id
+    reports_service.flag(posted, "spam", "", Sender(None, "198.51.100.1", "test", limited=False), SECRET, now)
+    assert comments.by_id(posted).flag_count == 1
+    imposed = impose(site, alice, now, "ban", "email:eve@mail.example", reject_days=30)
+    assert comments.by_id(posted).status == Status.REJECTED
+    assert comments.by_id(posted).flag_count == 0
+    assert stored_reports.open_of([posted]) == {}
+    check_kept_numbers()
+    sanctions_service.lift(imposed.id, site, Moderator(bob), now)
+    assert comments.by_id(posted).status == Status.APPROVED
+    assert comments.by_id(posted).flag_count == 1
+    check_kept_numbers()
