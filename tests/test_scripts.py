@@ -31,9 +31,9 @@ def until(see, what):
 
 
 def settings(folder: Path, **more: str) -> dict[str, str]:
-    """An environment without Node and without anybody's settings."""
+    """An environment without settings and without Node: other tests read the files that its build replaces."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("COMMENTSVC_")}
-    own = {"COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_INSTANCE_DIR": str(folder), "PATH": "/bin:/usr/sbin"}
+    own = {"COMMENTSVC_SECRET_KEY": SECRET, "COMMENTSVC_INSTANCE_DIR": str(folder), "PATH": str(folder / "no programs")}
     return {**others, **own, **more}
 
 
@@ -90,6 +90,7 @@ def dev(tmp_path):
 def test_make_dev_serves_blog_service_and_mail_and_leaves_nothing_when_it_is_stopped(dev):
     assert "<comment-thread" in dev.ask(f"{dev.blog_url}/2026/11/first-frost/")
     assert "Debugger is active" in dev.log.read_text()
+    assert "Node is not installed" in dev.log.read_text()
     csrf = find_csrf(dev.ask(f"{dev.url}/auth/signin"))
     assert dev.ask(f"{dev.url}/auth/signin", csrf_token=csrf, email="bob@blog.example")
     until(lambda: "bob@blog.example" in dev.ask(f"{dev.blog_url}/mailbox"), "a job has sent the mail")
