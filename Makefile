@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test races check lint types browser fuzz faults bench attack widget audit release lock clean
+.PHONY: demo test races check lint types browser fuzz faults bench attack mutants widget audit release lock clean
 
 demo: .venv/.ready
 	$(BIN)/commentsvc demo
@@ -56,6 +56,14 @@ faults: .venv/.ready-dev
 # All public attack corpora through every place where strangers' text ends up, in Chromium; `make browser` sends a sample.
 attack: .venv/.ready-dev
 	ATTACK_SAMPLE=0 $(BIN)/pytest -m browser tests/browser/test_attacks.py -n 0
+
+# Changes one place of the code at a time and expects the nearest tests to fail; some half an hour (see docs/testing.md).
+# `make mutants MUTANTS=20` takes less than two minutes; MUTANTS_IN=commentsvc/core/names.py tries only that module.
+MUTANTS ?= 300
+MUTANTS_SEED ?= 14
+MUTANTS_IN ?=
+mutants: .venv/.ready-dev
+	$(BIN)/python -m tests.mutants --sample $(MUTANTS) --seed $(MUTANTS_SEED) $(MUTANTS_IN)
 
 # For whoever changes the widget; needs Node.
 widget:
