@@ -22,6 +22,8 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
         "http://localhost:3000/",
         "http://192.0.2.1/x",
         "http://[2001:db8::1]:80/",
+        "http://[::1]/",
+        "http://example.org:65535",
         "https://bücher.example/ü",
         "http://b%C3%BCcher.example/",
         "http://xn--bcher-kva.example",
