@@ -65,6 +65,17 @@ def test_precision_and_recall():
     assert (Figures(0, 0, 0, 5).precision, Figures(0, 0, 0, 5).recall) == (1.0, 1.0)
 
 
+def test_a_text_is_known_by_its_words_and_by_pairs_of_neighbours():
+    found = set(spam_filter.features(RuleInput("red green blue", "", "", "", "", "")).values())
+    assert {"red", "green", "blue", "red green", "green blue"} <= found
+    assert "red blue" not in found
+
+
+def test_a_text_without_blanks_is_known_by_pairs_of_characters():
+    found = set(spam_filter.features(RuleInput("赌博网站", "", "", "", "", "")).values())
+    assert {"赌博", "博网", "网站"} <= found
+
+
 @given(st.text(max_size=400), st.text(max_size=20))
 def test_any_comment_has_features_that_fit_into_the_database(source, name):
     found = spam_filter.features(RuleInput(source, "", name, "x@example.org", "", ""))

@@ -40,6 +40,7 @@ def test_letters_of_two_alphabets_in_one_word_are_a_disguise(word, is_disguised)
         ("Straße!", 0, 7, "Straße"),
         ("Straße!", 4, 6, "ß"),
         ("ABC", 1, 2, "B"),
+        ("ÄBC", 1, 3, "BC"),
         ("v\u200bi", 0, 2, "v\u200bi"),
         ("Ä", 0, 1, "Ä"),
         ("Ä", 0, 2, ""),
