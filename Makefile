@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants widget audit release lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,14 @@ fuzz: .venv/.ready-dev ## Hostile requests to every route, an hour on each datab
 # `make browser` sends a sample.
 attack: .venv/.ready-dev ## All attack strings of tests/data, in Chromium
 	ATTACK_SAMPLE=0 $(BIN)/pytest -m browser tests/browser/test_attacks.py -n 0
+
+# Changes one place of the code at a time and expects the nearest tests to fail; some half an hour (see docs/testing.md).
+# `make mutants MUTANTS=20` takes less than two minutes; MUTANTS_IN=commentsvc/core/names.py tries only that module.
+MUTANTS ?= 300
+MUTANTS_SEED ?= 14
+MUTANTS_IN ?=
+mutants: .venv/.ready-dev ## Mutation tests: a seeded sample, half an hour; MUTANTS=20 for two minutes
+	$(BIN)/python -m tests.mutants --sample $(MUTANTS) --seed $(MUTANTS_SEED) $(MUTANTS_IN)
 
 # Needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md explains the output.
 bench: .venv/.ready-dev ## Measures speed and memory, about 15 minutes

@@ -14,11 +14,11 @@ from commentsvc import create_app, worker
 from commentsvc.config import from_environment
 from commentsvc.core.errors import NotFound
 from commentsvc.gateways.mail import SmtpMailer, Undeliverable
-from commentsvc.store import jobs
+from commentsvc.store import jobs, threads
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Job
 from tests.support import servers
-from tests.support.cast import SECRET
+from tests.support.cast import SECRET, set_policy
 
 MAIL = {"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"}
 
@@ -483,3 +483,26 @@ def test_a_database_that_is_away_for_long_is_said_once_in_the_log(tmp_path, capl
     worker.run(create_app(config), config, stop)
     assert stop.rounds == 5
     assert [record.name for record in caplog.records if "jobs wait" in record.message] == ["commentsvc.worker"]
+
+
+def test_threads_that_close_by_age_are_published_once_more_when_they_do(app, site, make_comment, now):
+    """Their pages say that comments are open until then."""
+    ages = {
+        "/closed just now": timedelta(days=30, minutes=1),
+        "/closed long ago": timedelta(days=90),
+        "/still open": timedelta(days=29, hours=23),
+    }
+    set_policy(site, close_after_days=30)
+    for key, age in ages.items():
+        make_comment(key)
+        with write():
+            threads.find(site, key).created_at = now - age
+
+    def versions():
+        return {key: threads.find(site, key).version for key in ages}
+
+    before = versions()
+    with worker_of(app):
+        until(lambda: versions() != before)
+    db.session.rollback()
+    assert versions() == {**before, "/closed just now": before["/closed just now"] + 1}

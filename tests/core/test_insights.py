@@ -3,12 +3,13 @@
 import csv
 import io
 import re
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commentsvc.core.insights import csv_text, empty_in_s, format_duration, percentile
+from commentsvc.core.insights import csv_text, days_between, empty_in_s, format_duration, percentile
 from tests.support.cast import data
 
 
@@ -29,7 +30,18 @@ def test_percentiles(values, share, expected):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 seconds"), (59, "59 seconds"), (60, "1 minute"), (720, "12 minutes"), (7200, "2 hours"), (86400, "1 day")],
+    [
+        (0, "0 seconds"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (119, "2 minutes"),
+        (720, "12 minutes"),
+        (7200, "2 hours"),
+        (9200, "3 hours"),
+        (86_399, "24 hours"),
+        (86_400, "1 day"),
+        (200_000, "2 days"),
+    ],
 )
 def test_stretches_of_time_are_said_in_one_unit(seconds, words):
     assert format_duration(seconds) == words
@@ -43,11 +55,22 @@ def test_stretches_of_time_are_said_in_one_unit(seconds, words):
         (10, [5], 6, None),
         (10, [0, 6, 12], 20, 60.0),
         (10, [0, 6, 5000, 5006], 5010, 60.0),
-        (10, [0, 6], 90_000, None),
+        (10, [0, 600], 610, 6000.0),
+        (10, [0, 601], 610, None),
+        (10, [0, 6], 86_406, 60.0),
+        (10, [0, 6], 86_407, None),
     ],
 )
 def test_a_queue_is_empty_in(waiting, decided, now, expected):
     assert empty_in_s(waiting, decided, now) == expected
+
+
+def test_days_between_are_listed_with_both_ends():
+    assert days_between(date(2026, 2, 27), date(2026, 3, 1)) == [
+        *(date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1)),
+    ]
+    assert days_between(date(2026, 3, 1), date(2026, 3, 1)) == [date(2026, 3, 1)]
+    assert days_between(date(2026, 3, 1), date(2026, 2, 28)) == []
 
 
 MORE_FORMULAS = [

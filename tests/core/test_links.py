@@ -20,6 +20,8 @@ from tests.support.cast import data
         "http://localhost:3000/",
         "http://192.0.2.1/x",
         "http://[2001:db8::1]:80/",
+        "http://[::1]/",
+        "http://example.org:65535",
         "https://bücher.example/ü",
         "http://b%C3%BCcher.example/",
         "http://xn--bcher-kva.example",

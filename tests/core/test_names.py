@@ -27,7 +27,7 @@ STAFF = [
     "mοderator", "Moderator", "moderators", "adrnin", "The Owner", "the  OWNER", "Owner", "owner",
     "0wner", "Site Admin", "site_admin",
     "Blog owner", "Admin123", "admin_1", "Administrator", "theowner", "TheOwner", "SiteAdmin",
-    "m o d e r a t o r", "Staff", "Author",
+    "m o d e r a t o r", "t h e o w n e r", "a l i c e a d m i n", "Staff", "Author",
     "Author of this blog", "Carol (staff)", "Carol, the owner", "Carol/Admin", "Carol — moderator",
     "Carol (the admin)", "Carol [ADMIN]",
     "Administrateur", "propriétaire", "Modérateur", "Besitzer", "Der Inhaber", "administrador", "Autor",

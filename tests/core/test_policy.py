@@ -4,19 +4,55 @@ import pytest
 
 from commentsvc.core import policy
 from commentsvc.core.errors import Invalid
-from commentsvc.core.policy import Mode, Policy
+from commentsvc.core.policy import NAME_MAX, Mode, Policy
+
+# A changed default changes every site that has not chosen: change it here, in docs/moderation.md and the changelog.
+DEFAULTS = {
+    "mode": "all",
+    "approved_needed": 1,
+    "young_days": 0,
+    "flood_from": "",
+    "is_open": True,
+    "name_and_email_required": True,
+    "signin_required": False,
+    "depth_max": 5,
+    "body_max": 10_000,
+    "edit_window_s": 900,
+    "flood_s": 15,
+    "links_max": 2,
+    "moderators_see_addresses": False,
+    "second_factor_required": False,
+    "is_transparent": False,
+    "close_after_days": 0,
+    "names_protected": True,
+    "protected_names": "",
+    "form_s_min": 3,
+    "copies_held": True,
+    "pace_author": 10,
+    "pace_network": 20,
+    "pace_thread": 100,
+    "pace_site": 300,
+    "refusals_max": 3,
+    "spam_filter": True,
+    "spam_hold": 90,
+    "outside_check": True,
+    "challenge_after": 5,
+    "nudge": False,
+    "votes": "updown",
+    "noindex": False,
+    "flags_hold": 3,
+    "language": "",
+}
+ZERO_MEANS_NEVER = [
+    *("edit_window_s", "flood_s", "links_max", "young_days", "close_after_days", "form_s_min", "pace_author"),
+    *("pace_network", "pace_thread", "pace_site", "refusals_max", "challenge_after", "flags_hold"),
+]
 
 
 def test_nothing_stored_means_the_defaults_of_the_contract():
     found = policy.from_json({})
     assert found == Policy()
-    assert (found.mode, found.depth_max, found.body_max, found.edit_window_s, found.flood_s) == (
-        "all",
-        5,
-        10_000,
-        900,
-        15,
-    )
+    assert policy.to_json(found) == DEFAULTS
 
 
 def test_what_is_stored_comes_back_and_what_a_newer_version_stored_is_ignored():
@@ -36,6 +72,38 @@ def test_a_number_has_its_bounds(field):
         assert caught.value.problems[0][0] == field
 
 
+@pytest.mark.parametrize("field", ZERO_MEANS_NEVER)
+def test_a_limit_can_be_switched_off(field):
+    assert getattr(policy.changed(Policy(), {field: 0}), field) == 0
+
+
+def test_a_mode_that_a_person_chooses_ends_what_a_flood_has_set():
+    flooded = policy.changed(Policy(), {"mode": "all", "flood_from": "off"})
+    assert flooded.flood_from == "off"
+    assert policy.changed(flooded, {"links_max": 1}).flood_from == "off"
+    assert policy.changed(flooded, {"mode": "new"}).flood_from == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("Ada  Lovelace \n\n Field Notes\n", "Ada Lovelace\nField Notes"),
+        ("", ""),
+        ("x" * NAME_MAX, "x" * NAME_MAX),
+        ("\n".join(["x"] * 200), "\n".join(["x"] * 200)),
+    ],
+)
+def test_protected_names_are_kept_one_a_line(value, kept):
+    assert policy.changed(Policy(), {"protected_names": value}).protected_names == kept
+
+
+@pytest.mark.parametrize("value", ["x" * (NAME_MAX + 1), "\n".join(["x"] * 201), "a\0b", 7, None, ["x"]])
+def test_protected_names_have_limits(value):
+    with pytest.raises(Invalid) as caught:
+        policy.changed(Policy(), {"protected_names": value})
+    assert caught.value.problems[0][0] == "protected_names"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -45,6 +113,7 @@ def test_a_number_has_its_bounds(field):
         ("votes", True),
         ("is_open", 1),
         ("is_open", "yes"),
+        ("flood_from", "some"),
         ("colour", 1),
     ],
 )

@@ -29,6 +29,18 @@ def test_a_copy_is_told_from_an_answer(other, is_alike):
     assert (likeness(shingles(OFFER), shingles(other)) >= 0.7) == is_alike
 
 
+def test_a_text_is_taken_apart_into_groups_of_words_or_of_characters():
+    assert shingles("One two, THREE four five 6!") == {"one two three", "two three four", "three four five"}
+    assert shingles("最好的在线赌博") == {"最好的在线赌", "好的在线赌博"}
+    assert shingles("最好的在线") == frozenset()
+
+
+def test_only_the_beginning_of_a_very_long_text_is_looked_at():
+    assert len(shingles(" ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(676)) * 4)) <= 2000
+    letters = "".join(chr(0x4E00 + n) for n in range(3000))
+    assert len(shingles(letters)) == 2000
+
+
 @pytest.mark.parametrize(
     "source", ["", "Great post!", "Thanks a lot, Bob", "https://a.example/ 1 2 3", "> a b c d e f g"]
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from commentsvc.core import sanitizer, spam_filter
 from commentsvc.core.errors import Invalid
 from commentsvc.core.rule_kinds import RuleInput
-from commentsvc.core.spam_filter import WordCounts
+from commentsvc.core.spam_filter import Figures, WordCounts
 from tests.support.cast import data
 
 
@@ -47,6 +47,33 @@ def test_it_knows_what_it_has_learnt_and_says_by_which_words():
 def test_it_says_nothing_before_it_has_seen_enough_of_both():
     seen, total = learnt(HAM, SPAM[:19])
     assert spam_filter.opinion(spam_filter.features(said(SPAM[0])), seen, total) is None
+
+
+def test_cross_validation_too_says_nothing_before_it_has_learnt_enough_of_both():
+    """Each half has 20 good comments and 19 of spam, one fewer than it needs."""
+    labelled = [(said(source), False) for source in HAM[:20] * 2] + [(said(source), True) for source in SPAM[:19] * 2]
+    figures = spam_filter.cross_validated(labelled, folds=2, threshold=0.9)
+    assert figures == Figures(caught=0, missed=38, wronged=0, passed=40)
+    labelled += [(said(SPAM[0]), True)] * 2
+    figures = spam_filter.cross_validated(labelled, folds=2, threshold=0.9)
+    assert figures == Figures(caught=40, missed=0, wronged=0, passed=40)
+
+
+def test_precision_and_recall():
+    figures = Figures(caught=6, missed=4, wronged=2, passed=88)
+    assert (figures.precision, figures.recall) == (0.75, 0.6)
+    assert (Figures(0, 0, 0, 5).precision, Figures(0, 0, 0, 5).recall) == (1.0, 1.0)
+
+
+def test_a_text_is_known_by_its_words_and_by_pairs_of_neighbours():
+    found = set(spam_filter.features(RuleInput("red green blue", "", "", "", "", "")).values())
+    assert {"red", "green", "blue", "red green", "green blue"} <= found
+    assert "red blue" not in found
+
+
+def test_a_text_without_blanks_is_known_by_pairs_of_characters():
+    found = set(spam_filter.features(RuleInput("赌博网站", "", "", "", "", "")).values())
+    assert {"赌博", "博网", "网站"} <= found
 
 
 @given(st.text(max_size=400), st.text(max_size=20))

@@ -26,5 +26,8 @@ def test_the_pieces_hold_both_texts_whole(before, after):
 
 
 def test_texts_too_long_to_compare_are_shown_whole():
-    long = "word " * PARTS_MAX
-    assert [p.change.value for p in between(long, "short")] == ["del", "ins"]
+    longest = "word " * (PARTS_MAX // 2)
+    one_more = longest + "!"
+    for before, after in ((longest, one_more), (one_more, longest), (one_more, one_more)):
+        assert [(p.change.value, p.text) for p in between(before, after)] == [("del", before), ("ins", after)]
+    assert [(p.change.value, p.text) for p in between(longest, longest)] == [("same", longest)]

@@ -5,6 +5,7 @@ import pytest
 from commentsvc.core import translations
 from commentsvc.core.errors import Invalid
 
+CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 REPLY, COUNTED = "Leave a Reply", "%(num)s thoughts on “%(title)s”"
 
 
@@ -13,6 +14,9 @@ REPLY, COUNTED = "Leave a Reply", "%(num)s thoughts on “%(title)s”"
     [
         {},
         {REPLY: "Say something"},
+        {COUNTED: dict.fromkeys(CATEGORIES, "%(title)s")},
+        {COUNTED: {"ar": dict.fromkeys(CATEGORIES, "%(title)s")}},
+        {REPLY: "x" * 1000},
         {REPLY: {"de": "Sagen Sie etwas", "zh-Hant": "說"}},
         {COUNTED: "%(num)s × „%(title)s“"},
         {COUNTED: {"one": "Eins zu %(title)s", "other": "%(num)s zu %(title)s"}},

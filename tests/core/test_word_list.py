@@ -68,6 +68,10 @@ def found(value, text):
         ("viagra", "v-i-a-g-r-a", "v-i-a-g-r-a"),
         ("viagra", "v_i_a_g_r_a", "v_i_a_g_r_a"),
         ("ass", "c l a s s", None),
+        ("viagra", "a v i a g r a i", "v i a g r a"),
+        ("viagra", "a v i a g r a", "v i a g r a"),
+        ("viagra", "v i a g r a i", "v i a g r a"),
+        ("viagra", "u v i a g r a", None),
         ("viagra", "vi\u200bag\u00adra", "vi\u200bag\u00adra"),
         ("viagra", "vіаgrа", "vіаgrа"),
         ("viagra", "ｖｉａｇｒａ", "ｖｉａｇｒａ"),
@@ -82,6 +86,11 @@ def found(value, text):
 )
 def test_a_word_is_found_where_it_stands_and_nowhere_else(value, text, want):
     assert found(value, text) == want
+
+
+def test_a_list_counts_its_entries():
+    assert len(WordList("one\nbuy now\n\nONE\n赌博\n$$$\n🖕")) == 6
+    assert len(WordList("\n")) == 0
 
 
 @pytest.mark.parametrize("letter", string.ascii_lowercase)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from commentsvc import worker
 from commentsvc.core import translations
-from commentsvc.core.errors import NotFound
+from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
 from commentsvc.gateways.mail import SmtpMailer
@@ -189,6 +189,45 @@ def test_a_link_asks_first_acts_once_and_can_be_undone(app, client, site, alice,
     assert client.post(f"/m/{link(letter, 'approve')}").status_code == 409, "one mail, one act"
     assert client.post(f"{address}/undo").status_code == 200
     assert status_of(comment_id) == "pending"
+
+
+def test_a_mail_link_does_nothing_where_the_site_requires_a_second_factor(
+    client, site, alice, watching, make_comment, mails
+):
+    watching(alice, site, DigestInterval.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    (letter,) = mails()
+    set_policy(site, second_factor_required=True)
+    for action in ("approve", "reject", "spam"):
+        refused = client.post(f"/m/{link(letter, action)}")
+        assert refused.status_code == 409 and "asks for a second factor" in refused.text
+    assert status_of(comment_id) == "pending"
+
+
+def test_an_act_by_mail_is_not_undone_by_mail_once_the_site_requires_a_second_factor(
+    client, site, alice, watching, make_comment, mails, now
+):
+    watching(alice, site, DigestInterval.AT_ONCE)
+    comment_id = make_comment(status=Status.PENDING)
+    (letter,) = mails()
+    token = link(letter, "spam")
+    notifications.act(token, SECRET, "", now)
+    set_policy(site, second_factor_required=True)
+    with pytest.raises(Conflict, match="asks for a second factor"):
+        notifications.undo(token, SECRET, now)
+    assert client.post(f"/m/{token}/undo").status_code >= 400
+    assert status_of(comment_id) == "spam"
+
+
+def test_mails_of_a_site_that_requires_a_second_factor_offer_no_links_to_act(
+    site, alice, watching, make_comment, mails
+):
+    watching(alice, site, DigestInterval.AT_ONCE)
+    set_policy(site, second_factor_required=True)
+    make_comment(status=Status.PENDING, body="Hello")
+    (letter,) = mails()
+    assert "Hello" in letter.text and "Hello" in letter.html
+    assert not re.search(r"/m/\d+-(approve|reject|spam)-", letter.text + letter.html)
 
 
 def test_approving_and_answering_from_the_mail_is_one_act(client, site, alice, watching, make_comment, mails):

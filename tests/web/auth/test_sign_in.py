@@ -1,14 +1,18 @@
 """Signing in to the dashboard: codes, links, sessions, and where a form may send a browser on to."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from commentsvc.services import accounts
 from commentsvc.services import sign_in as sign_in_service
+from commentsvc.store import sessions
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Role
+from commentsvc.store.sessions import Session
 from commentsvc.web.http.safe_redirect import local_path
 from tests.support.cast import BLOG, add_account, add_site
 
@@ -255,6 +259,16 @@ def test_the_session_ends_at_sign_out_even_when_the_cookie_is_kept(app, client, 
     thief.set_cookie("__Host-commentsvc", kept, domain="localhost")
     assert not is_signed_in(thief)
     assert not is_signed_in(client)
+
+
+def test_a_session_lasts_fourteen_days_in_the_browser_and_in_the_database(client, alice, sign_in, now):
+    sign_in(client, alice)
+    cookie = client.get_cookie("__Host-commentsvc", domain="localhost")
+    assert abs(cookie.expires - now - timedelta(days=14)) < timedelta(hours=1)
+    db.session.rollback()
+    (session,) = db.session.scalars(select(Session))
+    assert sessions.find_session(session.token_hash, now + timedelta(days=14) - timedelta(hours=1)) is not None
+    assert sessions.find_session(session.token_hash, now + timedelta(days=14, hours=1)) is None
 
 
 def test_signing_out_ends_only_this_browser(app, client, alice, sign_in, csrf):

@@ -1,0 +1,20 @@
+"""An account's end: what is erased with it."""
+
+from sqlalchemy import select
+
+from commentsvc.services import accounts
+from commentsvc.store.db import db, write
+from commentsvc.store.second_factors import FactorKind, SecondFactor
+
+
+def test_erasing_an_account_forgets_its_second_factors_and_nobody_elses(bob, mallory, now):
+    with write():
+        for account in (bob, mallory):
+            for kind in FactorKind:
+                db.session.add(
+                    SecondFactor(account_id=account.id, kind=kind, name="phone", secret=b"seed", created_at=now)
+                )
+    bobs, mallorys = bob.id, mallory.id
+    accounts.erase(bobs, keeps_comments=True, now=now)
+    db.session.rollback()
+    assert [f.account_id for f in db.session.scalars(select(SecondFactor))] == [mallorys] * len(FactorKind)
