@@ -59,7 +59,7 @@ attack: .venv/.ready-dev
 
 # For whoever changes the widget; needs Node.
 widget:
-	cd embed && npm ci && npm run check && npm test && npm run build && npm run size
+	cd embed && npm ci && npm run check && npm run lint && npm test && npm run build && npm run size
 
 # Known vulnerabilities of what we depend on; the network is asked.
 audit: .venv/.ready-dev

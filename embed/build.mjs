@@ -43,13 +43,19 @@ await build({
 
 // Once more, by a minifier that takes its time: every reader downloads this file.
 const bundled = await readFile(`${out}/embed.js`, "utf8");
-const { code } = await minify(bundled, { module: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } });
+const { code } = await minify(bundled, {
+  module: true,
+  compress: { passes: 3, unsafe_arrows: true },
+  format: { comments: false },
+});
 await writeFile(`${out}/embed.js`, code);
 
 // Every sentence that the widget may say, for the service to translate; the first bundle's come with the comments.
 const sentences = async (files) => {
   const sources = await Promise.all(files.map((file) => readFile(`src/${file}`, "utf8")));
-  const found = sources.flatMap((source) => [...source.matchAll(/\b(?:say|key)\(\s*("(?:[^"\\]|\\.)+")/g)].map(([, text]) => JSON.parse(text)));
+  const found = sources.flatMap((source) =>
+    [...source.matchAll(/\b(?:say|key)\(\s*("(?:[^"\\]|\\.)+")/g)].map(([, text]) => JSON.parse(text)),
+  );
   return JSON.stringify([...new Set(found)].sort(), null, 2) + "\n";
 };
 const sources = (await readdir("src")).filter((name) => name.endsWith(".ts"));
@@ -57,7 +63,17 @@ await writeFile("../commentsvc/locale/widget.json", await sentences(sources));
 await writeFile("../commentsvc/locale/widget_first.json", await sentences(["thread.ts"]));
 
 // Every part that pages may style; the demo's page on styling offers them, and embed/README.md lists them.
-const drawn = [...(await Promise.all(sources.map((file) => readFile(`src/${file}`, "utf8")))), await readFile("../commentsvc/web/templates/comment.html", "utf8")];
-const parts = drawn.flatMap((source) => [...source.matchAll(/\bpart(?:=|: )"([a-z -]+)"/g)].flatMap(([, names]) => names.split(" ")));
-const buttons = drawn.flatMap((source) => [...source.matchAll(/this\.button\([^;]*?, "([a-z-]+)",/g)].map(([, name]) => name));
-await writeFile("../commentsvc/demo_content/parts.json", JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n");
+const drawn = [
+  ...(await Promise.all(sources.map((file) => readFile(`src/${file}`, "utf8")))),
+  await readFile("../commentsvc/web/templates/comment.html", "utf8"),
+];
+const parts = drawn.flatMap((source) =>
+  [...source.matchAll(/\bpart(?:=|: )"([a-z -]+)"/g)].flatMap(([, names]) => names.split(" ")),
+);
+const buttons = drawn.flatMap((source) =>
+  [...source.matchAll(/this\.button\([^;]*?, "([a-z-]+)",/g)].map(([, name]) => name),
+);
+await writeFile(
+  "../commentsvc/demo_content/parts.json",
+  JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n",
+);

@@ -16,7 +16,11 @@ export interface CommentThreadElement extends HTMLElement {
     listener: (this: CommentThreadElement, event: CommentThreadEventMap[K]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
 }
 
 export interface CommentThreadEventMap extends HTMLElementEventMap {

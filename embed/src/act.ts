@@ -27,10 +27,13 @@ export function act(host: Host): Actor {
   const keepsakes = new Keepsakes(`${site}:${thread}`);
   const account = new Account(service, site);
   const form = host.section.querySelector<HTMLFormElement>("form.respond");
-  const compose = form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
+  const compose =
+    form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
   const hidden = new Hidden(host, words);
   const own = new Own(host, service, words, proofFor);
-  const react = new React(host, service, account, words, hidden, () => compose?.askToSignIn(words.say("Please sign in to vote.")));
+  const react = new React(host, service, account, words, hidden, () =>
+    compose?.askToSignIn(words.say("Please sign in to vote.")),
+  );
 
   const news = new News(host, words, hidden);
   const rest = new Rest(host, words, hidden);
@@ -74,7 +77,11 @@ export function act(host: Host): Actor {
         const viewer = await service.viewer(site, thread, token);
         if (account.learn(viewer.account)) compose?.identify();
         react.mark(viewer.votes);
-        mine.push(...new Set([...viewer.pending.map(({ id }) => id), ...(viewer.own ?? [])].map((id) => ({ id, proof: bearer(token) }))));
+        mine.push(
+          ...new Set(
+            [...viewer.pending.map(({ id }) => id), ...(viewer.own ?? [])].map((id) => ({ id, proof: bearer(token) })),
+          ),
+        );
       }
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // the service can't say at this moment

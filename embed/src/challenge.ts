@@ -16,7 +16,9 @@ export async function solve(asked: Challenge): Promise<string | null> {
   const encoder = new TextEncoder();
   for (let from = 1; from <= asked.maxnumber; from += AT_ONCE) {
     const numbers = Array.from({ length: Math.min(AT_ONCE, asked.maxnumber - from + 1) }, (_, index) => from + index);
-    const hashes = await Promise.all(numbers.map((number) => crypto.subtle.digest("SHA-256", encoder.encode(asked.salt + number))));
+    const hashes = await Promise.all(
+      numbers.map((number) => crypto.subtle.digest("SHA-256", encoder.encode(asked.salt + number))),
+    );
     const number = numbers[hashes.findIndex((hash) => hex(hash) === asked.challenge)];
     if (number === undefined) continue;
     const { algorithm, challenge, salt, signature } = asked;
@@ -25,4 +27,5 @@ export async function solve(asked: Challenge): Promise<string | null> {
   return null;
 }
 
-const hex = (bytes: ArrayBuffer): string => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (bytes: ArrayBuffer): string =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");

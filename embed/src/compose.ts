@@ -70,7 +70,8 @@ export class Compose {
     const typed = this.area.value; // before all of this was here
     const known = guest();
     if (known && this.guestFields) {
-      for (const name of ["name", "email", "website"] as const) if (!this.input(name).value) this.input(name).value = known[name];
+      for (const name of ["name", "email", "website"] as const)
+        if (!this.input(name).value) this.input(name).value = known[name];
       this.of<HTMLInputElement>("#respond-save").checked = true;
     }
     this.area.addEventListener("input", () => this.typed());
@@ -94,7 +95,12 @@ export class Compose {
   /** Put on what is said in the page's language, now that it is known. */
   dress(): void {
     const { host, service } = this;
-    const bar = toolbar(this.area, this.words, (signal) => service.preview(host.page.site, this.area.value, signal), host.gone);
+    const bar = toolbar(
+      this.area,
+      this.words,
+      (signal) => service.preview(host.page.site, this.area.value, signal),
+      host.gone,
+    );
     bar.append(this.counter);
     if (this.account.who) this.identify();
   }
@@ -146,10 +152,17 @@ export class Compose {
         who.provider === "email"
           ? this.words.say("You are commenting using your e-mail address.")
           : this.words.say("You are commenting using your %(label)s account.", { label });
-      const picture = who.avatar ? [make("img", { class: "face", src: who.avatar, alt: "", width: "32", height: "32" })] : [];
+      const picture = who.avatar
+        ? [make("img", { class: "face", src: who.avatar, alt: "", width: "32", height: "32" })]
+        : [];
       const change = this.words.say("Change");
       this.identity.replaceChildren(
-        make("p", { class: "signed-in" }, ...picture, make("span", {}, make("b", {}, make("bdi", {}, who.name)), ": ", sentence)),
+        make(
+          "p",
+          { class: "signed-in" },
+          ...picture,
+          make("span", {}, make("b", {}, make("bdi", {}, who.name)), ": ", sentence),
+        ),
         make(
           "p",
           { class: "signed-in" },
@@ -240,7 +253,8 @@ export class Compose {
     this.retry = 0;
     const { parent } = this;
     const signedIn = this.account.who;
-    if (!signedIn && !this.terms.guests) return this.askToSignIn(this.words.say("Please sign in to comment here. Your text is kept."));
+    if (!signedIn && !this.terms.guests)
+      return this.askToSignIn(this.words.say("Please sign in to comment here. Your text is kept."));
     const text = this.area.value;
     const author = signedIn ? {} : { author: this.who() };
     const outgoing: Outgoing = { ...this.host.page, parent_id: parent, body: text, ...author };
@@ -290,11 +304,19 @@ export class Compose {
     }
     this.show(error.problems, error.message || this.words.say("That did not work. Nothing is lost; please try again."));
     if (slug === "nudge") {
-      const found = (reasons ?? []).map(({ sentence, match }) => make("li", {}, sentence, ...(match ? [" ", make("mark", {}, match)] : [])));
-      this.trouble.append(make("ul", {}, ...found), this.offer(this.words.say("Send to the moderators as it is"), () => (this.acknowledged["send_anyway"] = true)));
+      const found = (reasons ?? []).map(({ sentence, match }) =>
+        make("li", {}, sentence, ...(match ? [" ", make("mark", {}, match)] : [])),
+      );
+      this.trouble.append(
+        make("ul", {}, ...found),
+        this.offer(this.words.say("Send to the moderators as it is"), () => (this.acknowledged["send_anyway"] = true)),
+      );
     } else if (slug === "warned" && sanction) {
       const { site } = this.host.page;
-      this.trouble.append(" ", this.offer(this.words.say("I understand"), () => this.service.acknowledge(site, sanction)));
+      this.trouble.append(
+        " ",
+        this.offer(this.words.say("I understand"), () => this.service.acknowledge(site, sanction)),
+      );
     }
     return false;
   }
@@ -348,8 +370,15 @@ export class Compose {
       return false;
     }
     const { origin } = location;
-    tell(`${origin} is not one of the origins of the site “${this.host.page.site}”. Add it in the site's settings, and readers can write here.`);
-    this.show([], this.words.say("%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.", { origin }));
+    tell(
+      `${origin} is not one of the origins of the site “${this.host.page.site}”. Add it in the site's settings, and readers can write here.`,
+    );
+    this.show(
+      [],
+      this.words.say("%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.", {
+        origin,
+      }),
+    );
     return true;
   }
 
@@ -394,7 +423,9 @@ export class Compose {
     const missing = this.fields.filter((field) => field.required && !field.value.trim());
     const sentence = (field: HTMLElement): string => {
       const label = this.of(`label[for=${field.id}]`).firstChild?.textContent?.trim() ?? "";
-      return field === this.area ? this.words.say("Please write your comment first.") : this.words.say("%(label)s is required.", { label });
+      return field === this.area
+        ? this.words.say("Please write your comment first.")
+        : this.words.say("%(label)s is required.", { label });
     };
     if (missing.length) this.show(missing.map((field) => ({ field: nameOf(field), message: sentence(field) })));
     return missing.length > 0;
@@ -408,7 +439,10 @@ export class Compose {
       const note = this.of(`#${field.id}-problem`);
       note.textContent = found.map((problem) => problem.message).join(" ");
       note.hidden = !found.length;
-      for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", note.id]] as const) {
+      for (const [name, value] of [
+        ["aria-invalid", "true"],
+        ["aria-describedby", note.id],
+      ] as const) {
         if (found.length) field.setAttribute(name, value);
         else field.removeAttribute(name);
       }
@@ -423,4 +457,5 @@ export class Compose {
 }
 
 /** What the service calls a field of the form. */
-const nameOf = (field: HTMLInputElement | HTMLTextAreaElement): string => (field.name === "body" ? "body" : `author.${field.name}`);
+const nameOf = (field: HTMLInputElement | HTMLTextAreaElement): string =>
+  field.name === "body" ? "body" : `author.${field.name}`;

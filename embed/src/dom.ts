@@ -18,5 +18,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 /** Also where the page is not served over https, and randomUUID is therefore missing. */
 export function uuid(): string {
   if ("randomUUID" in crypto) return crypto.randomUUID();
-  return Array.from((crypto as Crypto).getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from((crypto as Crypto).getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }

@@ -61,7 +61,9 @@ export function adopted<E extends Element>(element: E): E {
 
 /** The service sends nothing of this kind; should a proxy on the way, it stays out. */
 export function cleaned<E extends Element>(root: E): E {
-  root.querySelectorAll("script, style, iframe, object, embed, link, meta, base").forEach((element) => element.remove());
+  root
+    .querySelectorAll("script, style, iframe, object, embed, link, meta, base")
+    .forEach((element) => element.remove());
   for (const element of [root, ...root.querySelectorAll("*")]) {
     for (const { name } of [...element.attributes]) {
       if (name.startsWith("on") || name === "style") element.removeAttribute(name);

@@ -32,7 +32,13 @@ export class Hidden {
       const article = item.querySelector("article");
       article?.querySelector(":scope > .uncover")?.remove();
       if (!isHidden) continue;
-      article?.prepend(make("button", { type: "button", class: "uncover", "data-act": "uncover" }, this.words.say("Hidden by you. Show")));
+      article?.prepend(
+        make(
+          "button",
+          { type: "button", class: "uncover", "data-act": "uncover" },
+          this.words.say("Hidden by you. Show"),
+        ),
+      );
     }
   }
 }

@@ -45,7 +45,10 @@ export class Keepsakes {
   }
 
   forgetOwn(id: number): void {
-    remember(`own:${this.thread}`, this.own().filter((own) => own.id !== id));
+    remember(
+      `own:${this.thread}`,
+      this.own().filter((own) => own.id !== id),
+    );
   }
 
   private draftName(parent: number | null): string {

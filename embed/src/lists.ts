@@ -29,7 +29,10 @@ async function askCounts(base: string): Promise<void> {
     const threads = [...new Set(here.map(threadOf))];
     for (let at = 0; at < threads.length; at += AT_ONCE) {
       const query = threads.slice(at, at + AT_ONCE).map((thread) => ["thread", thread]);
-      const answer = (await ask(base, "counts", site, query)) as { counts: Record<string, number>; texts: Record<string, string> } | null;
+      const answer = (await ask(base, "counts", site, query)) as {
+        counts: Record<string, number>;
+        texts: Record<string, string>;
+      } | null;
       for (const element of here) {
         const found = answer?.counts[threadOf(element)];
         if (answer && found !== undefined) element.textContent = answer.texts[found] ?? String(found);
@@ -41,9 +44,10 @@ async function askCounts(base: string): Promise<void> {
 /** Show the newest comments of a site, as links. */
 export async function recent(base: string, element: Element): Promise<void> {
   const limit = element.getAttribute("limit");
-  const answer = (await ask(base, "recent", element.getAttribute("site") ?? "", limit ? [["limit", limit]] : [])) as
-    | { comments: Recent[]; line: string }
-    | null;
+  const answer = (await ask(base, "recent", element.getAttribute("site") ?? "", limit ? [["limit", limit]] : [])) as {
+    comments: Recent[];
+    line: string;
+  } | null;
   if (answer) element.replaceChildren(make("ul", {}, ...answer.comments.map((comment) => item(comment, answer.line))));
 }
 
@@ -61,6 +65,7 @@ async function ask(base: string, what: string, site: string, query: string[][]):
   const lang = document.documentElement.lang;
   const all = new URLSearchParams([["site", site], ...(lang ? [["lang", lang]] : []), ...query]);
   const answer = await fetch(`${base}/api/v1/${what}?${all}`).catch(() => null);
-  if (answer?.status === 404) tell(`there is no site “${site}” at ${base}. Mend the site attribute of the element on this page.`);
+  if (answer?.status === 404)
+    tell(`there is no site “${site}” at ${base}. Mend the site attribute of the element on this page.`);
   return answer?.ok ? answer.json() : null;
 }

@@ -24,7 +24,9 @@ const listed = (fill: "count" | "recent") => (): CustomElementConstructor =>
     static readonly observedAttributes = ["site", "thread", "limit"];
 
     connectedCallback(): void {
-      void (import(`${base}/embed/${LISTS}`) as Promise<typeof import("./lists")>).then((lists) => lists[fill](base, this));
+      void (import(`${base}/embed/${LISTS}`) as Promise<typeof import("./lists")>).then((lists) =>
+        lists[fill](base, this),
+      );
     }
 
     attributeChangedCallback(): void {

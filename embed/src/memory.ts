@@ -37,7 +37,9 @@ export function recallNumbers(name: string): number[] {
 /** Whether anything is kept that only the other bundle can use: a draft, a comment of one's own, a sign-in, hidden people. */
 export function hasKept(): boolean {
   try {
-    return [...lost.keys(), ...Object.keys(localStorage)].some((key) => /^(commentsvc:)?(own|draft|account|hidden):/.test(key));
+    return [...lost.keys(), ...Object.keys(localStorage)].some((key) =>
+      /^(commentsvc:)?(own|draft|account|hidden):/.test(key),
+    );
   } catch {
     return lost.size > 0;
   }

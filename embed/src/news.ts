@@ -19,10 +19,13 @@ export class News {
     const { host } = this;
     const pages = [host.ask(), ...(host.sort === "newest" ? [] : [host.ask({ sort: "newest" })])];
     try {
-      const sections = (await Promise.all(pages.map((page) => load(page, "section.thread", host.gone)))).map(({ element }) => adopted(element));
+      const sections = (await Promise.all(pages.map((page) => load(page, "section.thread", host.gone)))).map(
+        ({ element }) => adopted(element),
+      );
       const found = new Map<string, HTMLElement>();
       for (const section of sections) {
-        for (const item of section.querySelectorAll<HTMLElement>(".comment[data-id]:not(.is-gone)")) found.set(item.id, item);
+        for (const item of section.querySelectorAll<HTMLElement>(".comment[data-id]:not(.is-gone)"))
+          found.set(item.id, item);
       }
       const fresh = [...found.values()].filter((item) => !host.item(Number(item.dataset["id"])));
       this.offer(fresh, Number(sections[0]?.dataset["count"]));
@@ -46,7 +49,8 @@ export class News {
     this.host.say("");
     recount(this.host, this.words, count);
     // A new answer to a new comment comes with it.
-    const above = (item: HTMLElement): HTMLElement | null | undefined => item.parentElement?.closest<HTMLElement>(".comment");
+    const above = (item: HTMLElement): HTMLElement | null | undefined =>
+      item.parentElement?.closest<HTMLElement>(".comment");
     const tops = fresh.filter((item) => !fresh.includes(above(item) ?? item.ownerDocument.body));
     tops.sort((a, b) => Number(a.dataset["id"]) - Number(b.dataset["id"]));
     for (const item of tops) {

@@ -9,7 +9,9 @@ import { key, type Words } from "./words";
 
 export class Own {
   private readonly until = new Map<number, number>(); // ms since 1970, by comment
-  private readonly window_s = Number((JSON.parse(this.host.section.dataset["terms"] || "{}") as { edit?: number }).edit ?? 0);
+  private readonly window_s = Number(
+    (JSON.parse(this.host.section.dataset["terms"] || "{}") as { edit?: number }).edit ?? 0,
+  );
 
   constructor(
     private readonly host: Host,
@@ -29,8 +31,16 @@ export class Own {
     const until = Date.parse(time ?? "") + this.window_s * 1000;
     if (!article || !(until > Date.now()) || article.querySelector(".own")) return;
     this.until.set(id, until);
-    const edit = make("button", { type: "button", class: "edit", part: "edit", "data-act": "edit" }, this.words.say("Edit"));
-    const remove = make("button", { type: "button", class: "remove", part: "remove", "data-act": "remove" }, this.words.say("Delete"));
+    const edit = make(
+      "button",
+      { type: "button", class: "edit", part: "edit", "data-act": "edit" },
+      this.words.say("Edit"),
+    );
+    const remove = make(
+      "button",
+      { type: "button", class: "remove", part: "remove", "data-act": "remove" },
+      this.words.say("Delete"),
+    );
     article.append(make("p", { class: "own", part: "own" }, edit, remove, make("span", { class: "left" })));
     this.tick();
   }
@@ -65,12 +75,23 @@ export class Own {
     if (!body || !own) return;
     try {
       const proof = (await this.proof(id)) ?? {};
-      const area = make("textarea", { class: "edit-area", part: "input", "aria-label": this.words.say("Your comment"), rows: "5" });
+      const area = make("textarea", {
+        class: "edit-area",
+        part: "input",
+        "aria-label": this.words.say("Your comment"),
+        rows: "5",
+      });
       area.value = await this.service.source(id, proof);
       const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
       const save = make("button", { type: "submit", class: "send", part: "send" }, this.words.say("Save"));
       const cancel = make("button", { type: "button", class: "cancel", part: "cancel" }, this.words.say("Cancel"));
-      const form = make("form", { class: "editing", part: "editing", novalidate: true }, area, trouble, make("p", { class: "send-row" }, save, cancel));
+      const form = make(
+        "form",
+        { class: "editing", part: "editing", novalidate: true },
+        area,
+        trouble,
+        make("p", { class: "send-row" }, save, cancel),
+      );
       const close = (): void => {
         form.remove();
         body.hidden = own.hidden = false;
@@ -105,7 +126,8 @@ export class Own {
       if (item.dataset["parent"]) fresh.dataset["parent"] = item.dataset["parent"];
       insert(this.host, fresh);
       this.offer(id);
-      const sentence = answer.status === "approved" ? key("Your change is published.") : key("Your comment is awaiting moderation.");
+      const sentence =
+        answer.status === "approved" ? key("Your change is published.") : key("Your comment is awaiting moderation.");
       this.host.say([this.words.say(sentence), answer.reason].filter(Boolean).join(" "));
       this.host.goTo(fresh);
     } catch (error) {
@@ -120,10 +142,14 @@ export class Own {
     if (!button.classList.contains("is-asking")) {
       button.classList.add("is-asking");
       button.textContent = this.words.say("Really delete?");
-      button.addEventListener("blur", () => {
-        button.classList.remove("is-asking");
-        button.textContent = this.words.say("Delete");
-      }, { once: true });
+      button.addEventListener(
+        "blur",
+        () => {
+          button.classList.remove("is-asking");
+          button.textContent = this.words.say("Delete");
+        },
+        { once: true },
+      );
       return;
     }
     try {
@@ -131,7 +157,10 @@ export class Own {
       this.until.delete(id);
       const hasReplies = item.querySelector(":scope > .replies > .comment");
       const next = item.nextElementSibling ?? item.previousElementSibling ?? item.parentElement?.closest(".comment");
-      if (hasReplies) item.querySelector("article")?.replaceWith(make("p", { class: "gone" }, this.words.say("This comment is no longer here.")));
+      if (hasReplies)
+        item
+          .querySelector("article")
+          ?.replaceWith(make("p", { class: "gone" }, this.words.say("This comment is no longer here.")));
       else item.remove();
       this.host.say(this.words.say("Your comment is deleted."));
       if (next instanceof HTMLElement) this.host.goTo(next);

@@ -27,9 +27,13 @@ export class React {
     private readonly hidden: Hidden,
     private readonly askToSignIn: () => void,
   ) {
-    host.root.addEventListener("pointerdown", (event) => {
-      if (this.menu && !this.menu.parentElement?.contains(event.target as Node)) this.close(false);
-    }, { signal: host.gone });
+    host.root.addEventListener(
+      "pointerdown",
+      (event) => {
+        if (this.menu && !this.menu.parentElement?.contains(event.target as Node)) this.close(false);
+      },
+      { signal: host.gone },
+    );
   }
 
   clicked(target: Element): void {
@@ -54,13 +58,16 @@ export class React {
   }
 
   private press(item: HTMLElement, value: number): void {
-    for (const button of this.buttons(item)) button.setAttribute("aria-pressed", String(Number(button.dataset["value"]) === value));
+    for (const button of this.buttons(item))
+      button.setAttribute("aria-pressed", String(Number(button.dataset["value"]) === value));
   }
 
   /** Shown at once; taken back when the service refuses. */
   private async vote(item: HTMLElement, pressed: number): Promise<void> {
     const id = Number(item.dataset["id"]);
-    const before = Number(this.buttons(item).find((button) => button.getAttribute("aria-pressed") === "true")?.dataset["value"] ?? 0);
+    const before = Number(
+      this.buttons(item).find((button) => button.getAttribute("aria-pressed") === "true")?.dataset["value"] ?? 0,
+    );
     const value = before === pressed ? 0 : pressed;
     const shown = item.querySelector(":scope > article .score");
     const score = Number(shown?.textContent);
@@ -103,7 +110,11 @@ export class React {
       });
       return entry;
     });
-    const menu = make("div", { class: "menu-list", part: "menu", role: "menu", "aria-label": button.getAttribute("aria-label") ?? "" }, ...items);
+    const menu = make(
+      "div",
+      { class: "menu-list", part: "menu", role: "menu", "aria-label": button.getAttribute("aria-label") ?? "" },
+      ...items,
+    );
     menu.addEventListener("keydown", (event) => {
       const at = items.indexOf(event.target as HTMLButtonElement);
       const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
@@ -141,14 +152,33 @@ export class React {
 
   private report(item: HTMLElement, opener: HTMLElement): void {
     const choices = REASONS.map(([value, label], index) =>
-      make("label", {}, make("input", { type: "radio", name: "reason", value, required: true, checked: index === 0 }), " ", this.words.say(label)),
+      make(
+        "label",
+        {},
+        make("input", { type: "radio", name: "reason", value, required: true, checked: index === 0 }),
+        " ",
+        this.words.say(label),
+      ),
     );
-    const text = make("textarea", { rows: "3", maxlength: "1000", "aria-label": this.words.say("What should the moderators know?"), placeholder: this.words.say("What should the moderators know?") });
+    const text = make("textarea", {
+      rows: "3",
+      maxlength: "1000",
+      "aria-label": this.words.say("What should the moderators know?"),
+      placeholder: this.words.say("What should the moderators know?"),
+    });
     const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
     const send = make("button", { type: "submit", class: "send", part: "send" }, this.words.say("Report"));
     const cancel = make("button", { type: "button", class: "cancel", part: "cancel" }, this.words.say("Cancel"));
     const title = make("h3", { id: "report-title" }, this.words.say("Report this comment to the moderators"));
-    const form = make("form", { class: "report", novalidate: true }, title, make("div", { class: "reasons" }, ...choices), text, trouble, make("p", { class: "send-row" }, send, cancel));
+    const form = make(
+      "form",
+      { class: "report", novalidate: true },
+      title,
+      make("div", { class: "reasons" }, ...choices),
+      text,
+      trouble,
+      make("p", { class: "send-row" }, send, cancel),
+    );
     const dialog = make("dialog", { class: "dialog", part: "dialog", "aria-labelledby": "report-title" }, form);
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -165,7 +195,13 @@ export class React {
     dialog.showModal();
   }
 
-  private async flag(id: number, reason: string, text: string, dialog: HTMLDialogElement, trouble: HTMLElement): Promise<void> {
+  private async flag(
+    id: number,
+    reason: string,
+    text: string,
+    dialog: HTMLDialogElement,
+    trouble: HTMLElement,
+  ): Promise<void> {
     try {
       const token = await this.account.token();
       await this.service.flag(id, reason, text, this.words.lang, token ? bearer(token) : {});

@@ -80,7 +80,11 @@ export class Service {
   }
 
   async texts(site: string, lang: string): Promise<{ lang: string; dir: string; texts: Texts }> {
-    return (await this.send("GET", `/embed/v1/texts?${new URLSearchParams({ site, lang })}`)) as { lang: string; dir: string; texts: Texts };
+    return (await this.send("GET", `/embed/v1/texts?${new URLSearchParams({ site, lang })}`)) as {
+      lang: string;
+      dir: string;
+      texts: Texts;
+    };
   }
 
   /** Who the token's holder is, and what of theirs is in the thread. */
@@ -90,12 +94,20 @@ export class Service {
 
   /** A comment as its author may see it, drawn. */
   async drawn(id: number, lang: string, proof: Proof, signal: AbortSignal): Promise<HTMLElement> {
-    return adopted((await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof)).element);
+    return adopted(
+      (await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof))
+        .element,
+    );
   }
 
   /** The same key again never makes a second comment. */
   async post(comment: object, lang: string, key: string, proof: Proof): Promise<Posted> {
-    return (await this.send("POST", "/api/v1/comments", { ...spoken(lang), "Idempotency-Key": key, ...proof }, comment)) as Posted;
+    return (await this.send(
+      "POST",
+      "/api/v1/comments",
+      { ...spoken(lang), "Idempotency-Key": key, ...proof },
+      comment,
+    )) as Posted;
   }
 
   async source(id: number, proof: Proof): Promise<string> {
@@ -115,31 +127,52 @@ export class Service {
   }
 
   async flag(id: number, reason: string, text: string, lang: string, proof: Proof): Promise<void> {
-    await this.send("POST", `/api/v1/comments/${id}/flag`, { ...spoken(lang), ...proof }, { reason, ...(text ? { text } : {}) });
+    await this.send(
+      "POST",
+      `/api/v1/comments/${id}/flag`,
+      { ...spoken(lang), ...proof },
+      { reason, ...(text ? { text } : {}) },
+    );
   }
 
   /** Whether a page of this origin may write here: a refused preflight looks like no network at all. */
   async mayWrite(site: string): Promise<boolean> {
-    return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean }).may_write;
+    return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean })
+      .may_write;
   }
 
   async acknowledge(site: string, sanction: Sanction): Promise<void> {
-    await this.send("POST", "/api/v1/sanctions/acknowledge", {}, { site, sanction: sanction.id, token: sanction.token });
+    await this.send(
+      "POST",
+      "/api/v1/sanctions/acknowledge",
+      {},
+      { site, sanction: sanction.id, token: sanction.token },
+    );
   }
 
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
     const headers = { "Content-Type": "application/json", Accept: "text/html" };
-    return adopted((await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element);
+    return adopted(
+      (await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element,
+    );
   }
 
   private async send(method: string, path: string, headers: Proof = {}, body?: object): Promise<unknown> {
     const isForm = body instanceof URLSearchParams;
     // A vote is sent also when its reader leaves the page at once; what is larger browsers let nobody send so.
-    const request: RequestInit = { method, keepalive: method === "PUT", headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
+    const request: RequestInit = {
+      method,
+      keepalive: method === "PUT",
+      headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers,
+    };
     if (body) request.body = isForm ? body : JSON.stringify(body);
     let answer: Response;
     try {
-      answer = await fetch(this.base + path, { credentials: "omit", signal: AbortSignal.timeout(SEND_TIMEOUT_MS), ...request });
+      answer = await fetch(this.base + path, {
+        credentials: "omit",
+        signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+        ...request,
+      });
     } catch {
       throw new Refused(0);
     }

@@ -258,4 +258,6 @@ async function proof(): Promise<{ verifier: string; state: string; challenge: st
 }
 
 const encoded = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (c) => (c === "+" ? "-" : "_")).replace(/=+$/, "");
+  btoa(String.fromCharCode(...bytes))
+    .replace(/[+/]/g, (c) => (c === "+" ? "-" : "_"))
+    .replace(/=+$/, "");

@@ -77,7 +77,9 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
       }, MINUTE_MS);
       if (this.#isNear || this.hasAttribute("eager") || /^#comment(-\d|svc=)/.test(location.hash)) this.#come();
       else {
-        this.#near = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.#come(), { rootMargin: NEAR });
+        this.#near = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.#come(), {
+          rootMargin: NEAR,
+        });
         this.#near.observe(this);
       }
     }
@@ -181,7 +183,11 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
         await pause();
         await this.#show(element);
         if (signal.aborted) return;
-        this.#watch = new Watch(() => this.ask(), etag, () => this.#reach((actor) => actor.hasNews()));
+        this.#watch = new Watch(
+          () => this.ask(),
+          etag,
+          () => this.#reach((actor) => actor.hasNews()),
+        );
         this.emit("comment-thread-loaded", { count: this.count, version: Number(element.dataset["version"]) });
         if (location.hash.startsWith("#commentsvc=") || hasKept()) await this.#reach();
         await this.#goToHash();
@@ -263,7 +269,9 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
     #fail(error: Refused): void {
       const { site, thread } = this.page;
       if (error.status === 404) {
-        return this.#setUp(`Comments are not set up yet: there is no site “${site}” here. Mend the comment-thread element's site attribute.`);
+        return this.#setUp(
+          `Comments are not set up yet: there is no site “${site}” here. Mend the comment-thread element's site attribute.`,
+        );
       }
       this.#isShown = false;
       const again = make("button", { type: "button", class: "again", part: "again" }, this.words.say("Try again"));
@@ -271,7 +279,9 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
       const hosted = address(base, `/t/${encodeURIComponent(site)}`, { thread });
       const link = make("a", { href: hosted }, this.words.say("Read and write comments on their own page"));
       const sentence = this.words.say("The comments could not be loaded.");
-      this.#place.replaceChildren(make("div", { class: "failed", part: "failed", role: "alert" }, make("p", {}, sentence, " ", link), again));
+      this.#place.replaceChildren(
+        make("div", { class: "failed", part: "failed", role: "alert" }, make("p", {}, sentence, " ", link), again),
+      );
     }
 
     /** Load what acts, if it is not here yet, and let it. */
@@ -335,7 +345,11 @@ export function commentThread(base: string, styles: CSSStyleSheet) {
     goTo(item: HTMLElement, isTarget = true): void {
       this.#place.querySelectorAll(".is-target").forEach((old) => old.classList.remove("is-target"));
       item.classList.toggle("is-target", isTarget);
-      for (let above = item.parentElement?.closest<HTMLElement>(".is-folded"); above; above = above.parentElement?.closest<HTMLElement>(".is-folded")) {
+      for (
+        let above = item.parentElement?.closest<HTMLElement>(".is-folded");
+        above;
+        above = above.parentElement?.closest<HTMLElement>(".is-folded")
+      ) {
         this.#fold(above, false);
       }
       item.tabIndex = -1;

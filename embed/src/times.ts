@@ -12,7 +12,8 @@ export function locale(lang: string): string | undefined {
   return navigator.languages.find((own) => own.split("-")[0] === lang.split("-")[0]) ?? (lang || undefined);
 }
 
-let made: { lang: string; exact: Intl.DateTimeFormat; day: Intl.DateTimeFormat; ago: Intl.RelativeTimeFormat } | undefined;
+let made:
+  { lang: string; exact: Intl.DateTimeFormat; day: Intl.DateTimeFormat; ago: Intl.RelativeTimeFormat } | undefined;
 
 /** Write every <time> below `root` anew. */
 export function tell(root: ParentNode, lang: string): void {

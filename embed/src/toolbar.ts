@@ -22,9 +22,26 @@ const MARKS: Mark[] = [
   { sign: "•", label: key("List"), before: "- ", line: true },
 ];
 
-export function toolbar(area: HTMLTextAreaElement, words: Words, render: (signal: AbortSignal) => Promise<HTMLElement>, gone: AbortSignal): HTMLElement {
-  const bar = make("div", { class: "toolbar", part: "toolbar", role: "toolbar", "aria-label": words.say("Formatting") });
-  const shown = make("div", { class: "preview", part: "preview", role: "region", "aria-label": words.say("Preview"), tabindex: "-1", hidden: true });
+export function toolbar(
+  area: HTMLTextAreaElement,
+  words: Words,
+  render: (signal: AbortSignal) => Promise<HTMLElement>,
+  gone: AbortSignal,
+): HTMLElement {
+  const bar = make("div", {
+    class: "toolbar",
+    part: "toolbar",
+    role: "toolbar",
+    "aria-label": words.say("Formatting"),
+  });
+  const shown = make("div", {
+    class: "preview",
+    part: "preview",
+    role: "region",
+    "aria-label": words.say("Preview"),
+    tabindex: "-1",
+    hidden: true,
+  });
   const buttons = MARKS.map((mark) => {
     const label = words.say(mark.label);
     const button = make("button", { type: "button", "aria-label": label, title: label }, mark.sign);
@@ -45,7 +62,11 @@ export function toolbar(area: HTMLTextAreaElement, words: Words, render: (signal
       shown.replaceChildren(await render(gone));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      shown.replaceChildren(words.say(area.value.trim() ? key("There is no preview at the moment.") : key("Please write your comment first.")));
+      shown.replaceChildren(
+        words.say(
+          area.value.trim() ? key("There is no preview at the moment.") : key("Please write your comment first."),
+        ),
+      );
     }
   }
 

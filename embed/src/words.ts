@@ -15,7 +15,8 @@ export class Words {
   /** The sentence with its values filled in; `num` chooses the plural. */
   say(english: string, values: Record<string, string | number> = {}): string {
     let found = this.texts[english] ?? english;
-    if (typeof found !== "string") found = found[new Intl.PluralRules(this.lang).select(Number(values["num"]))] ?? found["other"] ?? english;
+    if (typeof found !== "string")
+      found = found[new Intl.PluralRules(this.lang).select(Number(values["num"]))] ?? found["other"] ?? english;
     return found.replace(/%\((\w+)\)s/g, (_, name: string) => (values[name] ?? "").toLocaleString(this.lang));
   }
 }

@@ -16,7 +16,14 @@ it.each([
   ["ru", 5, "ещё 5 комментариев"],
   ["ru", 21, "ещё один"],
 ])("chooses the plural as %s does for %i", (lang, num, expected) => {
-  const texts = { [MORE]: { one: "ещё один", few: "ещё %(num)s комментария", many: "ещё %(num)s комментариев", other: "ещё %(num)s комментария" } };
+  const texts = {
+    [MORE]: {
+      one: "ещё один",
+      few: "ещё %(num)s комментария",
+      many: "ещё %(num)s комментариев",
+      other: "ещё %(num)s комментария",
+    },
+  };
   expect(new Words(lang, texts).say(MORE, { num })).toBe(expected);
 });
 

@@ -39,7 +39,14 @@ export function startKeys(queue) {
       focusOn(card);
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.isComposing ||
+      (event.repeat && !"jk".includes(event.key))
+    )
+      return;
     if (document.documentElement.classList.contains("no-keys") || help.open || isTyping(event.target)) return;
     const isBulk = event.shiftKey && /^[A-Z]$/.test(event.key);
     const key = isBulk ? event.key.toLowerCase() : event.key;

@@ -1,9 +1,16 @@
 // Making and showing passkeys: options from the service, the browser's answer back to it.
-const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
+const decode = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
 const encode = (buffer) =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 
-for (const [selector, run] of [["[data-make-passkey]", make], ["[data-show-passkey]", show]]) {
+for (const [selector, run] of [
+  ["[data-make-passkey]", make],
+  ["[data-show-passkey]", show],
+]) {
   const form = document.querySelector(selector);
   if (!form || !window.PublicKeyCredential) continue;
   form.hidden = false;

@@ -34,7 +34,9 @@ export class Queue {
   }
 
   selected() {
-    return this.boxes().filter((box) => box.checked).map((box) => box.closest(".card"));
+    return this.boxes()
+      .filter((box) => box.checked)
+      .map((box) => box.closest(".card"));
   }
 
   current() {
@@ -170,7 +172,8 @@ export class Queue {
       done += answer.done;
       versions = { ...versions, ...answer.versions };
       if (!answer.left) {
-        const said = done === 1 ? "Undone: 1 comment as before." : `Undone: ${done.toLocaleString("en")} comments as before.`;
+        const said =
+          done === 1 ? "Undone: 1 comment as before." : `Undone: ${done.toLocaleString("en")} comments as before.`;
         return { said, versions };
       }
       data.set("into", answer.undo);
@@ -183,7 +186,12 @@ export class Queue {
     const { count, until } = this.everyOne;
     const taken = this.#take(this.cards());
     const data = new FormData();
-    for (const [name, value] of Object.entries({ action, until, status: this.form.dataset.status, q: this.form.dataset.query })) {
+    for (const [name, value] of Object.entries({
+      action,
+      until,
+      status: this.form.dataset.status,
+      q: this.form.dataset.query,
+    })) {
       data.set(name, value);
     }
     for (const name of ["note", "told"]) data.set(name, this.form.querySelector(`.bar [name="${name}"]`).value);
@@ -264,7 +272,9 @@ export class Queue {
     try {
       const response = await fetch(address, { method: "POST", body: data, headers: { Accept: "application/json" } });
       if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
-      return { refused: response.status < 500 ? "This page is too old. Reload it, and sign in again if you are asked." : AWAY };
+      return {
+        refused: response.status < 500 ? "This page is too old. Reload it, and sign in again if you are asked." : AWAY,
+      };
     } catch {
       return { refused: AWAY };
     }
