@@ -21,6 +21,7 @@ export default defineConfig(
       ],
     },
   },
+  { files: ["embed/tests/**/*.ts"], rules: { "@typescript-eslint/no-non-null-assertion": "off" } },
   { files: ["embed/*.mjs", "embed/tests/*.mjs"], languageOptions: { globals: globals.node } },
   { files: ["commentsvc/web/static/*.js"], languageOptions: { globals: globals.browser } },
 );

@@ -1,147 +1,204 @@
-// The other bundle: writing, signing in, voting, flagging, changing one's own comments. Loaded when somebody reaches for it.
+// The second bundle: writing, signing in, voting, reporting, changing one's own comments. Loaded on demand.
 
-import css from "./act.css";
+import css from "./actions.css";
+import { Account } from "./account";
 import { Compose } from "./compose";
-import { Refused } from "./fragment";
-import type { Actor, Host } from "./host";
-import { Hidden } from "./hidden";
-import { Keepsakes } from "./keepsakes";
-import { insert, recount } from "./place";
-import { News } from "./news";
-import { Own } from "./own";
-import { React } from "./react";
-import { Rest } from "./rest";
-import { bearer, Service, type Posted, type Proof } from "./service";
-import { Account, handOver } from "./signin";
-import { key } from "./words";
+import { EditTokens } from "./edit-tokens";
+import { HiddenAuthors } from "./hidden-authors";
+import { insertComment, showCount } from "./insert";
+import { LocalDrafts } from "./local-drafts";
+import { NewComments } from "./new-comments";
+import { OwnComments } from "./own-comments";
+import { Paging } from "./paging";
+import { ReactionController } from "./reactions";
+import { attempt, refusalText } from "./refused";
+import { bearer, Service, type Credentials, type PostedComment } from "./service";
+import { handOver, SignIn } from "./sign-in";
+import type { Actions, ThreadHost } from "./thread-host";
+import { phrase, type Translator } from "./translator";
 
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
-/** Make a thread on the page one that can be acted on; at once, and what must be asked for follows. */
-export function act(host: Host): Actor {
-  const { site, thread } = host.page;
-  if (!host.root.adoptedStyleSheets.includes(styles)) host.root.adoptedStyleSheets.push(styles);
-  const { words } = host;
-  const service = new Service(host.base);
-  const keepsakes = new Keepsakes(`${site}:${thread}`);
-  const account = new Account(service, site);
-  const form = host.section.querySelector<HTMLFormElement>("form.respond");
-  const compose =
-    form && new Compose(form, host, service, keepsakes, account, words, { posted, identified: () => void showOwn() });
-  const hidden = new Hidden(host, words);
-  const own = new Own(host, service, words, proofFor);
-  const react = new React(host, service, account, words, hidden, () =>
-    compose?.askToSignIn(words.say("Please sign in to vote.")),
-  );
+/** Make a thread on the page interactive. It answers at once; what must be loaded first is waited for. */
+export const createActions = (host: ThreadHost): Actions => new ThreadActions(host);
 
-  const news = new News(host, words, hidden);
-  const rest = new Rest(host, words, hidden);
+class ThreadActions implements Actions {
+  readonly #host: ThreadHost;
+  readonly #translator: Translator;
+  readonly #service: Service;
+  readonly #account: Account;
+  readonly #signIn: SignIn;
+  readonly #editTokens: EditTokens;
+  readonly #hidden: HiddenAuthors;
+  readonly #own: OwnComments;
+  readonly #reactions: ReactionController;
+  readonly #newComments: NewComments;
+  readonly #paging: Paging;
+  readonly #compose: Compose | null;
+  readonly #textsLoaded: Promise<void>;
 
-  async function proofFor(id: number): Promise<Proof | null> {
-    const kept = keepsakes.own().find((one) => one.id === id);
-    if (kept) return { "X-Edit-Token": kept.token };
-    const token = await account.token();
-    return token ? bearer(token) : null;
+  constructor(host: ThreadHost) {
+    const { site, thread } = host.page;
+    if (!host.root.adoptedStyleSheets.includes(styles)) host.root.adoptedStyleSheets.push(styles);
+    this.#host = host;
+    this.#translator = host.translator;
+    this.#service = new Service(host.base);
+    this.#account = new Account(this.#service, site);
+    this.#signIn = new SignIn(this.#service, this.#account, site);
+    this.#editTokens = new EditTokens(`${site}:${thread}`);
+    this.#hidden = new HiddenAuthors(host);
+    this.#own = new OwnComments(host, this.#service, (id) => this.#credentialsFor(id));
+    this.#reactions = new ReactionController(host, this.#service, this.#account, this.#hidden, () =>
+      this.#compose?.askToSignIn(this.#translator.translate("Please sign in to vote.")),
+    );
+    this.#newComments = new NewComments(host, this.#hidden);
+    this.#paging = new Paging(host, this.#hidden);
+    const form = host.section.querySelector<HTMLFormElement>("form.respond");
+    this.#compose = form && this.#makeCompose(form, new LocalDrafts(`${site}:${thread}`));
+    this.#textsLoaded = this.#loadTexts();
+    void this.#begin();
   }
 
-  async function posted(answer: Posted, parent: number | null, isStillThere: boolean): Promise<void> {
-    if (answer.edit_token) keepsakes.addOwn({ id: answer.id, token: answer.edit_token });
-    const isPublished = answer.status === "approved";
-    const sentence = isPublished
-      ? key("Your comment is published.")
-      : answer.status === "pending"
-        ? key("Your comment is awaiting moderation.")
-        : key("Your comment was not published.");
-    host.say([words.say(sentence), answer.reason].filter(Boolean).join(" "));
-    host.emit("comment-posted", { id: answer.id, status: answer.status });
-    try {
-      const item = await service.drawn(answer.id, words.lang, (await proofFor(answer.id)) ?? {}, host.gone);
-      if (parent) item.dataset["parent"] = String(parent);
-      if (!host.item(answer.id)) insert(host, item);
-      if (isPublished) recount(host, words, host.count + 1);
-      own.offer(answer.id);
-      if (isStillThere) host.goTo(host.item(answer.id) ?? item);
-    } catch (error) {
-      // It is kept, and the status says so; only showing it at once did not work.
-      if (!(error instanceof Refused)) throw error;
-    }
+  clicked(target: Element): void {
+    if (this.#compose?.clicked(target) || this.#own.clicked(target) || this.#paging.clicked(target)) return;
+    void this.#textsLoaded.then(() => this.#reactions.clicked(target));
   }
 
-  /** Show one's comments that others do not see yet, and what can still be changed; forget those that are gone. */
-  async function showOwn(): Promise<void> {
-    const mine = keepsakes.own().map(({ id, token }) => ({ id, proof: { "X-Edit-Token": token } as Proof }));
-    try {
-      const token = await account.token();
-      if (token) {
-        const viewer = await service.viewer(site, thread, token);
-        if (account.learn(viewer.account)) compose?.identify();
-        react.mark(viewer.votes);
-        mine.push(
-          ...new Set(
-            [...viewer.pending.map(({ id }) => id), ...(viewer.own ?? [])].map((id) => ({ id, proof: bearer(token) })),
-          ),
-        );
-      }
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error; // the service can't say at this moment
-    }
-    await Promise.all(
-      mine.map(async ({ id, proof }) => {
-        try {
-          if (!host.item(id)) {
-            const item = await service.drawn(id, words.lang, proof, host.gone);
-            if (item.dataset["status"] && !host.item(id)) insert(host, item);
-          }
-          own.offer(id);
-        } catch (error) {
-          if (!(error instanceof Refused)) throw error;
-          if (error.status === 404) keepsakes.forgetOwn(id);
-        }
-      }),
+  submit(): void {
+    void this.#compose?.submit();
+  }
+
+  reply(id: number | null): void {
+    this.#compose?.replyTo(id);
+  }
+
+  find(id: number): void {
+    void this.#textsLoaded.then(() => this.#paging.find(id));
+  }
+
+  changed(): void {
+    void this.#textsLoaded.then(() => this.#newComments.look());
+  }
+
+  #makeCompose(form: HTMLFormElement, drafts: LocalDrafts): Compose {
+    return new Compose({
+      form,
+      host: this.#host,
+      service: this.#service,
+      drafts,
+      account: this.#account,
+      signIn: this.#signIn,
+      onPosted: (posted, parent, isStillThere) => this.#posted(posted, parent, isStillThere),
+      onSignedIn: () => void this.#showOwn(),
+    });
+  }
+
+  /** All sentences: the first bundle came with only its own. */
+  async #loadTexts(): Promise<void> {
+    const { site } = this.#host.page;
+    await attempt(
+      async () => {
+        this.#translator.texts = (await this.#service.texts(site, this.#translator.lang)).texts;
+      },
+      () => undefined, // the English sentences are shown
+    );
+    this.#compose?.addToolbar();
+    this.#hidden.apply();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#textsLoaded;
+    const isResumed = await this.#resumeSignIn();
+    if (isResumed) this.#compose?.drawIdentity();
+    await this.#showOwn();
+    if (isResumed) this.#compose?.focus();
+  }
+
+  /** Finish a sign-in that has led back to this page, in this tab or for the tab that waits for it. */
+  async #resumeSignIn(): Promise<boolean> {
+    return attempt(
+      async () => !(await handOver(this.#host.page.site)) && (await this.#signIn.resume()),
+      (error) => {
+        this.#host.announce(refusalText(error, this.#translator));
+        return false;
+      },
     );
   }
 
-  /** Take up a sign-in that comes back to this page, in this tab or for the one that waits. */
-  async function resume(): Promise<boolean> {
-    try {
-      return !(await handOver(site)) && (await account.resume());
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      host.say(error.message || words.say("That did not work. Nothing is lost; please try again."));
-      return false;
-    }
+  async #credentialsFor(id: number): Promise<Credentials | null> {
+    const known = this.#editTokens.all().find((one) => one.id === id);
+    if (known) return { "X-Edit-Token": known.token };
+    const token = await this.#account.token();
+    return token ? bearer(token) : null;
   }
 
-  /** The words, for what follows is said with them. */
-  async function learn(): Promise<void> {
-    try {
-      words.texts = (await service.texts(site, words.lang)).texts;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error; // English sentences are better than none
-    }
-    compose?.dress();
-    hidden.cover();
+  async #posted(posted: PostedComment, parent: number | null, isStillThere: boolean): Promise<void> {
+    const host = this.#host;
+    if (posted.edit_token) this.#editTokens.add({ id: posted.id, token: posted.edit_token });
+    host.announce([this.#translator.translate(outcome(posted)), posted.reason].filter(Boolean).join(" "));
+    host.emit("comment-posted", { id: posted.id, status: posted.status });
+    await attempt(
+      () => this.#showPosted(posted, parent, isStillThere),
+      () => undefined, // the comment is stored, and the announcement says so; only drawing it did not work
+    );
   }
 
-  async function begin(): Promise<void> {
-    await learned;
-    const isResumed = await resume();
-    if (isResumed) compose?.identify();
-    await showOwn();
-    if (isResumed) compose?.focus();
+  async #showPosted(posted: PostedComment, parent: number | null, isStillThere: boolean): Promise<void> {
+    const host = this.#host;
+    const credentials = (await this.#credentialsFor(posted.id)) ?? {};
+    const item = await this.#service.drawn(posted.id, this.#translator.lang, credentials, host.gone);
+    if (parent) item.dataset["parent"] = String(parent);
+    if (!host.item(posted.id)) insertComment(host, item);
+    if (posted.status === "approved") showCount(host, host.count + 1);
+    this.#own.offer(posted.id);
+    if (isStillThere) host.goTo(host.item(posted.id) ?? item);
   }
 
-  const learned = learn();
-  void begin();
-  return {
-    clicked(target) {
-      if (compose?.clicked(target) || own.clicked(target) || rest.clicked(target)) return;
-      void learned.then(() => react.clicked(target));
-    },
-    submit: () => void compose?.submit(),
-    reply: (id) => compose?.replyTo(id),
-    find: (id) => void learned.then(() => rest.find(id)),
-    hasNews: () => void learned.then(() => news.look()),
-  };
+  /** Show the reader's comments that nobody else sees yet, and which ones can still be changed. */
+  async #showOwn(): Promise<void> {
+    const own: { id: number; credentials: Credentials }[] = this.#editTokens
+      .all()
+      .map(({ id, token }) => ({ id, credentials: { "X-Edit-Token": token } }));
+    await attempt(
+      async () => {
+        const token = await this.#account.token();
+        if (!token) return;
+        for (const id of await this.#loadViewer(token)) own.push({ id, credentials: bearer(token) });
+      },
+      () => undefined, // the service does not answer: the comments of the account are not marked this time
+    );
+    await Promise.all(own.map(({ id, credentials }) => this.#showOneOfOwn(id, credentials)));
+  }
+
+  /** Show the account's profile and votes; gives the ids of its comments that need their author's view. */
+  async #loadViewer(token: string): Promise<Set<number>> {
+    const { site, thread } = this.#host.page;
+    const viewer = await this.#service.viewer(site, thread, token);
+    if (this.#account.update(viewer.account)) this.#compose?.drawIdentity();
+    this.#reactions.showVotes(viewer.votes);
+    return new Set([...viewer.pending.map(({ id }) => id), ...(viewer.own ?? [])]);
+  }
+
+  async #showOneOfOwn(id: number, credentials: Credentials): Promise<void> {
+    const host = this.#host;
+    await attempt(
+      async () => {
+        if (!host.item(id)) {
+          const item = await this.#service.drawn(id, this.#translator.lang, credentials, host.gone);
+          if (item.dataset["status"] && !host.item(id)) insertComment(host, item);
+        }
+        this.#own.offer(id);
+      },
+      (error) => {
+        if (error.status === 404) this.#editTokens.forget(id);
+      },
+    );
+  }
+}
+
+function outcome(posted: PostedComment): string {
+  if (posted.status === "approved") return phrase("Your comment is published.");
+  if (posted.status === "pending") return phrase("Your comment is awaiting moderation.");
+  return phrase("Your comment was not published.");
 }

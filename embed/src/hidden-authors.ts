@@ -1,44 +1,40 @@
-// People whose comments a reader does not want to see, on this blog, in this browser.
+// Authors whose comments the reader has hidden, on this site and in this browser.
 
 import { make } from "./dom";
-import type { Host } from "./host";
-import { recallNumbers, remember } from "./memory";
-import type { Words } from "./words";
+import { readNumbers, writeStored } from "./storage";
+import type { ThreadHost } from "./thread-host";
 
-export class Hidden {
-  constructor(
-    private readonly host: Host,
-    private readonly words: Words,
-  ) {}
+export class HiddenAuthors {
+  readonly #host: ThreadHost;
 
-  /** Lay over all that those people wrote, as far as it is on the page. */
-  cover(): void {
-    for (const by of recallNumbers(this.name)) this.set(by, true);
+  constructor(host: ThreadHost) {
+    this.#host = host;
   }
 
-  hide(by: number, isHidden: boolean): void {
-    const others = recallNumbers(this.name).filter((other) => other !== by);
-    remember(this.name, isHidden ? [...others, by] : others);
-    this.set(by, isHidden);
+  /** Hide the comments of these authors that are on the page now. */
+  apply(): void {
+    for (const author of readNumbers(this.#name)) this.#show(author, true);
   }
 
-  private get name(): string {
-    return `hidden:${this.host.page.site}`;
+  set(author: number, isHidden: boolean): void {
+    const others = readNumbers(this.#name).filter((other) => other !== author);
+    writeStored(this.#name, isHidden ? [...others, author] : others);
+    this.#show(author, isHidden);
   }
 
-  private set(by: number, isHidden: boolean): void {
-    for (const item of this.host.section.querySelectorAll<HTMLElement>(`[data-by="${by}"]`)) {
+  get #name(): string {
+    return `hidden:${this.#host.page.site}`;
+  }
+
+  #show(author: number, isHidden: boolean): void {
+    const { section, translator } = this.#host;
+    for (const item of section.querySelectorAll<HTMLElement>(`[data-by="${author}"]`)) {
       item.classList.toggle("is-hidden", isHidden);
       const article = item.querySelector("article");
       article?.querySelector(":scope > .uncover")?.remove();
       if (!isHidden) continue;
-      article?.prepend(
-        make(
-          "button",
-          { type: "button", class: "uncover", "data-act": "uncover" },
-          this.words.say("Hidden by you. Show"),
-        ),
-      );
+      const label = translator.translate("Hidden by you. Show");
+      article?.prepend(make("button", { type: "button", class: "uncover", "data-act": "uncover" }, label));
     }
   }
 }

@@ -1,11 +1,10 @@
-// Puts what has just been written where it belongs on the page.
+// Inserts new comments into the thread, and updates the number of comments in its heading.
 
 import { make } from "./dom";
-import type { Host } from "./host";
-import type { Words } from "./words";
+import type { ThreadHost } from "./thread-host";
 
-/** Put a comment at its parent, or in the order that the reader has chosen. */
-export function insert(host: Host, item: HTMLElement): void {
+/** Insert a comment below its parent, or at the top level in the order that the reader has chosen. */
+export function insertComment(host: ThreadHost, item: HTMLElement): void {
   host.prepare(item);
   const parent = Number(item.dataset["parent"]);
   const above = parent ? host.item(parent) : null;
@@ -19,11 +18,12 @@ export function insert(host: Host, item: HTMLElement): void {
 }
 
 /** Show how many comments there are now. */
-export function recount(host: Host, words: Words, num: number): void {
+export function showCount(host: ThreadHost, num: number): void {
   host.section.dataset["count"] = String(num);
   const heading = host.section.querySelector(".heading");
   if (!heading) return;
   const title = heading.querySelector(".title") ?? make("cite", { class: "title" }, make("bdi", {}, host.page.title));
-  const [before = "", after = ""] = words.say("%(num)s thoughts on “%(title)s”", { num, title: "\0" }).split("\0");
+  const sentence = host.translator.translate("%(num)s thoughts on “%(title)s”", { num, title: "\0" });
+  const [before = "", after = ""] = sentence.split("\0");
   heading.replaceChildren(before, title, after);
 }

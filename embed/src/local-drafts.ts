@@ -1,67 +1,33 @@
-// What a browser keeps of somebody who writes: drafts, one's own comments, and, only if asked to, who one is.
+// The drafts of a thread, kept in this browser: one for the page and one for each comment that is being replied to.
 
-import { recall, remember } from "./memory";
+import { readStored, writeStored } from "./storage";
 
-const OWN_MAX = 50;
-
-export interface Guest {
-  name: string;
-  email: string;
-  website: string;
-}
-
-/** A comment being written. `key` makes a second try of the very same request no second comment. */
-export interface Draft {
+/** `key` is the idempotency key of the last attempt to send, `request` what that attempt sent. */
+export interface StoredDraft {
   text: string;
   key?: string;
   request?: string;
 }
 
-/** A comment written here; the token proves it. */
-export interface Own {
-  id: number;
-  token: string;
-}
+export class LocalDrafts {
+  readonly #thread: string;
 
-export class Keepsakes {
-  constructor(private readonly thread: string) {}
-
-  draft(parent: number | null): Draft {
-    const kept = recall<Draft>(this.draftName(parent));
-    return typeof kept?.text === "string" ? kept : { text: "" };
+  constructor(thread: string) {
+    this.#thread = thread;
   }
 
-  keepDraft(parent: number | null, draft: Draft): void {
-    remember(this.draftName(parent), draft.text ? draft : null);
+  /** `parent` is the comment replied to, or null for the page. */
+  read(parent: number | null): StoredDraft {
+    const stored = readStored(this.#name(parent)) as StoredDraft | null;
+    return typeof stored?.text === "string" ? stored : { text: "" };
   }
 
-  own(): Own[] {
-    const kept = recall<Own[]>(`own:${this.thread}`);
-    return Array.isArray(kept) ? kept.filter((own) => Number.isInteger(own?.id) && typeof own.token === "string") : [];
+  /** Keep a draft; an empty one is deleted. */
+  write(parent: number | null, draft: StoredDraft): void {
+    writeStored(this.#name(parent), draft.text ? draft : null);
   }
 
-  addOwn(own: Own): void {
-    remember(`own:${this.thread}`, [...this.own(), own].slice(-OWN_MAX));
+  #name(parent: number | null): string {
+    return `draft:${this.#thread}:${parent ?? ""}`;
   }
-
-  forgetOwn(id: number): void {
-    remember(
-      `own:${this.thread}`,
-      this.own().filter((own) => own.id !== id),
-    );
-  }
-
-  private draftName(parent: number | null): string {
-    return `draft:${this.thread}:${parent ?? ""}`;
-  }
-}
-
-/** The guest who asked to be remembered here, or null. */
-export function guest(): Guest | null {
-  const kept = recall<Guest>("guest");
-  return typeof kept?.name === "string" ? kept : null;
-}
-
-export function keepGuest(value: Guest | null): void {
-  remember("guest", value);
 }

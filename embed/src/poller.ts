@@ -1,59 +1,56 @@
-// Looks now and then whether a page of comments has changed, by its ETag; less and less often, and never in a hidden tab.
-
-import { Refused } from "./fragment";
+// Asks by ETag whether a page of comments has changed: less and less often, and never in a hidden tab.
 
 const FIRST_MS = 15_000;
 const LAST_MS = 5 * 60_000;
 const GROWTH = 1.5;
+const VISIBLE_AGAIN_MS = 1000;
 
-export class Watch {
-  readonly #page: () => string;
-  readonly #changed: () => Promise<void>;
-  #etag: string | null;
-  #timer = 0;
-  #wait = FIRST_MS;
-  #isStopped = false;
+export class Poller {
+  readonly #url: () => string;
+  readonly #onChange: () => Promise<void>;
   readonly #onVisible = (): void => {
-    window.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     if (!document.hidden) {
-      this.#wait = FIRST_MS;
-      this.#plan(1000);
+      this.#wait_ms = FIRST_MS;
+      this.#schedule(VISIBLE_AGAIN_MS);
     }
   };
+  #etag: string | null;
+  #timer = 0;
+  #wait_ms = FIRST_MS;
+  #isStopped = false;
 
-  /** `changed` is told each time that the page has another ETag than before. */
-  constructor(page: () => string, etag: string | null, changed: () => Promise<void>) {
-    this.#page = page;
+  /** `onChange` is called each time that the page has another ETag than before; `etag` is that of the page shown. */
+  constructor(url: () => string, etag: string | null, onChange: () => Promise<void>) {
+    this.#url = url;
     this.#etag = etag;
-    this.#changed = changed;
+    this.#onChange = onChange;
     document.addEventListener("visibilitychange", this.#onVisible);
-    this.#plan(this.#wait);
+    this.#schedule(this.#wait_ms);
   }
 
   stop(): void {
     this.#isStopped = true;
-    window.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     document.removeEventListener("visibilitychange", this.#onVisible);
   }
 
-  #plan(wait: number): void {
-    if (!document.hidden && !this.#isStopped) this.#timer = window.setTimeout(() => void this.#look(), wait);
+  #schedule(wait_ms: number): void {
+    if (!document.hidden && !this.#isStopped) this.#timer = setTimeout(() => void this.#poll(), wait_ms);
   }
 
-  async #look(): Promise<void> {
-    this.#wait = Math.min(this.#wait * GROWTH, LAST_MS);
-    try {
-      const answer = await fetch(this.#page(), { method: "HEAD", cache: "no-store", credentials: "omit" });
-      const etag = answer.headers.get("ETag");
-      if (answer.ok && etag !== this.#etag) {
-        this.#etag = etag;
-        this.#wait = FIRST_MS;
-        await this.#changed();
-      }
-    } catch (error) {
-      // Offline or away: the next look will tell.
-      if (!(error instanceof TypeError || error instanceof Refused)) throw error;
+  async #poll(): Promise<void> {
+    this.#wait_ms = Math.min(this.#wait_ms * GROWTH, LAST_MS);
+    // Offline, or the service is away: the next poll may succeed.
+    const response = await fetch(this.#url(), { method: "HEAD", cache: "no-store", credentials: "omit" }).catch(
+      () => null,
+    );
+    const etag = response?.headers.get("ETag") ?? null;
+    if (response?.ok && etag !== this.#etag) {
+      this.#etag = etag;
+      this.#wait_ms = FIRST_MS;
+      await this.#onChange();
     }
-    this.#plan(this.#wait);
+    this.#schedule(this.#wait_ms);
   }
 }

@@ -1,9 +1,9 @@
-// One line for whoever set the page up, saying what is wrong and how to mend it; each only once.
+// Tells the page's owner in the console what is configured wrongly, each problem once.
 
-const told = new Set<string>();
+const warned = new Set<string>();
 
-export function tell(sentence: string): void {
-  if (told.has(sentence)) return;
-  told.add(sentence);
+export function warnSiteOwner(sentence: string): void {
+  if (warned.has(sentence)) return;
+  warned.add(sentence);
   console.error(`commentsvc: ${sentence}`);
 }

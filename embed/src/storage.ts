@@ -1,46 +1,46 @@
-// What this browser remembers, and only after somebody has done something. Works without storage too.
+// Values kept in localStorage, or in memory where the browser blocks it. Nothing is stored before the reader does something.
 
 const PREFIX = "commentsvc:";
 
-const lost = new Map<string, string>(); // where storage is blocked, for as long as the page is open
+const inMemory = new Map<string, string>(); // values that localStorage refused, until the page is closed
 
-/** What was kept under a name, or null. */
-export function recall<T>(name: string): T | null {
-  let text = lost.get(name) ?? null;
+/** The value stored under a name, or null. The caller checks its type. */
+export function readStored(name: string): unknown {
+  let text = inMemory.get(name) ?? null;
   try {
     text ??= localStorage.getItem(PREFIX + name);
-    return text === null ? null : (JSON.parse(text) as T);
+    return text === null ? null : (JSON.parse(text) as unknown);
   } catch {
-    return null; // blocked, or not ours: as good as nothing
+    return null; // storage is blocked, or another script left something here that is not JSON
   }
 }
 
-/** Keep something as JSON; null and an empty list forget it. */
-export function remember(name: string, value: unknown): void {
+/** Store a value as JSON; null and an empty list delete it. */
+export function writeStored(name: string, value: unknown): void {
   const text = value === null || (Array.isArray(value) && !value.length) ? null : JSON.stringify(value);
   try {
     if (text === null) localStorage.removeItem(PREFIX + name);
     else localStorage.setItem(PREFIX + name, text);
-    lost.delete(name);
+    inMemory.delete(name);
   } catch {
-    if (text === null) lost.delete(name);
-    else lost.set(name, text);
+    if (text === null) inMemory.delete(name);
+    else inMemory.set(name, text);
   }
 }
 
-/** A list of numbers that was kept; empty for anything else. */
-export function recallNumbers(name: string): number[] {
-  const kept = recall<unknown>(name);
-  return Array.isArray(kept) ? kept.filter((number): number is number => Number.isInteger(number)) : [];
+/** A stored list of integers; empty for anything else. */
+export function readNumbers(name: string): number[] {
+  const stored = readStored(name);
+  return Array.isArray(stored) ? stored.filter((number): number is number => Number.isInteger(number)) : [];
 }
 
-/** Whether anything is kept that only the other bundle can use: a draft, a comment of one's own, a sign-in, hidden people. */
-export function hasKept(): boolean {
+/** Whether something is stored that only the actions use: a draft, an edit token, a sign-in, hidden authors. */
+export function hasStoredActions(): boolean {
   try {
-    return [...lost.keys(), ...Object.keys(localStorage)].some((key) =>
+    return [...inMemory.keys(), ...Object.keys(localStorage)].some((key) =>
       /^(commentsvc:)?(own|draft|account|hidden):/.test(key),
     );
   } catch {
-    return lost.size > 0;
+    return inMemory.size > 0;
   }
 }

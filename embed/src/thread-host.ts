@@ -1,6 +1,6 @@
-// What a thread on the page lets those do who act on it; the two bundles meet here and nowhere else.
+// The interface between the two bundles: what a thread on the page offers to the actions, and the other way round.
 
-import type { Words } from "./words";
+import type { Translator } from "./translator";
 
 /** The page that the comments are about. */
 export interface Page {
@@ -10,45 +10,48 @@ export interface Page {
   title: string;
 }
 
-/** A sentence's way to the reader: where comments are, and what is told of them. */
-export interface Host {
+/** A thread on the page, as the actions see it. */
+export interface ThreadHost {
   readonly base: string;
-  readonly element: HTMLElement;
   readonly root: ShadowRoot;
   readonly section: HTMLElement;
   readonly count: number;
   readonly page: Page;
-  readonly words: Words;
+  readonly translator: Translator;
   readonly sort: string;
-  readonly news: HTMLElement; // where it is said that others have written
-  readonly gone: AbortSignal; // aborted when another thread takes this one's place, or the element leaves the page
-  /** Announce something and show it below the comments. */
-  say(sentence: string): void;
-  /** The address of a page of the thread. */
-  ask(more?: Record<string, string>): string;
+  /** The line that offers new comments. */
+  readonly newsLine: HTMLElement;
+  /** Aborted when another thread replaces this one, or the element leaves the page. */
+  readonly gone: AbortSignal;
+  /** Show a sentence below the comments, in a live region. */
+  announce(sentence: string): void;
+  /** The URL of a page of the thread. */
+  pageUrl(more?: Record<string, string>): string;
   item(id: number): HTMLElement | null;
-  /** Bring a comment into view and the focus to it. */
+  /** Scroll a comment into view and focus it. */
   goTo(item: HTMLElement, isTarget?: boolean): void;
-  /** Fit what the service drew to this browser: its times, what is folded. */
+  /** Adapt what the service drew to this browser: relative times, folded replies. */
   prepare(root: HTMLElement): void;
-  /** Draw what `load` brought into a list; false when the thread has gone meanwhile. */
+  /** Draw loaded comments into a list; false when the thread was replaced meanwhile. */
   draw(items: Element[], list: Element, before?: Element | null): Promise<boolean>;
-  tellRest(): void;
+  /** Write the number of comments that are not loaded yet on the link to them. */
+  showRemaining(): void;
   emit(name: string, detail: object): void;
 }
 
 /** Everything that a reader can do besides reading. */
-export interface Actor {
-  /** Do what was clicked before all of this was here. */
+export interface Actions {
+  /** Handle a click; it may have happened before this bundle was loaded. */
   clicked(target: Element): void;
   submit(): void;
   reply(id: number | null): void;
-  /** Go to a comment that is not on the pages read so far. */
+  /** Go to a comment that is on a page not loaded yet. */
   find(id: number): void;
-  /** The thread has changed: say so, if others have written. */
-  hasNews(): void;
+  /** The thread has changed: offer the comments that others have written. */
+  changed(): void;
 }
 
-export interface Act {
-  act(host: Host): Actor;
+/** The second bundle, as the first one imports it. */
+export interface ActionsModule {
+  createActions(host: ThreadHost): Actions;
 }

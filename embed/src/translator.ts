@@ -1,22 +1,28 @@
-// Sentences in the page's language: the English one is the key, as on the server, and what is shown when there is no other.
+// Sentences in the page's language. The English sentence is the key, as on the server, and the fallback.
 
-/** A sentence, or one for each plural category (CLDR's names, which are Intl.PluralRules' too). */
+/** A sentence, or one for each plural category (the names of CLDR and of Intl.PluralRules). */
 export type Texts = Record<string, string | Record<string, string>>;
 
-/** Marks a sentence that is said later, for build.mjs to find. */
-export const key = (english: string): string => english;
+/** Marks a sentence that is translated later, so that build.mjs finds it. */
+export const phrase = (english: string): string => english;
 
-export class Words {
-  constructor(
-    public lang = "en",
-    public texts: Texts = {},
-  ) {}
+export const FAILED = phrase("That did not work. Nothing is lost; please try again.");
 
-  /** The sentence with its values filled in; `num` chooses the plural. */
-  say(english: string, values: Record<string, string | number> = {}): string {
+export class Translator {
+  lang: string;
+  texts: Texts;
+
+  constructor(lang = "en", texts: Texts = {}) {
+    this.lang = lang;
+    this.texts = texts;
+  }
+
+  /** The sentence with its values filled in; `num` selects the plural. */
+  translate(english: string, values: Record<string, string | number> = {}): string {
     let found = this.texts[english] ?? english;
-    if (typeof found !== "string")
+    if (typeof found !== "string") {
       found = found[new Intl.PluralRules(this.lang).select(Number(values["num"]))] ?? found["other"] ?? english;
+    }
     return found.replace(/%\((\w+)\)s/g, (_, name: string) => (values[name] ?? "").toLocaleString(this.lang));
   }
 }

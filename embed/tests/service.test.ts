@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, expect, it, vi } from "vitest";
-import { address, Refused } from "../src/fragment";
+import { serviceUrl } from "../src/fragment";
+import { Refused } from "../src/refused";
 import { Service } from "../src/service";
 
 const comment = {
@@ -31,7 +32,7 @@ async function refusal(promise: Promise<unknown>): Promise<Refused> {
 it("names the fields that the service names", async () => {
   answering(422, JSON.stringify({ detail: "Please check.", errors: [{ field: "body", message: "Too long." }] }));
   const error = await refusal(new Service("https://c.test").post(comment, "en", "k", {}));
-  expect([error.status, error.message, error.problems]).toEqual([
+  expect([error.status, error.message, error.problem.errors]).toEqual([
     422,
     "Please check.",
     [{ field: "body", message: "Too long." }],
@@ -47,8 +48,8 @@ it("tells a broken network from an answer", async () => {
 
 it("writes addresses that keep every thread key whole", () => {
   const base = "https://blog.test/comments";
-  expect(address(base, "/t/blog", { thread: "/a?b=1&c=ü#d" })).toBe(
+  expect(serviceUrl(base, "/t/blog", { thread: "/a?b=1&c=ü#d" })).toBe(
     "https://blog.test/comments/t/blog?thread=%2Fa%3Fb%3D1%26c%3D%C3%BC%23d",
   );
-  expect(address(base, "/x", { site: "blog", cursor: "" })).toBe("https://blog.test/comments/x?site=blog");
+  expect(serviceUrl(base, "/x", { site: "blog", cursor: "" })).toBe("https://blog.test/comments/x?site=blog");
 });

@@ -1,13 +1,13 @@
 // @vitest-environment happy-dom
 import { expect, it } from "vitest";
-import { Words } from "../src/words";
+import { Translator } from "../src/translator";
 
 const MORE = "Show %(num)s more comments";
 
 it("says what it has in the language, and the English sentence where there is nothing", () => {
-  const words = new Words("de", { "Try again": "Noch einmal" });
-  expect(words.say("Try again")).toBe("Noch einmal");
-  expect(words.say("Reply to %(name)s", { name: "Ann" })).toBe("Reply to Ann");
+  const translator = new Translator("de", { "Try again": "Noch einmal" });
+  expect(translator.translate("Try again")).toBe("Noch einmal");
+  expect(translator.translate("Reply to %(name)s", { name: "Ann" })).toBe("Reply to Ann");
 });
 
 it.each([
@@ -24,13 +24,13 @@ it.each([
       other: "ещё %(num)s комментария",
     },
   };
-  expect(new Words(lang, texts).say(MORE, { num })).toBe(expected);
+  expect(new Translator(lang, texts).translate(MORE, { num })).toBe(expected);
 });
 
 it("writes numbers as the language does", () => {
-  expect(new Words("de").say("%(num)s x", { num: 12_345 })).toBe("12.345 x");
+  expect(new Translator("de").translate("%(num)s x", { num: 12_345 })).toBe("12.345 x");
 });
 
 it("puts what a person wrote in as it is, also what looks like a place to fill", () => {
-  expect(new Words().say("Reply to %(name)s", { name: "%(name)s <b>" })).toBe("Reply to %(name)s <b>");
+  expect(new Translator().translate("Reply to %(name)s", { name: "%(name)s <b>" })).toBe("Reply to %(name)s <b>");
 });
