@@ -23,7 +23,6 @@ export function makeButton(label: string, part: string, onClick: () => unknown):
 }
 
 /** The element that the service draws there; a missing one is a fault of the template. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as in querySelector itself
 export function query<E extends Element = HTMLElement>(root: ParentNode, selector: string): E {
   const found = root.querySelector<E>(selector);
   if (!found) throw new Error(selector);
