@@ -22,7 +22,7 @@ browser: .venv/.ready-dev
 # the seed that a failure printed.
 FUZZ_S ?= 3600
 fuzz: .venv/.ready-dev
-	FUZZ_S=$(FUZZ_S) FUZZ_SEED=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} $(BIN)/pytest -s tests/web/test_fuzz.py
+	FUZZ_S=$(FUZZ_S) FUZZ_SEED=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} $(BIN)/pytest -s tests/web/http/test_fuzz.py
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check .
@@ -51,7 +51,7 @@ bench: .venv/.ready-dev
 # needs root and Debian's packages (scripts/install-debian-packages). With FAULTS="…" only those, and nothing is written.
 ROUNDS ?= 3
 faults: .venv/.ready-dev
-	PYTHONPATH=tests $(BIN)/python -m faults --rounds $(ROUNDS) $(FAULTS)
+	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(FAULTS)
 
 # All public attack corpora through every place where strangers' text ends up, in Chromium; `make browser` sends a sample.
 attack: .venv/.ready-dev

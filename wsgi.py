@@ -1,5 +1,5 @@
 """The edge around the app, for any WSGI server: `wsgi:app`. Background jobs then need `commentsvc worker`."""
 
-from commentsvc.serving import application
+from commentsvc.server import application
 
 app = application()

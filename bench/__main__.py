@@ -7,7 +7,8 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, report, sizes, slow_clients, writes
+from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, sizes, slow_clients, writes
+from tests.support import report
 
 logging.disable(logging.WARNING)
 

@@ -16,8 +16,8 @@ from werkzeug.test import Client, TestResponse
 from bench import filling
 from bench.filling import World
 from commentsvc.core.status import Status
-from commentsvc.services import signing_in
-from commentsvc.store import people
+from commentsvc.services import api_tokens, sign_in
+from commentsvc.store import accounts
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
 
@@ -48,9 +48,9 @@ class Asker:
             self._pending = [row.id for row in db.session.execute(pending)]
             with write():
                 email = f"root{len(self._pending)}-{chance.getrandbits(40)}@example.org"
-                root = people.make_account(email, "Root", True, datetime.now(UTC))
-                self._bearer = {"Authorization": f"Bearer {signing_in.new_api_token(root, None, datetime.now(UTC))}"}
-                link = signing_in.printed_link(root, datetime.now(UTC))
+                root = accounts.make_account(email, "Root", True, datetime.now(UTC))
+                self._bearer = {"Authorization": f"Bearer {api_tokens.new_api_token(root, None, datetime.now(UTC))}"}
+                link = sign_in.printed_link(root, datetime.now(UTC))
         self._comments = itertools.cycle(approved)
         self._asked_once: list[dict[str, object]] = []
         self._undos: list[str] = []

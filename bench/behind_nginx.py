@@ -5,68 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import re
 import statistics
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 import brotli
 
-from bench import hot_reads, seeding, servers
-from bench.hot_reads import ENCODING, SERVER_CORE, fetched, nginx
-from bench.servers import ROOT, Server
-
-WRAPPING = """
-daemon off;
-worker_processes 1;
-pid {folder}/front.pid;
-error_log {folder}/front-error.log;
-events {{ worker_connections 1024; multi_accept on; }}
-http {{
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_requests 100000000;
-  client_body_temp_path {folder}/front-body; proxy_temp_path {folder}/front-proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  include {folder}/commentsvc.conf;
-}}
-"""
-IN_MEMORY = "/dev/shm"
-
-
-def front_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Path:
-    """The documented file itself, with only its ports and its folders put in place."""
-    source = (ROOT / "deploy" / "nginx.conf").read_text()
-    listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
-    source = re.sub(r"    server 127\.0\.0\.1:8000.*\n", lambda _: listed + "\n", source)
-    source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    source = source.replace("/var/cache/commentsvc", str(folder / "cache"))
-    source = re.sub(r"access_log /var/log/nginx/.*;", "access_log off;", source)
-    source = source.replace("/run/commentsvc;", f"{shelf};")
-    (folder / "commentsvc.conf").write_text(source)
-    path = folder / "front.conf"
-    path.write_text(WRAPPING.format(folder=folder))
-    return path
-
-
-@contextlib.contextmanager
-def front(
-    folder: Path, backends: list[int], cores: str | None = SERVER_CORE, port: int = 0, shelf: Path = Path("/nowhere")
-):
-    port = port or servers.free_port()
-    command = [nginx(), "-p", str(folder), "-c", str(front_conf(folder, port, backends, shelf))]
-    with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
-        yield server
+from bench import hot_reads
+from bench.hot_reads import ENCODING, SERVER_CORE, fetched
+from tests.support import seeding, servers
+from tests.support.nginx import IN_MEMORY, program, running_nginx
+from tests.support.servers import Server
 
 
 def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
     servers.need("wrk", "taskset")
     with servers.folder() as folder, servers.folder(IN_MEMORY) as shelf, contextlib.ExitStack() as stack:
         port, static_port = servers.free_port(), servers.free_port()
-        env = servers.settings(folder, port, PUBLISH_DIR=str(shelf))
+        env = servers.settings(folder, port, STATIC_PAGES_DIR=str(shelf))
         app = seeding.prepare(env)
         for count, key in hot_reads.THREADS.items():
             seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
@@ -75,9 +32,9 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
         stack.enter_context(
             servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
         )
-        ours = stack.enter_context(front(folder, [port], shelf=shelf))
+        ours = stack.enter_context(running_nginx(folder, [port], shelf=shelf))
         conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
-        static = [nginx(), "-p", str(folder), "-c", str(conf)]
+        static = [program(), "-p", str(folder), "-c", str(conf)]
         url = f"http://127.0.0.1:{static_port}/none"
         theirs = stack.enter_context(servers.running(static, url, folder / "log", SERVER_CORE))
         rows = []

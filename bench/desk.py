@@ -26,18 +26,19 @@ from sqlalchemy import insert, text
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
-from commentsvc.core import searching
-from commentsvc.core.pages import Sort
+from commentsvc.core import search_query
+from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Action, Status
-from commentsvc.services import moderating, signing_in
-from commentsvc.services.moderating import Moderator
-from commentsvc.store import database, finding, people, sites
+from commentsvc.services import moderation, sign_in
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import accounts, comment_search, engine, memberships, migrations, sites
+from commentsvc.store.authors import Author
+from commentsvc.store.comment_search import Wanted
+from commentsvc.store.counters import StatusCount
 from commentsvc.store.db import Base, db, write
-from commentsvc.store.finding import Wanted
-from commentsvc.store.flags import Flag, FlagReason
-from commentsvc.store.people import Author, Role
-from commentsvc.store.tallies import Tally
+from commentsvc.store.memberships import Role
+from commentsvc.store.reports import Report, ReportReason
 from commentsvc.store.threads import Thread, hash_of
 
 AUTHORS = 50_000
@@ -115,11 +116,11 @@ def filled(name: str, folder: Path, url: str, comments: int, pending: int) -> Fl
         "COMMENTSVC_LIMITS": "off",
     }
     config = from_environment(environ, None)
-    database.create_file(config)
+    engine.create_file(config)
     app = create_app(config)
     with app.app_context():
         began = time.perf_counter()
-        database.upgrade()
+        migrations.upgrade()
         print(f"\n{name}: migrated in {time.perf_counter() - began:.0f} s", flush=True)
         if not sites.all_sites():
             began = time.perf_counter()
@@ -133,7 +134,7 @@ def filled(name: str, folder: Path, url: str, comments: int, pending: int) -> Fl
 def measure(name: str, app: Flask) -> None:
     with app.app_context():
         with write():
-            link = signing_in.printed_link(people.account_by_email("alice@example.org"), datetime.now(UTC))
+            link = sign_in.printed_link(accounts.account_by_email("alice@example.org"), datetime.now(UTC))
     client = app.test_client()
     client.post(f"/auth/link/{link}", data={"csrf_token": csrf(client.get(f"/auth/link/{link}").text)})
     pages(client)
@@ -213,19 +214,19 @@ def matching(client) -> None:
 
 def bulk(when: str) -> None:
     site = sites.by_key("bench")
-    by = Moderator(people.account_by_email("alice@example.org"))
+    by = Moderator(accounts.account_by_email("alice@example.org"))
     times, undos = [], []
     for step in range(6):
-        ids = finding.ids(Wanted([site], Status.PENDING, Sort.OLDEST), 500)
+        ids = comment_search.ids(Wanted([site], Status.PENDING, Sort.OLDEST), 500)
         action = [Action.APPROVE, Action.SPAM, Action.DELETE][step % 3]
         began = time.perf_counter()
-        decided = moderating.decide(ids, action, by, "", datetime.now(UTC))
+        decided = moderation.decide(ids, action, by, "", datetime.now(UTC))
         times.append(time.perf_counter() - began)
         undos.append(decided.undo)
     show(f"bulk decision on 500{when}", times, 500)
     times = []
     for undo in undos:
-        times.append(timed(lambda undo=undo: moderating.undo(undo, by, datetime.now(UTC))))
+        times.append(timed(lambda undo=undo: moderation.undo(undo, by, datetime.now(UTC))))
     show(f"undo of 500{when}", times, 500)
 
 
@@ -247,8 +248,8 @@ def fill(comments: int, pending: int) -> None:
     now = datetime.now(UTC)
     with write():
         site = sites.add("bench", "Bench", ["https://bench.example"], Policy(), now)
-        alice = people.make_account("alice@example.org", "Alice", False, now)
-        people.set_role(alice, site, Role.OWNER)
+        alice = accounts.make_account("alice@example.org", "Alice", False, now)
+        memberships.set_role(alice, site, Role.OWNER)
         site_id = site.id
     db.session.execute(insert(Author), [author(site_id, n, now) for n in range(1, AUTHORS + 1)])
     db.session.execute(insert(Thread), [thread(site_id, n, now) for n in range(1, THREADS + 1)])
@@ -269,10 +270,10 @@ def fill(comments: int, pending: int) -> None:
                 flagged += row["status"] == Status.APPROVED
         db.session.execute(insert(Base.metadata.tables["comment"]), rows)
         db.session.execute(insert(Base.metadata.tables["comment_words"]), words)
-        db.session.execute(insert(Flag), flags)
+        db.session.execute(insert(Report), flags)
         db.session.commit()
     db.session.execute(
-        insert(Tally),
+        insert(StatusCount),
         [
             {"site_id": site_id, "status": s, "count": n, "flagged": flagged if s is Status.APPROVED else 0}
             for s, n in tally.items()
@@ -301,13 +302,13 @@ def thread(site_id: int, n: int, now: datetime) -> dict[str, object]:
 
 def flag(site_id: int, n: int, now: datetime) -> dict[str, object]:
     digest = hashlib.sha256(str(n).encode()).digest()
-    return {"site_id": site_id, "comment_id": n, "guest_hash": digest, "reason": FlagReason.ABUSE, "created_at": now}
+    return {"site_id": site_id, "comment_id": n, "guest_hash": digest, "reason": ReportReason.ABUSE, "created_at": now}
 
 
 def body(site_id: int, chance: random.Random) -> tuple[str, str]:
     """A text of 15 to 45 words, and the words it is found by."""
     source = " ".join(f"word{chance.randint(0, 20_000)}" for _ in range(chance.randint(15, 45)))
-    return source, searching.index_of(site_id, source, "", "", False)
+    return source, search_query.index_of(site_id, source, "", "", False)
 
 
 def one(
@@ -321,7 +322,7 @@ def one(
     has_link = n % 50 == 0
     name, email = f"Person {who}", f"p{who}@example.org"
     ip = f"10.0.{chance.randint(0, 255)}.{chance.randint(0, 255)}"
-    more = searching.index_of(site_id, " ".join(extras), name, email, has_link)
+    more = search_query.index_of(site_id, " ".join(extras), name, email, has_link)
     status = Status.PENDING if n % every == 0 else next((s for each, s in DECIDED if n % each == 0), Status.APPROVED)
     return {
         "id": n,

@@ -21,14 +21,14 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateIndex
 
-from bench import seeding
-from commentsvc.core import judging, networks, searching
-from commentsvc.core import text as texts
-from commentsvc.core.judging import Facts, Moment, Record
+from commentsvc.core import networks, search_query, verdict
+from commentsvc.core import sanitizer as texts
 from commentsvc.core.policy import Mode, Policy, to_json
-from commentsvc.store import words
+from commentsvc.core.verdict import Facts, Moment, Record
+from commentsvc.store import search_index
 from commentsvc.store.db import Base, db
 from commentsvc.store.threads import hash_of
+from tests.support import seeding
 
 SITES = 100
 BODIES = 3000
@@ -104,13 +104,13 @@ def rows(world: World) -> Iterator[tuple[Row, Row, Row]]:
     @cache
     def words_of_body(site_id: int, number: int) -> str:
         source, html = world.bodies[number]
-        return searching.index_of(site_id, source, "", "", words.has_link(html))
+        return search_query.index_of(site_id, source, "", "", search_index.has_link(html))
 
     rest = len(world.threads) - len(world.largest)
     others = [(1 - sum(world.largest)) / rest] * rest
     cumulative = list(itertools.accumulate([*world.largest, *others]))
     step = timedelta(days=3600) / world.comments
-    facts = json.dumps(judging.facts_json(Facts(Record(approved=5, age_days=400.5), Moment(elapsed_ms=41_000))))
+    facts = json.dumps(verdict.facts_json(Facts(Record(approved=5, age_days=400.5), Moment(elapsed_ms=41_000))))
     reasons = json.dumps(
         [{"rule": "mode off", "outcome": "approve", "sentence": "Comments appear at once.", "match": ""}]
     )
@@ -145,7 +145,7 @@ def rows(world: World) -> Iterator[tuple[Row, Row, Row]]:
             mark = number.to_bytes(8) * 4
             # Texts that differ have sketches that differ: chance does as well as hashing.
             sketch_1, sketch_2 = chance.getrandbits(64) - 2**63, chance.getrandbits(64) - 2**63
-            found_by = searching.index_of(thread.site_id, extras, name, email, False)
+            found_by = search_query.index_of(thread.site_id, extras, name, email, False)
             yield (
                 (
                     number, thread.site_id, thread.id, parent_id, root_id, depth, "comment", author_id, name,
@@ -161,7 +161,7 @@ def rows(world: World) -> Iterator[tuple[Row, Row, Row]]:
             )  # fmt: skip
 
 
-network_near = cache(lambda ip: networks.network_of(ip, networks.Scope.NEIGHBOURHOOD))
+network_near = cache(lambda ip: networks.network_of(ip, networks.NetworkScope.NEIGHBOURHOOD))
 
 
 def fill(comments: int, largest: tuple[float, ...] = LARGEST) -> World:

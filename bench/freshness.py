@@ -9,8 +9,9 @@ import statistics
 import subprocess
 import time
 
-from bench import behind_nginx, growth, hot_reads, load, seeding, servers
+from bench import behind_nginx, growth, hot_reads, load
 from commentsvc.store.db import db
+from tests.support import seeding, servers
 
 PAGE = "/embed/v1/comments?site=held&thread=/fresh"
 APPROVALS = 20

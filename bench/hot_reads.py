@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import statistics
 import urllib.request
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from urllib.parse import quote
 
 import brotli
 
-from bench import load, seeding, servers
+from bench import load
 from bench.load import Load
-from bench.servers import Server
+from tests.support import seeding, servers
+from tests.support.nginx import program
+from tests.support.servers import Server
 
 THREADS = {10: "/ten", 100: "/hundred", 1000: "/thousand"}
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -93,7 +94,7 @@ def run(rounds: int = 3, seconds: float = 2, options: tuple[str, ...] = ()) -> l
         with servers.running(serve, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env) as ours:
             base = f"http://127.0.0.1:{port}"
             conf = nginx_conf(folder, nginx_port, base)
-            command = [nginx(), "-p", str(folder), "-c", str(conf)]
+            command = [program(), "-p", str(folder), "-c", str(conf)]
             with servers.running(command, f"http://127.0.0.1:{nginx_port}/none", folder / "log", SERVER_CORE) as theirs:
                 for question in questions():
                     rows.append(paired(question, ours, theirs, rounds, seconds, False))
@@ -101,10 +102,6 @@ def run(rounds: int = 3, seconds: float = 2, options: tuple[str, ...] = ()) -> l
                         rows.append(paired(question, ours, theirs, rounds, seconds, True))
                 print(f"memory of the worker: {max(ours.workers_rss_mb()):.0f} MB resident")
     return rows
-
-
-def nginx() -> str:
-    return "/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else "nginx"
 
 
 def nginx_conf(folder: Path, port: int, base: str) -> Path:

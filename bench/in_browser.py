@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from bench import seeding, servers
+from tests.support import seeding, servers
 
 THREADS = {10: "/ten", 100: "/hundred", 1000: "/thousand"}
 SLOWED = 4

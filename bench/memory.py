@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench import hot_reads, load, seeding, servers
+from bench import hot_reads, load
+from tests.support import seeding, servers
 
 HERE = Path(__file__).parent
 PAGES = 1000  # twice what the cache holds
 ROUND_S = 10.0
 
 
-def run(cache_mb: int = 0) -> list[dict[str, object]]:
+def run(page_cache_mb: int = 0) -> list[dict[str, object]]:
     with servers.folder() as folder:
         port = servers.free_port()
-        env = servers.settings(folder, port, **({"CACHE_MB": str(cache_mb)} if cache_mb else {}))
+        env = servers.settings(folder, port, **({"PAGE_CACHE_MB": str(page_cache_mb)} if page_cache_mb else {}))
         app = seeding.prepare(env)
         seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], "/full", 300)
         with servers.running(servers.serve(port), f"http://127.0.0.1:{port}/healthz", folder / "log", None, env) as one:

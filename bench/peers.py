@@ -26,9 +26,10 @@ from pathlib import Path
 
 import brotli
 
-from bench import behind_nginx, hot_reads, load, report, seeding, servers
+from bench import hot_reads, load
 from bench.hot_reads import LOAD_CORE, SERVER_CORE
-from bench.servers import Server
+from tests.support import nginx, report, seeding, servers
+from tests.support.servers import Server
 
 SIZES = (100, 1000)
 CONNECTIONS = 32
@@ -155,7 +156,7 @@ def commentsvc(folder: Path) -> Iterator[Peer]:
 def commentsvc_behind_nginx(folder: Path) -> Iterator[Peer]:
     with commentsvc(folder) as peer:
         port = int(peer.servers[0].url.split(":")[2].split("/")[0])
-        with behind_nginx.front(folder, [port]) as front:
+        with nginx.running_nginx(folder, [port]) as front:
             both = [*peer.servers, front]
             yield _ours(
                 "commentsvc behind nginx",
@@ -333,7 +334,7 @@ def wordpress(folder: Path) -> Iterator[Peer]:
             _wait_until((folder / "fpm.sock").exists, "php-fpm")
             url = f"http://127.0.0.1:{port}"
             with servers.running(
-                [hot_reads.nginx(), "-c", str(folder / "n.conf")],
+                [nginx.program(), "-c", str(folder / "n.conf")],
                 f"{url}/?p={posts['100']}",
                 folder / "log",
                 SERVER_CORE,

@@ -8,13 +8,14 @@ import statistics
 import time
 from pathlib import Path
 
-from bench import filling, hot_reads, load, servers
+from bench import filling, hot_reads, load
 from bench.filling import Thread
 from bench.hot_reads import ENCODING, LOAD_CORE, SERVER_CORE
 from commentsvc import create_app
 from commentsvc.config import from_environment
-from commentsvc.store import database
+from commentsvc.store import engine, migrations
 from commentsvc.store.db import db
+from tests.support import servers
 
 COMMENTS = 200_000
 # Threads of a hundred thousand comments, of ten thousand, of a thousand and of ten; the others share the rest.
@@ -30,10 +31,10 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
         port = servers.free_port()
         env = servers.settings(folder, port)
         config = from_environment(env, None)
-        database.create_file(config)
+        engine.create_file(config)
         app = create_app(config)
         with app.app_context():
-            database.upgrade()
+            migrations.upgrade()
             world = filling.fill(COMMENTS, SHARES)
             db.engine.dispose()
         command = servers.serve(port, "--no-worker")

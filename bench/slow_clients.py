@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import hot_reads, load, seeding, servers
+from bench import hot_reads, load
+from tests.support import seeding, servers
 
 HERE = Path(__file__).parent
 EACH = 100

@@ -8,8 +8,9 @@ import threading
 import time
 from pathlib import Path
 
-from bench import growth, hot_reads, load, seeding, servers
+from bench import growth, hot_reads, load
 from commentsvc.store.db import db
+from tests.support import seeding, servers
 
 HERE = Path(__file__).parent
 CONNECTIONS = 32

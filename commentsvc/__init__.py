@@ -9,68 +9,53 @@ from commentsvc.config import Config
 
 def create_app(config: Config) -> Flask:
     """The whole service as a Flask app, its edge included; touches no database until it is asked something."""
-    from commentsvc.gateways import limits, metrics
-    from commentsvc.store import database
-    from commentsvc.web import (
-        account,
-        addresses,
-        api,
-        api_docs,
-        api_moderation,
+    from commentsvc.gateways import metrics, rate_limits
+    from commentsvc.page_cache import middleware, static_pages
+    from commentsvc.store import engine
+    from commentsvc.web.api import comments, moderation, openapi, reactions
+    from commentsvc.web.auth import (
+        accounts,
         authorize,
-        edge,
-        error_pages,
-        facebook_calls,
-        federation,
-        feeds,
-        forwarding,
-        health,
-        home,
+        facebook_callbacks,
         identities,
-        mail_links,
         oauth_server,
-        reacting,
-        reading,
-        security,
-        shelf,
-        signin,
-        thread_page,
-        time_limits,
-        translating,
-        watching,
-        wiring,
+        providers,
+        second_factors,
+        sign_in,
     )
     from commentsvc.web.dashboard import (
-        acts,
-        explanation,
-        figures_page,
+        actions,
+        authors,
+        insights,
         log,
-        mails,
         members,
-        persons,
+        notifications,
         queue,
-        rules_page,
+        rules,
         settings,
         spam,
+        verdict,
     )
+    from commentsvc.web.http import app_setup, errors, forwarding, health, i18n, request_log, time_limits, urls
+    from commentsvc.web.public import feeds, home, hosted_page, mail_links, thread_reads
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
-    app.extensions["limits"] = limits.limiter(config.redis_url)
-    watching.init_app(app, config)
-    wiring.init_app(app, config)
+    app.extensions["limits"] = rate_limits.limiter(config.redis_url)
+    request_log.init_app(app, config)
+    app_setup.init_app(app, config)
     forwarding.init_app(app)
-    translating.init_app(app)
-    database.init_app(app, config, metrics.note_slow_query, metrics.note_away)
-    error_pages.init_app(app)
-    public = (reading, feeds, api, reacting, api_moderation, api_docs, thread_page, home, health)
-    own = (signin, authorize, federation, facebook_calls, account, identities, security, mail_links)
-    desk = (queue, acts, log, mails, members, settings, figures_page, rules_page, spam, persons, explanation)
-    for room in (*public, *own, *desk):
-        app.register_blueprint(room.pages)
-    addresses.init_app(app)
+    i18n.init_app(app)
+    engine.init_app(app, config, metrics.note_slow_query, metrics.note_away)
+    errors.init_app(app)
+    public = (thread_reads, feeds, comments, reactions, moderation, openapi, hosted_page, home, health)
+    own = (sign_in, authorize, providers, facebook_callbacks, accounts, identities, second_factors, mail_links)
+    dashboard = (queue, actions, log, notifications, members, settings, insights, rules, spam, authors, verdict)
+    for views in (*public, *own, *dashboard):
+        app.register_blueprint(views.pages)
+    urls.init_app(app)
     oauth_server.init_app(app)
-    federation.init_app(app, config)
+    providers.init_app(app, config)
     time_limits.init_app(app)
-    edge.init_app(app, config)
-    shelf.init_app(app, config)
+    middleware.init_app(app, config)
+    static_pages.init_app(app, config)
     return app

@@ -20,20 +20,22 @@ import click
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
-from commentsvc import config as settings
+from commentsvc import config as commentsvc_config
 from commentsvc import create_app, start_checks
 from commentsvc.config import BadSetting, Config
-from commentsvc.core import pages as paging
-from commentsvc.core import spam_filter, text
+from commentsvc.core import pagination as paging
+from commentsvc.core import sanitizer, spam_filter, text_input
 from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
-from commentsvc.core.rule_kinds import Submission
+from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.gateways import log_lines
-from commentsvc.services import accounts, importing, membering, recounts, settling, signing_in
-from commentsvc.store import database, jobs, people, sites, time_limits
-from commentsvc.store.availability import Trouble, trouble_of
+from commentsvc.services import accounts as accounts_service
+from commentsvc.services import api_tokens, imports, members, recounts, sign_in, site_settings
+from commentsvc.store import accounts as stored_accounts
+from commentsvc.store import engine, jobs, migrations, sites, time_limits
+from commentsvc.store.availability import TroubleKind, trouble_of
 from commentsvc.store.db import db, first_line, is_away, retried, write
-from commentsvc.store.people import Role
+from commentsvc.store.memberships import Role
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def main() -> None:
         if any(words in str(error.orig) for words in OF_ANOTHER_SCHEMA):
             _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
         trouble = trouble_of(error.orig)
-        what = f"is {trouble}" if trouble not in (None, Trouble.AWAY) else "cannot be reached"
+        what = f"is {trouble}" if trouble not in (None, TroubleKind.AWAY) else "cannot be reached"
         what = what if is_away(error) else "answered with an error"
         where = f" {MEND_NO_FILE}" if NO_FILE in str(error) else ""
         _stop(f"The database {what}: {first_line(error)}.{where}", FAILED)
@@ -81,7 +83,7 @@ def _stop(sentence: str, status: int) -> None:
 
 
 def read_config() -> Config:
-    config = settings.from_environment(os.environ)
+    config = commentsvc_config.from_environment(os.environ)
     start_checks.check_places(config)
     return config
 
@@ -119,7 +121,7 @@ def commands() -> None:
 )
 def demo(port: int, blog_port: int) -> None:
     """Try it: a small blog with comments, on throw-away data."""
-    from commentsvc import demo as show
+    from commentsvc.demo import run as show
 
     show.run(port, blog_port)
 
@@ -133,12 +135,14 @@ def demo(port: int, blog_port: int) -> None:
 @click.option("--no-worker", is_flag=True, help="Leave background jobs to `commentsvc worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """The production server."""
-    from commentsvc import serving
+    from commentsvc import server
 
-    os.environ.setdefault(f"{settings.PREFIX}BASE_URL", settings.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}")
+    os.environ.setdefault(
+        f"{commentsvc_config.PREFIX}BASE_URL", commentsvc_config.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}"
+    )
     config = read_config()
     log_lines.begin(config.log_format)
-    serving.run(config, host, port, workers, with_jobs=not no_worker)
+    server.run(config, host, port, workers, with_jobs=not no_worker)
 
 
 @commands.command()
@@ -151,13 +155,13 @@ def worker() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    database.check_before_serving(config)
+    migrations.check_before_serving(config)
     app = create_app(config)
-    log.info("doing jobs of the database %s", database.name_of(config))
+    log.info("doing jobs of the database %s", engine.name_of(config))
     loop.run(app, config, stop)
     with app.app_context():
         db.engine.dispose()
-    database.merge_wal(config)
+    engine.merge_wal(config)
 
 
 @commands.group("db")
@@ -171,7 +175,7 @@ def db_upgrade() -> None:
     config = read_config()
     start_checks.make_database_file(config)
     with create_app(config).app_context():
-        database.upgrade()
+        migrations.upgrade()
         db.engine.dispose()
     click.echo("The database is up to date.")
 
@@ -223,7 +227,7 @@ def site_set(key: str, settings: tuple[str, ...]) -> None:
         if name in changes:
             raise Invalid(name, f"“{name}” is changed in the dashboard, on the page “Settings”.")
     site = sites.by_key(key)
-    settling.change(site.id, changes, None, "", datetime.now(UTC))
+    site_settings.change(site.id, changes, None, "", datetime.now(UTC))
     for name, value in to_json(site.policy).items():
         click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     for sentence, own in site.texts.items():
@@ -260,10 +264,10 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
         raise Invalid("site", "--role needs --site: a role is for one site.")
     with write():
         now = datetime.now(UTC)
-        account = people.make_account(email, name, is_admin, now)
+        account = stored_accounts.make_account(email, name, is_admin, now)
         if site_key:
-            membering.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
-        link_token = signing_in.printed_link(account, now)
+            members.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
+        link_token = sign_in.printed_link(account, now)
     click.echo(f"{read_config().base_url}/auth/link/{link_token}")
 
 
@@ -273,7 +277,7 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
 @in_app
 def user_sign_out(email: str, with_tokens: bool) -> None:
     """End every sign-in of an account, in the dashboard and on blogs: for a lost device or somebody who has left."""
-    accounts.lock_out(people.account_by_email(email), with_tokens, datetime.now(UTC))
+    accounts_service.lock_out(stored_accounts.account_by_email(email), with_tokens, datetime.now(UTC))
     click.echo(f"{email} is signed out everywhere{' and has no API tokens any more' if with_tokens else ''}.")
 
 
@@ -290,7 +294,7 @@ def token_create(email: str, site_key: str | None) -> None:
     """Print a token that carries the account's rights; it is shown this once."""
     with write():
         site = sites.by_key(site_key) if site_key else None
-        token = signing_in.new_api_token(people.account_by_email(email), site, datetime.now(UTC))
+        token = api_tokens.new_api_token(stored_accounts.account_by_email(email), site, datetime.now(UTC))
     click.echo(token)
 
 
@@ -392,7 +396,7 @@ def recount(site_key: str | None, dry_run: bool, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
-def _difference_json(one: recounts.Found) -> dict[str, Any]:
+def _difference_json(one: recounts.WrongCount) -> dict[str, Any]:
     wrong = one.difference
     values = {"number": wrong.number, "where": wrong.where, "kept": wrong.kept, "counted": wrong.counted}
     return {"site": one.site_key, **values, "mended": one.is_mended}
@@ -432,7 +436,7 @@ def spam_report(files: tuple[Path, ...], folds: int, hold: int, as_json: bool) -
         )
 
 
-def _labelled(file: Path) -> Iterator[tuple[Submission, bool]]:
+def _labelled(file: Path) -> Iterator[tuple[RuleInput, bool]]:
     """The comments of a labelled file; raises BadFile for one that is none."""
     try:
         rows = [(str(row["text"]), bool(row["spam"])) for row in json.loads(file.read_text("utf-8"))]
@@ -440,10 +444,10 @@ def _labelled(file: Path) -> Iterator[tuple[Submission, bool]]:
         raise BadFile(f"{file.name} is no JSON list of objects with “text” and “spam”.") from None
     for source, is_spam in rows:
         try:
-            html = text.to_html(text.body(source, 20_000))
+            html = sanitizer.to_html(text_input.body(source, 20_000))
         except Invalid:
             html = ""  # nothing to be seen in it: such a comment could not be posted
-        yield Submission(source, html, "", "", "", ""), is_spam
+        yield RuleInput(source, html, "", "", "", ""), is_spam
 
 
 @commands.command("import")
@@ -456,7 +460,7 @@ def _labelled(file: Path) -> Iterator[tuple[Submission, bool]]:
 def import_(format: str, file: Path, site_key: str, dry_run: bool, include_private: bool) -> None:
     """Bring comments in from an export; doing it again doubles nothing."""
     site, now = sites.by_key(site_key), datetime.now(UTC)
-    report = importing.wordpress(file, site, dry_run, _progress, now, include_private)
+    report = imports.wordpress(file, site, dry_run, _progress, now, include_private)
     for line in report.lines():
         click.echo(line)
 

@@ -100,9 +100,9 @@ class Config:
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     akismet_key: str = ""  # asks Akismet whether comments are spam; the site's owner can switch it off
     akismet_url: str = ""  # for services with the same interface, and for tests
-    cache_mb: int = 8  # published pages held in memory, per worker
-    disk_cache_mb: int = 512  # published pages kept on disk, for restarts without a database
-    publish_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
+    page_cache_mb: int = 8  # published pages held in memory, per worker
+    page_cache_disk_mb: int = 512  # published pages kept on disk, for restarts without a database
+    static_pages_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
     metrics_token: str = ""  # who sends it gets /metrics; without it only this machine does
@@ -162,9 +162,9 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         akismet_url=_url("AKISMET_URL", given.get("AKISMET_URL", ""), ("http", "https"), "https://host/1.1").rstrip(
             "/"
         ),
-        cache_mb=_positive("CACHE_MB", given.get("CACHE_MB", "8")),
-        disk_cache_mb=_positive("DISK_CACHE_MB", given.get("DISK_CACHE_MB", "512")),
-        publish_dir=Path(given["PUBLISH_DIR"]).absolute() if "PUBLISH_DIR" in given else None,
+        page_cache_mb=_positive("PAGE_CACHE_MB", given.get("PAGE_CACHE_MB", "8")),
+        page_cache_disk_mb=_positive("PAGE_CACHE_DISK_MB", given.get("PAGE_CACHE_DISK_MB", "512")),
+        static_pages_dir=Path(given["STATIC_PAGES_DIR"]).absolute() if "STATIC_PAGES_DIR" in given else None,
         log_format=_log_format(given.get("LOG_FORMAT", "text")),
         slow_query_ms=_positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
         metrics_token=_metrics_token(given.get("METRICS_TOKEN", "")),

@@ -9,7 +9,7 @@ import sys
 
 from commentsvc.config import BadSetting, Config
 from commentsvc.core.errors import CommentError, Invalid
-from commentsvc.store import database
+from commentsvc.store import engine
 
 SQLITE_HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.2
 SQLITE_HEADER_BYTES = 100  # with all that follows; a file that ends before is a rest of one
@@ -55,7 +55,7 @@ def make_instance_folder(config: Config) -> None:
 def make_database_file(config: Config) -> None:
     """An empty SQLite file where there is none; raises BadSetting when it cannot be made."""
     try:
-        database.create_file(config)
+        engine.create_file(config)
     except OSError as error:
         mend = f"{config.sqlite_path} cannot be made: {error.strerror}; name a file in a folder that can be written to"
         raise BadSetting("DATABASE_URL", mend) from None

@@ -19,11 +19,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.core.errors import NotFound
 from commentsvc.gateways import metrics
-from commentsvc.gateways.mail import Letter, Mailer, Undeliverable, mailer
+from commentsvc.gateways.mail import Mailer, OutgoingMail, Undeliverable, mailer
 from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
-from commentsvc.services import confirmations, learning, noticing, picturing, publishing
-from commentsvc.services.noticing import Sender
-from commentsvc.store import address_checks, answers, challenges, jobs, spoken
+from commentsvc.services import address_checks as address_checks_service
+from commentsvc.services import avatars, notifications, spam_training, thread_pages
+from commentsvc.services.notifications import MailLinks
+from commentsvc.store import address_checks as stored_address_checks
+from commentsvc.store import idempotency, jobs, proof_of_work, rule_hits
 from commentsvc.store.db import begin_write, db, first_line, is_away, retried
 from commentsvc.store.jobs import OWN, TRIES_MAX, Claim
 
@@ -39,7 +41,7 @@ class Tools:
     post_office: Mailer
     named_hosts: Collection[str]
     spam_service: SpamService = NOBODY
-    sender: Sender = noticing.NOBODY
+    sender: MailLinks = notifications.NOBODY
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,13 @@ class InHand:
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
-    sender = Sender(config.base_url, config.secret_key)
+    sender = MailLinks(config.base_url, config.secret_key)
     tools = Tools(mailer(config), config.named_hosts, spam_service(config), sender)
     crew = Crew(app, tools, stop)
     chores = (
-        Chore("learning", IDLE_S, lambda now: learning.follow(now) > 0),
+        Chore("learning", IDLE_S, lambda now: spam_training.follow(now) > 0),
         Chore("cleaning", CLEAN_EVERY_S, _Cleaning()),
-        Chore("digests", DIGESTS_EVERY_S, lambda now: bool(noticing.send_digests(sender, now))),
+        Chore("digests", DIGESTS_EVERY_S, lambda now: bool(notifications.send_digests(sender, now))),
     )
     is_told = False
     while not stop.is_set():
@@ -218,7 +220,7 @@ def run_due(
     now: datetime,
     named_hosts: Collection[str] = (),
     service: SpamService = NOBODY,
-    sender: Sender = noticing.NOBODY,
+    sender: MailLinks = notifications.NOBODY,
 ) -> int:
     """Do what is due in this thread, ROUND jobs of each queue at most; gives how many were tried."""
     tools = Tools(post_office, named_hosts, service, sender)
@@ -342,38 +344,38 @@ def _mail(job: Claim, tools: Tools) -> None:
     to, subject, text, html = (payload[part] for part in ("to", "subject", "text", "html"))
     if not all(isinstance(part, str) for part in (to, subject, text, html)):
         raise Permanent("the job holds no whole mail")
-    tools.post_office.send(Letter(to, subject, text, html, job.key, payload.get("headers", {})))
+    tools.post_office.send(OutgoingMail(to, subject, text, html, job.key, payload.get("headers", {})))
 
 
 def _picture(job: Claim, tools: Tools) -> None:
     try:
-        picturing.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
+        avatars.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
     except ValueError as error:  # what is there is no picture
         raise Permanent(str(error)) from error
 
 
 def _waiting(job: Claim, tools: Tools) -> None:
-    noticing.tell_at_once(job.payload["comment_id"], tools.sender, datetime.now(UTC))
+    notifications.tell_at_once(job.payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
 def _answered(job: Claim, tools: Tools) -> None:
-    noticing.tell_answered(job.payload["comment_id"], tools.sender, datetime.now(UTC))
+    notifications.tell_answered(job.payload["comment_id"], tools.sender, datetime.now(UTC))
 
 
 def _confirm(job: Claim, tools: Tools) -> None:
-    noticing.ask_to_confirm(job.payload["subscription_id"], tools.sender, datetime.now(UTC))
+    notifications.ask_to_confirm(job.payload["subscription_id"], tools.sender, datetime.now(UTC))
 
 
 def _confirm_comment(job: Claim, tools: Tools) -> None:
-    confirmations.mail(job.payload["comment_id"], job.payload["language"], tools.sender, datetime.now(UTC))
+    address_checks_service.mail(job.payload["comment_id"], job.payload["language"], tools.sender, datetime.now(UTC))
 
 
 def _learn(job: Claim, _tools: Tools) -> None:
-    learning.learn_imported(job.payload["site_id"], job.payload["after_id"], datetime.now(UTC))
+    spam_training.learn_imported(job.payload["site_id"], job.payload["after_id"], datetime.now(UTC))
 
 
 def _teach(job: Claim, tools: Tools) -> None:
-    learning.teach(job.payload["comment_id"], job.payload["is_spam"], tools.spam_service)
+    spam_training.teach(job.payload["comment_id"], job.payload["is_spam"], tools.spam_service)
 
 
 def _no_mail(_job: Claim, _tools: Tools) -> None:
@@ -409,11 +411,11 @@ class _Cleaning:
 def _clean(since: datetime, now: datetime) -> int:
     """Gives how many finished jobs were deleted: a part of them at a time."""
     begin_write()
-    answers.forget_old(now)
-    challenges.forget_old(now)
-    address_checks.forget_old(now)
-    spoken.forget_old(now)
-    publishing.close_old(since, now)
+    idempotency.forget_old(now)
+    proof_of_work.forget_old(now)
+    stored_address_checks.forget_old(now)
+    rule_hits.forget_old(now)
+    thread_pages.close_old(since, now)
     pruned = jobs.prune(now)
     db.session.commit()
     return pruned

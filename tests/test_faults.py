@@ -1,10 +1,11 @@
 """What `make faults` counts: a lost, a doubled and a miscounted comment are found, so its zeros say something."""
 
 import pytest
-from faults import counting
-from faults.counting import Found, count_comments, not_shown, recount
-from faults.load import Load
-from faults.setups import Machine, Setup
+
+from tests.faults import counting
+from tests.faults.counting import Found, count_comments, not_shown, recount
+from tests.faults.load import Load
+from tests.faults.setups import Machine, Setup
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,7 +7,7 @@ import pytest
 from babel.messages.extract import extract
 from jinja2.ext import babel_extract
 
-from commentsvc.core import catalogue, languages
+from commentsvc.core import languages, translations
 
 PACKAGE = Path(__file__).parents[1] / "commentsvc"
 MARKS = {name: None for name in ("_", "gettext", "phrase", "marked")} | {
@@ -30,7 +30,7 @@ def collected() -> dict[str, str | None]:
 
 
 SENTENCES = collected()
-WIDGET = set(catalogue.widget_keys())
+WIDGET = set(translations.widget_keys())
 
 
 def test_what_is_marked_is_found():
@@ -46,7 +46,7 @@ def test_the_widgets_list_names_each_sentence_once():
 
 
 def test_english_has_exactly_the_counted_sentences_as_the_code_has_them():
-    english = catalogue.of("en")
+    english = translations.of("en")
     in_code = {key: {"one": one, "other": key} for key, one in SENTENCES.items() if one}
     assert {key: entry for key, entry in english.items() if key not in WIDGET - set(SENTENCES)} == in_code
     for key in set(english) - set(in_code):
@@ -55,25 +55,25 @@ def test_english_has_exactly_the_counted_sentences_as_the_code_has_them():
 
 @pytest.mark.parametrize("tag", OTHERS)
 def test_every_sentence_is_there_in(tag):
-    missing = (set(SENTENCES) | WIDGET) - set(catalogue.of(tag))
+    missing = (set(SENTENCES) | WIDGET) - set(translations.of(tag))
     assert sorted(missing) == []
 
 
 @pytest.mark.parametrize("tag", OTHERS)
 def test_no_sentence_is_there_that_nobody_says(tag):
-    stale = set(catalogue.of(tag)) - set(SENTENCES) - WIDGET
+    stale = set(translations.of(tag)) - set(SENTENCES) - WIDGET
     assert sorted(stale) == []
 
 
 @pytest.mark.parametrize("tag", languages.TAGS)
 def test_a_sentence_keeps_the_placeholders_of_its_english(tag):
     wrong = []
-    for key, entry in catalogue.of(tag).items():
-        wanted = catalogue.placeholders(key)
+    for key, entry in translations.of(tag).items():
+        wanted = translations.placeholders(key)
         for category, form in entry.items() if isinstance(entry, dict) else [("", entry)]:
             # A form for exactly one number may say it in a word: “One comment”.
             spoken = {"num"} if category in ("zero", "one", "two") else set()
-            if not form.strip() or not wanted - spoken <= catalogue.placeholders(form) <= wanted:
+            if not form.strip() or not wanted - spoken <= translations.placeholders(form) <= wanted:
                 wrong.append(f"{key} [{category}]: {form}")
     assert wrong == []
 
@@ -81,9 +81,9 @@ def test_a_sentence_keeps_the_placeholders_of_its_english(tag):
 @pytest.mark.parametrize("tag", languages.TAGS)
 def test_a_counted_sentence_has_exactly_the_plurals_of_its_language(tag):
     wrong = []
-    for key, entry in catalogue.of(tag).items():
-        is_counted = key in catalogue.of("en")
-        if is_counted != isinstance(entry, dict) or (is_counted and set(entry) != catalogue.plural_categories(tag)):
+    for key, entry in translations.of(tag).items():
+        is_counted = key in translations.of("en")
+        if is_counted != isinstance(entry, dict) or (is_counted and set(entry) != translations.plural_categories(tag)):
             wrong.append(key)
     assert wrong == []
 
@@ -94,12 +94,12 @@ def test_a_number_is_written_wherever_a_form_stands_for_several_numbers(tag):
     wrong = []
     by_category: dict[str, set[int]] = {}
     for number in range(200):
-        by_category.setdefault(catalogue.plural_category(tag, number), set()).add(number)
-    for key, entry in catalogue.of(tag).items():
+        by_category.setdefault(translations.plural_category(tag, number), set()).add(number)
+    for key, entry in translations.of(tag).items():
         if isinstance(entry, dict):
             for category, form in entry.items():
                 # None of these sentences is said of nothing at all.
                 numbers = by_category.get(category, {0}) - {0}
-                if len(numbers) > 1 and "num" not in catalogue.placeholders(form):
+                if len(numbers) > 1 and "num" not in translations.placeholders(form):
                     wrong.append(f"{key} [{category}]: {form}")
     assert wrong == []

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import hot_reads, servers
-from bench.servers import ROOT
+from tests.support import nginx, servers
+from tests.support.servers import ROOT
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
 DEBIAN = Path("/etc/nginx/nginx.conf")
@@ -19,7 +19,7 @@ OTHER = "events {} http { sendfile on; tcp_nopush on; gzip on; include /etc/ngin
 @pytest.fixture
 def checked(tmp_path):
     """What `nginx -t` says of this text as the file in conf.d."""
-    if shutil.which(hot_reads.nginx()) is None:
+    if shutil.which(nginx.program()) is None:
         pytest.skip("nginx not installed; run scripts/install-debian-packages")
 
     def check(shipped: str) -> subprocess.CompletedProcess:
@@ -32,7 +32,7 @@ def checked(tmp_path):
             main = main.replace("http {", f"http {{ {kind}_temp_path {tmp_path}/{kind};", 1)
         own = f"pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
         (tmp_path / "nginx.conf").write_text(own + main.replace("http {", "http { access_log off;", 1))
-        command = [hot_reads.nginx(), "-t", "-q", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+        command = [nginx.program(), "-t", "-q", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
         return subprocess.run(command, capture_output=True, text=True)
 
     return check

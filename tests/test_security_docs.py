@@ -67,7 +67,9 @@ def test_a_wrong_name_is_found():
     assert wrong_names(f"{here}, {here} (test_security_docs.py), `test_a_wrong_na…`") == []
     assert wrong_names("`test_nothing_at_all`") == ["test_nothing_at_all"]
     assert wrong_names("`test_nothing_at…`") == ["test_nothing_at"]
-    assert wrong_names(f"{here} (web/test_account.py)") == ["test_a_wrong_name_is_found web/test_account.py"]
+    assert wrong_names(f"{here} (web/auth/test_accounts.py)") == [
+        "test_a_wrong_name_is_found web/auth/test_accounts.py"
+    ]
     assert wrong_names("tests/web/test_no_such_file.py") == ["web/test_no_such_file.py"]
 
 

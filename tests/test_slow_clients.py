@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench import seeding, servers
 from commentsvc.store.db import db
+from tests.support import seeding, servers
 
 EACH = 100
 HEAD = b"POST /api/v1/comments HTTP/1.1\r\nHost: comments.example\r\nContent-Type: application/json\r\n"

@@ -8,10 +8,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from cast import SECRET
 from sqlalchemy import func, select, text
 
-from bench import servers
 from commentsvc import create_app, worker
 from commentsvc.config import from_environment
 from commentsvc.core.errors import NotFound
@@ -19,6 +17,8 @@ from commentsvc.gateways.mail import SmtpMailer, Undeliverable
 from commentsvc.store import jobs
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Job
+from tests.support import servers
+from tests.support.cast import SECRET
 
 MAIL = {"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"}
 
@@ -84,7 +84,7 @@ def test_after_the_last_try_it_is_given_up_and_kept(job, now):
     assert timedelta(hours=18) < times[-1] - now < timedelta(hours=36), "a mail server may be away for most of a day"
     assert row().failed_at and row().last_error
     assert worker.run_due(PostOffice(), at + timedelta(days=9)) == 0
-    assert jobs.standing(now).waiting == 0
+    assert jobs.queue_stats(now).waiting == 0
 
 
 @pytest.mark.parametrize(
@@ -417,10 +417,10 @@ def test_a_mail_server_that_hangs_holds_up_no_other_kind_of_job(make_app, now):
                 until(lambda: db.session.scalar(select(Job.last_error).where(Job.kind == "teach")))
                 held = select(func.count()).where(Job.kind == "mail", Job.lease_until.is_not(None))
                 assert until(lambda: db.session.scalar(held) == 4), "it takes no more than it works at"
-                standing = jobs.standing(now)
+                standing = jobs.queue_stats(now)
                 assert (standing.waiting, standing.is_worked_on) == (8, True)
                 server.close()
-                until(lambda: db.session.scalar(held) == 0 and jobs.standing(now).waiting)
+                until(lambda: db.session.scalar(held) == 0 and jobs.queue_stats(now).waiting)
             db.session.remove()
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree; it knows nothing of HTTP (web/error_pages.py maps it to status codes).
+"""What can go wrong, as one tree; it knows nothing of HTTP (web/http/errors.py maps it to status codes).
 
 CommentError
 ├── NotFound        no such thing, or not for you to know of

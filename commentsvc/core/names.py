@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
-from commentsvc.core import folding
+from commentsvc.core import unicode_folding
 
 # Roles in the languages that the service speaks. A name is refused when it is one of these, or has one set apart.
 _ROLES = """
@@ -48,7 +48,7 @@ JOINED_MIN = 4  # letters of a protected name or role that is looked for in a na
 
 
 def _skeletons(words: str) -> frozenset[str]:
-    return frozenset(folding.skeleton(word) for word in words.split()) - {""}
+    return frozenset(unicode_folding.skeleton(word) for word in words.split()) - {""}
 
 
 ROLES, TITLES, FILLERS = _skeletons(_ROLES), _skeletons(_TITLES), _skeletons(_FILLERS)
@@ -56,12 +56,12 @@ ROLES, TITLES, FILLERS = _skeletons(_ROLES), _skeletons(_TITLES), _skeletons(_FI
 
 def skeletons(names: Iterable[str]) -> frozenset[str]:
     """Protected names as `looks_like_staff` compares them."""
-    return frozenset(folding.skeleton(name) for name in names) - {""}
+    return frozenset(unicode_folding.skeleton(name) for name in names) - {""}
 
 
 def is_one_of(name: str, protected: Collection[str]) -> bool:
     """Whether it is one of the protected names itself, however it is spelled."""
-    return folding.skeleton(name) in protected
+    return unicode_folding.skeleton(name) in protected
 
 
 def looks_like_staff(name: str, protected: Collection[str]) -> bool:
@@ -69,7 +69,7 @@ def looks_like_staff(name: str, protected: Collection[str]) -> bool:
 
     A name that only contains such letters (Alicia, Owen, Stafford) does not; nor does "Alice Cooper" beside "Alice".
     """
-    whole = folding.skeleton(name)
+    whole = unicode_folding.skeleton(name)
     if whole in protected or (whole in ROLES and len(whole) >= JOINED_MIN):
         return True
     parts = [words for part in _APART.split(_CAMEL.sub(" ", name)) if (words := _words(part))]
@@ -80,7 +80,7 @@ def looks_like_staff(name: str, protected: Collection[str]) -> bool:
     if _is_claim(words, protected) or (len(words) > 1 and not TITLES.isdisjoint((words[0], words[-1]))):
         return True
     is_one_word = len(words) == 1 or all(len(word) == 1 for word in words)
-    return is_one_word and _is_made_of(folding.skeleton(_without_number(name)), protected)
+    return is_one_word and _is_made_of(unicode_folding.skeleton(_without_number(name)), protected)
 
 
 def _words(text: str) -> list[str]:
@@ -90,8 +90,8 @@ def _words(text: str) -> list[str]:
 
 def _word(typed: str) -> str:
     """A word as it is compared; a role also where digits stand for its letters, or behind it."""
-    word = folding.skeleton(typed)
-    spellings = (word, folding.skeleton(_without_number(typed)), word.translate(_LEET))
+    word = unicode_folding.skeleton(typed)
+    spellings = (word, unicode_folding.skeleton(_without_number(typed)), word.translate(_LEET))
     return next((spelling for spelling in spellings if spelling in ROLES), word)
 
 

@@ -16,7 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
-class Scope(Enum):
+class NetworkScope(Enum):
     """How far one neighbour reaches: prefix lengths for IPv4 and for IPv6."""
 
     HOUSEHOLD = (32, 64)  # one connection: what a limit counts first
@@ -47,7 +47,7 @@ def address(ip: str) -> Address | None:
     return found.ipv4_mapped or found.sixtofour or (teredo[1] if teredo else None) or found
 
 
-def network_of(ip: str, scope: Scope) -> str:
+def network_of(ip: str, scope: NetworkScope) -> str:
     """The network that the address is counted with, such as 192.0.2.0/24; a single address has no prefix length.
 
     "" for what is no address: all unknown addresses are one neighbour.
@@ -61,7 +61,7 @@ def network_of(ip: str, scope: Scope) -> str:
     return str(ipaddress.ip_network((found, size), strict=False))
 
 
-def count_in(ips: Iterable[str], ip: str, scope: Scope) -> int:
+def count_in(ips: Iterable[str], ip: str, scope: NetworkScope) -> int:
     """How many of the addresses count as one neighbour with `ip`."""
     own = network_of(ip, scope)
     return sum(network_of(other, scope) == own for other in ips)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from commentsvc.core import language, matching, networks, places
+from commentsvc.core import domains, language_guess, networks, word_list
 from commentsvc.core.errors import Invalid
-from commentsvc.core.matching import Substrings, Text, WordList
 from commentsvc.core.networks import Networks
 from commentsvc.core.phrases import counted, phrase
+from commentsvc.core.word_list import Substrings, Text, WordList
 
 VALUE_MAX = 4_000_000  # characters; some 300,000 words
 
@@ -55,7 +55,7 @@ ABOUT_THE_TEXT = frozenset({RuleKind.WORDS, RuleKind.LINKS, RuleKind.DOMAINS, Ru
 
 
 @dataclass(frozen=True)
-class Submission:
+class RuleInput:
     """What is judged: the text as typed, its cleaned HTML, and who says to have written it from where."""
 
     source: str
@@ -72,7 +72,7 @@ class Submission:
 
     @cached_property
     def link_hosts(self) -> list[str]:
-        return places.link_hosts(self.html)
+        return domains.link_hosts(self.html)
 
     @cached_property
     def texts(self) -> list[Text]:
@@ -80,13 +80,13 @@ class Submission:
         return [Text(text) for text in (self.source, self.name, self.email, self.website) if text]
 
     @cached_property
-    def known(self) -> dict[SiteRule, Finding | None]:
+    def known(self) -> dict[SiteRule, RuleMatch | None]:
         """What rules have said of it: a backtest judges each comment twice, with most rules the same."""
         return {}
 
     @cached_property
     def language(self) -> str | None:
-        return language.guess(self.source)
+        return language_guess.guess(self.source)
 
 
 def link_count(html: str) -> int:
@@ -95,7 +95,7 @@ def link_count(html: str) -> int:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleMatch:
     """Why a rule speaks: a sentence that may go to the author, and what was found, for moderators."""
 
     sentence: str
@@ -110,7 +110,7 @@ class SiteRule:
     outcome: Outcome
     language: str = ""  # of words: they count only in texts of this language, or of one that cannot be told
 
-    def find(self, submission: Submission) -> Finding | None:
+    def find(self, submission: RuleInput) -> RuleMatch | None:
         """What this rule sees in the comment."""
         return _FINDERS[self.kind](submission, self)
 
@@ -127,7 +127,7 @@ class SiteRule:
         """The lines in the way they are compared: of addresses, domains, language codes."""
         if self.kind is RuleKind.EMAIL:
             return {line: line for line in self.value.lower().split()}
-        return {_beginning(line) if "/" in line else places.domain(line): line for line in self.value.split()}
+        return {_beginning(line) if "/" in line else domains.domain(line): line for line in self.value.split()}
 
     @cached_property
     def parts(self) -> Substrings:
@@ -138,61 +138,61 @@ class SiteRule:
         return parts
 
 
-def _words(submission: Submission, rule: SiteRule) -> Finding | None:
+def _words(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     if rule.language and submission.language not in (None, rule.language):
         return None
     for text in submission.texts:
         if found := rule.words.find(text):
-            return Finding(phrase("It has words that this blog's moderators look at."), found.text)
+            return RuleMatch(phrase("It has words that this blog's moderators look at."), found.text)
     return None
 
 
-def _links(submission: Submission, rule: SiteRule) -> Finding | None:
+def _links(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     links = submission.links
     return (
-        Finding(counted("It has one link.", "It has %(num)s links.", links), f"{links} links")
+        RuleMatch(counted("It has one link.", "It has %(num)s links.", links), f"{links} links")
         if links > int(rule.value)
         else None
     )
 
 
-def _domains(submission: Submission, rule: SiteRule) -> Finding | None:
-    website = places.host_of(submission.website)
+def _domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
+    website = domains.host_of(submission.website)
     for host in (*submission.link_hosts, *([website] if website else [])):
         if _listed(host, rule):
-            return Finding(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
     return None
 
 
-def _other_domains(submission: Submission, rule: SiteRule) -> Finding | None:
+def _other_domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     for host in submission.link_hosts:
         if not _listed(host, rule):
-            return Finding(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
     return None
 
 
 def _listed(host: str, rule: SiteRule) -> bool:
-    return any(name in rule.tokens for name in places.with_parents(host))
+    return any(name in rule.tokens for name in domains.with_parents(host))
 
 
-def _email(submission: Submission, rule: SiteRule) -> Finding | None:
+def _email(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     address = submission.email.lower()
     for key in (address, "@" + address.rpartition("@")[2]) if address else ():
         if (line := rule.tokens.get(key)) is not None:
-            return Finding(phrase("This blog's moderators look at comments from this address."), line)
+            return RuleMatch(phrase("This blog's moderators look at comments from this address."), line)
     return None
 
 
-def _name(submission: Submission, rule: SiteRule) -> Finding | None:
+def _name(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     found = rule.words.find(Text(submission.name))
-    return Finding(phrase("This blog's moderators look at comments like this one."), found.text) if found else None
+    return RuleMatch(phrase("This blog's moderators look at comments like this one."), found.text) if found else None
 
 
-def _website(submission: Submission, rule: SiteRule) -> Finding | None:
-    address, host = _beginning(submission.website), places.host_of(submission.website)
-    for name in (*places.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
+def _website(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
+    address, host = _beginning(submission.website), domains.host_of(submission.website)
+    for name in (*domains.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
         if name and (line := rule.tokens.get(name)) is not None:
-            return Finding(phrase("This blog's moderators look at comments like this one."), line)
+            return RuleMatch(phrase("This blog's moderators look at comments like this one."), line)
     return None
 
 
@@ -201,24 +201,24 @@ def _beginning(url: str) -> str:
     return url.strip().rpartition("://")[2].lower().removeprefix("www.")
 
 
-def _ip(submission: Submission, rule: SiteRule) -> Finding | None:
+def _ip(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.networks.find(submission.ip)
-    return Finding(phrase("This blog's moderators look at comments from this network."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators look at comments from this network."), line) if line else None
 
 
-def _agent(submission: Submission, rule: SiteRule) -> Finding | None:
+def _agent(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.parts.find(submission.user_agent.lower())
-    return Finding(phrase("This blog's moderators look at comments like this one."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators look at comments like this one."), line) if line else None
 
 
-def _language(submission: Submission, rule: SiteRule) -> Finding | None:
+def _language(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     written = submission.language
     if written is None or written in rule.value.lower().split():
         return None
-    return Finding(phrase("This blog's moderators look at comments in this language."), written)
+    return RuleMatch(phrase("This blog's moderators look at comments in this language."), written)
 
 
-_FINDERS: dict[RuleKind, Callable[[Submission, SiteRule], Finding | None]] = {
+_FINDERS: dict[RuleKind, Callable[[RuleInput, SiteRule], RuleMatch | None]] = {
     RuleKind.WORDS: _words,
     RuleKind.LINKS: _links,
     RuleKind.DOMAINS: _domains,
@@ -242,8 +242,8 @@ def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> No
         raise Invalid("value", "A rule needs a value: words, a number of links, addresses or networks.")
     if len(value) > VALUE_MAX or "\0" in value:
         raise Invalid("value", f"A value has at most {VALUE_MAX:,} characters, and no NUL. Make two rules of it.")
-    if of_language and (kind != RuleKind.WORDS or of_language not in language.LANGUAGES):
-        known = ", ".join(sorted(language.LANGUAGES))
+    if of_language and (kind != RuleKind.WORDS or of_language not in language_guess.LANGUAGES):
+        known = ", ".join(sorted(language_guess.LANGUAGES))
         raise Invalid("language", f"Only words may have a language, and it is one of {known}.")
     if kind == RuleKind.LINKS and not (value.isascii() and value.isdigit() and len(value) <= 3):
         raise Invalid("value", "For links the value is a number from 0 to 999.")
@@ -253,16 +253,16 @@ def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> No
             raise Invalid("value", f"“{line[:80]}” is no {wanted}.")
     if kind in (RuleKind.WORDS, RuleKind.NAME):
         for line in value.splitlines():
-            if len(line) > matching.ENTRY_MAX or len(line.split()) > matching.ENTRY_WORDS_MAX:
-                raise Invalid("value", f"“{line[:80]}…” is too long: {matching.ENTRY_WORDS_MAX} words a line at most.")
+            if len(line) > word_list.ENTRY_MAX or len(line.split()) > word_list.ENTRY_WORDS_MAX:
+                raise Invalid("value", f"“{line[:80]}…” is too long: {word_list.ENTRY_WORDS_MAX} words a line at most.")
 
 
 _LINE_CHECKS: dict[RuleKind, tuple[Callable[[str], bool], str]] = {
     RuleKind.IP: (lambda line: networks.network(line) is not None, "address or network such as 192.0.2.0/24"),
-    RuleKind.DOMAINS: (places.is_domain, "domain such as example.org"),
-    RuleKind.OTHER_DOMAINS: (places.is_domain, "domain such as example.org"),
+    RuleKind.DOMAINS: (domains.is_domain, "domain such as example.org"),
+    RuleKind.OTHER_DOMAINS: (domains.is_domain, "domain such as example.org"),
     RuleKind.LANGUAGE: (
-        lambda line: line.lower() in language.LANGUAGES,
-        f"language that can be told: {', '.join(sorted(language.LANGUAGES))}",
+        lambda line: line.lower() in language_guess.LANGUAGES,
+        f"language that can be told: {', '.join(sorted(language_guess.LANGUAGES))}",
     ),
 }

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from commentsvc.core import folding
-from commentsvc.core.rule_kinds import Submission
+from commentsvc.core import unicode_folding
+from commentsvc.core.rule_kinds import RuleInput
 
 TOKENS_MAX = 400  # of one comment; a long one says no more about itself after these
 EVIDENCE_MAX = 60  # the tokens that say most decide
@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]]+", re.I)
 
 
 @dataclass(frozen=True)
-class Seen:
+class WordCounts:
     """In how many good and bad comments something was."""
 
     ham: int = 0
@@ -40,30 +40,30 @@ class Opinion:
     words: tuple[str, ...]
 
 
-def features(submission: Submission) -> dict[int, str]:
+def features(submission: RuleInput) -> dict[int, str]:
     """What the filter knows a comment by: numbers for keeping, and the words that they stand for.
 
     Nothing of the e-mail address: the score is shown to moderators who may not see that.
     """
-    text = folding.folded(submission.source)
+    text = unicode_folding.folded(submission.source)
     found: dict[str, None] = {}
     for host in submission.link_hosts[:20]:
         found[f"link:{host}"] = None
     if submission.links:
         found[f"links:{min(submission.links, 4)}"] = None
     plain = _ADDRESS.sub(" ", text)
-    words = [word.group()[:_WORD_MAX] for word in folding.words(plain)]
+    words = [word.group()[:_WORD_MAX] for word in unicode_folding.words(plain)]
     for word in words[:TOKENS_MAX]:
         found[_shape(word)] = None
     for one, other in zip(words[:TOKENS_MAX], words[1:TOKENS_MAX], strict=False):
         found[f"{_shape(one)} {_shape(other)}"] = None
-    if folding.is_spaceless(plain):
-        letters = "".join(char for char in plain if folding.is_spaceless(char))[:TOKENS_MAX]
+    if unicode_folding.is_spaceless(plain):
+        letters = "".join(char for char in plain if unicode_folding.is_spaceless(char))[:TOKENS_MAX]
         for at in range(len(letters) - 1):
             found[letters[at : at + 2]] = None
     if _shouts(submission.source):
         found["in capitals"] = None
-    for part in folding.words(folding.folded(submission.name)):
+    for part in unicode_folding.words(unicode_folding.folded(submission.name)):
         found[f"name:{part.group()[:_WORD_MAX]}"] = None
     if submission.website:
         found["website:yes"] = None
@@ -85,7 +85,7 @@ def _number(feature: str) -> int:
     return int.from_bytes(digest, "big") - _HALF
 
 
-def opinion(of: Mapping[int, str], seen: Mapping[int, Seen], total: Seen) -> Opinion | None:
+def opinion(of: Mapping[int, str], seen: Mapping[int, WordCounts], total: WordCounts) -> Opinion | None:
     """How much a comment with these features is like spam; None before enough was learnt."""
     if min(total.ham, total.spam) < LEARNT_MIN:
         return None
@@ -99,7 +99,7 @@ def opinion(of: Mapping[int, str], seen: Mapping[int, Seen], total: Seen) -> Opi
     return Opinion((1 + for_spam - for_ham) / 2, tuple(loudest[:_SHOWN]))
 
 
-def _probability(seen: Seen, total: Seen) -> float:
+def _probability(seen: WordCounts, total: WordCounts) -> float:
     """How probable spam is where this token is, as if both sorts were equally common; drawn to one half when rare."""
     spam = seen.spam / total.spam
     ham = seen.ham / total.ham
@@ -137,7 +137,7 @@ class Figures:
         return self.caught / (self.caught + self.missed) if self.caught + self.missed else 1.0
 
 
-def cross_validated(labelled: Iterable[tuple[Submission, bool]], folds: int, threshold: float) -> Figures:
+def cross_validated(labelled: Iterable[tuple[RuleInput, bool]], folds: int, threshold: float) -> Figures:
     """Learn from all folds but one and try that one, for each in turn; every `folds`-th comment is of one fold."""
     rows = [(features(submission), is_spam) for submission, is_spam in labelled]
     counts = [0, 0, 0, 0]
@@ -149,10 +149,10 @@ def cross_validated(labelled: Iterable[tuple[Submission, bool]], folds: int, thr
                 totals[is_spam] += 1
                 for number in of:
                     seen.setdefault(number, [0, 0])[is_spam] += 1
-        learnt = {number: Seen(*both) for number, both in seen.items()}
+        learnt = {number: WordCounts(*both) for number, both in seen.items()}
         for at, (of, is_spam) in enumerate(rows):
             if at % folds == fold:
-                held = opinion(of, learnt, Seen(*totals))
+                held = opinion(of, learnt, WordCounts(*totals))
                 is_called_spam = held is not None and held.score >= threshold
                 counts[(0 if is_called_spam else 1) if is_spam else (2 if is_called_spam else 3)] += 1
     return Figures(*counts)

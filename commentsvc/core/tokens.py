@@ -7,7 +7,7 @@ import hmac
 import json
 import secrets
 
-from commentsvc.core import sealing
+from commentsvc.core import encryption
 
 
 def new(prefix: str = "") -> str:
@@ -46,12 +46,12 @@ def is_edit_token(secret: str, comment_id: int, token: str) -> bool:
 
 def sealed(secret: str, purpose: str, values: dict[str, str]) -> str:
     """Values that only we can read and nobody can change, as URL-safe text."""
-    return sealing.seal(keyed(secret, purpose), json.dumps(values).encode()).decode()
+    return encryption.encrypt(keyed(secret, purpose), json.dumps(values).encode()).decode()
 
 
 def unsealed(secret: str, purpose: str, value: str, max_age_s: int) -> dict[str, str] | None:
     """What was sealed, or None when it is not ours, for another purpose, or older than `max_age_s`."""
-    plain = sealing.opened(keyed(secret, purpose), value.encode(), max_age_s)
+    plain = encryption.decrypt(keyed(secret, purpose), value.encode(), max_age_s)
     if plain is None:
         return None
     found: dict[str, str] = json.loads(plain)

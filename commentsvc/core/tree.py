@@ -28,7 +28,7 @@ class Node(Generic[T]):
     replies: list[Node[T]] = field(default_factory=list)
 
 
-def grow(comments: Iterable[T], with_orphans: bool = False) -> list[Node[T]]:
+def build_tree(comments: Iterable[T], with_orphans: bool = False) -> list[Node[T]]:
     """Top-level nodes in the order given, replies in the order given below their parents.
 
     A reply may come before its parent; one whose parent is not in `comments` is left out, or `with_orphans` stands

@@ -10,9 +10,9 @@ from dataclasses import asdict
 
 import requests
 
-from commentsvc.core.judging import Outside
+from commentsvc.core.verdict import Outside
 from commentsvc.gateways import safe_http
-from commentsvc.gateways.spam_service import Asked
+from commentsvc.gateways.spam_question import SpamQuestion
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Akismet:
         # In threads of its own: no timeout of a socket covers a name server that does not answer.
         self._threads = ThreadPoolExecutor(THREADS, "spam-service")
 
-    def ask(self, asked: Asked) -> Outside:
+    def ask(self, asked: SpamQuestion) -> Outside:
         if time.monotonic() < self._rests_until:
             return Outside.NO_ANSWER
         waiting = self._threads.submit(self._call, "comment-check", asked, PATIENCE_S)
@@ -50,11 +50,11 @@ class Akismet:
             self._rests_until = time.monotonic() + REST_S
         return answer
 
-    def teach(self, asked: Asked, is_spam: bool) -> None:
+    def teach(self, asked: SpamQuestion, is_spam: bool) -> None:
         response = self._call("submit-spam" if is_spam else "submit-ham", asked, TEACHING_S)
         response.raise_for_status()
 
-    def _call(self, method: str, asked: Asked, timeout_s: float) -> requests.Response:
+    def _call(self, method: str, asked: SpamQuestion, timeout_s: float) -> requests.Response:
         with safe_http.bounded(requests.Session(), timeout_s) as session:
             data = {"api_key": self._key, **asdict(asked)}
             return session.post(f"{self._url}/{method}", data=data, allow_redirects=False)

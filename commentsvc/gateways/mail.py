@@ -35,7 +35,7 @@ BAD_CERTIFICATE = "name the server's certificate in COMMENTSVC_MAIL_CA_FILE, or 
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMail:
     """`key` is the same for each try of one mail, so that a server can tell a second delivery from a second mail."""
 
     to: str
@@ -51,14 +51,14 @@ class Undeliverable(Exception):
 
 
 class Mailer(Protocol):
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMail) -> None:
         """Hand the letter over.
 
         Raises OSError (as smtplib's errors are) when that failed and is worth another try, Undeliverable when not.
         """
 
 
-def message(letter: Letter, sender: str) -> EmailMessage:
+def message(letter: OutgoingMail, sender: str) -> EmailMessage:
     """The letter as RFC 5322 text; raises ValueError for an address or subject that holds a line break.
 
     The library refuses line breaks as such, but decodes what looks like an encoded word (RFC 2047) and lets the line
@@ -108,7 +108,7 @@ class SmtpMailer:
     def sends_password_in_the_clear(self) -> bool:
         return self._login is not None and self._tls is MailTls.OFF and not self._is_tls and not self._is_here
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMail) -> None:
         try:
             built = message(letter, self._sender)
         except Exception as error:  # the library raises many kinds for an address that it cannot read
@@ -203,7 +203,7 @@ class FolderMailer:
         self._folder = Path(unquote(urlsplit(url).path))
         self._sender = sender
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMail) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{letter.key}.part"
         part.write_bytes(bytes(message(letter, self._sender)))
@@ -213,7 +213,7 @@ class FolderMailer:
 class NullMailer:
     """Where no mail server is set; says so, and names no address: logs are read by many."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMail) -> None:
         log.warning("COMMENTSVC_MAIL_URL is not set, so a mail was not sent (%s)", letter.key)
 
 

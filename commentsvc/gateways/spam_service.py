@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from commentsvc.config import Config
-from commentsvc.core.judging import Outside
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A comment, in Akismet's words (https://akismet.com/developers/detailed-docs/comment-check/)."""
-
-    blog: str
-    permalink: str
-    user_ip: str
-    user_agent: str
-    comment_type: str  # `comment` or `reply`
-    comment_author: str
-    comment_author_email: str
-    comment_author_url: str
-    comment_content: str
+from commentsvc.core.verdict import Outside
+from commentsvc.gateways.spam_question import SpamQuestion
 
 
 class SpamService(Protocol):
     is_there: bool
 
-    def ask(self, asked: Asked) -> Outside:
+    def ask(self, asked: SpamQuestion) -> Outside:
         """Whether it is spam, within PATIENCE_S; NO_ANSWER when that cannot be said. Raises nothing."""
 
-    def teach(self, asked: Asked, is_spam: bool) -> None:
+    def teach(self, asked: SpamQuestion, is_spam: bool) -> None:
         """Tell that a moderator decided otherwise; raises OSError when that failed and is worth another try."""
 
 
@@ -39,10 +24,10 @@ class NoService:
 
     is_there = False
 
-    def ask(self, asked: Asked) -> Outside:
+    def ask(self, asked: SpamQuestion) -> Outside:
         return Outside.NOT_ASKED
 
-    def teach(self, asked: Asked, is_spam: bool) -> None:
+    def teach(self, asked: SpamQuestion, is_spam: bool) -> None:
         return None
 
 

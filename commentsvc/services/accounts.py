@@ -6,28 +6,34 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import languages, text, tokens
+from commentsvc.core import languages, sanitizer, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
-from commentsvc.services import learning, publishing
+from commentsvc.services import spam_training, thread_pages
 from commentsvc.store import (
+    accounts,
+    api_tokens,
+    audit_log,
+    authors,
     comments,
     decisions,
-    factors,
-    flags,
-    grants,
-    journal,
-    people,
+    erasure,
+    memberships,
+    reports,
     revisions,
+    second_factors,
+    sessions,
     sites,
     subscriptions,
     threads,
     votes,
+    widget_tokens,
 )
+from commentsvc.store import identities as stored_identities
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
-from commentsvc.store.people import Account
 
 ERASED = "Deleted account"
 
@@ -36,8 +42,8 @@ ERASED = "Deleted account"
 def unlink(account_id: int, identity_id: int) -> None:
     """Take a way to sign in from an account; raises Conflict for the last one: nobody could come back in."""
     begin_write()
-    people.locked(account_id)
-    identities = people.identities_of(account_id)
+    accounts.locked(account_id)
+    identities = stored_identities.identities_of(account_id)
     found = next((i for i in identities if i.id == identity_id), None)
     if found is None:
         raise NotFound(phrase("This way to sign in is not one of yours."))
@@ -53,7 +59,7 @@ def choose_language(account: Account, tag: str) -> None:
     if tag not in languages.TAGS:
         raise Invalid("language", phrase("Please choose one."))
     begin_write()
-    people.locked(account.id).language = tag
+    accounts.locked(account.id).language = tag
     db.session.commit()
 
 
@@ -61,8 +67,8 @@ def choose_language(account: Account, tag: str) -> None:
 def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> None:
     """End every browser session (but one, by its token's hash) and every blog's sign-in of an account."""
     begin_write()
-    people.end_sessions(account_id, now, but)
-    grants.end_all_of(account_id, now)
+    sessions.end_sessions(account_id, now, but)
+    widget_tokens.end_all_of(account_id, now)
     db.session.commit()
 
 
@@ -70,20 +76,20 @@ def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> 
 def lock_out(account: Account, with_tokens: bool, now: datetime) -> None:
     """By the operator: as end_everywhere; `with_tokens` also revokes the account's personal API tokens."""
     begin_write()
-    people.locked(account.id)
-    people.end_sessions(account.id, now, None)
-    grants.end_all_of(account.id, now)
-    for token in people.api_tokens_of(account) if with_tokens else ():
+    accounts.locked(account.id)
+    sessions.end_sessions(account.id, now, None)
+    widget_tokens.end_all_of(account.id, now)
+    for token in api_tokens.api_tokens_of(account) if with_tokens else ():
         token.revoked_at = now
-        journal.add("token", now, site=token.site, subject=token.name, before={"made": True})
-    journal.add("sign-out", now, subject=account.email or account.name)
+        audit_log.add("token", now, site=token.site, subject=token.name, before={"made": True})
+    audit_log.add("sign-out", now, subject=account.email or account.name)
     db.session.commit()
 
 
 @retried
 def end_session(account_id: int, session_id: int, now: datetime) -> None:
     begin_write()
-    people.end_session(account_id, session_id, now)
+    sessions.end_session(account_id, session_id, now)
     db.session.commit()
 
 
@@ -91,8 +97,8 @@ def end_session(account_id: int, session_id: int, now: datetime) -> None:
 def end_family(account_id: int, family: str, now: datetime) -> None:
     """Sign out of one blog."""
     begin_write()
-    if any(token.family == family for token in grants.open_families(account_id, now)):
-        grants.end_family(family, now)
+    if any(token.family == family for token in widget_tokens.open_families(account_id, now)):
+        widget_tokens.end_family(family, now)
     db.session.commit()
 
 
@@ -100,10 +106,10 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
     """Everything that is kept of a person, for them to take along."""
     return {
         "account": {name: getattr(account, name) for name in ("name", "email", "website", "language")},
-        "identities": [{"provider": i.provider, "id": i.subject} for i in people.identities_of(account.id)],
+        "identities": [{"provider": i.provider, "id": i.subject} for i in stored_identities.identities_of(account.id)],
         "sessions": [
             {"since": s.created_at.isoformat(), "ip": s.ip, "browser": s.user_agent}
-            for s in people.open_sessions(account.id, now)
+            for s in sessions.open_sessions(account.id, now)
         ],
         "comments": [
             {
@@ -129,7 +135,7 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
                 "ip": flag.ip,
                 "written_at": flag.created_at.isoformat(),
             }
-            for flag in flags.of_account(account.id)
+            for flag in reports.of_account(account.id)
         ],
     }
 
@@ -148,20 +154,20 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     _take_back_votes(account_id)
     _forget_flags(account_id, keeps_comments)
     moves: list[tuple[Comment, Status | None]] = []
-    with learning.learnt_anew(written):
+    with spam_training.learnt_anew(written):
         for comment in written:
             _forget_author(comment)
             if not keeps_comments:
                 moves += _withdraw(comment, now)
-    publishing.moved(moves, {comment.site_id for comment in written})
+    thread_pages.moved(moves, {comment.site_id for comment in written})
     threads.touch_all(dict.fromkeys(changed, 0))
-    for author in people.authors_of(account_id):
+    for author in authors.authors_of(account_id):
         subscriptions.forget(author.site_id, account.email)
         author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
         author.name, author.email = ERASED, None
-    factors.forget_all(account_id)
-    people.forget(account, now)
-    grants.end_all_of(account_id, now)
+    second_factors.forget_all(account_id)
+    erasure.forget(account, now)
+    widget_tokens.end_all_of(account_id, now)
     account.name = ERASED
     db.session.commit()
 
@@ -170,20 +176,20 @@ def _locked(account_id: int, now: datetime) -> Account:
     """The account, which nobody else writes for any more; raises Conflict when a site would have no owner left."""
     account = db.session.get_one(Account, account_id)
     # In the order of all locks: what it holds, the sites whose owners must not change meanwhile, the account itself.
-    people.forget_codes(account.email)
-    grants.end_all_of(account_id, now)
+    sessions.forget_codes(account.email)
+    widget_tokens.end_all_of(account_id, now)
     sites.lock_all(_owned(account))
-    account = people.locked(account_id)
+    account = accounts.locked(account_id)
     db.session.refresh(account, ["memberships"])
     for site in sites.lock_all(_owned(account)):
-        if people.owners_of(site.id) == 1:
+        if memberships.owners_of(site.id) == 1:
             sentence = phrase("You are the only owner of “%(site)s”. Give it another owner first.", site=site.name)
             raise Conflict(sentence, "owner")
     return account
 
 
 def _owned(account: Account) -> list[int]:
-    return [m.site_id for m in account.memberships if m.role == people.Role.OWNER]
+    return [m.site_id for m in account.memberships if m.role == memberships.Role.OWNER]
 
 
 def _written(account_id: int) -> tuple[list[Comment], set[int]]:
@@ -193,7 +199,7 @@ def _written(account_id: int) -> tuple[list[Comment], set[int]]:
     """
     ids = comments.ids_of_account(account_id)
     changed = set(comments.thread_ids_of(ids)) | {vote.thread_id for vote in votes.of_account(account_id)}
-    threads.lock(changed | {flag.comment.thread_id for flag in flags.of_account(account_id)})
+    threads.lock(changed | {flag.comment.thread_id for flag in reports.of_account(account_id)})
     return comments.of_ids(ids), changed
 
 
@@ -204,7 +210,7 @@ def _take_back_votes(account_id: int) -> None:
 
 
 def _forget_flags(account_id: int, keeps_text: bool) -> None:
-    for flag in flags.of_account(account_id):
+    for flag in reports.of_account(account_id):
         flag.account_id, flag.guest_hash = None, tokens.digest(secrets.token_hex(16))
         flag.ip = flag.network = ""
         flag.text = flag.text if keeps_text else ""
@@ -220,7 +226,7 @@ def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | N
     comment.source = comment.html = ""
     comment.version += 1
     revisions.forget([comment.id])
-    comment.renderer = text.RENDERER
+    comment.renderer = sanitizer.RENDERER
     before = Status(comment.status)
     if before is Status.DELETED:
         return []
@@ -231,14 +237,14 @@ def _withdraw(comment: Comment, now: datetime) -> list[tuple[Comment, Status | N
 
 def cut_off(provider: str, subject: str, now: datetime) -> None:
     """The provider no longer vouches for this person: whatever they are signed in to ends."""
-    identity = people.find_identity(provider, subject)
+    identity = stored_identities.find_identity(provider, subject)
     if identity is not None:
         end_everywhere(identity.account_id, now)
 
 
 def forget_provider(provider: str, subject: str, now: datetime) -> None:
     """Delete what a provider gave us of a person: the way to sign in, and the account when it is the only one."""
-    identity = people.find_identity(provider, subject)
+    identity = stored_identities.find_identity(provider, subject)
     if identity is None:
         return
     cut_off(provider, subject, now)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from commentsvc.core.status import Status
-from commentsvc.store import comments, recounts, tallies, threads, words
+from commentsvc.store import comments, counters, recounts, search_index, threads
 from commentsvc.store.db import begin_read, db, retried, write
 from commentsvc.store.recounts import Difference
 from commentsvc.store.sites import Site
@@ -18,7 +18,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class WrongCount:
     """A kept number that was wrong; `is_mended` when it is right now."""
 
     site_key: str
@@ -26,7 +26,7 @@ class Found:
     is_mended: bool
 
 
-def check(site: Site, progress: Progress) -> list[Found]:
+def check(site: Site, progress: Progress) -> list[WrongCount]:
     """Count everything and change nothing; all numbers but the words of search are as of one moment."""
     key, site_id = site.key, site.id
     progress(f"{key}: counting")
@@ -36,10 +36,10 @@ def check(site: Site, progress: Progress) -> list[Found]:
     found += [shown for one in recounts.of_learnt(site_id) for shown in one.shown]
     db.session.rollback()
     found += _wrong_words(key, site_id, progress)
-    return [Found(key, difference, is_mended=False) for difference in found]
+    return [WrongCount(key, difference, is_mended=False) for difference in found]
 
 
-def mend(site: Site, progress: Progress) -> list[Found]:
+def mend(site: Site, progress: Progress) -> list[WrongCount]:
     """Count everything and mend what is wrong; gives what was.
 
     What a first look finds is counted once more under the lock that its writers take, each thread in a transaction of
@@ -61,7 +61,7 @@ def mend(site: Site, progress: Progress) -> list[Found]:
     found += _mend_tallies(site_id)
     progress(f"{key}: counting what the spam filter has learnt")
     learnt, left = _mend_learnt(site_id)
-    return [*(Found(key, d, True) for d in [*found, *learnt]), *(Found(key, d, False) for d in left)]
+    return [*(WrongCount(key, d, True) for d in [*found, *learnt]), *(WrongCount(key, d, False) for d in left)]
 
 
 def _wrong_words(key: str, site_id: int, progress: Progress) -> list[Difference]:
@@ -86,7 +86,7 @@ def _mend_thread(site_id: int, thread_id: int) -> list[Difference]:
         texts = _mend_words(site_id, thread_id)
         if any(difference.is_published for difference in found):
             threads.touch(thread_id, 0)
-            tallies.add({(site_id, Status.APPROVED): 0})  # feeds ask for its version
+            counters.add({(site_id, Status.APPROVED): 0})  # feeds ask for its version
     return [*found, *texts]
 
 
@@ -98,7 +98,7 @@ def _mend_words(site_id: int, thread_id: int) -> list[Difference]:
         if not last:
             return found
         if differences:
-            words.keep(comments.of_ids(difference.row_id for difference in differences))
+            search_index.keep(comments.of_ids(difference.row_id for difference in differences))
         found += differences
 
 
@@ -131,7 +131,7 @@ def _mend_tallies(site_id: int) -> list[Difference]:
     if not is_wrong:
         return []
     with write():
-        tallies.add({(site_id, status): 0 for status in Status})  # makes rows that are missing, and locks them all
+        counters.add({(site_id, status): 0 for status in Status})  # makes rows that are missing, and locks them all
         found = recounts.of_tallies(site_id)
         recounts.mend_tallies(site_id, found)
     return found

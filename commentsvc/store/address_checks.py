@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, LargeBinary, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from commentsvc.core.networks import Scope, count_in, network_of
+from commentsvc.core.networks import NetworkScope, count_in, network_of
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 HOLD_RULE = "address"  # the reason of a comment that waits for the holder of its address
@@ -38,10 +38,10 @@ class AddressCheck(Base):
 
 def may_be_told(ip: str, now: datetime) -> bool:
     """Whether the network of an address may still be told that an e-mail address belongs to an account."""
-    query = select(AddressCheck.ip).where(AddressCheck.network == network_of(ip, Scope.NEIGHBOURHOOD))
+    query = select(AddressCheck.ip).where(AddressCheck.network == network_of(ip, NetworkScope.NEIGHBOURHOOD))
     query = query.where(AddressCheck.created_at > now - TOLD_WINDOW, AddressCheck.created_at <= now)
     found = db.session.scalars(query.where(AddressCheck.email_hash.is_(None)).limit(TOLD_PER_NEIGHBOURHOOD)).all()
-    return len(found) < TOLD_PER_NEIGHBOURHOOD and count_in(found, ip, Scope.HOUSEHOLD) < TOLD_PER_HOUSEHOLD
+    return len(found) < TOLD_PER_NEIGHBOURHOOD and count_in(found, ip, NetworkScope.HOUSEHOLD) < TOLD_PER_HOUSEHOLD
 
 
 def note_told(ip: str, now: datetime) -> None:
@@ -63,5 +63,5 @@ def forget_old(now: datetime) -> None:
 
 
 def _row(ip: str, email_hash: bytes | None, now: datetime) -> AddressCheck:
-    network = network_of(ip, Scope.NEIGHBOURHOOD)
+    network = network_of(ip, NetworkScope.NEIGHBOURHOOD)
     return AddressCheck(network=network, ip=ip, email_hash=email_hash, created_at=now)

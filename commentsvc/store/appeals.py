@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Select, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.decisions import Decision
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 TEXT_MAX = 1000

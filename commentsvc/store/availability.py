@@ -25,7 +25,7 @@ RECENT_S = 0.3
 WAIT_S = 0.3
 
 
-class Trouble(StrEnum):
+class TroubleKind(StrEnum):
     """What is wrong, as a person is told. Only with AWAY can nothing be read."""
 
     AWAY = "away"
@@ -36,25 +36,25 @@ class Trouble(StrEnum):
 
 
 SQLITE = {
-    sqlite3.SQLITE_PERM: Trouble.AWAY,
-    sqlite3.SQLITE_BUSY: Trouble.LOCKED,
-    sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
-    sqlite3.SQLITE_IOERR: Trouble.DISK,
-    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
-    sqlite3.SQLITE_FULL: Trouble.DISK,
-    sqlite3.SQLITE_CANTOPEN: Trouble.AWAY,
-    sqlite3.SQLITE_NOTADB: Trouble.AWAY,
+    sqlite3.SQLITE_PERM: TroubleKind.AWAY,
+    sqlite3.SQLITE_BUSY: TroubleKind.LOCKED,
+    sqlite3.SQLITE_READONLY: TroubleKind.READ_ONLY,
+    sqlite3.SQLITE_IOERR: TroubleKind.DISK,
+    sqlite3.SQLITE_CORRUPT: TroubleKind.DAMAGED,
+    sqlite3.SQLITE_FULL: TroubleKind.DISK,
+    sqlite3.SQLITE_CANTOPEN: TroubleKind.AWAY,
+    sqlite3.SQLITE_NOTADB: TroubleKind.AWAY,
 }
 # PostgreSQL, appendix A.
 SQLSTATES = {
-    "25006": Trouble.READ_ONLY,
-    "53100": Trouble.DISK,
-    "58030": Trouble.DISK,
-    "XX001": Trouble.DAMAGED,
-    "XX002": Trouble.DAMAGED,
-    "57P01": Trouble.AWAY,
-    "57P02": Trouble.AWAY,
-    "57P03": Trouble.AWAY,
+    "25006": TroubleKind.READ_ONLY,
+    "53100": TroubleKind.DISK,
+    "58030": TroubleKind.DISK,
+    "XX001": TroubleKind.DAMAGED,
+    "XX002": TroubleKind.DAMAGED,
+    "57P01": TroubleKind.AWAY,
+    "57P02": TroubleKind.AWAY,
+    "57P03": TroubleKind.AWAY,
 }
 TOO_MANY_CONNECTIONS = "53300"
 
@@ -71,31 +71,31 @@ def unavailable(reason: str) -> OperationalError:
     return OperationalError(None, None, Unavailable(reason))
 
 
-def trouble_of(error: BaseException | None) -> Trouble | None:
+def trouble_of(error: BaseException | None) -> TroubleKind | None:
     """What an error of a driver says about the database as a whole; None for what is wrong with one statement."""
     if isinstance(error, Unavailable):
-        return Trouble.AWAY
+        return TroubleKind.AWAY
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0)
         if code in (sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY):  # a race, which a second try wins
             return None
         return SQLITE.get(code & 0xFF)
     sqlstate = getattr(error, "sqlstate", None) or ""
-    return Trouble.AWAY if sqlstate.startswith("08") else SQLSTATES.get(sqlstate)
+    return TroubleKind.AWAY if sqlstate.startswith("08") else SQLSTATES.get(sqlstate)
 
 
 # What is wrong, the reason, and whether everybody may read it.
-Found = tuple[Trouble, str, bool]
+Found = tuple[TroubleKind, str, bool]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DatabaseTrouble:
     """What is wrong, in the words of the error, and since when (monotonic).
 
     Words of a server may name hosts and accounts: `is_public` says whether everybody may read them.
     """
 
-    trouble: Trouble
+    trouble: TroubleKind
     reason: str
     is_public: bool
     noted_at: float
@@ -112,11 +112,11 @@ class Availability:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.probe: Callable[[Trouble | None], Found | None] = lambda _known: None
+        self.probe: Callable[[TroubleKind | None], Found | None] = lambda _known: None
         self.note_trouble: Callable[[], None] = lambda: None
         self._clock = clock
         self._lock = threading.Lock()
-        self._finding: Finding | None = None
+        self._finding: DatabaseTrouble | None = None
         self._is_probing = False
         self._is_done = threading.Event()
         self._probed_at = float("-inf")  # when the last probe that ended began
@@ -124,7 +124,7 @@ class Availability:
     @property
     def is_away(self) -> bool:
         finding = self._finding
-        return finding is not None and finding.trouble is Trouble.AWAY
+        return finding is not None and finding.trouble is TroubleKind.AWAY
 
     def check(self, for_writing: bool = False) -> None:
         """Raise OperationalError where what is known forbids the use; asks for a probe then."""
@@ -133,21 +133,21 @@ class Availability:
             if finding := self._forbids(for_writing):
                 raise unavailable(str(finding))
 
-    def _forbids(self, for_writing: bool) -> Finding | None:
+    def _forbids(self, for_writing: bool) -> DatabaseTrouble | None:
         finding = self._finding
-        return finding if finding is not None and (for_writing or finding.trouble is Trouble.AWAY) else None
+        return finding if finding is not None and (for_writing or finding.trouble is TroubleKind.AWAY) else None
 
-    def note(self, trouble: Trouble, reason: str, is_public: bool = True) -> None:
+    def note(self, trouble: TroubleKind, reason: str, is_public: bool = True) -> None:
         """Remember what an error has shown; the log is told when this is news."""
         with self._lock:
             before = self._finding
-            self._finding = Finding(trouble, reason, is_public, self._clock())
+            self._finding = DatabaseTrouble(trouble, reason, is_public, self._clock())
         is_news = before is None or before.trouble is not trouble
         if is_news and time_limits.current().limit is not time_limits.COMMAND:  # a command says it itself
             log.error("the database is %s; published pages go on: %s", trouble, reason)
             self.note_trouble()
 
-    def look(self, max_age_s: float = RECENT_S, wait_s: float = PROBE_MAX_S) -> Finding | None:
+    def look(self, max_age_s: float = RECENT_S, wait_s: float = PROBE_MAX_S) -> DatabaseTrouble | None:
         """What is wrong now, or None: from a probe not older than this, waited for so long."""
         with self._lock:
             if not self._is_probing and self._clock() - self._probed_at > max_age_s:
@@ -155,13 +155,13 @@ class Availability:
                 threading.Thread(target=self._try, name="database probe", daemon=True).start()
             is_done = self._is_done if self._is_probing else None
         if is_done is not None and not is_done.wait(wait_s) and wait_s >= PROBE_MAX_S:
-            return Finding(Trouble.AWAY, f"no answer to a probe within {wait_s:.1f} s", True, self._clock())
+            return DatabaseTrouble(TroubleKind.AWAY, f"no answer to a probe within {wait_s:.1f} s", True, self._clock())
         return self._finding
 
     def _try(self) -> None:
         began = self._clock()
         known = self._finding.trouble if self._finding else None
-        found: Found | None = (Trouble.AWAY, "the probe failed", True)
+        found: Found | None = (TroubleKind.AWAY, "the probe failed", True)
         try:
             found = self.probe(known)
         finally:
@@ -206,7 +206,7 @@ def watch(engine: Engine, availability: Availability) -> None:
         if context.is_pre_ping and not isinstance(error, TimeoutError):
             return
         if trouble is None and (context.is_disconnect or context.connection is None):
-            trouble = Trouble.AWAY
+            trouble = TroubleKind.AWAY
         if trouble is not None:
             is_public = isinstance(error, sqlite3.Error | TimeoutError)
             availability.note(trouble, str(error).partition("\n")[0], is_public)

@@ -36,16 +36,17 @@ from sqlalchemy.schema import ColumnDefault
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
-from commentsvc.core.rule_kinds import Submission
+from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
-from commentsvc.store import people, threads
+from commentsvc.store import authors, threads
+from commentsvc.store.accounts import Account
+from commentsvc.store.authors import Author
 from commentsvc.store.db import Base, Id, UtcTime, db
-from commentsvc.store.people import Account, Author
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 
-class Kind(StrEnum):
+class CommentKind(StrEnum):
     COMMENT = "comment"
     PINGBACK = "pingback"
     TRACKBACK = "trackback"
@@ -142,7 +143,7 @@ class Comment(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))
     root_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))  # the top-level comment above a reply
     depth: Mapped[int] = mapped_column(Integer, default=0)
-    kind: Mapped[str] = mapped_column(String(16), default=Kind.COMMENT)
+    kind: Mapped[str] = mapped_column(String(16), default=CommentKind.COMMENT)
 
     author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
     # As written with this comment: a later comment of the same author must not change what was approved here.
@@ -172,7 +173,7 @@ class Comment(Base):
     is_shadowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # its author sees it as published
     spam_score: Mapped[float | None] = mapped_column(Float)  # 0 to 1, by the filter
     learnt: Mapped[str | None] = mapped_column(String(4))  # `ham` or `spam`: what the filter has counted it as
-    # By these one finds texts that say nearly the same (core/likeness.py); None for short ones.
+    # By these one finds texts that say nearly the same (core/similarity.py); None for short ones.
     sketch_1: Mapped[int | None] = mapped_column(BigInteger)
     sketch_2: Mapped[int | None] = mapped_column(BigInteger)
     score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes
@@ -200,10 +201,10 @@ class Comment(Base):
         return Status.APPROVED if self.is_shadowed and self.status != Status.DELETED else Status(self.status)
 
     @property
-    def submission(self) -> Submission:
+    def submission(self) -> RuleInput:
         """What was judged."""
         name, email, website = self.author_name, self.author_email or "", self.author_website or ""
-        return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
+        return RuleInput(self.source, self.html, name, email, website, self.ip, self.user_agent)
 
 
 def place(comment: Comment, site: Site, thread: Thread) -> None:
@@ -247,14 +248,14 @@ def find_parent(thread: Thread, parent_id: int) -> Comment | None:
 
 def recent(site: Site, limit: int) -> Sequence[Comment]:
     query = select(Comment).where(Comment.site_id == site.id, Comment.status == Status.APPROVED)
-    query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
+    query = query.where(Comment.kind == CommentKind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
 def recent_in(thread: Thread, limit: int) -> Sequence[Comment]:
     """The newest published comments of a thread, replies too."""
     query = select(Comment).where(Comment.thread_id == thread.id, Comment.status == Status.APPROVED)
-    query = query.where(Comment.kind == Kind.COMMENT).options(joinedload(Comment.thread))
+    query = query.where(Comment.kind == CommentKind.COMMENT).options(joinedload(Comment.thread))
     return db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)).all()
 
 
@@ -268,7 +269,7 @@ def below(comment: Comment) -> Sequence[Comment]:
     return db.session.scalars(select(Comment).where(Comment.parent_id == comment.id)).all()
 
 
-class Said(NamedTuple):
+class DuplicateKey(NamedTuple):
     """What makes a comment the same as an earlier one."""
 
     thread_id: int
@@ -277,13 +278,13 @@ class Said(NamedTuple):
     text_hash: bytes
 
 
-def duplicates(said: Collection[Said]) -> set[Said]:
+def duplicates(said: Collection[DuplicateKey]) -> set[DuplicateKey]:
     """Those of these that were said already, and are not deleted."""
     query = select(Comment.thread_id, Comment.parent_id, Comment.author_id, Comment.text_hash)
     query = query.where(Comment.thread_id.in_({one.thread_id for one in said}), Comment.status != Status.DELETED)
     query = query.where(Comment.text_hash.in_({one.text_hash for one in said}))
     earlier = {
-        Said(thread, parent, author, bytes(text_hash))
+        DuplicateKey(thread, parent, author, bytes(text_hash))
         for thread, parent, author, text_hash in db.session.execute(query)
     }
     return earlier.intersection(said)
@@ -318,7 +319,7 @@ def page_url_of(thread: Thread) -> str:
 
 
 def _said_of_page(thread: Thread, column: InstrumentedAttribute[str | None], shown: str) -> str:
-    approved = (Comment.thread_id == thread.id, Comment.status == Status.APPROVED, Comment.kind == Kind.COMMENT)
+    approved = (Comment.thread_id == thread.id, Comment.status == Status.APPROVED, Comment.kind == CommentKind.COMMENT)
     says_shown = select(Comment.id).where(*approved, or_(column.is_(None), column == shown)).limit(1)
     if shown and db.session.scalar(says_shown) is not None:
         return shown
@@ -482,7 +483,7 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
     own_of = {}
     for site_id in sorted(set(site_of.values())):
         site = db.session.get_one(Site, site_id)
-        own_of[site_id] = people.get_or_add_author(site, account, account.name, email, "", now).id
+        own_of[site_id] = authors.get_or_add_author(site, account, account.name, email, "", now).id
     moved: dict[int, Counter[str]] = {}
     for guest_id, site_id in site_of.items():
         theirs = (Comment.author_id == guest_id, Comment.thread_id.in_(thread_ids))
@@ -491,7 +492,7 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
             moved.setdefault(guest_id, Counter())[status] -= count
             moved.setdefault(own_of[site_id], Counter())[status] += count
         db.session.execute(update(Comment).where(*theirs).values(author_id=own_of[site_id]))
-    people.count_moved(moved)
+    authors.count_moved(moved)
 
 
 def lately_by(author_id: int, since: datetime, now: datetime, most: int) -> list[datetime]:
@@ -538,9 +539,9 @@ class PastComment(NamedTuple):
     mode: str | None  # of its thread
 
     @property
-    def submission(self) -> Submission:
+    def submission(self) -> RuleInput:
         name, email, website = self.name, self.email or "", self.website or ""
-        return Submission(self.source, self.html, name, email, website, self.ip, self.user_agent)
+        return RuleInput(self.source, self.html, name, email, website, self.ip, self.user_agent)
 
 
 def past(site: Site, limit: int) -> list[PastComment]:
@@ -563,7 +564,7 @@ def past(site: Site, limit: int) -> list[PastComment]:
     return [PastComment(*row) for row in db.session.execute(query.order_by(Comment.id.desc()).limit(limit)).all()]
 
 
-class Seen(NamedTuple):
+class CommentOrigin(NamedTuple):
     """What tells whose a comment is."""
 
     id: int
@@ -573,14 +574,14 @@ class Seen(NamedTuple):
     author_id: int
 
 
-def seen_since(site_id: int | None, since: datetime) -> list[Seen]:
+def seen_since(site_id: int | None, since: datetime) -> list[CommentOrigin]:
     """The published and waiting comments since then, of a site or (None) of all."""
     site_ids = [site_id] if site_id is not None else list(db.session.scalars(select(Site.id)))
     query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip, Comment.author_id)
     query = query.join(Author, Author.id == Comment.author_id)
     query = query.where(Comment.site_id.in_(site_ids), Comment.created_at > since)
     query = query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))
-    return [Seen(*row) for row in db.session.execute(query).all()]
+    return [CommentOrigin(*row) for row in db.session.execute(query).all()]
 
 
 def by_spam_score(site: Site, status: Status, limit: int) -> Sequence[Comment]:

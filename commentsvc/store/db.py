@@ -176,7 +176,7 @@ def prepare(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def let_go() -> None:
+def end_read_transaction() -> None:
     """End what the request was reading and give its connection back; loaded rows are read again when asked for."""
     if db.session.registry.has():
         db.session.rollback()
@@ -186,7 +186,7 @@ def begin_write() -> None:
     """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
     back.
     """
-    let_go()
+    end_read_transaction()
     availability.of(db.engine).check(for_writing=True)
     if is_postgres():
         db.session.connection()
@@ -279,13 +279,13 @@ def retried(verb: Callable[P, R]) -> Callable[P, R]:
             if not is_lost_race(error):
                 raise
             log.info("%s lost a race and is tried again: %s", verb.__qualname__, first_line(error))
-        let_go()
+        end_read_transaction()
         try:
             return verb(*args, **kwargs)
         except (DBAPIError, ObjectDeletedError, StaleDataError) as error:
             if not is_lost_race(error):
                 raise
-            let_go()
+            end_read_transaction()
             log.warning("%s lost a race twice: %s", verb.__qualname__, first_line(error))
             raise lost_race() from error
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select, text
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
-from commentsvc.core import history, tokens
+from commentsvc.core import tokens, undo
 from commentsvc.core.status import Action, Status
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
@@ -93,7 +93,7 @@ def add(
     return decision
 
 
-class Ruling(NamedTuple):
+class AutomaticDecision(NamedTuple):
     """What the rules decided on a comment that was written or rewritten."""
 
     comment: Comment
@@ -103,7 +103,7 @@ class Ruling(NamedTuple):
     settings_version: str
 
 
-def add_rulings(rulings: Iterable[Ruling], now: datetime) -> None:
+def add_rulings(rulings: Iterable[AutomaticDecision], now: datetime) -> None:
     """Log them, each an act of its own with the comment's reasons."""
     rows = [
         {
@@ -202,7 +202,7 @@ def undoable(comment_ids: Iterable[int]) -> set[int]:
     steps: dict[int, list[tuple[int, int | None]]] = {}
     for comment_id, decision_id, undoes_id in db.session.execute(query).all():
         steps.setdefault(comment_id, []).append((decision_id, undoes_id))
-    return {decision_id for done in steps.values() for decision_id in history.standing(done)}
+    return {decision_id for done in steps.values() for decision_id in undo.acts_in_force(done)}
 
 
 def log(site: Site, comment_id: int | None, before_id: int | None, limit: int) -> tuple[list[Decision], int | None]:

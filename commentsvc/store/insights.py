@@ -10,10 +10,10 @@ from sqlalchemy import cast, func, select
 from sqlalchemy.orm import aliased
 
 from commentsvc.core.status import Status
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, is_postgres
 from commentsvc.store.decisions import EDIT, Decision
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -22,7 +22,7 @@ TOP = 10
 
 
 @dataclass(frozen=True)
-class Judge:
+class ModeratorStats:
     """A moderator's decisions in a stretch of time, and how many another one has changed since."""
 
     name: str
@@ -72,7 +72,7 @@ def oldest_waiting_at(site: Site) -> datetime | None:
     return db.session.scalar(query)
 
 
-def judges(site: Site, since: datetime) -> list[Judge]:
+def judges(site: Site, since: datetime) -> list[ModeratorStats]:
     """The moderators who decided most, and how often another moderator has decided differently since."""
     later = aliased(Decision)
     is_changed = select(later.id).where(
@@ -86,7 +86,7 @@ def judges(site: Site, since: datetime) -> list[Judge]:
     query = query.where(Decision.by_account_id.is_not(None), Decision.undoes_id.is_(None))
     rows = db.session.execute(query.group_by(Decision.by_account_id).order_by(func.count().desc()).limit(TOP)).all()
     names = dict(db.session.execute(select(Account.id, Account.name).where(Account.id.in_([r[0] for r in rows]))).all())
-    return [Judge(names[row[0] or 0], row[1], row[2]) for row in rows]
+    return [ModeratorStats(names[row[0] or 0], row[1], row[2]) for row in rows]
 
 
 def top_threads(site: Site, since: datetime) -> list[tuple[str, str, int]]:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX
+from commentsvc.store.accounts import Account
 from commentsvc.store.db import Base, Id, UtcTime, db
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 

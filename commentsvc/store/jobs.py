@@ -240,7 +240,7 @@ def _chosen(ids: Sequence[int]) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueueStats:
     """How the queue stands: what waits, how long the job that is due longest has been due, what was given up.
 
     `is_worked_on`: a worker holds a job now.
@@ -252,7 +252,7 @@ class Standing:
     is_worked_on: bool
 
 
-def standing(now: datetime) -> Standing:
+def queue_stats(now: datetime) -> QueueStats:
     due_at = func.coalesce(Job.run_at, Job.created_at, type_=UtcTime)
     leased_until = func.max(Job.lease_until, type_=UtcTime)
     waiting, oldest_at, newest_lease = db.session.execute(
@@ -260,4 +260,4 @@ def standing(now: datetime) -> Standing:
     ).one()
     failed = db.session.scalar(select(func.count()).select_from(Job).where(Job.failed_at.is_not(None))) or 0
     oldest_s = max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0
-    return Standing(waiting, oldest_s, failed, newest_lease is not None and newest_lease >= now)
+    return QueueStats(waiting, oldest_s, failed, newest_lease is not None and newest_lease >= now)

@@ -16,7 +16,7 @@ from psycopg.errors import _WaitTimeout  # raised by wait(timeout=…); has no p
 from sqlalchemy import Engine
 
 from commentsvc.store import time_limits
-from commentsvc.store.availability import Found, Trouble, trouble_of
+from commentsvc.store.availability import Found, TroubleKind, trouble_of
 
 R = TypeVar("R")
 
@@ -40,7 +40,7 @@ class NoAnswer(psycopg.OperationalError, TimeoutError):
     """The server did not answer within the time limit; whether it did what it was asked is not known."""
 
 
-class Cursor(psycopg.Cursor[Any]):
+class PostgresCursor(psycopg.Cursor[Any]):
     """Sends many sets of values as one statement after the other, not as a pipeline.
 
     psycopg ends a pipeline with Sync and Flush. The server arms idle_in_transaction_session_timeout at the Sync and
@@ -77,7 +77,7 @@ class _Steps:
         return self._waits_for
 
 
-class Connection(psycopg.Connection[Any]):
+class PostgresConnection(psycopg.Connection[Any]):
     """Gives up waiting at the current time limit, and closes itself then.
 
     `is_lost` says of a query that takes longer whether the server is known to be away.
@@ -109,23 +109,23 @@ class Connection(psycopg.Connection[Any]):
                 return answer
 
 
-def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connection:
+def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> PostgresConnection:
     """A new connection, or NoAnswer when there is none within the current time limit.
 
     Another thread connects: looking up a host's name can't be interrupted, and psycopg waits for at least two seconds.
     """
     allowance = time_limits.current()
     limit_s = allowance.connect_s()
-    outcome: list[Connection | BaseException] = []
+    outcome: list[PostgresConnection | BaseException] = []
     lock, is_done, is_given_up = threading.Lock(), threading.Event(), threading.Event()
 
     def work() -> None:
         try:
-            made: Connection | BaseException = Connection.connect(*args, **options)
+            made: PostgresConnection | BaseException = PostgresConnection.connect(*args, **options)
         except BaseException as error:  # raised again by who waits
             made = error
         with lock:
-            if is_given_up.is_set() and isinstance(made, Connection):
+            if is_given_up.is_set() and isinstance(made, PostgresConnection):
                 made.close()
             outcome.append(made)
             is_done.set()
@@ -151,9 +151,9 @@ def watch(engine: Engine, is_lost: Callable[[], bool]) -> None:
     engine.dialect.supports_sane_multi_rowcount = False
 
 
-def new_connection(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Connection:
+def new_connection(is_lost: Callable[[], bool], *args: Any, **options: Any) -> PostgresConnection:
     settings = f"{options.pop('options', '')} {_server_settings()}".strip()
-    ours = {"options": settings, "cursor_factory": Cursor}
+    ours = {"options": settings, "cursor_factory": PostgresCursor}
     return connect(is_lost, *args, **{"connect_timeout": 3, **KEEPALIVES, **options, **ours})
 
 
@@ -177,7 +177,7 @@ class Probe:
     def __init__(self, engine: Engine) -> None:
         self._args, self._options = engine.dialect.create_connect_args(engine.url)
 
-    def __call__(self, _known: Trouble | None) -> Found | None:
+    def __call__(self, _known: TroubleKind | None) -> Found | None:
         # A row of its own: no lock of a migration or of another probe is in its way.
         row = f"INSERT INTO alembic_version (version_num) VALUES ('probe {secrets.token_hex(8)}')"
         asked = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
@@ -188,11 +188,11 @@ class Probe:
                     is_standby, read_only = connection.execute(asked).fetchone() or (False, "")
                     if is_standby or read_only == "on":
                         reason = "it is a standby server" if is_standby else "default_transaction_read_only is on"
-                        return Trouble.READ_ONLY, reason, True
+                        return TroubleKind.READ_ONLY, reason, True
                     connection.execute(f"BEGIN; {row}; ROLLBACK")
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
             return None  # it answers; the schema is somebody else's question
         except psycopg.Error as error:
             reason = str(error).partition("\n")[0]
-            return trouble_of(error) or Trouble.AWAY, reason, isinstance(error, NoAnswer)
+            return trouble_of(error) or TroubleKind.AWAY, reason, isinstance(error, NoAnswer)
         return None

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import LargeBinary, String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
-from commentsvc.core import sealing
-from commentsvc.core.registration import Client
+from commentsvc.core import encryption
+from commentsvc.core.provider_clients import Client
 from commentsvc.store.db import Base, UtcTime, db, retried, write
 
 
@@ -31,7 +31,7 @@ class KeptClients:
 
     def find(self, instance: str) -> Client | None:
         row = db.session.get(ProviderClient, instance)
-        plain = sealing.opened(self._key, row.secret) if row else None
+        plain = encryption.decrypt(self._key, row.secret) if row else None
         if row is None or plain is None:
             return None
         secret, scope = json.loads(plain)
@@ -40,7 +40,7 @@ class KeptClients:
     @retried
     def keep(self, instance: str, client: Client) -> None:
         with write():
-            secret = sealing.seal(self._key, json.dumps([client.secret, client.scope]).encode())
+            secret = encryption.encrypt(self._key, json.dumps([client.secret, client.scope]).encode())
             row = ProviderClient(instance=instance, client_id=client.id, secret=secret, created_at=datetime.now(UTC))
             db.session.merge(row)
 

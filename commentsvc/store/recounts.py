@@ -11,18 +11,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from commentsvc.core import spam_filter
-from commentsvc.core.rule_kinds import Submission
+from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
-from commentsvc.store import words
-from commentsvc.store.comments import Comment, Kind
+from commentsvc.store import search_index
+from commentsvc.store.authors import COUNTED_AS, Author
+from commentsvc.store.comments import Comment, CommentKind
+from commentsvc.store.counters import StatusCount
 from commentsvc.store.db import Base, db, is_postgres
-from commentsvc.store.flags import Flag
-from commentsvc.store.people import COUNTED_AS, Author
+from commentsvc.store.reports import Report
+from commentsvc.store.search_index import CommentWords
 from commentsvc.store.spam_words import SpamTotal, SpamWord
-from commentsvc.store.tallies import Tally
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
-from commentsvc.store.words import CommentWords
 
 AT_ONCE = 1000  # comments whose texts are in memory
 PUBLISHED = {
@@ -79,7 +79,7 @@ def in_threads(site_id: int, thread_ids: Collection[int] | None = None) -> list[
 def _thread_counts(of_thread: ColumnElement[bool]) -> Iterator[Difference]:
     """Approved comments, pingbacks not counted."""
     approved = select(func.count(Comment.id)).where(Comment.thread_id == Thread.id)
-    approved = approved.where(Comment.status == Status.APPROVED, Comment.kind == Kind.COMMENT)
+    approved = approved.where(Comment.status == Status.APPROVED, Comment.kind == CommentKind.COMMENT)
     counted = approved.correlate(Thread).scalar_subquery()
     query = select(Thread.id, Thread.key, Thread.count, counted).where(of_thread, Thread.count != counted)
     for thread_id, key, kept, count in db.session.execute(query.order_by(Thread.id)).all():
@@ -89,7 +89,9 @@ def _thread_counts(of_thread: ColumnElement[bool]) -> Iterator[Difference]:
 def _pins(of_thread: ColumnElement[bool]) -> Iterator[Difference]:
     """Only a published top-level comment of the thread can be pinned."""
     can_be = select(Comment.id).where(Comment.id == Thread.pinned_id, Comment.thread_id == Thread.id)
-    can_be = can_be.where(Comment.status == Status.APPROVED, Comment.kind == Kind.COMMENT, Comment.parent_id.is_(None))
+    can_be = can_be.where(
+        Comment.status == Status.APPROVED, Comment.kind == CommentKind.COMMENT, Comment.parent_id.is_(None)
+    )
     query = select(Thread.id, Thread.key, Thread.pinned_id).where(of_thread, Thread.pinned_id.is_not(None))
     for thread_id, key, kept in db.session.execute(query.where(~can_be.exists()).order_by(Thread.id)).all():
         yield Difference("thread.pinned_id", key, kept, None, thread_id, thread_id)
@@ -103,7 +105,7 @@ def _scores(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
 
 def _flag_counts(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
     """Reports of a comment that no decision has answered."""
-    flags = select(func.count(Flag.id)).where(Flag.comment_id == Comment.id, Flag.handled_at.is_(None))
+    flags = select(func.count(Report.id)).where(Report.comment_id == Comment.id, Report.handled_at.is_(None))
     return _of_comments("flag_count", flags.correlate(Comment).scalar_subquery(), of_comment)
 
 
@@ -182,7 +184,7 @@ def of_tallies(site_id: int) -> list[Difference]:
     counts: dict[str, int] = {status: count for status, count in db.session.execute(query).all()}
     flagged = select(func.count()).where(Comment.site_id == site_id, Comment.status == Status.APPROVED)
     reported = db.session.scalar(flagged.where(Comment.flag_count > 0)) or 0
-    rows = select(Tally.status, Tally.count, Tally.flagged).where(Tally.site_id == site_id)
+    rows = select(StatusCount.status, StatusCount.count, StatusCount.flagged).where(StatusCount.site_id == site_id)
     kept = {status: (count, flags) for status, count, flags in db.session.execute(rows).all()}
     found = []
     for status in Status:
@@ -204,7 +206,7 @@ def of_words(site_id: int, after_id: int, thread_ids: Collection[int] | None = N
     rows = db.session.execute(query).all()
     found = []
     for comment, kept in rows:
-        counted = words.of(comment)
+        counted = search_index.of(comment)
         if kept != counted:
             found.append(_of_comment("words", comment.id, comment.thread_id, *_compared(kept or "", counted)))
     return found, rows[-1][0].id if rows else 0
@@ -244,7 +246,7 @@ def of_learnt(site_id: int) -> list[LearntDifference]:
         if not rows:
             break
         for comment_id, sort, source, html, name, email, website, ip, agent in rows:
-            submission = Submission(source, html, name, email or "", website or "", ip, agent)
+            submission = RuleInput(source, html, name, email or "", website or "", ip, agent)
             counted[sort].update([None, *spam_filter.features(submission)])
             last = comment_id
     kept: dict[int | None, tuple[int, int]] = {}
@@ -279,7 +281,7 @@ def lock_authors(author_ids: Collection[int]) -> None:
 
 def mend_tallies(site_id: int, differences: Sequence[Difference]) -> None:
     for one in differences:
-        row = update(Tally).where(Tally.site_id == site_id, Tally.status == one.where)
+        row = update(StatusCount).where(StatusCount.site_id == site_id, StatusCount.status == one.where)
         db.session.execute(row.values({one.number.split(".")[1]: one.counted}))
 
 

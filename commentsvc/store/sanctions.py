@@ -9,10 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, se
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
-from commentsvc.core.sanction import SanctionKind, Subject, SubjectKind, subjects_of
+from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind, subjects_of
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 
 SUBJECT_MAX = 300

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Engine,
     ForeignKey,
     Integer,
+    Select,
     String,
     UniqueConstraint,
     bindparam,
@@ -31,11 +33,11 @@ from sqlalchemy.orm import (
     scoped_session,
 )
 
-from commentsvc.core import catalogue, languages, links, policy
+from commentsvc.core import languages, links, policy, translations
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
-from commentsvc.core.voice import Voice
+from commentsvc.core.translator import Translator
 from commentsvc.store.db import Base, Id, UtcTime, db, share_turn, take_turn
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -74,9 +76,9 @@ class Site(Base):
         texts: dict[str, Any] = self.settings.get("texts", {})
         return texts
 
-    def voice(self, language: str | None) -> Voice:
+    def voice(self, language: str | None) -> Translator:
         """What speaks for this site to somebody whose language is this, else in the site's own, else in English."""
-        return Voice(language or self.policy.language or languages.DEFAULT, self.texts)
+        return Translator(language or self.policy.language or languages.DEFAULT, self.texts)
 
     def allows(self, origin: str) -> bool:
         """Whether a page of `origin` may write here; exactly as the browser sends it, nothing like it."""
@@ -93,9 +95,15 @@ class SiteOrigin(Base):
     site: Mapped[Site] = relationship(back_populates="origins")
 
 
-_BY_KEY = select(Site).where(Site.key == bindparam("key")).options(joinedload(Site.origins))
+# Built once, at the first call: an option of a relationship needs all tables to be imported.
+@cache
+def _by_key() -> Select[Site]:
+    return select(Site).where(Site.key == bindparam("key")).options(joinedload(Site.origins))
 
-_BY_ID = select(Site).where(Site.id == bindparam("site_id")).options(lazyload(Site.origins))
+
+@cache
+def _by_id() -> Select[Site]:
+    return select(Site).where(Site.id == bindparam("site_id")).options(lazyload(Site.origins))
 
 
 def by_key(key: str) -> Site:
@@ -104,7 +112,7 @@ def by_key(key: str) -> Site:
 
 
 def _found(session: Session | scoped_session[Any], key: str) -> Site:
-    site = session.scalars(_BY_KEY, {"key": key}).unique().one_or_none() if KEY.fullmatch(key) else None
+    site = session.scalars(_by_key(), {"key": key}).unique().one_or_none() if KEY.fullmatch(key) else None
     if site is None:
         raise NotFound(phrase("There is no site with this key here. Check the site attribute of the embed code."))
     return site
@@ -112,13 +120,13 @@ def _found(session: Session | scoped_session[Any], key: str) -> Site:
 
 def by_id(site_id: int) -> Site:
     """A site that is there, without its origins."""
-    return db.session.scalars(_BY_ID, {"site_id": site_id}).one()
+    return db.session.scalars(_by_id(), {"site_id": site_id}).one()
 
 
 _kept: WeakKeyDictionary[Engine, dict[str, tuple[Site, float]]] = WeakKeyDictionary()
 
 
-def lately(key: str, anew: bool = False) -> Site:
+def cached_by_key(key: str, anew: bool = False) -> Site:
     """The site as it is, or as another process may have changed it KEPT_S ago; raises as by_key does.
 
     It belongs to no session and is others' too: to be looked at only. Who would refuse something because of it looks
@@ -212,7 +220,7 @@ def change_policy(site: Site, changes: Mapping[str, object]) -> None:
     of_policy = {name: value for name, value in changes.items() if name != "texts"}
     settings = {**site.settings, **policy.to_json(policy.changed(site.policy, of_policy))}
     if "texts" in changes:
-        settings["texts"] = catalogue.checked_texts(changes["texts"])
+        settings["texts"] = translations.checked_texts(changes["texts"])
     site.settings = settings
     site.version += 1
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, String, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from commentsvc.core.spam_filter import Seen
+from commentsvc.core.spam_filter import WordCounts
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.sites import Site
 
@@ -45,23 +45,23 @@ class Follower(Base):
     moved_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
-def total(site: Site) -> Seen:
+def total(site: Site) -> WordCounts:
     row = db.session.execute(select(SpamTotal.ham, SpamTotal.spam).where(SpamTotal.site_id == site.id)).first()
-    return Seen(*row) if row else Seen()
+    return WordCounts(*row) if row else WordCounts()
 
 
-def seen(site: Site, words: Collection[int]) -> dict[int, Seen]:
+def seen(site: Site, words: Collection[int]) -> dict[int, WordCounts]:
     """What was learnt of these words; those never met are left out."""
-    found: dict[int, Seen] = {}
+    found: dict[int, WordCounts] = {}
     listed = list(words)
     for at in range(0, len(listed), _AT_ONCE):
         query = select(SpamWord.word, SpamWord.ham, SpamWord.spam).where(SpamWord.site_id == site.id)
         for word, ham, spam in db.session.execute(query.where(SpamWord.word.in_(listed[at : at + _AT_ONCE]))).all():
-            found[word] = Seen(ham, spam)
+            found[word] = WordCounts(ham, spam)
     return found
 
 
-def learn(site_id: int, totals: Seen, words: Mapping[int, Seen]) -> None:
+def learn(site_id: int, totals: WordCounts, words: Mapping[int, WordCounts]) -> None:
     """Add to what was learnt (or take away: the numbers may be negative); in one order of rows, as two may learn."""
     _add(SpamTotal, [{"site_id": site_id, "ham": totals.ham, "spam": totals.spam}])
     _add(

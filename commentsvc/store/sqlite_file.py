@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from commentsvc.store.availability import Found, Trouble, trouble_of, unavailable
+from commentsvc.store.availability import Found, TroubleKind, trouble_of, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +130,11 @@ class SqliteFile:
                 self._anchor.close()
             self._anchor = self._anchored = None
 
-    def probe(self, known: Trouble | None) -> Found | None:
+    def probe(self, known: TroubleKind | None) -> Found | None:
         """Try to write to the file, and look for damage from time to time."""
         if identity(self.path) is None:
-            return Trouble.AWAY, "the file is missing", True
-        if known is Trouble.READ_ONLY:
+            return TroubleKind.AWAY, "the file is missing", True
+        if known is TroubleKind.READ_ONLY:
             self._forget_connections()  # SQLite opened them read-only, and they stay so
         try:
             self.settle()
@@ -145,22 +145,22 @@ class SqliteFile:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            found = trouble_of(error) or Trouble.AWAY
-            if found is Trouble.AWAY and not os.access(self.path.parent, os.W_OK):
+            found = trouble_of(error) or TroubleKind.AWAY
+            if found is TroubleKind.AWAY and not os.access(self.path.parent, os.W_OK):
                 # SQLite can't make the side files without which it reads nothing.
                 return found, "the disk or the folder is read-only", True
             return found, str(error), True
         if self._is_damaged:
-            return Trouble.DAMAGED, "an integrity check found errors; restore a backup", True
+            return TroubleKind.DAMAGED, "an integrity check found errors; restore a backup", True
         room = os.statvfs(self.path)
         free_bytes = room.f_frsize * (room.f_bfree if os.geteuid() == 0 else room.f_bavail)
         if free_bytes < FREE_MIN_BYTES:
-            return Trouble.DISK, f"only {free_bytes // 1024} kB are free", True
+            return TroubleKind.DISK, f"only {free_bytes // 1024} kB are free", True
         return None
 
-    def _try_to_write(self, connection: sqlite3.Connection, known: Trouble | None) -> None:
+    def _try_to_write(self, connection: sqlite3.Connection, known: TroubleKind | None) -> None:
         size = PROBE_BYTES
-        if known is Trouble.DISK:  # more than lies there already, which could be written over
+        if known is TroubleKind.DISK:  # more than lies there already, which could be written over
             size += _size_bytes(Path(f"{self.path}-wal"))
         connection.execute("PRAGMA cache_size=2")
         connection.execute("BEGIN IMMEDIATE")
@@ -171,10 +171,10 @@ class SqliteFile:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def _inspect(self, connection: sqlite3.Connection, known: Trouble | None) -> None:
+    def _inspect(self, connection: sqlite3.Connection, known: TroubleKind | None) -> None:
         """Look for damaged pages. Damage that was seen stays until the whole file was found well."""
         began = self._clock()
-        self._is_damaged = self._is_damaged or known is Trouble.DAMAGED
+        self._is_damaged = self._is_damaged or known is TroubleKind.DAMAGED
         if began < self._inspect_at:
             return
         connection.set_progress_handler(lambda: self._clock() > began + INSPECT_MAX_S, STEPS)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import EMAIL_MAX
 from commentsvc.store import jobs
+from commentsvc.store.accounts import LANGUAGE_MAX
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
-from commentsvc.store.notices import LOST
-from commentsvc.store.people import LANGUAGE_MAX
+from commentsvc.store.moderator_mails import LOST
 from commentsvc.store.sites import Site
 
 LINK_LIFE = timedelta(days=7)

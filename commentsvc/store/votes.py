@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, UtcTime, db
-from commentsvc.store.people import Account
 from commentsvc.store.threads import Thread
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from commentsvc.core import searching
+from commentsvc.core import search_query
 
 revision = "0019"
 down_revision = "0018"
@@ -63,7 +63,7 @@ def _fill() -> None:
         values = [
             {
                 "comment_id": row.id,
-                "words": searching.index_of(
+                "words": search_query.index_of(
                     row.site_id, row.source, row.author_name, row.author_email or "", "<a " in row.html
                 ),
             }

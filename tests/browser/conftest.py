@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from bench import servers
+from tests.support import servers
 
 CHROMIUM = "/usr/bin/chromium"
 READING = {"GET", "HEAD", "OPTIONS"}

@@ -5,8 +5,9 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from test_signin_story import through_provider
-from test_story import WORDS, comment, write
+
+from tests.browser.test_sign_in_story import through_provider
+from tests.browser.test_story import WORDS, comment, write
 
 WCAG_22_AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # The page's own affair: a widget can't bring the landmarks and headings that a blog lacks.

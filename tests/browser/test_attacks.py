@@ -17,17 +17,17 @@ from email.policy import default as mail_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from cast import DATA, SECRET
 
-from bench import servers
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.policy import Mode, Policy
-from commentsvc.services import signing_in
-from commentsvc.store import database, people, sites, watches
+from commentsvc.services import api_tokens, sign_in
+from commentsvc.store import accounts, digest_settings, engine, memberships, migrations, sites
 from commentsvc.store.db import db, write
-from commentsvc.store.people import Role
-from commentsvc.store.watches import Pace
+from commentsvc.store.digest_settings import DigestInterval
+from commentsvc.store.memberships import Role
+from tests.support import servers
+from tests.support.cast import DATA, SECRET
 
 SAMPLE = int(os.environ.get("ATTACK_SAMPLE", "80"))  # 0: all
 SEED = int(os.environ.get("ATTACK_SEED", "1"))
@@ -167,15 +167,15 @@ def attacked(tmp_path_factory):
     }
     now = datetime.now(UTC)
     config = from_environment(environ, None)
-    database.create_file(config)
+    engine.create_file(config)
     with create_app(config).app_context():
-        database.upgrade()
+        migrations.upgrade()
         with write():
             site = sites.add("blog", "Field Notes", [blog], Policy(mode=Mode.ALL), now)
-            alice = people.make_account("alice@blog.example", "Alice", False, now)
-            people.set_role(alice, site, Role.OWNER)
-            watches.set_pace(alice, site, Pace.AT_ONCE, now)
-            token, link = signing_in.new_api_token(alice, None, now), signing_in.printed_link(alice, now)
+            alice = accounts.make_account("alice@blog.example", "Alice", False, now)
+            memberships.set_role(alice, site, Role.OWNER)
+            digest_settings.set_pace(alice, site, DigestInterval.AT_ONCE, now)
+            token, link = api_tokens.new_api_token(alice, None, now), sign_in.printed_link(alice, now)
         db.session.remove()
         db.engine.dispose()
     Blog.service = f"http://127.0.0.1:{port}"

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cast import SECRET
 from playwright.sync_api import expect
 
-from bench import servers
+from tests.support import servers
+from tests.support.cast import SECRET
 
 EMBED = Path(__file__).parents[2] / "embed"
 

@@ -4,10 +4,10 @@ import os
 import subprocess
 
 import pytest
-from cast import SECRET
 from playwright.sync_api import expect
 
-from bench import servers
+from tests.support import servers
+from tests.support.cast import SECRET
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import time
 
 import pytest
 from playwright.sync_api import expect
-from test_signin_story import through_provider
-from test_story import WORDS, comment, write
+
+from tests.browser.test_sign_in_story import through_provider
+from tests.browser.test_story import WORDS, comment, write
 
 TARGET_PX = 24  # WCAG 2.2, 2.5.8
 

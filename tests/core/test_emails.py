@@ -4,12 +4,12 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from cast import data
 from hypothesis import given
 from hypothesis import strategies as st
 
 from commentsvc.core import emails
 from commentsvc.core.errors import Invalid
+from tests.support.cast import data
 
 # What the corpus calls sound but nobody has: names of a machine alone.
 NOT_HERE = {"test@io"}

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from cast import DATA, data
 
-from commentsvc.core import folding
+from commentsvc.core import unicode_folding
 from commentsvc.core.names import looks_like_staff, skeletons
+from tests.support.cast import DATA, data
 
 PROTECTED = skeletons(["Alice", "Mo", "Ada Lovelace", "Field Notes", "Łukasz Żak"])
 
@@ -74,7 +74,11 @@ def test_every_look_alike_of_a_letter_is_read_as_that_letter():
         for other in alike[letter]
         if len(other) == 1 and not 0x900 <= ord(other) <= 0x109F
     ]
-    missed = [(letter, other) for letter, other in tried if folding.skeleton(other) != folding.skeleton(letter)]
+    missed = [
+        (letter, other)
+        for letter, other in tried
+        if unicode_folding.skeleton(other) != unicode_folding.skeleton(letter)
+    ]
     assert len(tried) > 300
     assert len(missed) <= len(tried) / 50, missed
 

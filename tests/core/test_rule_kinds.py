@@ -2,9 +2,9 @@
 
 import pytest
 
-from commentsvc.core import judging, rule_kinds
+from commentsvc.core import rule_kinds, verdict
 from commentsvc.core.errors import Invalid
-from commentsvc.core.rule_kinds import Outcome, RuleKind, SiteRule, Submission
+from commentsvc.core.rule_kinds import Outcome, RuleInput, RuleKind, SiteRule
 
 
 def said(
@@ -16,7 +16,7 @@ def said(
     ip="192.0.2.7",
     user_agent="Mozilla/5.0 (X11; Linux) Firefox/150",
 ):
-    return Submission(source, html, name, email, website, ip, user_agent)
+    return RuleInput(source, html, name, email, website, ip, user_agent)
 
 
 def rule(kind, value, outcome="hold", name="rule 1", language=""):
@@ -83,24 +83,24 @@ GERMAN = "Das ist nicht gut, und ich mag es nicht: die Kinder"
 )
 def test_each_kind_of_rule_finds_what_it_is_for(kind, value, submission, matched):
     rule_kinds.check_rule(kind, value, "hold")
-    found = judging.tried(submission, rule(kind, value))
+    found = verdict.tried(submission, rule(kind, value))
     assert (found.match if found else None) == matched
     assert found is None or (found.sentence.endswith(".") and found.rule == "rule 1")
 
 
 def test_a_list_of_one_language_speaks_in_texts_of_that_language_and_where_it_cannot_be_told():
     english = rule("words", "die", language="en")
-    assert judging.tried(said("I hope that you will die of it, and this is not a joke"), english)
-    assert judging.tried(said("die!"), english)
-    assert judging.tried(said(GERMAN), english) is None
-    assert judging.tried(said(GERMAN), rule("words", "die", language="de"))
+    assert verdict.tried(said("I hope that you will die of it, and this is not a joke"), english)
+    assert verdict.tried(said("die!"), english)
+    assert verdict.tried(said(GERMAN), english) is None
+    assert verdict.tried(said(GERMAN), rule("words", "die", language="de"))
 
 
 def test_long_lists_of_addresses_and_networks_are_looked_up_and_not_walked_through():
     ranges = rule("ip", "\n".join(f"10.{a}.{b}.0/24" for a in range(100) for b in range(256)))
-    assert judging.tried(said(ip="10.99.255.1"), ranges).match == "10.99.255.0/24"
+    assert verdict.tried(said(ip="10.99.255.1"), ranges).match == "10.99.255.0/24"
     assert len(ranges.networks._sizes) == 1, "as many look-ups as there are sizes of networks"
-    assert judging.tried(said(ip="11.0.0.1"), ranges) is None
+    assert verdict.tried(said(ip="11.0.0.1"), ranges) is None
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,22 @@
 import json
 
 import pytest
-from cast import data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commentsvc.core import spam_filter, text
+from commentsvc.core import sanitizer, spam_filter
 from commentsvc.core.errors import Invalid
-from commentsvc.core.rule_kinds import Submission
-from commentsvc.core.spam_filter import Seen
+from commentsvc.core.rule_kinds import RuleInput
+from commentsvc.core.spam_filter import WordCounts
+from tests.support.cast import data
 
 
 def said(source, name="Carol", email="carol@example.org", website=""):
     try:
-        html = text.to_html(source)
+        html = sanitizer.to_html(source)
     except Invalid:
         html = ""
-    return Submission(source, html, name, email, website, "192.0.2.1")
+    return RuleInput(source, html, name, email, website, "192.0.2.1")
 
 
 def learnt(ham, spam):
@@ -27,7 +27,7 @@ def learnt(ham, spam):
         for source in sources:
             for number in spam_filter.features(said(source)):
                 seen.setdefault(number, [0, 0])[sort] += 1
-    return {number: Seen(*both) for number, both in seen.items()}, Seen(len(ham), len(spam))
+    return {number: WordCounts(*both) for number, both in seen.items()}, WordCounts(len(ham), len(spam))
 
 
 HAM = [f"I agree with the point about gardens number {n}" for n in range(30)]
@@ -51,15 +51,15 @@ def test_it_says_nothing_before_it_has_seen_enough_of_both():
 
 @given(st.text(max_size=400), st.text(max_size=20))
 def test_any_comment_has_features_that_fit_into_the_database(source, name):
-    found = spam_filter.features(Submission(source, "", name, "x@example.org", "", ""))
+    found = spam_filter.features(RuleInput(source, "", name, "x@example.org", "", ""))
     assert len(found) <= spam_filter.TOKENS_MAX
     assert all(-(2**63) <= number < 2**63 for number in found)
 
 
 @given(st.dictionaries(st.integers(0, 50), st.tuples(st.integers(0, 30), st.integers(0, 30))))
 def test_a_score_is_a_probability_whatever_was_learnt(words):
-    seen = {number: Seen(*both) for number, both in words.items()}
-    found = spam_filter.opinion(dict.fromkeys(words, "word"), seen, Seen(30, 30))
+    seen = {number: WordCounts(*both) for number, both in words.items()}
+    found = spam_filter.opinion(dict.fromkeys(words, "word"), seen, WordCounts(30, 30))
     assert 0 <= found.score <= 1
 
 

@@ -11,14 +11,13 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.service import ask, eventually
-
-from bench import report
 from commentsvc import worker
-from faults.counting import Found, count_comments, count_mails, not_shown, recount
-from faults.kinds import FAULTS
-from faults.load import Load
-from faults.setups import Machine, NotHere, Setup
+from tests.faults.counting import Found, count_comments, count_mails, not_shown, recount
+from tests.faults.kinds import FAULTS
+from tests.faults.load import Load
+from tests.faults.setups import Machine, NotHere, Setup
+from tests.support import report
+from tests.support.service import ask, eventually
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"

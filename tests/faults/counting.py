@@ -6,9 +6,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from support.service import eventually
-
-from faults.load import WORDS
+from tests.faults.load import WORDS
+from tests.support.service import eventually
 
 MAIL_MAX_S = 120.0
 SHOWN_MAX_S = 10.0

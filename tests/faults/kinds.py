@@ -19,10 +19,10 @@ from pathlib import Path
 
 from flask_migrate import downgrade
 
-from commentsvc.store import database, jobs
+from commentsvc.store import jobs, migrations
 from commentsvc.store.db import write
-from faults.load import new_words
-from faults.setups import NotHere, Setup, sleep_until
+from tests.faults.load import new_words
+from tests.faults.setups import NotHere, Setup, sleep_until
 
 SLOW_CLIENTS = 200
 IMPORTED = 1_500
@@ -132,8 +132,8 @@ def kill_migration(setup: Setup, _round):
     """`commentsvc db upgrade` is killed after its first revision, and run again; the service is stopped meanwhile."""
     setup.service.stop()
     with setup.in_app():
-        database.know_migrations(setup.app)
-        downgrade(directory=str(database.migrations()), revision=f"-{STEPS_BACK}")
+        migrations.init_migrate(setup.app)
+        downgrade(directory=str(migrations.folder()), revision=f"-{STEPS_BACK}")
     version = "SELECT version_num FROM alembic_version"
     before = setup.rows(version)
     process = setup.command("db", "upgrade")

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import Counter
 
-from support.service import PATIENCE_S, Answer, ask
+from tests.support.service import PATIENCE_S, Answer, ask
 
 WRITERS = 4
 CLIENT_TIMEOUT_S = 60.0  # longer than any answer may take, so that a request that hangs is seen as long as it hangs

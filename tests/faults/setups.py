@@ -16,11 +16,11 @@ from pathlib import Path
 import psutil
 import psycopg
 from aiosmtpd.controller import Controller
-from support.service import Service, eventually
-from support.tcp_proxy import TcpProxy
 
-from bench import seeding, servers
 from commentsvc.store.db import db
+from tests.support import seeding, servers
+from tests.support.service import Service, eventually
+from tests.support.tcp_proxy import TcpProxy
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR

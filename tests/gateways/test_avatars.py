@@ -11,18 +11,18 @@ import sys
 import zlib
 
 import pytest
-import stand_ins
-from cast import data
 from PIL import Image
 from requests.exceptions import RequestException
 from werkzeug.wrappers import Response
 
+from commentsvc.demo import providers as stand_ins
 from commentsvc.gateways import avatars, safe_http
+from tests.support.cast import data
 
 
 @pytest.fixture
 def zoo():
-    with stand_ins.serve(lambda address: stand_ins.Zoo(address, "https://comments.example")) as running:
+    with stand_ins.serve(lambda address: stand_ins.ProviderStandIns(address, "https://comments.example")) as running:
         yield running
 
 

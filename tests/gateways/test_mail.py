@@ -11,18 +11,18 @@ from email.policy import default as policy
 
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from cast import data, dripping
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bench import servers
 from commentsvc.config import MailTls
 from commentsvc.gateways import mail
-from commentsvc.gateways.mail import FolderMailer, Letter, NullMailer, SmtpMailer, Undeliverable
+from commentsvc.gateways.mail import FolderMailer, NullMailer, OutgoingMail, SmtpMailer, Undeliverable
+from tests.support import servers
+from tests.support.cast import data, dripping
 
 SENDER = "Comments <comments@blog.example>"
-LETTER = Letter("carol@example.org", "Grüße: 123 456", "Text ä\n", "<p>HTML ä</p>\n", "job-7")
+LETTER = OutgoingMail("carol@example.org", "Grüße: 123 456", "Text ä\n", "<p>HTML ä</p>\n", "job-7")
 
 
 def test_a_letter_arrives_in_text_and_html(smtp):
@@ -43,7 +43,7 @@ def test_a_second_try_is_known_by_its_message_id(smtp):
     mailer = SmtpMailer(f"smtp://{address}", SENDER)
     mailer.send(LETTER)
     mailer.send(LETTER)
-    mailer.send(Letter(*[*vars(LETTER).values()][:4], "job-8"))
+    mailer.send(OutgoingMail(*[*vars(LETTER).values()][:4], "job-8"))
     ids = [letter["Message-ID"] for letter in inbox.letters]
     assert ids == ["<job-7@blog.example>", "<job-7@blog.example>", "<job-8@blog.example>"]
 
@@ -75,8 +75,8 @@ def test_nothing_in_subject_or_address_becomes_a_header(smtp):
     rows = json.loads(data("mail/header_injection.json").read_text())
     for row in rows:
         for letter in (
-            Letter(LETTER.to, f"New comment by {row['value']}", "Text", "<p>x</p>", "job-1"),
-            Letter(row["value"], LETTER.subject, "Text", "<p>x</p>", "job-2"),
+            OutgoingMail(LETTER.to, f"New comment by {row['value']}", "Text", "<p>x</p>", "job-1"),
+            OutgoingMail(row["value"], LETTER.subject, "Text", "<p>x</p>", "job-2"),
         ):
             try:
                 mailer.send(letter)
@@ -182,12 +182,14 @@ def test_an_odd_answer_to_quit_does_not_send_the_mail_again(strict):
 )
 def test_an_address_that_no_server_takes_is_given_up_without_asking_one(to):
     with pytest.raises(Undeliverable):
-        SmtpMailer(f"smtp://127.0.0.1:{servers.free_port()}", SENDER).send(Letter(to, *[*vars(LETTER).values()][1:5]))
+        SmtpMailer(f"smtp://127.0.0.1:{servers.free_port()}", SENDER).send(
+            OutgoingMail(to, *[*vars(LETTER).values()][1:5])
+        )
 
 
 def test_an_international_domain_is_sent_in_its_ascii_form(smtp):
     inbox, address = smtp()
-    SmtpMailer(f"smtp://{address}", SENDER).send(Letter("joe@müller.example", *[*vars(LETTER).values()][1:5]))
+    SmtpMailer(f"smtp://{address}", SENDER).send(OutgoingMail("joe@müller.example", *[*vars(LETTER).values()][1:5]))
     assert inbox.envelopes[0].rcpt_tos == ["joe@xn--mller-kva.example"]
     assert inbox.letters[0]["To"] == "joe@xn--mller-kva.example"
 
@@ -195,7 +197,7 @@ def test_an_international_domain_is_sent_in_its_ascii_form(smtp):
 @pytest.mark.parametrize("knows", [True, False])
 def test_an_international_name_needs_a_server_that_knows_them(smtp, knows):
     inbox, address = smtp(enable_SMTPUTF8=knows)
-    letter = Letter("jürgen@müller.example", *[*vars(LETTER).values()][1:5])
+    letter = OutgoingMail("jürgen@müller.example", *[*vars(LETTER).values()][1:5])
     mailer = SmtpMailer(f"smtp://{address}", SENDER)
     if knows:
         mailer.send(letter)

@@ -1,11 +1,11 @@
 """HTTP to other services: no answer, however slowly it comes, holds a thread for longer than was agreed."""
 
 import pytest
-from cast import dripping
 from requests import Session
 from requests.exceptions import ReadTimeout
 
 from commentsvc.gateways import safe_http
+from tests.support.cast import dripping
 
 LINES = b"HTTP/1.1 200 OK\r\n" + b"X-Filler: x\r\n" * 50
 

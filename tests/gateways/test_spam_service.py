@@ -7,12 +7,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from commentsvc.core.judging import Outside
+from commentsvc.core.verdict import Outside
 from commentsvc.gateways import spam_service
 from commentsvc.gateways.akismet import Akismet
-from commentsvc.gateways.spam_service import Asked
+from commentsvc.gateways.spam_question import SpamQuestion
 
-ASKED = Asked("https://blog.example", "https://blog.example/post", "192.0.2.1", "Firefox", "comment",
+ASKED = SpamQuestion("https://blog.example", "https://blog.example/post", "192.0.2.1", "Firefox", "comment",
               "Carol", "carol@example.org", "https://carol.example", "Hello – “you”")  # fmt: skip
 
 

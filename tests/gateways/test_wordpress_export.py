@@ -8,10 +8,10 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from cast import data
 
 from commentsvc.core.errors import BadFile
 from commentsvc.gateways.wordpress_export import FIELD_MAX, Reader
+from tests.support.cast import data
 
 REAL = ["isso_wordpress.xml", "themeunittestdata.wordpress.xml", "artransfer_WordPress.sample"]
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>

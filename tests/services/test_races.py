@@ -8,47 +8,67 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from cast import SECRET, add_account, set_policy
-from services.test_moderating import check_kept_numbers
 from sqlalchemy import select, text, update
 
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action
+from commentsvc.services import accounts as accounts_service
 from commentsvc.services import (
-    accounts,
-    answering,
-    appealing,
-    flagging,
-    granting,
-    importing,
-    learning,
-    membering,
-    moderating,
-    noticing,
-    picturing,
+    api_tokens,
+    appeals,
+    avatars,
+    edits,
+    imports,
+    members,
+    moderation,
+    moderator_replies,
+    notifications,
     posting,
-    proving,
-    ruling,
-    sanctioning,
-    settling,
-    signing_in,
-    tending,
-    voting,
+    reports,
+    sanctions,
+    second_factors,
+    sign_in,
+    site_settings,
+    spam_training,
+    submissions,
+    thread_settings,
+    votes,
+    widget_tokens,
 )
-from commentsvc.services.moderating import Moderator
-from commentsvc.services.posting import Draft, Sender
-from commentsvc.services.ruling import RuleText
-from commentsvc.services.sanctioning import Order
-from commentsvc.services.signing_in import Asker, Browser
-from commentsvc.store import comments, invitations, journal, people, rules, sites, subscriptions, watches
+from commentsvc.services import identities as identities_service
+from commentsvc.services import rules as rules_service
+from commentsvc.services.moderation import Moderator
+from commentsvc.services.rules import RuleText
+from commentsvc.services.sanctions import SanctionOrder
+from commentsvc.services.sign_in import Asker, Browser
+from commentsvc.services.submissions import Draft, Sender
+from commentsvc.store import accounts as stored_accounts
+from commentsvc.store import (
+    audit_log,
+    authors,
+    comments,
+    digest_settings,
+    invitations,
+    memberships,
+    sessions,
+    sites,
+    subscriptions,
+)
+from commentsvc.store import identities as stored_identities
+from commentsvc.store import rules as stored_rules
+from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import _number_of, db, is_postgres, lost_race, retried, write
-from commentsvc.store.flags import Flag
+from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
-from commentsvc.store.people import Account, Identity, Membership, Role, SigninCode
+from commentsvc.store.memberships import Membership, Role
+from commentsvc.store.reports import Report
+from commentsvc.store.sessions import SigninCode
 from commentsvc.store.sites import Site
 from commentsvc.store.votes import Vote
+from tests.support.cast import SECRET, add_account, set_policy
+from tests.support.invariants import check_kept_numbers
 
 LONG_S = 20
 BROWSER = Browser("192.0.2.9", "a browser", None)
@@ -122,7 +142,7 @@ def hold(table: str, where: str = "true") -> str:
 @pytest.fixture
 def carol(app, now):
     with write():
-        return people.make_account("carol@example.net", "Carol", False, now)
+        return stored_accounts.make_account("carol@example.net", "Carol", False, now)
 
 
 def write_as(account, site, now, key="/post", body="Hello"):
@@ -198,8 +218,8 @@ def refused_comment(client, person, now):
     sent = {"site": "blog", "thread": "/post", "body": "Hello"}
     number = client.post("/api/v1/comments", json=sent, headers=headers).json["id"]
     with write():
-        root = people.make_account("root@example.org", "Root", True, now)
-    moderating.decide([number], Action.REJECT, Moderator(root), "", now)
+        root = stored_accounts.make_account("root@example.org", "Root", True, now)
+    moderation.decide([number], Action.REJECT, Moderator(root), "", now)
     return f"/api/v1/comments/{number}/appeal", headers
 
 
@@ -258,30 +278,30 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
     ids = [write_as(carol, site, now, "/post", f"{n}").comment.id for n in range(4)]
     results = race(
         hold("thread"),
-        lambda: moderating.decide(ids[:2], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
-        lambda: accounts.erase(carol.id, False, now),
-        lambda: moderating.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
+        lambda: moderation.decide(ids[:2], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
+        lambda: accounts_service.erase(carol.id, False, now),
+        lambda: moderation.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
     )
     # Whoever decides after the erasure is told that there is nothing left to publish.
     assert {getattr(r, "slug", r) for r in results if isinstance(r, Exception)} <= {"erased"}
     check_kept_numbers()
-    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts.ERASED, None)}
+    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts_service.ERASED, None)}
 
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now, race, keeps):
     set_policy(site, mode=Mode.OFF)
     write_as(carol, site, now)
-    account = people.find_account("carol@example.net")
+    account = stored_accounts.find_account("carol@example.net")
     results = race(
         hold("thread"),
         lambda: write_as(account, sites.by_key("blog"), now, body="on its way"),
-        lambda: accounts.erase(account.id, keeps, now),
+        lambda: accounts_service.erase(account.id, keeps, now),
         lambda: write_as(account, sites.by_key("blog"), now, "/another page", "too late"),
     )
     assert results[1] is None
     assert isinstance(results[2], NotSignedIn) or not is_postgres()
-    assert all(c.author_name == accounts.ERASED and c.author_email is None for c in found(Comment))
+    assert all(c.author_name == accounts_service.ERASED and c.author_email is None for c in found(Comment))
     assert keeps or {c.source for c in found(Comment)} == {""}
     check_kept_numbers()
 
@@ -293,22 +313,24 @@ def in_flight(site, alice, carol, make_comment, now):
     others = make_comment(name="Dora")
     own = write_as(carol, site, now).comment.id
     refused = write_as(carol, site, now, body="bad").comment.id
-    moderating.decide([refused], Action.REJECT, Moderator(alice), "", now)
+    moderation.decide([refused], Action.REJECT, Moderator(alice), "", now)
     sender = Sender(carol, "192.0.2.7", "test", limited=False)
     return {
         "comment": lambda: write_as(carol, site, now, body="new"),
-        "edit": lambda: posting.edit(own, "changed", carol, now),
-        "vote": lambda: voting.vote(others, 1, carol, False, now),
-        "flag": lambda: flagging.flag(others, "spam", "", sender, SECRET, now),
-        "appeal": lambda: appealing.appeal(refused, "Why?", now, carol),
-        "personal token": lambda: signing_in.make_api_token(carol, site, "mine", False, "", now),
-        "widget's code": lambda: granting.add_code(carol, site, "email", "https://blog.example/", "c", "code", now),
-        "name": lambda: signing_in.rename(carol, "Carola", now),
-        "language": lambda: accounts.choose_language(carol, "de"),
-        "second factor": lambda: proving.new_recovery_codes(carol, "", now),
-        "membership": lambda: membering.give_role(carol, site, Role.MODERATOR, now),
-        "another way to sign in": lambda: signing_in.link(Known("github", "7"), "GitHub", carol, no_mail, now),
-        "picture": lambda: picturing._keep(carol.id, b"a picture"),
+        "edit": lambda: edits.edit(own, "changed", carol, now),
+        "vote": lambda: votes.vote(others, 1, carol, False, now),
+        "flag": lambda: reports.flag(others, "spam", "", sender, SECRET, now),
+        "appeal": lambda: appeals.appeal(refused, "Why?", now, carol),
+        "personal token": lambda: api_tokens.make_api_token(carol, site, "mine", False, "", now),
+        "widget's code": lambda: widget_tokens.add_code(
+            carol, site, "email", "https://blog.example/", "c", "code", now
+        ),
+        "name": lambda: sign_in.rename(carol, "Carola", now),
+        "language": lambda: accounts_service.choose_language(carol, "de"),
+        "second factor": lambda: second_factors.new_recovery_codes(carol, "", now),
+        "membership": lambda: members.give_role(carol, site, Role.MODERATOR, now),
+        "another way to sign in": lambda: identities_service.link(Known("github", "7"), "GitHub", carol, no_mail, now),
+        "picture": lambda: avatars._keep(carol.id, b"a picture"),
     }
 
 
@@ -327,7 +349,7 @@ class Known:
     + ["second factor", "membership", "another way to sign in", "picture"],
 )
 def test_nothing_is_written_for_an_account_that_was_erased_meanwhile(in_flight, carol, now, what):
-    accounts.erase(carol.id, True, now)
+    accounts_service.erase(carol.id, True, now)
     before = rows_of_everything()
     try:
         in_flight[what]()
@@ -353,7 +375,7 @@ def rows_of_everything():
 
 def owners(site):
     db.session.rollback()
-    return people.owners_of(site.id)
+    return memberships.owners_of(site.id)
 
 
 @pytest.fixture
@@ -366,26 +388,26 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
     a, b = alice.id, owner_bob.id
     entry = None
     if how == "undo":
-        membering.set_role(site, b, Role.MODERATOR, alice, "", now)
-        membering.set_role(site, b, Role.OWNER, alice, "", now)
-        entry = found(journal.Entry)[-1].id
+        members.set_role(site, b, Role.MODERATOR, alice, "", now)
+        members.set_role(site, b, Role.OWNER, alice, "", now)
+        entry = found(audit_log.AuditEntry)[-1].id
 
     def remove(who, by):
-        return lambda: membering.remove(sites.by_key("blog"), who, db.session.get(Account, by), "", now)
+        return lambda: members.remove(sites.by_key("blog"), who, db.session.get(Account, by), "", now)
 
     def demote(who, by):
         by_key = sites.by_key
-        return lambda: membering.set_role(by_key("blog"), who, Role.MODERATOR, db.session.get(Account, by), "", now)
+        return lambda: members.set_role(by_key("blog"), who, Role.MODERATOR, db.session.get(Account, by), "", now)
 
     def erase(who):
-        return lambda: accounts.erase(who, True, now)
+        return lambda: accounts_service.erase(who, True, now)
 
     verbs = {
         "remove": (remove(b, a), remove(a, b)),
         "demote": (demote(b, a), demote(a, b)),
         "erase": (erase(a), erase(b)),
         "mixed": (erase(a), demote(b, a), remove(b, a)),
-        "undo": (remove(a, b), lambda: settling.undo(site.id, entry, db.session.get(Account, a), "", now)),
+        "undo": (remove(a, b), lambda: site_settings.undo(site.id, entry, db.session.get(Account, a), "", now)),
     }[how]
     results = race(hold("membership" if how in ("erase", "mixed") else "site"), *verbs)
     assert owners(site) == 1
@@ -394,7 +416,7 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
 
 def test_the_command_line_does_not_take_the_last_owner_away(site, alice, now):
     with pytest.raises(Conflict), write():
-        membering.give_role(alice, site, Role.MODERATOR, now)
+        members.give_role(alice, site, Role.MODERATOR, now)
     assert owners(site) == 1
 
 
@@ -406,8 +428,8 @@ def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice
     by = alice.id
     results = race(
         hold("site"),
-        *[lambda c=c: settling.change(site.id, c, db.session.get(Account, by), "", now) for c in changes],
-        lambda: ruling.set_policy(sites.by_key("blog"), {"flags_hold": 9}, db.session.get(Account, by), now),
+        *[lambda c=c: site_settings.change(site.id, c, db.session.get(Account, by), "", now) for c in changes],
+        lambda: rules_service.set_policy(sites.by_key("blog"), {"flags_hold": 9}, db.session.get(Account, by), now),
     )
     assert [r for r in results if isinstance(r, Exception)] == []
     db.session.rollback()
@@ -415,18 +437,18 @@ def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice
     policy = site.policy
     assert (policy.links_max, policy.refusals_max, policy.nudge, policy.flags_hold) == (7, 8, True, 9)
     assert site.texts == {"Post Comment": "Send"}
-    entries = found(journal.Entry)
+    entries = found(audit_log.AuditEntry)
     assert len(entries) == 5
     assert all(len(entry.after) == 1 for entry in entries), "each tells its own change alone"
 
 
 def test_an_undo_beside_a_change_of_the_same_setting(site, alice, now, race):
-    settling.change(site.id, {"links_max": 7}, alice, "", now)
-    entry, by = found(journal.Entry)[0].id, alice.id
+    site_settings.change(site.id, {"links_max": 7}, alice, "", now)
+    entry, by = found(audit_log.AuditEntry)[0].id, alice.id
     results = race(
         hold("site"),
-        lambda: settling.change(site.id, {"links_max": 9}, db.session.get(Account, by), "", now),
-        lambda: settling.undo(site.id, entry, db.session.get(Account, by), "", now),
+        lambda: site_settings.change(site.id, {"links_max": 9}, db.session.get(Account, by), "", now),
+        lambda: site_settings.undo(site.id, entry, db.session.get(Account, by), "", now),
     )
     db.session.rollback()
     if isinstance(results[1], Conflict):
@@ -439,45 +461,49 @@ def test_a_thread_is_tended_by_two_at_once(site, alice, bob, make_comment, now, 
     number, by = make_comment(), alice.id
 
     def tend(**changes):
-        return lambda: tending.tend(sites.by_key("blog"), "/post", changes, db.session.get(Account, by), "", now)
+        return lambda: thread_settings.tend(
+            sites.by_key("blog"), "/post", changes, db.session.get(Account, by), "", now
+        )
 
     results = race(hold("thread"), tend(pinned_id=number), tend(is_open=False), tend(mode="off"))
     assert [r for r in results if isinstance(r, Exception)] == []
     thread = found(sites.Site) and comments.by_id(number).thread
     assert (thread.pinned_id, thread.is_open, thread.mode) == (number, False, "off")
-    assert [len(e.after) for e in found(journal.Entry)] == [1, 1, 1]
+    assert [len(e.after) for e in found(audit_log.AuditEntry)] == [1, 1, 1]
 
 
 def test_a_rule_is_changed_and_removed_at_once(site, alice, now, race):
-    number, by = ruling.add(site, RuleText("words", "casino", "hold"), alice, now).id, alice.id
-    change = [lambda w=w: ruling.change(number, {"value": w}, db.session.get(Account, by), now).value for w in "abc"]
-    remove = [lambda: ruling.remove(number, db.session.get(Account, by), now)] * 3
+    number, by = rules_service.add(site, RuleText("words", "casino", "hold"), alice, now).id, alice.id
+    change = [
+        lambda w=w: rules_service.change(number, {"value": w}, db.session.get(Account, by), now).value for w in "abc"
+    ]
+    remove = [lambda: rules_service.remove(number, db.session.get(Account, by), now)] * 3
     results = race(hold("site"), change[0], remove[0], change[1], remove[1], change[2], remove[2])
     assert {type(r) for r in results if isinstance(r, Exception)} <= {NotFound}
     assert results.count(None) == 1, "it was removed once"
-    assert found(rules.Rule) == []
-    kept = [entry for entry in found(journal.Entry) if entry.kind == "rule"]
+    assert found(stored_rules.Rule) == []
+    kept = [entry for entry in found(audit_log.AuditEntry) if entry.kind == "rule"]
     assert [e.before for e in kept[1:]] == [e.after for e in kept[:-1]], "each begins where the last ended"
 
 
 def test_a_change_of_a_rule_is_undone_by_two_at_once(site, alice, now, race):
-    number, by = ruling.add(site, RuleText("words", "casino", "hold"), alice, now).id, alice.id
-    ruling.remove(number, alice, now)
-    entry = found(journal.Entry)[-1].id
-    undo = [lambda: ruling.undo(entry, sites.by_key("blog"), db.session.get(Account, by), now)] * 3
+    number, by = rules_service.add(site, RuleText("words", "casino", "hold"), alice, now).id, alice.id
+    rules_service.remove(number, alice, now)
+    entry = found(audit_log.AuditEntry)[-1].id
+    undo = [lambda: rules_service.undo(entry, sites.by_key("blog"), db.session.get(Account, by), now)] * 3
     results = race(hold("site"), *undo)
     assert sorted(type(r).__name__ for r in results) == ["Conflict", "Conflict", "NoneType"]
-    assert [rule.id for rule in found(rules.Rule)] == [number]
+    assert [rule.id for rule in found(stored_rules.Rule)] == [number]
 
 
 def test_a_note_is_added_and_removed_once(site, alice, now, race):
     by, site_id = alice.id, site.id
-    add = [lambda: settling.add_note(site_id, "Stay on topic", db.session.get(Account, by), "", now)] * 3
+    add = [lambda: site_settings.add_note(site_id, "Stay on topic", db.session.get(Account, by), "", now)] * 3
     assert sorted(type(r).__name__ for r in race(hold("site"), *add)) == ["Conflict", "Conflict", "NoneType"]
-    number = found(settling.notes.CannedNote)[0].id
-    remove = [lambda: settling.remove_note(site_id, number, db.session.get(Account, by), "", now)] * 3
+    number = found(site_settings.notes.CannedNote)[0].id
+    remove = [lambda: site_settings.remove_note(site_id, number, db.session.get(Account, by), "", now)] * 3
     assert sorted(type(r).__name__ for r in race(hold("site"), *remove)) == ["NoneType", "NotFound", "NotFound"]
-    assert [entry.kind for entry in found(journal.Entry)] == ["canned", "canned"]
+    assert [entry.kind for entry in found(audit_log.AuditEntry)] == ["canned", "canned"]
 
 
 # What guests wrote becomes an account's
@@ -490,11 +516,11 @@ def test_signing_in_while_a_moderator_decides_on_what_one_wrote_as_a_guest(site,
     link, by = mailed_link("carol@example.net", now, joins=True), alice.id
 
     def decide(chosen, action):
-        return lambda: moderating.decide(chosen, action, Moderator(db.session.get(Account, by)), "", now)
+        return lambda: moderation.decide(chosen, action, Moderator(db.session.get(Account, by)), "", now)
 
     results = race(
         hold("comment"),
-        lambda: signing_in.by_link(link, BROWSER, now),
+        lambda: sign_in.by_link(link, BROWSER, now),
         decide(ids[:3], Action.APPROVE),
         decide(ids[3:6], Action.SPAM),
         decide(ids[6:], Action.APPROVE),
@@ -503,7 +529,7 @@ def test_signing_in_while_a_moderator_decides_on_what_one_wrote_as_a_guest(site,
     problems = [r for r in results if isinstance(r, Exception)]
     assert problems == [] or [type(p) for p in problems] == [Invalid], "the address may have become an account's"
     check_kept_numbers()
-    of_account = {author.id for author in found(people.Author) if author.account_id is not None}
+    of_account = {author.id for author in found(authors.Author) if author.account_id is not None}
     assert {c.author_id for c in found(Comment) if c.id in ids} == of_account, "all that was there is hers now"
 
 
@@ -511,11 +537,11 @@ def mailed_link(email, now, joins=False):
     """A link of its own, as if it had been mailed."""
     with write():
         if joins:
-            token = signing_in.tokens.new()
-            values = {"email": email, "link_hash": signing_in.tokens.digest(token), "joins": True}
-            db.session.add(SigninCode(created_at=now, expires_at=now + signing_in.CODE_LIFE, **values))
+            token = sign_in.tokens.new()
+            values = {"email": email, "link_hash": sign_in.tokens.digest(token), "joins": True}
+            db.session.add(SigninCode(created_at=now, expires_at=now + sign_in.CODE_LIFE, **values))
             return token
-        return signing_in.printed_link(people.account_by_email(email), now)
+        return sign_in.printed_link(stored_accounts.account_by_email(email), now)
 
 
 # One that is sent several times
@@ -530,29 +556,29 @@ def being_made(email):
 
 def test_several_links_of_a_new_address_make_one_account(site, now, race):
     links = [mailed_link("dora@example.net", now, joins=True) for _ in range(3)]
-    results = race(being_made("dora@example.net"), *[lambda t=t: signing_in.by_link(t, BROWSER, now) for t in links])
+    results = race(being_made("dora@example.net"), *[lambda t=t: sign_in.by_link(t, BROWSER, now) for t in links])
     assert [r for r in results if isinstance(r, Exception)] == []
     assert len(found(Account)) == len(found(Identity)) == 1
-    assert len(found(people.Session)) == 3, "each was a good link"
+    assert len(found(sessions.Session)) == 3, "each was a good link"
 
 
 def test_one_link_signs_in_once(site, now, race):
     link = mailed_link("dora@example.net", now, joins=True)
-    results = race(hold("signin_code"), *[lambda: signing_in.by_link(link, BROWSER, now)] * 4)
+    results = race(hold("signin_code"), *[lambda: sign_in.by_link(link, BROWSER, now)] * 4)
     assert sorted(type(r).__name__ for r in results) == ["NotFound", "NotFound", "NotFound", "str"]
-    assert len(found(people.Session)) == len(found(Account)) == 1
+    assert len(found(sessions.Session)) == len(found(Account)) == 1
 
 
 def test_invitations_of_two_sites_for_a_new_address(site, other_site, alice, mallory, now, race):
     links = []
     for place, by in ((site, alice), (other_site, mallory)):
         with write():
-            token = signing_in.tokens.new()
-            values = {"email": "dora@example.net", "role": "moderator", "token_hash": signing_in.tokens.digest(token)}
-            ends = {"created_at": now, "expires_at": now + membering.INVITATION_LIFE}
+            token = sign_in.tokens.new()
+            values = {"email": "dora@example.net", "role": "moderator", "token_hash": sign_in.tokens.digest(token)}
+            ends = {"created_at": now, "expires_at": now + members.INVITATION_LIFE}
             db.session.add(invitations.Invitation(site_id=place.id, invited_by_id=by.id, **values, **ends))
         links.append(token)
-    results = race(being_made("dora@example.net"), *[lambda t=t: membering.accept(t, BROWSER, now) for t in links * 2])
+    results = race(being_made("dora@example.net"), *[lambda t=t: members.accept(t, BROWSER, now) for t in links * 2])
     assert sorted(type(r).__name__ for r in results) == ["NotFound", "NotFound", "str", "str"]
     (dora,) = [account for account in found(Account) if account.email == "dora@example.net"]
     assert {m.site_id for m in found(Membership) if m.account_id == dora.id} == {site.id, other_site.id}
@@ -566,39 +592,39 @@ def test_a_new_person_of_a_provider_in_several_tabs_is_one(site, now, race):
             "INSERT INTO identity (account_id, provider, subject, name, created_at) "
             "SELECT id, 'github', '7', '', now() FROM a"
         )
-    results = race(held, *[lambda: signing_in.admit(Known("github", "7"), BROWSER, now)] * 3)
+    results = race(held, *[lambda: sign_in.admit(Known("github", "7"), BROWSER, now)] * 3)
     assert [r for r in results if isinstance(r, Exception)] == []
     assert len(found(Account)) == len(found(Identity)) == 1
 
 
 def test_an_appeal_that_is_sent_ten_times_is_one(site, alice, carol, now, race):
     number = write_as(carol, site, now).comment.id
-    moderating.decide([number], Action.REJECT, Moderator(alice), "", now)
-    account = people.find_account("carol@example.net")
-    results = race(hold("comment"), *[lambda: appealing.appeal(number, "Why?", now, account)] * 10)
+    moderation.decide([number], Action.REJECT, Moderator(alice), "", now)
+    account = stored_accounts.find_account("carol@example.net")
+    results = race(hold("comment"), *[lambda: appeals.appeal(number, "Why?", now, account)] * 10)
     assert sorted(type(r).__name__ for r in results) == ["Conflict"] * 9 + ["NoneType"]
     assert {r.slug for r in results if r} == {"appealed"}
 
 
 def test_votes_and_reports_that_are_sent_several_times_count_once(site, carol, make_comment, now, race):
     number = make_comment(name="Dora")
-    account = people.find_account("carol@example.net")
+    account = stored_accounts.find_account("carol@example.net")
     sender, guest = Sender(account, "192.0.2.7", "t", limited=False), Sender(None, "192.0.2.8", "t", limited=False)
     results = race(
         hold("thread"),
-        *[lambda: voting.vote(number, 1, account, False, now)] * 3,
-        *[lambda: flagging.flag(number, "spam", "", sender, SECRET, now)] * 3,
-        *[lambda: flagging.flag(number, "abuse", "", guest, SECRET, now)] * 3,
+        *[lambda: votes.vote(number, 1, account, False, now)] * 3,
+        *[lambda: reports.flag(number, "spam", "", sender, SECRET, now)] * 3,
+        *[lambda: reports.flag(number, "abuse", "", guest, SECRET, now)] * 3,
     )
     assert [r for r in results if isinstance(r, Exception)] == []
-    assert (len(found(Vote)), len(found(Flag))) == (1, 2)
+    assert (len(found(Vote)), len(found(Report))) == (1, 2)
     check_kept_numbers()
 
 
 def test_the_pace_of_mailed_codes_holds_for_many_at_once(site, now, race):
     def ask():
         asker = Asker("192.0.2.7", "a browser", is_known=False)
-        return signing_in.send_code("dora@example.net", asker, True, SECRET, no_mail, now, joins=True)
+        return sign_in.send_code("dora@example.net", asker, True, SECRET, no_mail, now, joins=True)
 
     turn = f"SELECT pg_advisory_xact_lock({_number_of(('codes to', 'dora@example.net'))})"
     results = race(turn, *[ask] * 8)
@@ -607,7 +633,7 @@ def test_the_pace_of_mailed_codes_holds_for_many_at_once(site, now, race):
 
 
 def no_mail(*_words):
-    return signing_in.Written("", "", "")
+    return sign_in.Written("", "", "")
 
 
 def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
@@ -620,45 +646,45 @@ def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
     results = race(hold("tally"), wish(1), wish(2), wish(3))
     assert [r for r in results if isinstance(r, Exception)] == []
     assert len(found(subscriptions.Subscription)) == 1
-    assert [job.kind for job in found(noticing.jobs.Job)].count("confirm") == 1
+    assert [job.kind for job in found(notifications.jobs.Job)].count("confirm") == 1
 
 
 def test_how_often_one_is_mailed_is_chosen_in_two_tabs(site, alice, now, race):
-    account = people.find_account("alice@example.org")
+    account = stored_accounts.find_account("alice@example.org")
 
     def choose(pace):
         def verb():
             with write():
-                watches.set_pace(account, sites.by_key("blog"), pace, now)
+                digest_settings.set_pace(account, sites.by_key("blog"), pace, now)
 
         return verb
 
     row = f"VALUES ({account.id}, {site.id}, 'off', now(), 0)"
     held = f"INSERT INTO watch (account_id, site_id, pace, told_at, told_id) {row}"
     assert race(held, choose("daily"), choose("off")) == [None, None]
-    assert len(found(watches.Watch)) == 1
+    assert len(found(digest_settings.DigestSetting)) == 1
 
 
 def test_recovery_codes_made_in_two_tabs_are_one_set(site, carol, now, race):
-    seed = proving.totp.new_seed() if hasattr(proving.totp, "new_seed") else None
+    seed = second_factors.totp.new_seed() if hasattr(second_factors.totp, "new_seed") else None
     with write():
         db.session.add(
-            proving.Factor(
+            second_factors.Factor(
                 account_id=carol.id, kind="totp", name="App", secret=(seed or "s").encode(), counter=0, created_at=now
             )
         )
-    account = people.find_account("carol@example.net")
-    results = race(hold("account"), *[lambda: proving.new_recovery_codes(account, "", now)] * 3)
+    account = stored_accounts.find_account("carol@example.net")
+    results = race(hold("account"), *[lambda: second_factors.new_recovery_codes(account, "", now)] * 3)
     assert [r for r in results if isinstance(r, Exception)] == []
-    assert sum(factor.kind == "recovery" for factor in found(proving.Factor)) == proving.RECOVERY_CODES
+    assert sum(factor.kind == "recovery" for factor in found(second_factors.Factor)) == second_factors.RECOVERY_CODES
 
 
 def test_the_last_way_to_sign_in_stays(site, carol, now, race):
     with write():
         for subject in ("1", "2"):
-            people.add_identity(carol, "github", subject, "Carol", now)
-    number, ids = carol.id, [identity.id for identity in people.identities_of(carol.id)]
-    results = race(hold("identity"), *[lambda i=i: accounts.unlink(number, i) for i in ids])
+            stored_identities.add_identity(carol, "github", subject, "Carol", now)
+    number, ids = carol.id, [identity.id for identity in stored_identities.identities_of(carol.id)]
+    results = race(hold("identity"), *[lambda i=i: accounts_service.unlink(number, i) for i in ids])
     assert sorted(type(r).__name__ for r in results) == ["Conflict", "NoneType"]
     assert len(found(Identity)) == 1
 
@@ -670,17 +696,17 @@ def test_the_last_way_to_sign_in_stays(site, carol, now, race):
 def test_a_ban_refuses_what_is_posted_while_it_begins(site, now, race, everywhere):
     set_policy(site, mode=Mode.OFF)
     with write():
-        root = people.make_account("root@example.org", "Root", True, now)
+        root = stored_accounts.make_account("root@example.org", "Root", True, now)
     write_as_guest(site, now)
-    order = Order("ban", "email", "carol@example.net", reject_days=1, everywhere=everywhere)
+    order = SanctionOrder("ban", "email", "carol@example.net", reject_days=1, everywhere=everywhere)
     by = root.id
     results = race(
         hold("tally"),  # the comment was judged, and is being kept
         lambda: write_as_guest(sites.by_key("blog"), now, "/another", "in flight"),
-        lambda: sanctioning.impose(sites.by_key("blog"), order, Moderator(db.session.get(Account, by)), now) and None,
+        lambda: sanctions.impose(sites.by_key("blog"), order, Moderator(db.session.get(Account, by)), now) and None,
     )
     assert results[1] is None
-    assert isinstance(results[0], NotAllowed | CommentError | posting.Posted)
+    assert isinstance(results[0], NotAllowed | CommentError | submissions.Posted)
     assert {c.status for c in found(Comment)} == {"rejected"}
     check_kept_numbers()
 
@@ -688,16 +714,16 @@ def test_a_ban_refuses_what_is_posted_while_it_begins(site, now, race, everywher
 def test_a_sanction_is_lifted_once(site, alice, now, race):
     set_policy(site, mode=Mode.OFF)
     write_as_guest(site, now)
-    order = Order("ban", "email", "carol@example.net", reject_days=1)
-    number = sanctioning.impose(site, order, Moderator(alice), now).id
+    order = SanctionOrder("ban", "email", "carol@example.net", reject_days=1)
+    number = sanctions.impose(site, order, Moderator(alice), now).id
     by = alice.id
 
     def lift():
-        sanctioning.lift(number, sites.by_key("blog"), Moderator(db.session.get(Account, by)), now)
+        sanctions.lift(number, sites.by_key("blog"), Moderator(db.session.get(Account, by)), now)
 
     results = race(hold("account"), *[lift] * 8)
     assert sorted(type(r).__name__ for r in results) == ["Conflict"] * 7 + ["NoneType"]
-    assert [entry.kind for entry in found(journal.Entry)] == ["sanction", "sanction"]
+    assert [entry.kind for entry in found(audit_log.AuditEntry)] == ["sanction", "sanction"]
     assert {c.status for c in found(Comment)} == {"approved"}
     check_kept_numbers()
 
@@ -737,16 +763,16 @@ def quiet(_sentence):
 
 def test_an_import_beside_decisions_waits_its_turn(site, alice, now, race, export):
     """The pages' names and numbers are in opposite orders."""
-    first = importing.wordpress(export(["/z/"], 1), site, False, quiet, now)
-    second = importing.wordpress(export(["/a/"], 2), site, False, quiet, now)
+    first = imports.wordpress(export(["/z/"], 1), site, False, quiet, now)
+    second = imports.wordpress(export(["/a/"], 2), site, False, quiet, now)
     assert (first.added, second.added) == (1, 1)
     ids, by = [c.id for c in found(Comment)], alice.id
     later = max(c.thread_id for c in found(Comment))
     file = export(["/a/", "/z/"], 10)
     results = race(
         hold("thread", f"id = {later}"),
-        lambda: importing.wordpress(file, sites.by_key("blog"), False, quiet, now).added,
-        lambda: len(moderating.decide(ids, Action.REJECT, Moderator(db.session.get(Account, by)), "", now).decisions),
+        lambda: imports.wordpress(file, sites.by_key("blog"), False, quiet, now).added,
+        lambda: len(moderation.decide(ids, Action.REJECT, Moderator(db.session.get(Account, by)), "", now).decisions),
     )
     assert results == [2, 2]
     check_kept_numbers()
@@ -754,7 +780,7 @@ def test_an_import_beside_decisions_waits_its_turn(site, alice, now, race, expor
 
 def test_two_imports_of_one_file_bring_each_comment_once(site, now, race, export):
     file = export([f"/{n}/" for n in range(12)])
-    bring = [lambda: importing.wordpress(file, sites.by_key("blog"), False, quiet, now).added] * 2
+    bring = [lambda: imports.wordpress(file, sites.by_key("blog"), False, quiet, now).added] * 2
     results = race(hold("site"), *bring)
     assert sum(results) == 12
     assert len(found(Comment)) == 12
@@ -766,24 +792,26 @@ def test_two_imports_of_one_file_bring_each_comment_once(site, now, race, export
 
 def test_the_filter_learns_from_a_comment_while_its_author_changes_it(site, alice, carol, now, race, monkeypatch):
     number = write_as(carol, site, now, body="a good word about gardening").comment.id
-    moderating.decide([number], Action.APPROVE, Moderator(alice), "", now)
-    account, later = people.find_account("carol@example.net"), now + learning.SETTLED
+    moderation.decide([number], Action.APPROVE, Moderator(alice), "", now)
+    account, later = stored_accounts.find_account("carol@example.net"), now + spam_training.SETTLED
     results = race(
         hold("thread"),
-        lambda: posting.edit(number, "another good word about cooking", account, now) and None,
-        lambda: learning.follow(later),
+        lambda: edits.edit(number, "another good word about cooking", account, now) and None,
+        lambda: spam_training.follow(later),
     )
     assert [r for r in results if isinstance(r, Exception)] == []
     db.session.rollback()
     comment = comments.by_id(number)
-    words = learning.spam_words.seen(site, learning.spam_filter.features(comment.submission))
+    words = spam_training.spam_words.seen(site, spam_training.spam_filter.features(comment.submission))
     counted = {word: seen.ham for word, seen in words.items() if seen.ham}
     assert bool(counted) == (comment.learnt == "ham"), "what was learnt is of the text that is there"
 
 
 def test_two_moderators_give_the_same_answer_and_one_mail_acts_once(site, alice, bob, make_comment, now, race):
     number, by = make_comment(status="pending"), alice.id
-    reply = [lambda: answering.answer(number, "Yes", Moderator(db.session.get(Account, by)), None, now) and None] * 3
+    reply = [
+        lambda: moderator_replies.answer(number, "Yes", Moderator(db.session.get(Account, by)), None, now) and None
+    ] * 3
     results = race(hold("thread"), *reply)
     assert sorted(type(r).__name__ for r in results) == ["Conflict", "Conflict", "NoneType"]
     check_kept_numbers()

@@ -3,19 +3,30 @@
 from datetime import timedelta
 
 import pytest
-from cast import SECRET
 from sqlalchemy import func, select, text
-from test_moderating import check_kept_numbers
 
 from commentsvc.core.status import Action, Status
-from commentsvc.services import accounts, flagging, learning, moderating, posting, recounts, rewriting, tending, voting
-from commentsvc.services.moderating import Moderator
-from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import comments, people, sites, tallies
+from commentsvc.services import accounts as accounts_service
+from commentsvc.services import (
+    moderation,
+    moderator_edits,
+    posting,
+    recounts,
+    reports,
+    spam_training,
+    thread_settings,
+    votes,
+)
+from commentsvc.services.moderation import Moderator
+from commentsvc.services.submissions import Draft, Sender
+from commentsvc.store import accounts as stored_accounts
+from commentsvc.store import comments, counters, sites
+from commentsvc.store.authors import Author
 from commentsvc.store.db import db, write
-from commentsvc.store.people import Author
 from commentsvc.store.spam_words import SpamWord
 from commentsvc.store.threads import Thread
+from tests.support.cast import SECRET
+from tests.support.invariants import check_kept_numbers
 
 
 def run(how, site):
@@ -37,12 +48,12 @@ def full(site, alice, bob, make_comment, now):
     gone = make_comment("/post", Status.REJECTED, body="gone", name="Mallory")
     spam = make_comment("/other", Status.SPAM, body="buy pills", name="Mallory")
     waiting = make_comment("/other", Status.PENDING, body="please", name="Erin")
-    moderating.decide([reply], Action.REJECT, Moderator(alice), "", now)
-    voting.vote(top, 1, alice, False, now)
-    voting.vote(top, 1, bob, False, now)
-    flagging.flag(top, "spam", "", Sender(None, "192.0.2.77", "Browser", False), SECRET, now)
-    tending.tend(site, "/post", {"pinned_id": top}, alice, "", now)
-    while learning.follow(now + timedelta(minutes=1)):
+    moderation.decide([reply], Action.REJECT, Moderator(alice), "", now)
+    votes.vote(top, 1, alice, False, now)
+    votes.vote(top, 1, bob, False, now)
+    reports.flag(top, "spam", "", Sender(None, "192.0.2.77", "Browser", False), SECRET, now)
+    thread_settings.tend(site, "/post", {"pinned_id": top}, alice, "", now)
+    while spam_training.follow(now + timedelta(minutes=1)):
         pass
     check_kept_numbers()
     return {"top": top, "reply": reply, "deep": deep, "gone": gone, "spam": spam, "waiting": waiting}
@@ -74,7 +85,7 @@ def test_a_wrong_number_is_told_then_mended_and_what_was_published_gets_a_new_ve
         named = {name: value for name, value in full.items() if f":{name}" in statement}
         db.session.execute(text(statement), named)
     thread_version = db.session.scalar(select(Thread.version).where(Thread.key == "/post"))
-    feed_version = tallies.version_of(site)
+    feed_version = counters.version_of(site)
 
     dry = run(recounts.check, site)
     assert (told(dry), dry[0].is_mended, dry[0].site_key) == (wanted, False, "blog")
@@ -86,7 +97,7 @@ def test_a_wrong_number_is_told_then_mended_and_what_was_published_gets_a_new_ve
     check_kept_numbers()
     is_public = number.startswith(("thread.", "comment.")) and number != "comment.flag_count"
     assert (db.session.scalar(select(Thread.version).where(Thread.key == "/post")) > thread_version) == is_public
-    assert tallies.version_of(site) > feed_version or not is_public
+    assert counters.version_of(site) > feed_version or not is_public
     assert run(recounts.mend, site) == run(recounts.check, site) == []
 
 
@@ -138,11 +149,11 @@ def test_what_others_write_meanwhile_is_neither_lost_nor_taken_for_wrong(
 
     def decides():
         with app.app_context():
-            by = Moderator(people.account_by_email("alice@example.org"))
+            by = Moderator(stored_accounts.account_by_email("alice@example.org"))
             for step, comment_id in enumerate(ids):
                 action = (Action.APPROVE, Action.SPAM, Action.DELETE)[step % 3]
-                moderating.decide([comment_id], action, by, "", now)
-                learning.follow(now + timedelta(minutes=1))
+                moderation.decide([comment_id], action, by, "", now)
+                spam_training.follow(now + timedelta(minutes=1))
             db.session.remove()
 
     def posts():
@@ -169,28 +180,28 @@ def test_what_others_write_meanwhile_is_neither_lost_nor_taken_for_wrong(
 @pytest.fixture
 def learnt(site, alice, make_comment, now):
     with write():
-        carol = people.make_account("carol@example.org", "Carol", False, now)
+        carol = stored_accounts.make_account("carol@example.org", "Carol", False, now)
     sender = Sender(carol, "192.0.2.1", "test", False)
     draft = Draft("/post", "", "", None, "good words", "Carol", "carol@example.org", "https://carol.example")
     comment_id = posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now).comment.id
-    moderating.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
+    moderation.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
     follow(now)
     assert comments.by_id(comment_id).learnt == "ham"
     return comment_id
 
 
 def follow(now):
-    while learning.follow(now + timedelta(minutes=1)):
+    while spam_training.follow(now + timedelta(minutes=1)):
         pass
 
 
 def test_a_moderator_s_edit_and_its_undoing_are_learnt_anew(learnt, alice, now):
-    (comment,) = moderating.locked([learnt], Moderator(alice))
-    edited = rewriting.rewrite(comment, "quite another text", alice, None, now)
+    (comment,) = moderation.locked([learnt], Moderator(alice))
+    edited = moderator_edits.rewrite(comment, "quite another text", alice, None, now)
     check_kept_numbers()
     follow(now)
     assert comments.by_id(learnt).learnt == "ham"
-    moderating.undo(edited.batch, Moderator(alice), now)
+    moderation.undo(edited.batch, Moderator(alice), now)
     check_kept_numbers()
     follow(now)
     check_kept_numbers()
@@ -199,7 +210,7 @@ def test_a_moderator_s_edit_and_its_undoing_are_learnt_anew(learnt, alice, now):
 @pytest.mark.parametrize("keeps_comments", [True, False])
 def test_what_was_learnt_of_an_erased_account_goes_with_its_name_and_texts(learnt, now, keeps_comments):
     author = db.session.get(Author, comments.by_id(learnt).author_id)
-    accounts.erase(author.account_id, keeps_comments, now)
+    accounts_service.erase(author.account_id, keeps_comments, now)
     comment = comments.by_id(learnt)
     assert (comment.learnt, comment.network) == ("ham" if keeps_comments else None, "")
     check_kept_numbers()

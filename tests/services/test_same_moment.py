@@ -16,47 +16,49 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cast import SECRET, add_account, add_site
-from services.test_importing import HEAD, comment, item
 from sqlalchemy import func, select, text
-from test_moderating import check_kept_numbers
-from test_truth import _empty
 
 from commentsvc.core.errors import CommentError
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
-from commentsvc.gateways.letters import Written
+from commentsvc.gateways.mail_templates import RenderedMail
+from commentsvc.services import accounts as accounts_service
 from commentsvc.services import (
-    accounts,
-    answering,
-    appealing,
-    flagging,
-    importing,
-    learning,
-    membering,
-    moderating,
+    appeals,
+    edits,
+    members,
+    moderation,
+    moderator_replies,
     posting,
-    publishing,
     recounts,
-    rewriting,
-    ruling,
-    sanctioning,
-    settling,
-    signing_in,
-    tending,
-    voting,
+    reports,
+    rules,
+    sanctions,
+    sign_in,
+    site_settings,
+    spam_training,
+    thread_pages,
+    votes,
 )
-from commentsvc.services.moderating import Moderator
-from commentsvc.services.posting import Draft, Sender
-from commentsvc.services.ruling import RuleText
-from commentsvc.services.sanctioning import Order
-from commentsvc.services.signing_in import Asker, Browser
-from commentsvc.store import answers, comments, journal, people, sites, spoken
+from commentsvc.services import imports as imports_service
+from commentsvc.services import moderator_edits as moderator_edits_service
+from commentsvc.services import thread_settings as thread_settings_service
+from commentsvc.services.moderation import Moderator
+from commentsvc.services.rules import RuleText
+from commentsvc.services.sanctions import SanctionOrder
+from commentsvc.services.sign_in import Asker, Browser
+from commentsvc.services.submissions import Draft, Sender
+from commentsvc.store import accounts as stored_accounts
+from commentsvc.store import audit_log, authors, comments, idempotency, memberships, rule_hits, sites
+from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, write
 from commentsvc.store.decisions import Decision
-from commentsvc.store.journal import Entry
-from commentsvc.store.people import Role
+from commentsvc.store.memberships import Role
+from tests.support.cast import SECRET, add_account, add_site
+from tests.support.databases import empty_tables
+from tests.support.invariants import check_kept_numbers
+from tests.support.wordpress import HEAD, comment_xml, item_xml
 
 # In CI the same rounds each time: nobody's change fails for another's.
 SEED = int(os.environ.get("RACES_SEED", 1 if "CI" in os.environ else random.SystemRandom().getrandbits(32)))
@@ -91,7 +93,7 @@ class World:
         return f"{name}@{self.key}.example"
 
     def account(self, name):
-        return people.find_account_by_id(self.account_ids[name])
+        return stored_accounts.find_account_by_id(self.account_ids[name])
 
     def site(self):
         return sites.by_key(self.key)
@@ -117,7 +119,9 @@ def build(world):
         world.account_ids[name] = add_account(world.email(name), f"{name} {world.key}", site, role, now).id
     with write():
         for name in READERS:
-            world.account_ids[name] = people.make_account(world.email(name), f"{name} {world.key}", False, now).id
+            world.account_ids[name] = stored_accounts.make_account(
+                world.email(name), f"{name} {world.key}", False, now
+            ).id
     for n, name in enumerate(["carol", "gus", "dan", "carol", "gus", "eve"]):
         draft = world.draft(name, f"{name} says {n}", "/a" if n % 2 else "/b")
         at = now - timedelta(minutes=5)
@@ -126,20 +130,22 @@ def build(world):
         world.ids.append(posted)
     alice = Moderator(world.account("alice"))
     first, second = world.ids[0], world.ids[1]
-    world.undos.append(moderating.decide([first], Action.SPAM, alice, "", now).undo)
+    world.undos.append(moderation.decide([first], Action.SPAM, alice, "", now).undo)
     action = Action.APPROVE if comments.by_id(second).status == Status.PENDING else Action.REJECT
-    world.undos.append(moderating.decide([second, world.ids[4]], action, alice, "", now).undo)
+    world.undos.append(moderation.decide([second, world.ids[4]], action, alice, "", now).undo)
     db.session.rollback()
-    world.undos.append(tending.tend(world.site(), "/a", {"is_open": True, "mode": None}, alice.account, "", now).undo)
-    world.undos.append(tending.tend(world.site(), "/b", {"mode": "off"}, alice.account, "", now).undo)
-    world.undos = [undo for undo in world.undos if undo]
-    settling.change(world.site_id, {"links_max": 3}, alice.account, "", now)
-    world.rule_ids.append(ruling.add(world.site(), RuleText("words", "casino", "hold"), alice.account, now).id)
-    world.sanction_ids.append(
-        sanctioning.impose(world.site(), Order("hold", "email", "nobody@example.org"), alice, now).id
+    world.undos.append(
+        thread_settings_service.tend(world.site(), "/a", {"is_open": True, "mode": None}, alice.account, "", now).undo
     )
-    world.entries += [entry.id for entry in journal.of_site(world.site(), ["setting", "rule"], None, 5)[0]]
-    appealing.appeal(first, "Please look again", now)
+    world.undos.append(thread_settings_service.tend(world.site(), "/b", {"mode": "off"}, alice.account, "", now).undo)
+    world.undos = [undo for undo in world.undos if undo]
+    site_settings.change(world.site_id, {"links_max": 3}, alice.account, "", now)
+    world.rule_ids.append(rules.add(world.site(), RuleText("words", "casino", "hold"), alice.account, now).id)
+    world.sanction_ids.append(
+        sanctions.impose(world.site(), SanctionOrder("hold", "email", "nobody@example.org"), alice, now).id
+    )
+    world.entries += [entry.id for entry in audit_log.of_site(world.site(), ["setting", "rule"], None, 5)[0]]
+    appeals.appeal(first, "Please look again", now)
     db.session.rollback()
 
 
@@ -164,12 +170,12 @@ def post(world):
 def author_edits(world):
     comment_id = world.chance.choice(world.ids)
     body = f"edited {world.chance.randint(1, 9)}"
-    return lambda: lambda: posting.edit(comment_id, body, None, world.now)
+    return lambda: lambda: edits.edit(comment_id, body, None, world.now)
 
 
 def author_withdraws(world):
     comment_id = world.chance.choice(world.ids)
-    return lambda: lambda: posting.withdraw(comment_id, world.now)
+    return lambda: lambda: edits.withdraw(comment_id, world.now)
 
 
 def vote(world):
@@ -178,7 +184,7 @@ def vote(world):
 
     def begin():
         account = world.account(name)
-        return lambda: voting.vote(comment_id, value, account, False, world.now)
+        return lambda: votes.vote(comment_id, value, account, False, world.now)
 
     return begin
 
@@ -189,14 +195,14 @@ def flag(world):
 
     def begin():
         sender = Sender(world.account(name) if name else None, "192.0.2.7", browser, False)
-        return lambda: flagging.flag(comment_id, "spam", "", sender, SECRET, world.now)
+        return lambda: reports.flag(comment_id, "spam", "", sender, SECRET, world.now)
 
     return begin
 
 
 def appeal(world):
     comment_id = world.chance.choice(world.ids[:2])
-    return lambda: lambda: appealing.appeal(comment_id, "Once more", world.now)
+    return lambda: lambda: appeals.appeal(comment_id, "Once more", world.now)
 
 
 def as_moderator(world, act, names=MODERATORS):
@@ -213,20 +219,20 @@ def as_moderator(world, act, names=MODERATORS):
 def decide(world):
     ids = world.chance.sample(world.ids, world.chance.randint(1, 4))
     action = world.chance.choice(list(Action))
-    return as_moderator(world, lambda by: moderating.decide(ids, action, by, "", world.now))
+    return as_moderator(world, lambda by: moderation.decide(ids, action, by, "", world.now))
 
 
 def undo(world):
     named = world.chance.choice(world.undos)
-    entry_id = tending.find_entry(named)
+    entry_id = thread_settings_service.find_entry(named)
     if entry_id is not None:
-        return as_moderator(world, lambda by: tending.undo(entry_id, by, "", world.now))
-    return as_moderator(world, lambda by: moderating.undo(named, by, world.now))
+        return as_moderator(world, lambda by: thread_settings_service.undo(entry_id, by, "", world.now))
+    return as_moderator(world, lambda by: moderation.undo(named, by, world.now))
 
 
 def answer(world):
     comment_id = world.chance.choice(world.ids)
-    return as_moderator(world, lambda by: answering.answer(comment_id, "An answer", by, None, world.now))
+    return as_moderator(world, lambda by: moderator_replies.answer(comment_id, "An answer", by, None, world.now))
 
 
 def moderator_edits(world):
@@ -234,40 +240,42 @@ def moderator_edits(world):
 
     def act(by):
         begin_write()
-        (found,) = moderating.locked([comment_id], by)
-        return rewriting.rewrite(found, f"mended {by.account.id}", by.account, None, world.now)
+        (found,) = moderation.locked([comment_id], by)
+        return moderator_edits_service.rewrite(found, f"mended {by.account.id}", by.account, None, world.now)
 
     return as_moderator(world, act)
 
 
 def sanction(world):
     subject = world.chance.choice(["gus", "eve"])
-    order = Order("ban", "email", world.email(subject), reject_days=1)
-    begin = as_moderator(world, lambda by: sanctioning.impose(world.site(), order, by, world.now))
+    order = SanctionOrder("ban", "email", world.email(subject), reject_days=1)
+    begin = as_moderator(world, lambda by: sanctions.impose(world.site(), order, by, world.now))
     begin.bans = world.email(subject)
     return begin
 
 
 def lift(world):
     sanction_id = world.chance.choice(world.sanction_ids)
-    return as_moderator(world, lambda by: sanctioning.lift(sanction_id, world.site(), by, world.now))
+    return as_moderator(world, lambda by: sanctions.lift(sanction_id, world.site(), by, world.now))
 
 
 def rule_changes(world):
     rule_id, value = world.chance.choice(world.rule_ids), f"word{world.chance.randint(1, 9)}"
-    return as_moderator(world, lambda by: ruling.change(rule_id, {"value": value}, by.account, world.now), ("alice",))
+    return as_moderator(world, lambda by: rules.change(rule_id, {"value": value}, by.account, world.now), ("alice",))
 
 
 def rule_goes(world):
     rule_id = world.chance.choice(world.rule_ids)
-    return as_moderator(world, lambda by: ruling.remove(rule_id, by.account, world.now), ("alice", "olga"))
+    return as_moderator(world, lambda by: rules.remove(rule_id, by.account, world.now), ("alice", "olga"))
 
 
 def settings(world):
     name = world.chance.choice(["links_max", "refusals_max", "flood_s"])
     value = world.chance.randint(5, 50)
     begin = as_moderator(
-        world, lambda by: settling.change(world.site_id, {name: value}, by.account, "", world.now), ("alice", "olga")
+        world,
+        lambda by: site_settings.change(world.site_id, {name: value}, by.account, "", world.now),
+        ("alice", "olga"),
     )
     begin.sets = (name, value)
     return begin
@@ -276,7 +284,7 @@ def settings(world):
 def settings_undo(world):
     entry_id = world.chance.choice(world.entries)
     return as_moderator(
-        world, lambda by: settling.undo(world.site_id, entry_id, by.account, "", world.now), ("alice", "olga")
+        world, lambda by: site_settings.undo(world.site_id, entry_id, by.account, "", world.now), ("alice", "olga")
     )
 
 
@@ -285,14 +293,16 @@ def thread_settings(world):
     changes = world.chance.choice(
         [{"is_open": False}, {"mode": "all"}, {"pinned_id": world.chance.choice(world.ids)}, {"pinned_id": None}]
     )
-    return as_moderator(world, lambda by: tending.tend(world.site(), key, changes, by.account, "", world.now))
+    return as_moderator(
+        world, lambda by: thread_settings_service.tend(world.site(), key, changes, by.account, "", world.now)
+    )
 
 
 def member_goes(world):
     gone = world.chance.choice(MODERATORS)
     return as_moderator(
         world,
-        lambda by: membering.remove(world.site(), world.account_ids[gone], by.account, "", world.now),
+        lambda by: members.remove(world.site(), world.account_ids[gone], by.account, "", world.now),
         ("alice", "olga"),
     )
 
@@ -301,14 +311,14 @@ def role_changes(world):
     whose, role = world.chance.choice(MODERATORS), world.chance.choice(list(Role))
     return as_moderator(
         world,
-        lambda by: membering.set_role(world.site(), world.account_ids[whose], role, by.account, "", world.now),
+        lambda by: members.set_role(world.site(), world.account_ids[whose], role, by.account, "", world.now),
         ("alice", "olga"),
     )
 
 
 def erase(world):
     name, keeps = world.chance.choice(["carol", "carol", "dan", "alice", "olga"]), world.chance.choice([True, False])
-    begin = lambda: lambda: accounts.erase(world.account_ids[name], keeps, world.now)  # noqa: E731
+    begin = lambda: lambda: accounts_service.erase(world.account_ids[name], keeps, world.now)  # noqa: E731
     begin.erases = (name, keeps)
     return begin
 
@@ -331,7 +341,7 @@ class Person:
 
 def guest_signs_in(world):
     person = Person(world.email(world.chance.choice(["gus", "eve"])))
-    return lambda: lambda: signing_in.admit(person, BROWSER, world.now)
+    return lambda: lambda: sign_in.admit(person, BROWSER, world.now)
 
 
 def guest_signs_in_by_link(world):
@@ -344,11 +354,11 @@ def guest_signs_in_by_link(world):
 
         def write_mail(_name, _language, _code, link_token):
             sent.append(link_token)
-            return Written("subject", "text", "<p>html</p>")
+            return RenderedMail("subject", "text", "<p>html</p>")
 
         asker = Asker("192.0.2.9", "a browser", is_known=False)
-        signing_in.send_code(email, asker, False, SECRET, write_mail, world.now, joins=True)
-        return lambda: signing_in.by_link(sent[0], BROWSER, world.now) and token
+        sign_in.send_code(email, asker, False, SECRET, write_mail, world.now, joins=True)
+        return lambda: sign_in.by_link(sent[0], BROWSER, world.now) and token
 
     return begin
 
@@ -356,20 +366,20 @@ def guest_signs_in_by_link(world):
 def imports(world):
     path = world.folder / f"{world.key}.xml"
     if not path.exists():
-        written = [comment(n, n - 1 if n % 3 else 0, comment_content=f"imported {n}") for n in range(1, 8)]
-        pages = [item(*written[:4], path="/b"), item(*written[4:], path="/a")]
+        written = [comment_xml(n, n - 1 if n % 3 else 0, comment_content=f"imported {n}") for n in range(1, 8)]
+        pages = [item_xml(*written[:4], path="/b"), item_xml(*written[4:], path="/a")]
         path.write_text(HEAD.format(base=f"https://{world.key}.example") + "\n".join(pages) + "</channel></rss>")
-    return lambda: lambda: importing.wordpress(path, world.site(), False, lambda sentence: None, world.now)
+    return lambda: lambda: imports_service.wordpress(path, world.site(), False, lambda sentence: None, world.now)
 
 
 def learns(world):
-    return lambda: lambda: learning.follow(world.now + timedelta(minutes=1))
+    return lambda: lambda: spam_training.follow(world.now + timedelta(minutes=1))
 
 
 def closes_old(world):
     def act():
         with write():
-            publishing.close_old(world.now - timedelta(days=1), world.now)
+            thread_pages.close_old(world.now - timedelta(days=1), world.now)
 
     return lambda: act
 
@@ -377,8 +387,8 @@ def closes_old(world):
 def prunes(world):
     def act():
         with write():
-            answers.forget_old(world.now)
-            spoken.forget_old(world.now)
+            idempotency.forget_old(world.now)
+            rule_hits.forget_old(world.now)
 
     return lambda: act
 
@@ -414,7 +424,7 @@ RELATED = (
 def check_world(world, drawn, outcomes):
     db.session.rollback()
     site = world.site()
-    assert people.owners_of(site.id) >= 1, "no owner is left"
+    assert memberships.owners_of(site.id) >= 1, "no owner is left"
     check_logs(site)
     done = [begin for begin, outcome in zip(drawn, outcomes, strict=True) if not isinstance(outcome, CommentError)]
     names = [begin.verb for begin in done]
@@ -446,22 +456,22 @@ def check_logs(site):
     for comment_id, decision_id in newest.items():
         status = db.session.get(Comment, comment_id).status
         assert status == db.session.get(Decision, decision_id).status_after, f"comment {comment_id} and its log"
-    for table in (Decision, Entry):
+    for table in (Decision, AuditEntry):
         undone = select(table.undoes_id).where(table.site_id == site.id, table.undoes_id.is_not(None))
         twice = [number for number, times in Counter(db.session.scalars(undone)).items() if times > 1]
         assert not twice, f"{table.__tablename__} {twice} was undone twice"
-    times = Counter(e.subject for e in journal.of_site(site, ["sanction"], None, 50)[0] if e.before)
+    times = Counter(e.subject for e in audit_log.of_site(site, ["sanction"], None, 50)[0] if e.before)
     assert all(count == 1 for count in times.values()), f"lifted twice: {times}"
 
 
 def check_erased(world, name, keeps):
-    assert people.find_account(world.email(name)) is None, f"{name} was erased"
-    assert not people.authors_of(world.account_ids[name]), f"{name} still writes here"
+    assert stored_accounts.find_account(world.email(name)) is None, f"{name} was erased"
+    assert not authors.authors_of(world.account_ids[name]), f"{name} still writes here"
     left = select(Comment).where(Comment.site_id == world.site_id, Comment.author_email == world.email(name))
     assert not db.session.scalars(left).all(), f"a comment still says that {name} wrote it"
     for comment_id in world.by.get(name, []):
         found = comments.by_id(comment_id)
-        assert found.author_name == accounts.ERASED
+        assert found.author_name == accounts_service.ERASED
         assert keeps or found.status != Status.APPROVED, f"comment {comment_id} of {name} is public"
 
 
@@ -595,7 +605,7 @@ def test_any_acts_at_the_same_moment_leave_every_number_true(app, tmp_path):
         if time.monotonic() > began + SECONDS:
             break
         if turn % ROUNDS_KEPT == 0 or ROUND >= 0 or failures:
-            _empty()
+            empty_tables()
         failed = one_round(app, number, tmp_path)
         if failed:
             failures.append(failed)

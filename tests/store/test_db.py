@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
-from cast import SECRET, add_site
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, StatementError
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.store import availability, sites, threads
+from commentsvc.store.accounts import Account
 from commentsvc.store.availability import trouble_of
 from commentsvc.store.db import begin_read, begin_write, db, first_line, is_away, is_postgres, write
-from commentsvc.store.people import Account
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.time_limits import LONG_REQUEST, REQUEST, within
+from tests.support.cast import SECRET, add_site
 
 THREADS, ROUNDS = 8, 40
 

@@ -3,7 +3,6 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from cast import SECRET
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine, inspect, select, text
 
@@ -11,11 +10,13 @@ from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.policy import Policy
 from commentsvc.services import posting
-from commentsvc.services.posting import Draft, Sender
-from commentsvc.store import database, sites
+from commentsvc.services.submissions import Draft, Sender
+from commentsvc.store import engine as stored_engine
+from commentsvc.store import migrations, sites
 from commentsvc.store.db import Base, db, write
+from commentsvc.store.search_index import OWN_KIND
 from commentsvc.store.subscriptions import Subscription
-from commentsvc.store.words import OWN_KIND
+from tests.support.cast import SECRET
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -32,9 +33,9 @@ def bare(request, tmp_path):
         },
         None,
     )
-    database.create_file(config)
+    stored_engine.create_file(config)
     app = create_app(config)
-    database.know_migrations(app)
+    migrations.init_migrate(app)
     with app.app_context():
         yield db.engine
         db.session.remove()
@@ -108,10 +109,10 @@ def test_down_and_up_again_works_and_twice_up_changes_nothing(bare):
 
 
 def test_an_upgrade_keeps_what_is_there(bare, now):
-    database.upgrade()
+    migrations.upgrade()
     with write():
         sites.add("blog", "A blog", ["https://blog.example"], Policy(), now)
-    database.upgrade()
+    migrations.upgrade()
     assert sites.by_key("blog").name == "A blog"
 
 

@@ -6,19 +6,19 @@ import time
 from datetime import timedelta
 
 import pytest
-from cast import BLOG
 from sqlalchemy import event, text
 
 from commentsvc import worker
-from commentsvc.core.pages import Cursor, Sort
-from commentsvc.core.searching import parse
+from commentsvc.core.pagination import Cursor, Sort
+from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
-from commentsvc.store import database, finding, people
-from commentsvc.store.database import Watched
+from commentsvc.store import accounts, comment_search, memberships, sessions, versions
+from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db, write
-from commentsvc.store.finding import Wanted
-from commentsvc.store.people import Role
+from commentsvc.store.memberships import Role
+from commentsvc.store.versions import PageDependency
+from tests.support.cast import BLOG
 
 GROW = {
     "comment",
@@ -111,7 +111,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
     def tell():
         tell_of_the_desk()
         with monkeypatch.context() as patched:
-            patched.setattr(finding, "FIRST_READ", 0)  # the index at once
+            patched.setattr(comment_search, "FIRST_READ", 0)  # the index at once
             tell_of_the_desk()
         where = "site=blog&thread=/post"
         for sort in ("oldest", "newest", "top"):
@@ -150,13 +150,13 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         db.session.rollback()
         worker.run_due(Nowhere(), now + timedelta(minutes=1))
         db.session.rollback()
-        people.codes_mailed("e@example.org", False, now, now)
-        people.codes_asked_from("192.0.2.1", now, now, 60)
-        people.newest_code("e@example.org", b"x" * 32, now)
-        people.newest_code_of_others("e@example.org", b"x" * 32, now)
+        sessions.codes_mailed("e@example.org", False, now, now)
+        sessions.codes_asked_from("192.0.2.1", now, now, 60)
+        sessions.newest_code("e@example.org", b"x" * 32, now)
+        sessions.newest_code_of_others("e@example.org", b"x" * 32, now)
         with write():
-            people.set_role(people.account_by_email("alice@example.org"), site, Role.OWNER)
-        database.threads_reader(app)([Watched("blog", f"/post{n}", (1, 1)) for n in range(3)])
+            memberships.set_role(accounts.account_by_email("alice@example.org"), site, Role.OWNER)
+        versions.threads_reader(app)([PageDependency("blog", f"/post{n}", (1, 1)) for n in range(3)])
 
     return tell
 
@@ -186,7 +186,7 @@ def test_a_page_further_on_begins_in_the_middle_of_an_index(app, site, now, sort
     for query in ("", "has:link"):
         with Ear(db.engine) as ear:
             wanted = Wanted([site], Status.APPROVED, sort, parse(query), is_flagged=is_flagged)
-            finding.page(wanted, Cursor(sort, now, score, 7), 50)
+            comment_search.page(wanted, Cursor(sort, now, score, 7), 50)
         (sql, values), *_ = ((sql, values) for sql, values in ear.heard.items() if "FROM comment" in sql)
         plan = read_plan(sql, values)
         assert "TEMP B-TREE" not in plan and '"Sort"' not in plan, plan

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, create_engine, insert, select, text, update
 from sqlalchemy.pool import NullPool
-from support.service import eventually
 
 from commentsvc.store import postgres, time_limits
+from tests.support.service import eventually
 
 SAID = Table("said", MetaData(), Column("n", Integer), Column("words", Text), prefixes=["TEMPORARY"])
 ROWS = [{"n": n, "words": f"words {n}"} for n in range(3)]

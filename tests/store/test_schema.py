@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 from sqlalchemy import text
-from support.service import Service
 
-from bench import servers
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.store.db import db
+from tests.support import servers
+from tests.support.service import Service
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Sites as the busiest call looks at them: kept for half a second, and never the reason for a wrong refusal."""
 
 import pytest
-from cast import BLOG, set_policy
 from sqlalchemy import text, update
 from sqlalchemy.orm import object_session
 
@@ -9,6 +8,7 @@ from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.store import sites
 from commentsvc.store.db import db, write
+from tests.support.cast import BLOG, set_policy
 
 NEW = "https://new.blog.example"
 COMMENT = {"site": "blog", "thread": "/post", "body": "Hello", "author": {"name": "Ann", "email": "ann@example.org"}}
@@ -21,21 +21,21 @@ def change_elsewhere(statement, **values):
 
 
 def test_a_change_in_this_process_is_in_force_at_once(site):
-    assert sites.lately("blog").policy.mode is Mode.ALL
+    assert sites.cached_by_key("blog").policy.mode is Mode.ALL
     with write():
         sites.change_policy(sites.by_key("blog"), {"mode": Mode.OFF})
         db.session.flush()
-        assert sites.lately("blog").policy.mode is Mode.ALL, "what is not committed is nobody's yet"
-    assert sites.lately("blog").policy.mode is Mode.OFF
+        assert sites.cached_by_key("blog").policy.mode is Mode.ALL, "what is not committed is nobody's yet"
+    assert sites.cached_by_key("blog").policy.mode is Mode.OFF
 
 
 def test_what_is_kept_is_in_no_session_and_is_all_there(site):
-    kept = sites.lately("blog")
+    kept = sites.cached_by_key("blog")
     db.session.remove()
-    assert sites.lately("blog") is kept and object_session(kept) is None
+    assert sites.cached_by_key("blog") is kept and object_session(kept) is None
     assert kept.allows(BLOG) and not kept.allows(NEW)
     with pytest.raises(NotFound):
-        sites.lately("none")
+        sites.cached_by_key("none")
 
 
 def test_an_origin_that_another_process_has_added_may_write_at_once(client, site):
@@ -46,6 +46,6 @@ def test_an_origin_that_another_process_has_added_may_write_at_once(client, site
 
 def test_a_mode_that_another_process_has_chosen_holds_the_very_next_comment(client, site):
     set_policy(site, mode="off")
-    assert sites.lately("blog").policy.mode is Mode.OFF
+    assert sites.cached_by_key("blog").policy.mode is Mode.OFF
     change_elsewhere(update(sites.Site.__table__).values(settings={**site.settings, "mode": "all"}))
     assert client.post("/api/v1/comments", json=COMMENT).status_code == 202

@@ -1,4 +1,4 @@
-"""Who may call which route: the table of docs/security.md, as rows that tests/web/test_access.py tries one by one.
+"""Who may call which route: the table of docs/security.md, as rows that tests/web/http/test_access.py tries one by one.
 
 `python -m tests.support.access` writes the table into docs/security.md.
 """

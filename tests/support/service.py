@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from email.message import Message
 from itertools import count
 
-from bench import seeding, servers
 from commentsvc.store.db import db
+from tests.support import seeding, servers
 
 # What a person would call hanging: the two seconds that are promised, and as much again for a busy machine.
 PATIENCE_S = 4.0

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from bench import servers
+from tests.support import servers
 
 CHUNK_BYTES = 64 * 1024
 

@@ -12,9 +12,9 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from commentsvc.gateways.providers.base import Attempt, Person
 from commentsvc.gateways.providers.oauth import text_or_none
 from commentsvc.gateways.providers.openid import OpenId
-from commentsvc.gateways.providers.person import Attempt, Person
 
 SECRET_LIFE_S = 30 * 60  # Apple takes up to six months; ours is made anew for each use
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from authlib.integrations.requests_client import OAuth2Session
 
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import OAuthProvider, text_or_none
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 PICTURES = "https://cdn.discordapp.com/avatars"
 
@@ -22,7 +22,7 @@ class Discord(OAuthProvider):
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
         found = self.ask(session, self.userinfo_url)
         if not isinstance(found, dict):
-            raise self.trouble(Kind.WRONG, "no object in the answer")
+            raise self.trouble(FailureKind.WRONG, "no object in the answer")
         number, picture = found.get("id"), text_or_none(found.get("avatar"))
         return self.whole(
             number,

@@ -11,8 +11,8 @@ from typing import Any
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException
 
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import SUBJECT_MAX, OAuthProvider, text_or_none, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 CODE_SPENT = 100
 SIGNED_LIFE_S = 24 * 3600  # Facebook may send what we have missed once more
@@ -42,13 +42,13 @@ class Facebook(OAuthProvider):
         except RequestException as error:
             raise self.of_request(error) from None
         except ValueError:
-            raise self.trouble(Kind.WRONG, "the token answer is no JSON") from None
+            raise self.trouble(FailureKind.WRONG, "the token answer is no JSON") from None
         refusal = answer.get("error") if isinstance(answer, dict) else None
         if isinstance(refusal, dict):
             number = refusal.get("code")
-            raise self.trouble(Kind.EXPIRED if number == CODE_SPENT else Kind.WRONG, f"token: {number}")
+            raise self.trouble(FailureKind.EXPIRED if number == CODE_SPENT else FailureKind.WRONG, f"token: {number}")
         if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
-            raise self.trouble(Kind.WRONG, "no token in the answer")
+            raise self.trouble(FailureKind.WRONG, "no token in the answer")
         session.token = answer
         return answer
 
@@ -62,7 +62,7 @@ class Facebook(OAuthProvider):
             appsecret_proof=hmac.new(secret, access, hashlib.sha256).hexdigest(),
         )
         if not isinstance(found, dict):
-            raise self.trouble(Kind.WRONG, "no object in the answer")
+            raise self.trouble(FailureKind.WRONG, "no object in the answer")
         picture = found.get("picture", {}).get("data", {}) if isinstance(found.get("picture"), dict) else {}
         url = None if picture.get("is_silhouette") else web_address(picture.get("url"))
         return self.whole(found.get("id"), found.get("name"), email=text_or_none(found.get("email")), picture_url=url)

@@ -6,8 +6,8 @@ from typing import Any
 
 from authlib.integrations.requests_client import OAuth2Session
 
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import OAuthProvider, text_or_none, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 
 class GitHub(OAuthProvider):
@@ -21,7 +21,7 @@ class GitHub(OAuthProvider):
         found = self.ask(session, self.userinfo_url)
         addresses = self.ask(session, f"{self.userinfo_url}/emails")
         if not isinstance(found, dict) or not isinstance(addresses, list):
-            raise self.trouble(Kind.WRONG, "no object in the answer")
+            raise self.trouble(FailureKind.WRONG, "no object in the answer")
         verified = [a for a in addresses if isinstance(a, dict) and a.get("verified") is True]
         email = next((text_or_none(a.get("email")) for a in verified if a.get("primary")), None)
         return self.whole(

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from authlib.integrations.requests_client import OAuth2Session
 from requests import RequestException, Session
 
-from commentsvc.core.registration import HOST, Client
+from commentsvc.core.provider_clients import HOST, Client
 from commentsvc.gateways import safe_http
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person, SignInFailure
 from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
 from commentsvc.gateways.providers.openid import ISSUER_PROMISED
-from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 
 class Clients(Protocol):
@@ -59,7 +59,7 @@ class Mastodon(OAuthProvider):
         """By the account's number on its server: names move from one person to another, numbers do not."""
         found = self.ask(session, f"{self._base(attempt)}/api/v1/accounts/verify_credentials")
         if not isinstance(found, dict):
-            raise self.trouble(Kind.WRONG, "no object in the answer")
+            raise self.trouble(FailureKind.WRONG, "no object in the answer")
         person = self.whole(
             found.get("id"),
             found.get("display_name") or found.get("username"),
@@ -73,24 +73,24 @@ class Mastodon(OAuthProvider):
     def check_issuer(self, attempt: Attempt, issuer: str | None) -> None:
         super().check_issuer(attempt, issuer)
         if issuer is None and (self._metadata(attempt) or {}).get(ISSUER_PROMISED) is True:
-            raise self.trouble(Kind.WRONG, "the answer names no issuer, as promised")
+            raise self.trouble(FailureKind.WRONG, "the answer names no issuer, as promised")
 
     def _base(self, attempt: Attempt) -> str:
         if self._named:
             return self._named
         if not HOST.fullmatch(attempt.instance):
-            raise self.trouble(Kind.WRONG, "no host name")
+            raise self.trouble(FailureKind.WRONG, "no host name")
         return f"https://{attempt.instance}"
 
     def trade(self, session: OAuth2Session, attempt: Attempt, code: str) -> dict[str, Any]:
         """Servers before 4.3 sweep clients away that nobody uses; the next try registers again."""
         try:
             return super().trade(session, attempt, code)
-        except Trouble as trouble:
+        except SignInFailure as trouble:
             if "invalid_client" not in trouble.cause:
                 raise
             self._clients.forget(attempt.instance)
-            raise self.trouble(Kind.EXPIRED, trouble.cause) from None
+            raise self.trouble(FailureKind.EXPIRED, trouble.cause) from None
 
     def _client(self, attempt: Attempt) -> Client:
         """Our client on the reader's server; registered there the first time (POST /api/v1/apps)."""
@@ -110,7 +110,7 @@ class Mastodon(OAuthProvider):
         found = answer if isinstance(answer, dict) else {}
         client_id, client_secret = text_or_none(found.get("client_id")), text_or_none(found.get("client_secret"))
         if client_id is None or client_secret is None:
-            raise self.trouble(Kind.WRONG, "no client in the answer")
+            raise self.trouble(FailureKind.WRONG, "no client in the answer")
         client = Client(client_id, client_secret, scope)
         self._clients.keep(attempt.instance, client)
         return client

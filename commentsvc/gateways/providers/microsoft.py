@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from commentsvc.gateways.providers.base import Person
 from commentsvc.gateways.providers.oauth import text_or_none
 from commentsvc.gateways.providers.openid import OpenId
-from commentsvc.gateways.providers.person import Person
 
 TENANT = re.compile(r"[0-9a-f-]{36}")
 

@@ -11,12 +11,12 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from requests import HTTPError, RequestException, Response
 
-from commentsvc.core import emails, links, text
+from commentsvc.core import emails, links, text_input
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import NAME_MAX, WEBSITE_MAX
 from commentsvc.gateways import safe_http
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person, SignInFailure
 from commentsvc.gateways.providers.labels import label_of
-from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 SUBJECT_MAX = 255  # characters of an id, as OpenID Connect allows them and the column of identities holds them
 SHOWN_MAX = NAME_MAX
@@ -104,15 +104,17 @@ class OAuthProvider(ABC):
         session = self.session(attempt)
         token = self.trade(session, attempt, answer["code"])
         if str(token.get("token_type") or "bearer").lower() != "bearer":
-            raise self.trouble(Kind.WRONG, "no bearer token in the answer")
+            raise self.trouble(FailureKind.WRONG, "no bearer token in the answer")
         return self.checked(self.person(session, attempt, token))
 
     def check_answer(self, answer: Mapping[str, str]) -> None:
         """Raise Trouble unless the browser brought a code."""
         if "error" in answer:
-            raise self.trouble(Kind.DENIED if answer["error"] in DENIALS else Kind.WRONG, _standard(answer["error"]))
+            raise self.trouble(
+                FailureKind.DENIED if answer["error"] in DENIALS else FailureKind.WRONG, _standard(answer["error"])
+            )
         if not answer.get("code"):
-            raise self.trouble(Kind.WRONG, "no code in the answer")
+            raise self.trouble(FailureKind.WRONG, "no code in the answer")
 
     def check_issuer(self, attempt: Attempt, issuer: str | None) -> None:
         """Raise Trouble when the answer says to come from elsewhere (RFC 9207).
@@ -120,7 +122,7 @@ class OAuthProvider(ABC):
         Without metadata nobody knows how the provider spells itself, but its issuer is on the host it signs in at.
         """
         if issuer is not None and origin_of(issuer) != origin_of(self.authorize_address(attempt)):
-            raise self.trouble(Kind.WRONG, "the answer is another issuer's")
+            raise self.trouble(FailureKind.WRONG, "the answer is another issuer's")
 
     def trade(self, session: OAuth2Session, attempt: Attempt, code: str) -> dict[str, Any]:
         more = {"code_verifier": attempt.verifier} if self.uses_pkce else {}
@@ -135,13 +137,15 @@ class OAuthProvider(ABC):
             )
         except OAuthError as error:
             spent = error.error in SPENT
-            raise self.trouble(Kind.EXPIRED if spent else Kind.WRONG, f"token: {_standard(error.error)}") from None
+            raise self.trouble(
+                FailureKind.EXPIRED if spent else FailureKind.WRONG, f"token: {_standard(error.error)}"
+            ) from None
         except RequestException as error:
             raise self.of_request(error) from None
         except ValueError:
-            raise self.trouble(Kind.WRONG, "the token answer is no JSON") from None
+            raise self.trouble(FailureKind.WRONG, "the token answer is no JSON") from None
         if not isinstance(token, dict) or not isinstance(token.get("access_token"), str):
-            raise self.trouble(Kind.WRONG, "no token in the answer")
+            raise self.trouble(FailureKind.WRONG, "no token in the answer")
         return token
 
     @abstractmethod
@@ -160,27 +164,27 @@ class OAuthProvider(ABC):
 
     def read(self, response: Response) -> Any:
         if response.status_code >= 500 or response.status_code == 429:
-            raise self.trouble(Kind.AWAY, f"HTTP {response.status_code}")
+            raise self.trouble(FailureKind.AWAY, f"HTTP {response.status_code}")
         if response.status_code != 200:
-            raise self.trouble(Kind.WRONG, f"HTTP {response.status_code}")
+            raise self.trouble(FailureKind.WRONG, f"HTTP {response.status_code}")
         try:
             return response.json()
         except ValueError:
-            raise self.trouble(Kind.WRONG, "the answer is no JSON") from None
+            raise self.trouble(FailureKind.WRONG, "the answer is no JSON") from None
 
-    def of_request(self, error: RequestException) -> Trouble:
+    def of_request(self, error: RequestException) -> SignInFailure:
         """What went wrong on the way, without addresses or parameters: those hold codes and tokens."""
         if isinstance(error, HTTPError) and error.response is not None and error.response.status_code < 500:
-            return self.trouble(Kind.WRONG, f"HTTP {error.response.status_code}")
-        return self.trouble(Kind.AWAY, type(error).__name__)
+            return self.trouble(FailureKind.WRONG, f"HTTP {error.response.status_code}")
+        return self.trouble(FailureKind.AWAY, type(error).__name__)
 
-    def trouble(self, kind: Kind, cause: str) -> Trouble:
-        return Trouble(self.label, kind, f"{self.name}: {cause}")
+    def trouble(self, kind: FailureKind, cause: str) -> SignInFailure:
+        return SignInFailure(self.label, kind, f"{self.name}: {cause}")
 
     def whole(self, subject: object, name: object, **more: Any) -> Person:
         """A person; raises Trouble when what must be there is missing."""
         if not isinstance(subject, str | int) or isinstance(subject, bool) or not str(subject):
-            raise self.trouble(Kind.WRONG, "no id in the answer")
+            raise self.trouble(FailureKind.WRONG, "no id in the answer")
         return Person(self.name, str(subject), name if isinstance(name, str) else "", **more)
 
     def checked(self, person: Person) -> Person:
@@ -189,7 +193,7 @@ class OAuthProvider(ABC):
         An id is compared, never cleaned: two that differ by a control character alone are two people.
         """
         if len(person.subject) > SUBJECT_MAX or not person.subject.isprintable():
-            raise self.trouble(Kind.WRONG, "an id that is too long or can't be shown")
+            raise self.trouble(FailureKind.WRONG, "an id that is too long or can't be shown")
         return replace(
             person,
             name=shown(person.name) or "",
@@ -217,7 +221,9 @@ def origin_of(url: str) -> str:
 def shown(value: str | None) -> str | None:
     """A name as one line of at most SHOWN_MAX characters; None when nothing of it can be shown."""
     try:
-        return text.line(value[:SHOWN_MAX], "name", "The name", SHOWN_MAX, required=False) or None if value else None
+        return (
+            text_input.line(value[:SHOWN_MAX], "name", "The name", SHOWN_MAX, required=False) or None if value else None
+        )
     except Invalid:
         return None
 

@@ -14,8 +14,8 @@ from joserfc.jwk import KeySet
 from requests import RequestException, Session
 
 from commentsvc.gateways import safe_http
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 KEPT_S = 3600.0
 REFETCH_S = 60.0  # at least between two looks for new keys: a token may name any key
@@ -50,16 +50,16 @@ class OpenId(OAuthProvider):
         # whose it is neither, where the metadata promises that all do.
         metadata = self._discover()
         if issuer is None and metadata.get(ISSUER_PROMISED) is True:
-            raise self.trouble(Kind.WRONG, "the answer names no issuer, as promised")
+            raise self.trouble(FailureKind.WRONG, "the answer names no issuer, as promised")
         if issuer is not None and issuer != metadata["issuer"]:
-            raise self.trouble(Kind.WRONG, "the answer is another issuer's")
+            raise self.trouble(FailureKind.WRONG, "the answer is another issuer's")
 
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
         claims = self._claims(token, attempt)
         if "name" not in claims and self.userinfo_url:
             more = self.ask(session, self.userinfo_url)
             if not isinstance(more, dict) or more.get("sub") != claims["sub"]:
-                raise self.trouble(Kind.WRONG, "userinfo is about somebody else")
+                raise self.trouble(FailureKind.WRONG, "userinfo is about somebody else")
             claims = {**more, **claims}
         return self.person_of(claims)
 
@@ -87,12 +87,12 @@ class OpenId(OAuthProvider):
                 return self._kept[1]
             found = self._get(f"{self.issuer}/.well-known/openid-configuration")
             if not isinstance(found, dict) or not self.is_discovered(found.get("issuer")):
-                raise self.trouble(Kind.WRONG, "discovery speaks of another issuer")
+                raise self.trouble(FailureKind.WRONG, "discovery speaks of another issuer")
             endpoints = [found.get(f"{name}_endpoint") for name in ("authorization", "token")]
             addresses = [web_address(url) for url in [*endpoints, found.get("jwks_uri")]]
             is_secret = self.issuer.startswith("https:")
             if not all(url and (url.startswith("https:") or not is_secret) for url in addresses):
-                raise self.trouble(Kind.WRONG, "discovery lacks an endpoint, or has one without https")
+                raise self.trouble(FailureKind.WRONG, "discovery lacks an endpoint, or has one without https")
             self.authorize_url, self.token_url = str(endpoints[0]), str(endpoints[1])
             self.userinfo_url = web_address(found.get("userinfo_endpoint")) or ""
             methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
@@ -113,7 +113,7 @@ class OpenId(OAuthProvider):
         """What the ID token says, when it is signed, meant for us and new (OpenID Connect Core §3.1.3.7)."""
         found = token.get("id_token")
         if not isinstance(found, str):
-            raise self.trouble(Kind.WRONG, "no ID token in the answer")
+            raise self.trouble(FailureKind.WRONG, "no ID token in the answer")
         claims = self._verified(found)
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
@@ -129,7 +129,7 @@ class OpenId(OAuthProvider):
         }
         wrong = [name for name, is_right in checks.items() if not is_right]
         if wrong:
-            raise self.trouble(Kind.WRONG, f"ID token: {', '.join(wrong)}")
+            raise self.trouble(FailureKind.WRONG, f"ID token: {', '.join(wrong)}")
         return claims
 
     def _verified(self, id_token: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class OpenId(OAuthProvider):
                 return dict(jwt.decode(id_token, self._keys, algorithms=ALGORITHMS).claims)
             except (JoseError, ValueError, KeyError, TypeError) as error:
                 if is_last:
-                    raise self.trouble(Kind.WRONG, f"ID token: {type(error).__name__}") from None
+                    raise self.trouble(FailureKind.WRONG, f"ID token: {type(error).__name__}") from None
         raise AssertionError("unreachable")
 
     def _fetch_keys(self, is_again: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from commentsvc.gateways.providers.apple import Apple
+from commentsvc.gateways.providers.base import Provider
 from commentsvc.gateways.providers.discord import Discord
 from commentsvc.gateways.providers.facebook import Facebook
 from commentsvc.gateways.providers.github import GitHub
@@ -13,7 +14,6 @@ from commentsvc.gateways.providers.mastodon import Clients, Mastodon
 from commentsvc.gateways.providers.microsoft import Microsoft
 from commentsvc.gateways.providers.oauth import OAuthProvider
 from commentsvc.gateways.providers.openid import OpenId
-from commentsvc.gateways.providers.person import Provider
 from commentsvc.gateways.providers.twitter import Twitter
 from commentsvc.gateways.providers.wordpress import WordPress
 

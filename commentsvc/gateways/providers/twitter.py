@@ -6,8 +6,8 @@ from typing import Any
 
 from authlib.integrations.requests_client import OAuth2Session
 
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person, SignInFailure
 from commentsvc.gateways.providers.oauth import OAuthProvider, text_or_none, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person, Trouble
 
 
 class Twitter(OAuthProvider):
@@ -37,8 +37,8 @@ class Twitter(OAuthProvider):
         """Asked by itself: an app that may not see it gets a refusal, and the sign-in works all the same."""
         try:
             answer = self.ask(session, self.userinfo_url, **{"user.fields": "confirmed_email"})
-        except Trouble as trouble:
-            if trouble.kind is Kind.AWAY:
+        except SignInFailure as trouble:
+            if trouble.kind is FailureKind.AWAY:
                 raise
             return None
         return text_or_none(self._data(answer).get("confirmed_email"))
@@ -46,5 +46,5 @@ class Twitter(OAuthProvider):
     def _data(self, answer: Any) -> dict[str, Any]:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict):
-            raise self.trouble(Kind.WRONG, "no data in the answer")
+            raise self.trouble(FailureKind.WRONG, "no data in the answer")
         return data

@@ -6,8 +6,8 @@ from typing import Any
 
 from authlib.integrations.requests_client import OAuth2Session
 
+from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import OAuthProvider, text_or_none, web_address
-from commentsvc.gateways.providers.person import Attempt, Kind, Person
 
 
 class WordPress(OAuthProvider):
@@ -21,7 +21,7 @@ class WordPress(OAuthProvider):
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
         found = self.ask(session, self.userinfo_url)
         if not isinstance(found, dict):
-            raise self.trouble(Kind.WRONG, "no object in the answer")
+            raise self.trouble(FailureKind.WRONG, "no object in the answer")
         return self.whole(
             found.get("ID"),
             found.get("display_name") or found.get("username"),

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from commentsvc.core import difference, text
-from commentsvc.core.difference import Piece
+from commentsvc.core import excerpts, text_diff
 from commentsvc.core.policy import Policy
-from commentsvc.core.searching import Search
+from commentsvc.core.search_query import Search
 from commentsvc.core.status import Action, Status
-from commentsvc.services.moderating import Moderator
-from commentsvc.store import appeals, flags, revisions, sanctions
+from commentsvc.core.text_diff import Piece
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import appeals, reports, revisions, sanctions
 from commentsvc.store.appeals import Appeal
 from commentsvc.store.comments import Comment
-from commentsvc.store.flags import Flag, FlagReason
+from commentsvc.store.reports import Report, ReportReason
 from commentsvc.store.revisions import Revision
 from commentsvc.store.sanctions import Sanction
-from commentsvc.web.wiring import now
+from commentsvc.web.http.app_setup import now
 
 # The likeliest act first; what a comment is already is not offered.
 OFFERED = {
@@ -30,11 +30,11 @@ OFFERED = {
 # Approving what is published answers the readers who reported it.
 OFFERED_FLAGGED = (Action.APPROVE, Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE)
 SAYS = {
-    FlagReason.SPAM: "spam",
-    FlagReason.ABUSE: "abuse",
-    FlagReason.OFF_TOPIC: "off topic",
-    FlagReason.ILLEGAL: "illegal",
-    FlagReason.OTHER: "something else",
+    ReportReason.SPAM: "spam",
+    ReportReason.ABUSE: "abuse",
+    ReportReason.OFF_TOPIC: "off topic",
+    ReportReason.ILLEGAL: "illegal",
+    ReportReason.OTHER: "something else",
 }
 LABEL = {
     Action.APPROVE: "Approve",
@@ -68,7 +68,7 @@ class Card:
     html: str
     edits: Sequence[Edit]
     appeal: Appeal | None
-    reported: Sequence[Flag]
+    reported: Sequence[Report]
     sanctions: Sequence[Sanction]
     policy: Policy
     sees_addresses: bool
@@ -81,11 +81,11 @@ def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     appealed = appeals.of_comments(refused) if refused else {}
     in_force = sanctions.active_by_comment(found, now())
     policies = {site.id: site.policy for site in {comment.site for comment in found}}
-    reported = flags.open_of([comment.id for comment in found if comment.flag_count])
+    reported = reports.open_of([comment.id for comment in found if comment.flag_count])
     return [
         Card(
             comment,
-            text.marked(comment.html, [*search.words, *_matches(comment)]),
+            excerpts.marked(comment.html, [*search.words, *_matches(comment)]),
             _edits(comment, earlier.get(comment.id, ())),
             appealed.get(comment.id),
             reported.get(comment.id, ()),
@@ -104,10 +104,10 @@ def _shown(in_force: Sequence[Sanction], comment: Comment, by: Moderator) -> lis
 
 def _matches(comment: Comment) -> list[str]:
     """What the rules found in the text; counts and the like are no words of it."""
-    found = [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != flags.HOLD_RULE]
+    found = [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != reports.HOLD_RULE]
     return [match for match in found if len(match) > 2 and not match.isdigit()]
 
 
 def _edits(comment: Comment, earlier: Sequence[Revision]) -> list[Edit]:
     texts = [*(revision.source for revision in earlier), comment.source]
-    return [Edit(r, difference.between(*pair)) for r, *pair in zip(earlier, texts, texts[1:], strict=False)]
+    return [Edit(r, text_diff.between(*pair)) for r, *pair in zip(earlier, texts, texts[1:], strict=False)]

@@ -8,15 +8,15 @@ from datetime import datetime
 
 from flask import Blueprint, request
 
-from commentsvc.core.pages import PAGE_SIZE
-from commentsvc.services import tending
-from commentsvc.services.moderating import Moderator
-from commentsvc.store import decisions, journal, people
+from commentsvc.core.pagination import PAGE_SIZE
+from commentsvc.services import thread_settings
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import audit_log, decisions, memberships
 from commentsvc.store.decisions import EDIT, Decision
-from commentsvc.store.people import Role
+from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
-from commentsvc.web import guard
-from commentsvc.web.dashboard import frame
+from commentsvc.web.dashboard import layout
+from commentsvc.web.http import access
 
 CHANGES_MAX = 200  # of threads on one page; they are rare
 
@@ -24,7 +24,7 @@ pages = Blueprint("log", __name__, url_prefix="/dashboard")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogLine:
     """A decision, who made it, on how many comments together, and whether it can still be undone.
 
     Only one after which nothing holds can, and the whole act goes with it.
@@ -41,10 +41,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Change:
+class ThreadChangeLine:
     """A change of a thread's settings, and what undoes it; None when it is not for this moderator to undo."""
 
-    change: journal.Entry
+    change: audit_log.AuditEntry
     undo: str | None
 
     @property
@@ -54,18 +54,18 @@ class Change:
 
 @pages.get("/<site_key>/log")
 def show(site_key: str) -> str:
-    by = guard.dashboard_moderator()
-    site = guard.moderated(site_key, by)
-    comment_id = frame.find_number(request.args.get("comment", ""))
-    before_id = frame.find_number(request.args.get("before", ""))
+    by = access.require_dashboard_moderator()
+    site = access.require_moderated_site(site_key, by)
+    comment_id = layout.find_number(request.args.get("comment", ""))
+    before_id = layout.find_number(request.args.get("before", ""))
     found, following = decisions.log(site, comment_id, before_id, PAGE_SIZE)
     can_undo = decisions.undoable({d.comment_id for d in found})
     sizes = decisions.sizes_of({d.batch for d in found})
-    entries = [Entry(d, d.who, sizes[d.batch], _moved(d) and d.id in can_undo) for d in found]
+    entries = [LogLine(d, d.who, sizes[d.batch], _moved(d) and d.id in can_undo) for d in found]
     changes = [] if comment_id else _changes(site, by, found, before_id, following is not None)
-    listed: list[Entry | Change] = [*entries, *changes]
+    listed: list[LogLine | ThreadChangeLine] = [*entries, *changes]
     listed.sort(key=lambda entry: entry.at, reverse=True)
-    return frame.draw(
+    return layout.draw(
         "dashboard/log.html",
         by,
         site,
@@ -88,13 +88,15 @@ def _setting(name: str, value: object) -> str:
 
 def _changes(
     site: Site, by: Moderator, found: Sequence[Decision], before_id: int | None, has_more: bool
-) -> list[Change]:
+) -> list[ThreadChangeLine]:
     """The changes of threads between the decisions of this page: newer than its oldest, older than the page before."""
     since = found[-1].created_at if has_more else None
     before = decisions.made_at(site, before_id) if before_id is not None else None
-    is_owner = people.role_on(by.account, site) is Role.OWNER
-    entries = journal.of_threads(site, since, before, CHANGES_MAX)
-    return [Change(e, tending.undo_of(e) if is_owner or "mode" not in e.after else None) for e in entries]
+    is_owner = memberships.role_on(by.account, site) is Role.OWNER
+    entries = audit_log.of_threads(site, since, before, CHANGES_MAX)
+    return [
+        ThreadChangeLine(e, thread_settings.undo_of(e) if is_owner or "mode" not in e.after else None) for e in entries
+    ]
 
 
 def _moved(decision: Decision) -> bool:

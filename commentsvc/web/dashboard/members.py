@@ -7,31 +7,31 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import Invalid, NotFound
-from commentsvc.services import membering
-from commentsvc.store import invitations, journal, people
+from commentsvc.services import members
+from commentsvc.store import audit_log, invitations, memberships
 from commentsvc.store.db import db
-from commentsvc.store.people import Role
-from commentsvc.web import guard
-from commentsvc.web.dashboard import frame
-from commentsvc.web.guard import client_ip
-from commentsvc.web.signin import is_agreed, replaced_by, welcome
-from commentsvc.web.translating import tell_error
-from commentsvc.web.wiring import now, settings
+from commentsvc.store.memberships import Role
+from commentsvc.web.auth.sign_in import is_agreed, replaced_by, welcome
+from commentsvc.web.dashboard import layout
+from commentsvc.web.http import access
+from commentsvc.web.http.access import client_ip
+from commentsvc.web.http.app_setup import now, settings
+from commentsvc.web.http.i18n import tell_error
 
 pages = Blueprint("members", __name__)
 
 
 @pages.get("/dashboard/<site_key>/members")
 def show(site_key: str) -> str:
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    found = people.members_with_roles(site)
-    return frame.draw(
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    found = memberships.members_with_roles(site)
+    return layout.draw(
         "dashboard/members.html",
         by,
         site,
         members=found,
-        last_seen=journal.last_sign_ins([member.account_id for member in found]),
+        last_seen=audit_log.last_sign_ins([member.account_id for member in found]),
         invited=invitations.open_of(site, now()),
         roles=list(Role),
     )
@@ -40,25 +40,25 @@ def show(site_key: str) -> str:
 @pages.post("/dashboard/<site_key>/members")
 def change(site_key: str) -> Response:
     """Invite, take an invitation back, give another role, or remove: the button says which."""
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    guard.check_fresh()
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    access.require_recent_sign_in()
     form, ip = request.form, client_ip()
-    number = frame.find_number(form.get("member", form.get("invitation", ""))) or 0
+    number = layout.find_number(form.get("member", form.get("invitation", ""))) or 0
     act = form.get("act", "")
-    with frame.attempt():
+    with layout.attempt():
         if act == "invite":
-            membering.invite(site, form.get("email", ""), _role(), by.account, settings().base_url, ip, now())
-            frame.say("Invited. The mail is on its way.")
+            members.invite(site, form.get("email", ""), _role(), by.account, settings().base_url, ip, now())
+            layout.say("Invited. The mail is on its way.")
         elif act == "take-back":
-            membering.take_back(site, number, by.account, ip, now())
-            frame.say("The invitation is taken back.")
+            members.take_back(site, number, by.account, ip, now())
+            layout.say("The invitation is taken back.")
         elif act == "role":
-            membering.set_role(site, number, _role(), by.account, ip, now(), form.get("shown"))
-            frame.say("The role is changed.")
+            members.set_role(site, number, _role(), by.account, ip, now(), form.get("shown"))
+            layout.say("The role is changed.")
         elif act == "remove":
-            membering.remove(site, number, by.account, ip, now())
-            frame.say("Removed. The changes can undo it.")
+            members.remove(site, number, by.account, ip, now())
+            layout.say("Removed. The changes can undo it.")
         else:
             raise Invalid("act", "Choose what to do.")
     return redirect(url_for("members.show", site_key=site_key), 303)
@@ -78,7 +78,7 @@ def join(token: str) -> Response:
     try:
         if not is_agreed(replaced_by(invitations.by_token(tokens.digest(token), now()).email)):
             return _join_page(token, 409)
-        session_token = membering.accept(token, guard.browser(), now())
+        session_token = members.accept(token, access.current_browser(), now())
     except NotFound as error:
         db.session.rollback()
         return _gone(error)

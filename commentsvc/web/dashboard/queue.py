@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import pages as core_pages
-from commentsvc.core import searching
+from commentsvc.core import pagination as core_pages
+from commentsvc.core import search_query
 from commentsvc.core.errors import Invalid, NotFound
-from commentsvc.core.pages import Sort
-from commentsvc.core.searching import Search
+from commentsvc.core.pagination import Sort
+from commentsvc.core.search_query import Search
 from commentsvc.core.status import Action, Status
-from commentsvc.services.moderating import Moderator
-from commentsvc.store import appeals, finding, notes, people, tallies
-from commentsvc.store.finding import Found, Wanted
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import appeals, canned_responses, comment_search, counters, memberships
+from commentsvc.store.comment_search import SearchPage, Wanted
 from commentsvc.store.sites import Site
-from commentsvc.web import guard
-from commentsvc.web.dashboard import cards, frame
+from commentsvc.web.dashboard import cards, layout
+from commentsvc.web.http import access
 
 pages = Blueprint("queue", __name__, url_prefix="/dashboard")
 
@@ -48,18 +48,18 @@ class Place:
 
 @pages.get("", strict_slashes=False)
 def sites() -> Response | str:
-    by = guard.dashboard_moderator()
-    found = people.moderated_sites(by.account)
+    by = access.require_dashboard_moderator()
+    found = memberships.moderated_sites(by.account)
     if len(found) == 1:
         return redirect(url_for("queue.show", site_key=found[0].key))
     seen = [site for site in found if by.has_shown_factor or not site.policy.second_factor_required]
-    pending = {site.id: tallies.of_site(site)[Status.PENDING] for site in seen}
-    return frame.draw("dashboard/sites.html", by, None, pending=pending)
+    pending = {site.id: counters.of_site(site)[Status.PENDING] for site in seen}
+    return layout.draw("dashboard/sites.html", by, None, pending=pending)
 
 
 @pages.get("/<site_key>")
 def show(site_key: str) -> Response | tuple[str, int] | str:
-    by = guard.dashboard_moderator()
+    by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
     query = request.args.get("q", "").replace("\0", "").strip()
     listed, problem = _list(), ""
@@ -69,14 +69,16 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
     except Invalid as error:
         search, problem = Search(), str(error)
     if search.status:
-        goal = url_for("queue.show", site_key=site_key, status=search.status, q=searching.without_status(query) or None)
+        goal = url_for(
+            "queue.show", site_key=site_key, status=search.status, q=search_query.without_status(query) or None
+        )
         return redirect(goal)
     sort = _sort(status)
     after = core_pages.cursor(request.args.get("cursor", ""), sort)
     sees_addresses = _sees_addresses(place, by)
     wanted = Wanted(place.sites, status, sort, search, sees_addresses, is_flagged=listed == FLAGGED)
-    found = Found([], None) if problem else finding.page(wanted, after, core_pages.PAGE_SIZE)
-    drawn = frame.draw(
+    found = SearchPage([], None) if problem else comment_search.page(wanted, after, core_pages.PAGE_SIZE)
+    drawn = layout.draw(
         "dashboard/queue.html",
         by,
         place.site,
@@ -90,9 +92,9 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
         is_first_page=after is None,
         tally=_tally(place.sites),
         appealed=_appeals(place, by),
-        newest_id=finding.newest_id(place.sites),
+        newest_id=comment_search.newest_id(place.sites),
         offered=cards.OFFERED_FLAGGED if listed == FLAGGED else cards.OFFERED[status],
-        canned=notes.of_site(place.site) if place.site else (),
+        canned=canned_responses.of_site(place.site) if place.site else (),
         empty=EMPTY[listed],
     )
     return (drawn, 422) if problem else drawn
@@ -101,11 +103,15 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
 @pages.get("/<site_key>/counts")
 def counts(site_key: str) -> Response:
     """The numbers beside the tabs, and how many came since the page was drawn; 304 while nothing moves."""
-    by = guard.dashboard_moderator()
+    by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
-    since = frame.find_number(request.args.get("since", ""))
+    since = layout.find_number(request.args.get("since", ""))
     status = Status.APPROVED if _list() == FLAGGED else Status(_list())
-    new = finding.arrived_since(place.sites, status, since, NEW_MAX) if since is not None and _list() != FLAGGED else 0
+    new = (
+        comment_search.arrived_since(place.sites, status, since, NEW_MAX)
+        if since is not None and _list() != FLAGGED
+        else 0
+    )
     response = jsonify({"counts": _tally(place.sites), "appeals": _appeals(place, by), "new": new})
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
@@ -115,24 +121,24 @@ def counts(site_key: str) -> Response:
 @pages.get("/<site_key>/matching")
 def matching(site_key: str) -> Response:
     """How many the list holds, counted up to a limit, and up to which comment; for an act on all of them."""
-    by = guard.dashboard_moderator()
+    by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
     wanted = wanted_list(place, by)
     if wanted.search.is_empty:
         count = _tally(place.sites)[FLAGGED if wanted.is_flagged else wanted.status]
     else:
-        count = len(finding.ids(wanted, COUNTED_MAX + 1))
+        count = len(comment_search.ids(wanted, COUNTED_MAX + 1))
     is_exact = wanted.search.is_empty or count <= COUNTED_MAX
-    until = finding.newest_id(place.sites)
+    until = comment_search.newest_id(place.sites)
     return jsonify({"count": count if is_exact else COUNTED_MAX, "is_exact": is_exact, "until": until})
 
 
 @pages.get("/<site_key>/appeals")
 def appealed(site_key: str) -> str:
-    by = guard.dashboard_moderator()
+    by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
     found = [a.comment for site in place.sites for a in appeals.open_for(site, by.account, _has_others(site))]
-    return frame.draw(
+    return layout.draw(
         "dashboard/appeals.html",
         by,
         place.site,
@@ -141,7 +147,7 @@ def appealed(site_key: str) -> str:
         tally=_tally(place.sites),
         appealed=len(found),
         offered=(Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
-        canned=notes.of_site(place.site) if place.site else (),
+        canned=canned_responses.of_site(place.site) if place.site else (),
     )
 
 
@@ -149,7 +155,7 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
     """The list that a request's status and search name, up to the comment `until`."""
     values = request.values
     search = _search(values.get("q", ""), place, by)
-    until = frame.find_number(values.get("until", ""))
+    until = layout.find_number(values.get("until", ""))
     is_flagged = _list() == FLAGGED
     status = Status.APPROVED if is_flagged else Status(_list())
     return Wanted(place.sites, status, Sort.OLDEST, search, _sees_addresses(place, by), until, is_flagged)
@@ -157,16 +163,16 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
 
 def find_place(site_key: str, by: Moderator) -> Place:
     if site_key == ALL:
-        every = people.moderated_sites(by.account)
+        every = memberships.moderated_sites(by.account)
         for site in every:
             by.check_factor(site)
         return Place(site_key, None, every)
-    site = guard.moderated(site_key, by)
+    site = access.require_moderated_site(site_key, by)
     return Place(site_key, site, [site])
 
 
 def _search(query: str, place: Place, by: Moderator) -> Search:
-    search = searching.parse(query)
+    search = search_query.parse(query)
     if search.asks_for_address and not _sees_addresses(place, by):
         raise Invalid("q", "Addresses are for owners here; an owner can allow moderators to see and search them.")
     return search
@@ -193,9 +199,9 @@ def _sort(status: Status) -> Sort:
 
 
 def _tally(of: list[Site]) -> dict[str, int]:
-    found = [tallies.of_site(site) for site in of]
+    found = [counters.of_site(site) for site in of]
     pending, *decided = ((str(status), sum(tally[status] for tally in found)) for status in Status)
-    return dict([pending, (FLAGGED, sum(tallies.flagged_on(site) for site in of)), *decided])
+    return dict([pending, (FLAGGED, sum(counters.flagged_on(site) for site in of)), *decided])
 
 
 def _appeals(place: Place, by: Moderator) -> int:
@@ -203,4 +209,4 @@ def _appeals(place: Place, by: Moderator) -> int:
 
 
 def _has_others(site: Site) -> bool:
-    return people.members_of(site.id) > 1
+    return memberships.members_of(site.id) > 1

@@ -12,18 +12,20 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import languages, policy
 from commentsvc.core.errors import Invalid, Overlap
-from commentsvc.core.merge import fingerprint, merge
-from commentsvc.core.pages import PAGE_SIZE
+from commentsvc.core.form_merge import fingerprint, merge
+from commentsvc.core.pagination import PAGE_SIZE
 from commentsvc.core.policy import Mode, Policy, Votes
-from commentsvc.services import settling, signing_in
-from commentsvc.store import journal, notes, people, threads
+from commentsvc.services import api_tokens as api_tokens_service
+from commentsvc.services import site_settings
+from commentsvc.store import api_tokens as stored_api_tokens
+from commentsvc.store import audit_log, canned_responses, threads
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
-from commentsvc.web import guard
-from commentsvc.web.dashboard import frame
-from commentsvc.web.guard import client_ip
-from commentsvc.web.wiring import now
-from commentsvc.web.wiring import settings as service_settings
+from commentsvc.web.dashboard import layout
+from commentsvc.web.http import access
+from commentsvc.web.http.access import client_ip
+from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.app_setup import settings as service_settings
 
 pages = Blueprint("settings", __name__, url_prefix="/dashboard")
 
@@ -137,81 +139,81 @@ def show(site_key: str) -> str:
 
 @pages.post("/<site_key>/settings")
 def save(site_key: str) -> Response | tuple[str, int]:
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    shown = frame.shown()
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    shown = layout.shown()
     try:
         sent = _changes(site)
-        changed = settling.change(site.id, sent, by.account, client_ip(), now(), shown)
+        changed = site_settings.change(site.id, sent, by.account, client_ip(), now(), shown)
     except Invalid as error:
         db.session.rollback()
         return _page(site_key, dict(error.problems), typed=_typed(), shown=shown), 422
     except Overlap as error:
         db.session.rollback()
         # What this person changed stays in the form; everything else is as it is now.
-        own = merge(shown or "", sent, settling.current_settings(site)).changes
+        own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}
-        problems = frame.overlap_problems(error)
+        problems = layout.overlap_problems(error)
         title = "Others have changed settings since you opened this page. Nothing was saved."
         return _page(site_key, problems, typed=typed, title=title), 409
-    frame.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "Nothing was different.")
+    layout.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "Nothing was different.")
     return redirect(url_for("settings.show", site_key=site_key), 303)
 
 
 @pages.post("/<site_key>/notes")
 def change_notes(site_key: str) -> Response:
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    removed = frame.find_number(request.form.get("remove", ""))
-    with frame.attempt("Saved."):
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    removed = layout.find_number(request.form.get("remove", ""))
+    with layout.attempt("Saved."):
         if removed is not None:
-            settling.remove_note(site.id, removed, by.account, client_ip(), now())
+            site_settings.remove_note(site.id, removed, by.account, client_ip(), now())
         else:
-            settling.add_note(site.id, request.form.get("text", ""), by.account, client_ip(), now())
+            site_settings.add_note(site.id, request.form.get("text", ""), by.account, client_ip(), now())
     return redirect(url_for("settings.show", site_key=site_key) + "#notes", 303)
 
 
 @pages.get("/<site_key>/changes")
 def changes(site_key: str) -> str:
     """The journal of the site: who changed what, from what, when."""
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    before_id = frame.find_number(request.args.get("before", ""))
-    entries, following = journal.of_site(site, (), before_id, PAGE_SIZE)
-    names = {"entries": entries, "following": following, "undoable": settling.UNDOABLE, "label_of": _label}
-    return frame.draw("dashboard/changes.html", by, site, is_first_page=before_id is None, **names)
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    before_id = layout.find_number(request.args.get("before", ""))
+    entries, following = audit_log.of_site(site, (), before_id, PAGE_SIZE)
+    names = {"entries": entries, "following": following, "undoable": site_settings.UNDOABLE, "label_of": _label}
+    return layout.draw("dashboard/changes.html", by, site, is_first_page=before_id is None, **names)
 
 
 @pages.post("/<site_key>/changes/undo")
 def undo(site_key: str) -> Response:
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    entry_id = frame.find_number(request.form.get("entry", "")) or 0
-    with frame.attempt("Undone: it is as before."):
-        settling.undo(site.id, entry_id, by.account, client_ip(), now())
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    entry_id = layout.find_number(request.form.get("entry", "")) or 0
+    with layout.attempt("Undone: it is as before."):
+        site_settings.undo(site.id, entry_id, by.account, client_ip(), now())
     return redirect(url_for("settings.changes", site_key=site_key), 303)
 
 
 @pages.post("/<site_key>/tokens")
 def make_token(site_key: str) -> Response | str:
     """A new token is on the page that answers, and nowhere else, ever."""
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
-    guard.check_fresh()
-    with frame.attempt():
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    access.require_recent_sign_in()
+    with layout.attempt():
         name = request.form.get("name", "")
-        token = signing_in.make_api_token(by.account, site, name, by.has_shown_factor, client_ip(), now())
+        token = api_tokens_service.make_api_token(by.account, site, name, by.has_shown_factor, client_ip(), now())
         return _page(site_key, token=token)
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
 @pages.post("/<site_key>/tokens/revoke")
 def revoke_token(site_key: str) -> Response:
-    by = guard.dashboard_moderator()
-    guard.owned(site_key, by)
-    token_id = frame.find_number(request.form.get("token", "")) or 0
-    with frame.attempt("The token is revoked; it works no more."):
-        signing_in.revoke_api_token(by.account, token_id, client_ip(), now())
+    by = access.require_dashboard_moderator()
+    access.require_owned_site(site_key, by)
+    token_id = layout.find_number(request.form.get("token", "")) or 0
+    with layout.attempt("The token is revoked; it works no more."):
+        api_tokens_service.revoke_api_token(by.account, token_id, client_ip(), now())
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
@@ -224,11 +226,11 @@ def _page(
     title: str = "",
 ) -> str:
     """`typed` is what stands in the form instead of the settings; `shown` what it remembers to have shown."""
-    by = guard.dashboard_moderator()
-    site = guard.owned(site_key, by)
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
     typed = typed or {}
-    current = settling.current_settings(site)
-    return frame.draw(
+    current = site_settings.current_settings(site)
+    return layout.draw(
         "dashboard/settings.html",
         by,
         site,
@@ -239,8 +241,8 @@ def _page(
         name=typed.get("name", site.name),
         origins=typed.get("origins", "\n".join(current["origins"])),
         words=typed.get("texts", "\n".join(f"{key} = {own}" for key, own in _plain_texts(site).items())),
-        canned=notes.of_site(site),
-        tokens=[t for t in people.api_tokens_of(by.account) if t.site_id in (None, site.id)],
+        canned=canned_responses.of_site(site),
+        tokens=[t for t in stored_api_tokens.api_tokens_of(by.account) if t.site_id in (None, site.id)],
         new_token=token,
         preview_key=threads.newest_key(site),
         base_url=service_settings().base_url,

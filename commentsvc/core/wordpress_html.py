@@ -1,0 +1,150 @@
+"""Turns the text of imported comments into paragraphs, as WordPress shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from commentsvc.core.html_tokens import BLOCKS, CELLS, NESTING_MAX, TAGS, Tag, Token
+
+# Imported HTML, where newlines mean something
+
+_CONTAINERS = frozenset({"blockquote", "ul", "ol", "li", "pre"})
+_ADDRESS = re.compile(r"""(?<![\w/])https?://[^\s<>"'()]++""", re.I)
+_INLINE_MAX = 4  # emphasis in emphasis; all of it begins anew in each paragraph
+_AFTER_ADDRESS = ".,;:!?"  # belongs to the sentence around it
+
+
+def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
+    """As WordPress shows its comments: paragraphs for blank lines, `<br>` for newlines, links for bare addresses."""
+    page = _PageText()
+    for token in tokens:
+        if isinstance(token, str):
+            page.text(token)
+        elif token.name in BLOCKS:
+            page.part()
+        elif token.name in CELLS:
+            page.text(" ")
+        elif token.name == "br":
+            page.line_break()
+        elif token.name == "hr":
+            page.part()
+            page.out.append(token)
+        elif token.name in _CONTAINERS:
+            page.leave(token.name) if token.is_end else page.enter(token)
+        elif token.name in TAGS:
+            page.end(token.name) if token.is_end else page.begin(token)
+    page.part()
+    return iter(page.out)
+
+
+class _PageText:
+    """Paragraphs open with their first word and close where a block begins or ends; emphasis goes on across them."""
+
+    def __init__(self) -> None:
+        self.out: list[Token] = []
+        self._inline: list[Tag] = []
+        self._blocks: list[str] = []
+        self._has_words: list[bool] = []  # of each block
+        self._is_open = False
+        self._newlines = self._brs = 0  # since the last word
+
+    def text(self, text: str) -> None:
+        if self._is_in("pre"):
+            self.out.append(text)
+            return
+        for number, words in enumerate(text.split("\n")):
+            self._newlines += number > 0
+            if words.strip():
+                self._open()
+                self.out.extend(self._linked(words))
+            elif words and self._is_open and not self._newlines + self._brs:
+                self.out.append(" ")
+
+    def line_break(self) -> None:
+        if self._is_in("pre"):
+            self.out.append("\n")
+        self._brs += 1
+
+    def part(self) -> None:
+        """End the paragraph, if one is open."""
+        if self._is_open and not self._is_in("pre"):
+            self._close()
+        self._newlines = self._brs = 0
+
+    def begin(self, tag: Tag) -> None:
+        if len(self._inline) >= _INLINE_MAX or any(other.name == tag.name for other in self._inline):
+            return
+        if self._is_open:
+            self._open()
+            self.out.append(tag)
+        self._inline.append(tag)
+
+    def end(self, name: str) -> None:
+        for at in reversed(range(len(self._inline))):
+            if self._inline[at].name == name:
+                del self._inline[at]
+                if self._is_open:
+                    self.out.append(Tag(name, True))
+                return
+
+    def enter(self, tag: Tag) -> None:
+        self.part()
+        if tag.name == "li" and self._is_in("li"):
+            self.leave("li")
+        if self._is_in("pre") or len(self._blocks) >= NESTING_MAX:
+            return
+        self._blocks.append(tag.name)
+        self._has_words.append(False)
+        self.out.append(tag)
+        if tag.name == "pre":
+            self._open()
+
+    def leave(self, name: str) -> None:
+        self.part()
+        while name in self._blocks:
+            if self._is_open:
+                self._close()
+            self._has_words.pop()
+            self.out.append(Tag(last := self._blocks.pop(), True))
+            if last == name:
+                return
+
+    def _is_in(self, name: str) -> bool:
+        return bool(self._blocks) and self._blocks[-1] == name
+
+    def _has_p(self) -> bool:
+        return not self._is_in("li") and not self._is_in("pre")
+
+    def _open(self) -> None:
+        """Make ready for words: in a new paragraph, on a new line, or just where we are."""
+        if self._is_open and max(self._newlines, self._brs) > 1:
+            self._close()
+        if self._is_open:
+            if self._newlines + self._brs:
+                self.out.append(Tag("br"))
+        else:
+            if self._has_p():
+                self.out.append(Tag("p"))
+            elif self._has_words[-1]:
+                self.out.extend([Tag("br"), Tag("br")])
+            self.out.extend(self._inline)
+            self._is_open = True
+        if self._blocks:
+            self._has_words[-1] = True
+        self._newlines = self._brs = 0
+
+    def _close(self) -> None:
+        self.out.extend(Tag(tag.name, True) for tag in reversed(self._inline))
+        if self._has_p():
+            self.out.append(Tag("p", True))
+        self._is_open = False
+
+    def _linked(self, words: str) -> Iterator[Token]:
+        start = 0
+        if not any(tag.name in ("a", "code") for tag in self._inline):
+            for found in _ADDRESS.finditer(words):
+                url = found.group().rstrip(_AFTER_ADDRESS)
+                yield from (words[start : found.start()], Tag("a", False, {"href": url}), url, Tag("a", True))
+                start = found.start() + len(url)
+        yield words[start:]

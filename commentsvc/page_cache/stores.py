@@ -1,0 +1,115 @@
+"""Where cached pages are kept: in memory, and on disk for a restart while the database is away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commentsvc.store.versions import PageDependency
+
+if TYPE_CHECKING:
+    pass
+
+from commentsvc.page_cache.pages import CachedPage, tag_of
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY = 200  # writes
+
+
+class MemoryStore:
+    """Pages by key, the least recently read forgotten first, bounded by bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._pages: OrderedDict[str, CachedPage] = OrderedDict()
+        self._lock = threading.Lock()
+        self._left = max_bytes
+
+    def get(self, key: str) -> CachedPage | None:
+        with self._lock:
+            page = self._pages.get(key)
+            if page is not None:
+                self._pages.move_to_end(key)
+            return page
+
+    def put(self, key: str, page: CachedPage) -> None:
+        with self._lock:
+            self._drop(key)
+            self._pages[key] = page
+            self._left -= page.size_bytes
+            while self._left < 0 and self._pages:
+                self._drop(next(iter(self._pages)))
+
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        page = self._pages.pop(key, None)
+        if page is not None:
+            self._left += page.size_bytes
+
+
+class DiskStore:
+    """The last good bytes of each page, for a restart while the database is away; bounded by bytes."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._writes = 0
+
+    def _path(self, key: str) -> Path:
+        return self._folder / (hashlib.sha256(key.encode()).hexdigest() + ".page")
+
+    def get(self, key: str, now: float) -> CachedPage | None:
+        try:
+            head, _, packed = self._path(key).read_bytes().partition(b"\n")
+            kept = json.loads(head)
+            if tag_of(packed) != kept["packed_tag"]:
+                return None
+        except (OSError, ValueError, KeyError):
+            return None  # not there, or half written by a machine that died: as good as not there
+        headers = [(name, value) for name, value in kept["headers"]]
+        # Versions that no database has: the first look at the database builds the page again.
+        watched = PageDependency(kept["watched"][0], kept["watched"][1], (-1, -1)) if kept["watched"] else None
+        return CachedPage(kept["status"], headers, packed, kept["tag"], kept["is_text"], watched, now)
+
+    def put(self, key: str, page: CachedPage) -> None:
+        watched = [page.watched.site_key, page.watched.thread_key] if isinstance(page.watched, PageDependency) else None
+        kept = {"status": page.status, "headers": page.headers, "watched": watched, "tag": page.tag}
+        head = json.dumps({**kept, "is_text": page.is_text, "packed_tag": tag_of(page.packed)})
+        path = self._path(key)
+        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(head.encode() + b"\n" + page.packed)
+            os.replace(part, path)
+            self._prune()
+        except OSError as error:
+            log.warning("could not keep a published page on disk: %s", error)
+
+    def drop(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def _prune(self) -> None:
+        self._writes += 1
+        if self._writes % PRUNE_EVERY != 1:
+            return
+        files = []
+        for path in self._folder.glob("*.page"):
+            try:
+                files.append((path.stat().st_mtime, path.stat().st_size, path))
+            except FileNotFoundError:  # another worker pruned it
+                continue
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files, key=lambda f: f[0]):
+            if total <= self._max_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= size

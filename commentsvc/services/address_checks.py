@@ -1,0 +1,102 @@
+"""Comments that wait for the holder of their e-mail address, who confirms them by a link in a mail."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from commentsvc.core import phrases, tokens, verdict
+from commentsvc.core.errors import NotFound
+from commentsvc.core.phrases import phrase
+from commentsvc.core.rule_kinds import Outcome
+from commentsvc.core.status import Action, Status
+from commentsvc.core.verdict import Reason
+from commentsvc.gateways import mail_templates
+from commentsvc.services import thread_pages
+from commentsvc.services.notifications import MailLinks
+from commentsvc.store import address_checks, authors, comments, decisions, jobs, moderator_mails, threads
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db, retried
+
+LINK_LIFE = timedelta(days=7)
+REASON = Reason(
+    address_checks.HOLD_RULE,
+    Outcome.HOLD,
+    phrase("The holder of this e-mail address has to confirm the comment first, by a link in a mail."),
+)
+
+
+def ask(comment: Comment, language: str | None, secret: str, now: datetime) -> None:
+    """Have the address of a comment asked, unless it got enough such mails today; the caller commits."""
+    email = comment.author_email or ""
+    if address_checks.take_mail(comment.ip, tokens.keyed(secret, "address check", email), now):
+        jobs.add("confirm_comment", {"comment_id": comment.id, "language": language}, now)
+
+
+@retried
+def mail(comment_id: int, language: str | None, sender: MailLinks, now: datetime) -> None:
+    """Write the mail that asks. It has no word of the comment: anybody can type anybody's address."""
+    begin_write()
+    comment = next(iter(comments.of_ids([comment_id])), None)
+    if comment is not None and is_waiting(comment) and comment.author_email:
+        voice = comment.site.voice(language)
+        link = sender.comment_link(comment.id, voice.tag)
+        written = mail_templates.render("confirm_comment", voice, site=comment.site, link=link)
+        jobs.add("mail", {"to": comment.author_email, **asdict(written)}, now)
+    db.session.commit()
+
+
+def is_waiting(comment: Comment) -> bool:
+    return comment.status == Status.PENDING and any(r["rule"] == address_checks.HOLD_RULE for r in comment.reasons)
+
+
+def comment_of(number: int, now: datetime) -> Comment:
+    """The comment that a link asks about; raises NotFound when it no longer waits, or the link is too old."""
+    comment = next(iter(comments.of_ids([number])), None)
+    if comment is None or now >= comment.created_at + LINK_LIFE:
+        raise NotFound(moderator_mails.LOST)
+    if not is_waiting(comment):
+        raise NotFound(phrase("This comment no longer waits for a confirmation."))
+    return comment
+
+
+@retried
+def confirm(number: int, now: datetime) -> Comment:
+    """The holder of the address wrote the comment: publish it unless something else holds it. Raises as comment_of."""
+    begin_write()
+    threads.lock(comments.thread_ids_of([number]))
+    comment = comment_of(number, now)
+    _give_to_author(comment, now)
+
+    others = [reason for reason in comment.reasons if reason["rule"] != address_checks.HOLD_RULE]
+    is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)
+    comment.reasons = others
+    comment.version += 1
+    comment.status = Status.APPROVED if is_free else Status.PENDING
+    action = Action.APPROVE if is_free else Action.PENDING
+    batch = secrets.token_hex(16)
+    decisions.add(comment, action, Status.PENDING, batch, now, rule=address_checks.HOLD_RULE, reasons=others)
+    if is_free:
+        moves: list[tuple[Comment, Status | None]] = [(comment, Status.PENDING)]
+        thread_pages.moved(moves)
+        thread_pages.queue_reply_notifications(moves, now)
+    db.session.commit()
+    return comment
+
+
+def _give_to_author(comment: Comment, now: datetime) -> None:
+    """While it waited it was nobody's in particular; now it counts for the guest of this name and address."""
+    email = comment.author_email or ""
+    author = authors.get_or_add_author(comment.site, None, comment.author_name, email, comment.ip, now)
+    if author.id != comment.author_id:
+        authors.count_moved({comment.author_id: {Status.PENDING: -1}, author.id: {Status.PENDING: 1}})
+        comment.author_id = author.id
+
+
+def kept_reasons(reasons: Sequence[dict[str, Any]]) -> list[Reason]:
+    """The reason of a comment that still waits for the holder of its address, for judging it again after an edit."""
+    kept = [reason for reason in reasons if reason["rule"] == address_checks.HOLD_RULE]
+    return [Reason(r["rule"], Outcome(r["outcome"]), phrases.from_json(r), r["match"]) for r in kept]

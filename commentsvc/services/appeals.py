@@ -1,0 +1,41 @@
+"""Appeals: an author asks for another look, once, and another moderator than the one who refused it answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from commentsvc.core import text_input
+from commentsvc.core.errors import Conflict
+from commentsvc.core.status import Status
+from commentsvc.store import accounts, appeals, comments, decisions, threads
+from commentsvc.store.accounts import Account
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db, retried
+
+REFUSED = (Status.REJECTED, Status.SPAM, Status.DELETED)
+
+
+@retried
+def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None) -> None:
+    """Ask for another look at a comment of one's own; the caller has checked that it is. `by` is None for a guest.
+
+    Raises Invalid for no words or too many, Conflict when nothing was refused or there was an appeal before.
+    """
+    words = text_input.line(words, "text", "Your reason", appeals.TEXT_MAX, required=True)
+
+    begin_write()
+    if by is not None:
+        accounts.hold(by.id)
+    threads.lock([comments.by_id(comment_id).thread_id])
+    (comment,) = comments.of_ids([comment_id])
+    if not can_appeal(comment):
+        raise Conflict("There is no refusal to appeal here: only what a moderator has refused can be looked at again.")
+    if appeals.of_comments([comment_id]):
+        raise Conflict("You have asked for another look at this comment before; that is possible once.", "appealed")
+    appeals.add(comment, words, decisions.newest(comment_id).by_account_id, now)
+    db.session.commit()
+
+
+def can_appeal(comment: Comment) -> bool:
+    """Whether a moderator or a rule has refused it; what its author took back is refused by nobody."""
+    return comment.status in REFUSED and decisions.newest(comment.id).by_rule != "author"

@@ -1,0 +1,77 @@
+"""Writes a verdict to the log of decisions, with its reasons as JSON and the message to the author."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from commentsvc.core import excerpts, phrases, sanitizer
+from commentsvc.core import verdict as core_verdict
+from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
+from commentsvc.core.rule_kinds import Outcome
+from commentsvc.core.status import Action, Status
+from commentsvc.core.verdict import Reason, Verdict
+from commentsvc.services.submissions import Posted
+from commentsvc.store import (
+    decisions,
+    memberships,
+    rule_hits,
+)
+from commentsvc.store.accounts import Account
+from commentsvc.store.comments import Comment
+from commentsvc.store.sites import Site
+
+
+def reasons_json(verdict: Verdict) -> list[dict[str, Any]]:
+    return [{**vars(reason), **phrases.to_json(reason.sentence)} for reason in verdict.reasons]
+
+
+def reason_json(kept: dict[str, Any]) -> Reason:
+    """A reason as `reasons_json` keeps it."""
+    return Reason(kept["rule"], Outcome(kept["outcome"]), phrases.from_json(kept), kept["match"])
+
+
+def rendered(source: str) -> str:
+    """The HTML of a comment's Markdown; raises Invalid("body", …) when a reader would see nothing of it."""
+    html = sanitizer.to_html(source)
+    if not excerpts.plain(html, 10).strip():
+        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
+    return html
+
+
+def role_of(site: Site, account: Account | None) -> str | None:
+    return memberships.role_on(account, site) if account else None
+
+
+def log_verdict(judged: Sequence[tuple[Comment, Status | None, Verdict, str]], now: datetime) -> None:
+    """Keep why comments have the status they have: each with the one it had, its verdict and the settings' version."""
+    decisions.add_rulings(
+        [
+            decisions.AutomaticDecision(comment, _ACTION_TO[verdict.status], before, verdict.decided_by, version)
+            for comment, before, verdict, version in judged
+        ],
+        now,
+    )
+    rule_hits.add_all([(comment, reason) for comment, _, verdict, _ in judged for reason in verdict.objections], now)
+
+
+def message_to_author(comment: Comment, verdict: Verdict) -> Posted:
+    """What the author hears; who is shadow-banned hears that it is published."""
+    return Posted(comment, comment.face, None if comment.is_shadowed else plain_reason(verdict))
+
+
+_ACTION_TO = {
+    Status.APPROVED: Action.APPROVE,
+    Status.PENDING: Action.PENDING,
+    Status.SPAM: Action.SPAM,
+    Status.REJECTED: Action.REJECT,
+}
+
+
+def plain_reason(verdict: Verdict) -> str | None:
+    """Why it is not published, in one sentence for its author."""
+    if verdict.status is Status.APPROVED:
+        return None
+    return next(r.sentence for r in verdict.reasons if core_verdict.STATUS[r.outcome] is verdict.status)

@@ -1,0 +1,171 @@
+"""Who moderates a site: invitations by mail, roles, and leaving; every change is journalled."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from commentsvc.core import emails, tokens
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.gateways import mail_templates
+from commentsvc.services import sign_in
+from commentsvc.services.sign_in import Browser
+from commentsvc.store import accounts, audit_log, invitations, jobs, memberships, sites
+from commentsvc.store.accounts import Account
+from commentsvc.store.audit_log import AuditEntry
+from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.invitations import Invitation
+from commentsvc.store.memberships import Role
+from commentsvc.store.sites import Site
+
+INVITATION_LIFE = timedelta(days=7)
+
+
+@retried
+def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: str, now: datetime) -> None:
+    """Mail an invitation; raises Invalid for a bad address, Conflict for who is a member already."""
+    email = emails.address(email, "email", required=True)
+    token = tokens.new()
+
+    begin_write()
+    site, by = db.session.merge(site), db.session.merge(by)
+    sites.lock(site)
+    member = accounts.find_account(email)
+    if member is not None and memberships.find_membership(member, site) is not None:
+        raise Conflict(f"{email} is a member of this site already; change the role in the list.", "member")
+    for earlier in invitations.open_of(site, now):
+        if earlier.email == email:
+            earlier.ended_at = now
+    values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
+    db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
+    audit_log.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
+    link = f"{base_url}/auth/join/{token}"
+    voice = site.voice(member.language if member else None)
+    written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=f"{link}?lang={voice.tag}")
+    jobs.add("mail", {"to": email, **asdict(written)}, now)
+    db.session.commit()
+
+
+@retried
+def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetime) -> None:
+    """End an invitation that nobody has accepted yet."""
+    begin_write()
+    found = invitations.locked(site, invitation_id)
+    if found.ended_at is not None:
+        raise Conflict("This invitation was accepted or taken back already.", "no-change")
+    found.ended_at = now
+    audit_log.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
+    db.session.commit()
+
+
+@retried
+def accept(token: str, browser: Browser, now: datetime) -> str:
+    """Make whoever reads the mail a member, and sign them in; gives the session's token.
+
+    The mail proves the address. A role is never lowered by an invitation.
+    """
+    begin_write()
+    found = invitations.by_token(tokens.digest(token), now)
+    sites.lock(found.site)
+    account = accounts.find_account(found.email) or accounts.add_account(
+        found.email.partition("@")[0], found.email, None, now
+    )
+    before = memberships.find_membership(account, found.site)
+    if before is None or before.role != Role.OWNER:
+        _set(account, found.site, Role(found.role), account, browser.ip, now)
+    found.ended_at = now
+    session_token = sign_in.enter_by_mail(account, found.email, browser, now)
+    db.session.commit()
+    return session_token
+
+
+@retried
+def set_role(
+    site: Site, account_id: int, role: Role, by: Account, ip: str, now: datetime, shown: str | None = None
+) -> None:
+    """Change a member's role from the one that the page showed.
+
+    Raises Conflict when others have changed it meanwhile, or the site would have no owner left.
+    """
+    begin_write()
+    sites.lock(site)
+    account = _member(site, account_id)
+    membership = memberships.find_membership(account, site)
+    if shown is not None and membership is not None and membership.role not in (shown, role):
+        who = audit_log.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
+        raise Conflict(f"{who} has made {account.name} {membership.role} since you opened this page.", "changed-since")
+    _check_owner_stays(site, account, role)
+    _set(account, site, role, by, ip, now)
+    db.session.commit()
+
+
+@retried
+def remove(site: Site, account_id: int, by: Account, ip: str, now: datetime) -> None:
+    """Take a member's role away; raises Conflict when the site would have no owner left."""
+    begin_write()
+    sites.lock(site)
+    account = _member(site, account_id)
+    _check_owner_stays(site, account, None)
+    _set(account, site, None, by, ip, now)
+    db.session.commit()
+
+
+def give_role(account: Account, site: Site, role: Role, now: datetime) -> None:
+    """Give an account a role by the command line; raises Conflict as set_role. The caller commits."""
+    sites.lock(site)
+    _check_owner_stays(site, account, role)
+    membership = memberships.find_membership(account, site)
+    if membership is None or membership.role != role:
+        _set(account, site, role, None, "", now)
+
+
+def undo(entry: AuditEntry, site: Site, by: Account, ip: str, now: datetime) -> None:
+    """Put a member's role back as it was; raises Conflict when it has changed since.
+
+    The caller has locked the site, and commits.
+    """
+    account = accounts.find_account(entry.subject)
+    if account is None:
+        raise Conflict("This account is gone.", "changed-since")
+    membership = memberships.find_membership(account, site)
+    if (membership.role if membership else None) != entry.after.get("role"):
+        raise Conflict("This member's role was changed again since.", "changed-since")
+    role = Role(entry.before["role"]) if "role" in entry.before else None
+    _check_owner_stays(site, account, role)
+    _set(account, site, role, by, ip, now, entry)
+
+
+def _set(
+    account: Account,
+    site: Site,
+    role: Role | None,
+    by: Account | None,
+    ip: str,
+    now: datetime,
+    undoes: AuditEntry | None = None,
+) -> None:
+    if role is not None and not accounts.held([account.id]):
+        raise NotFound("This account was erased.")
+    before = memberships.find_membership(account, site)
+    was = {"role": before.role} if before else {}
+    if role is None:
+        memberships.remove_role(account, site)
+    else:
+        memberships.set_role(account, site, role)
+    after = {"role": str(role)} if role else {}
+    subject = account.email or account.name
+    audit_log.add("member", now, site=site, by=by, subject=subject, before=was, after=after, ip=ip, undoes=undoes)
+
+
+def _member(site: Site, account_id: int) -> Account:
+    account = db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
+    if account is None or memberships.find_membership(account, site) is None:
+        raise NotFound("This is no member of the site.")
+    return account
+
+
+def _check_owner_stays(site: Site, account: Account, role: Role | None) -> None:
+    membership = memberships.find_membership(account, site)
+    is_last = membership and membership.role == Role.OWNER and memberships.owners_of(site.id) == 1
+    if is_last and role is not Role.OWNER:
+        raise Conflict("A site needs an owner. Make somebody else one first.", "owner")

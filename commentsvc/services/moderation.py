@@ -1,0 +1,300 @@
+"""Moderates: one act on one or many comments, all or nothing, in one commit; and its undoing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from commentsvc.core import status
+from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
+from commentsvc.core.phrases import phrase
+from commentsvc.core.status import Action, Status
+from commentsvc.services import moderator_edits, thread_pages
+from commentsvc.store import (
+    accounts,
+    appeals,
+    audit_log,
+    comment_search,
+    comments,
+    decisions,
+    memberships,
+    reports,
+    threads,
+)
+from commentsvc.store.accounts import Account
+from commentsvc.store.comment_search import Wanted
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, commit_and_keep, db, retried
+from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
+from commentsvc.store.memberships import Role
+from commentsvc.store.sites import Site
+
+BATCH_MAX = 500
+
+
+@dataclass(frozen=True)
+class Moderator:
+    """An account, the one site its token is for (None: all of its sites), and whether a second factor was shown.
+
+    For a browser session `has_shown_factor` is its own; for a token, that of the session that made it.
+    """
+
+    account: Account
+    only_site_id: int | None = None
+    has_shown_factor: bool = False
+
+    def may_moderate(self, site: Site) -> bool:
+        return self.only_site_id in (None, site.id) and memberships.role_on(self.account, site) is not None
+
+    @property
+    def may_everywhere(self) -> bool:
+        """Whether this moderator decides for every site: an admin, whose token is for no single site."""
+        return self.account.is_admin and self.only_site_id is None
+
+    def check_factor(self, site: Site) -> None:
+        """Raise NotProved when the site requires a second factor of its moderators and none was shown."""
+        if site.policy.second_factor_required and not self.has_shown_factor:
+            raise NotProved(
+                f"“{site.name}” asks for a second factor. Add one at /account/security, then go on. A token must be "
+                "made by a session that has shown one.",
+                has_factor=False,
+            )
+
+    def sees_addresses(self, site: Site) -> bool:
+        """Whether e-mail and network addresses of those who comment are for this moderator: an owner decides."""
+        role = memberships.role_on(self.account, site)
+        return role is Role.OWNER or (role is not None and site.policy.moderators_see_addresses)
+
+
+@dataclass(frozen=True)
+class DecisionText:
+    """What a moderator says about a decision: `note` to the other moderators, `told` to the author."""
+
+    note: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class DecisionOutcome:
+    """`undo` is what takes the whole act back; `left` counts what a part of a larger act has not reached yet."""
+
+    decisions: Sequence[Decision]
+    undo: str
+    left: int = 0
+
+
+@retried
+def decide(
+    ids: Sequence[int],
+    action: Action,
+    by: Moderator,
+    note: str,
+    now: datetime,
+    told: str = "",
+    seen: Mapping[int, int] | None = None,
+) -> DecisionOutcome:
+    """Apply a moderator's act to every comment, or to none.
+
+    `seen` holds the versions that the moderator looked at: Conflict says who was faster when one has moved on.
+    Raises Invalid for an empty or too long list, NotFound when one of them is not the moderator's to judge.
+    A comment that is where the act leads already is left as it is, unless readers have reported it: approving it once
+    more answers them. Conflict when there was nothing to do for any.
+    """
+    words = _checked(DecisionText(note, told))
+    if not ids or len(ids) > BATCH_MAX:
+        raise Invalid("ids", f"Name 1 to {BATCH_MAX} comments.")
+
+    begin_write()
+    found = locked(ids, by)
+    check_unchanged(found, seen or {})
+    if action is not Action.DELETE and any(is_erased(comment) for comment in found):
+        raise Conflict("The author of one of these comments has erased it; it has no text any more.", "erased")
+    made = apply(found, action, by, words, secrets.token_hex(16), now)
+    if not made:
+        raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
+    commit_and_keep()
+    return DecisionOutcome(made, made[0].batch)
+
+
+@retried
+def decide_matching(
+    wanted: Wanted, action: Action, by: Moderator, words: DecisionText, batch: str | None, now: datetime
+) -> DecisionOutcome:
+    """Apply the act to the first 500 of a list, as a part of the act `batch` (None: the first part).
+
+    Whoever calls goes on until no decision comes back. What has left the list meanwhile is left alone.
+    """
+    words = _checked(words)
+    if batch is not None and not decisions.is_of(batch, by.account):
+        raise NotFound("There is no such act of yours to go on with.")
+    batch = batch or secrets.token_hex(16)
+    ids = comment_search.ids(wanted, BATCH_MAX)
+    if not ids:
+        return DecisionOutcome([], batch)
+
+    begin_write()
+    found = [comment for comment in locked(ids, by) if comment.status == wanted.status and not is_erased(comment)]
+    made = apply(found, action, by, words, batch, now)
+    commit_and_keep()
+    return DecisionOutcome(made, batch, left=1)
+
+
+@retried
+def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> DecisionOutcome:
+    """Put the comments of an act back as they were, or none of them.
+
+    An act on more than 500 is undone in parts, each call the newest 500 that nobody has decided on since; `into` is
+    the act that the parts before have made, and `left` says how many remain.
+    Raises NotFound for an unknown act, Conflict when a later decision on one of the comments still holds.
+    """
+    begin_write()
+    size = decisions.sizes_of({batch}).get(batch, 0)
+    is_large = size > BATCH_MAX
+    members = decisions.of_batch(batch, BATCH_MAX)
+    if not members or not all(_can_be_undone(d) for d in members):
+        raise NotFound(phrase("There is no such act to undo."))
+    part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
+    found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
+    # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
+    if is_large:
+        taken_back = [d for d in decisions.standing_in(batch, BATCH_MAX) if d.comment_id in found]
+    else:
+        can_undo = decisions.undoable(found)
+        taken_back = [decision for decision in members if decision.id in can_undo]
+    if not taken_back or (not is_large and len(taken_back) != size):
+        sentence = phrase("Something was decided on these comments since; look at them again.")
+        raise Conflict(sentence, "changed-since")
+    new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
+    moves: list[tuple[Comment, Status | None]] = []
+    made = []
+    for decision in taken_back:
+        comment = found[decision.comment_id]
+        before = Status(comment.status)
+        comment.version += 1
+        if decision.action == EDIT:
+            moderator_edits.restore(comment, decision, by.account, now)
+            action: str = EDIT
+        else:
+            # Taking back what was just written, a moderator's answer, is deleting it.
+            back_to = Status(decision.status_before or Status.DELETED)
+            if back_to is not before:
+                comment.status = back_to
+                moves.append((comment, before))
+            action = next(a for a, target in status.TARGET.items() if target is back_to)
+        made.append(decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision))
+
+    thread_pages.moved(moves)
+    db.session.flush()
+    _answer_or_reopen(taken_back, made)
+    _pin_again([comment for comment, _ in moves])
+    had_answered = reports.answered_by([decision.id for decision in taken_back])
+    for undone, decision in zip(taken_back, made, strict=True):
+        comment = found[decision.comment_id]
+        if not comment.flag_count and undone.id not in had_answered:
+            continue
+        # Who takes back that readers had it held, or that the reports are open again, has answered the reports.
+        had_opened = undone.by_rule == reports.HOLD_RULE or undone.undoes_id is not None
+        if not reports.reopen(comment, undone) and had_opened:
+            reports.answer(comment, decision)
+    left = decisions.count_standing_in(batch) if is_large else 0
+    commit_and_keep()
+    return DecisionOutcome(made, new_batch, left)
+
+
+def _answer_or_reopen(taken_back: Sequence[Decision], made: Sequence[Decision]) -> None:
+    """The appeals that the undone decisions had answered are open again; those open against them are answered."""
+    reopened = appeals.reopen(decision.id for decision in taken_back)
+    appeals.answer_all(d for d in made if d.comment_id not in reopened and d.action != EDIT)
+
+
+def _pin_again(moved: Sequence[Comment]) -> None:
+    """Pin comments that were pinned when they were withdrawn, where nobody has changed the pin since."""
+    published = {comment.id: comment for comment in moved if comment.status == Status.APPROVED}
+    if not published:
+        return
+    site_ids = {comment.site_id for comment in published.values()}
+    thread_ids = {comment.thread_id for comment in published.values()}
+    for thread_id, entry in audit_log.newest_of_threads(site_ids, thread_ids, "pinned_id").items():
+        comment = published.get(entry.after["pinned_id"] or 0)
+        if comment is not None and comment.thread_id == thread_id:
+            threads.pin_again(thread_id, comment.id)
+
+
+def apply(
+    found: Sequence[Comment], action: Action, by: Moderator, words: DecisionText, batch: str, now: datetime
+) -> list[Decision]:
+    """Move comments that the caller has locked; the caller commits. Gives no decision for those that are there."""
+    moves: list[tuple[Comment, Status | None]] = []
+    made = []
+    for comment in found:
+        before = Status(comment.status)
+        if before is not status.TARGET[action]:
+            comment.status = status.move(before, action)
+            moves.append((comment, before))
+        elif action is not Action.APPROVE or not comment.flag_count:
+            continue
+        comment.version += 1
+        made.append(decisions.add(comment, action, before, batch, now, by=by.account, note=words.note, told=words.told))
+    thread_pages.moved(moves)
+    thread_pages.queue_reply_notifications(moves, now)
+    db.session.flush()
+    appeals.answer_all(made)
+    by_id = {comment.id: comment for comment in found}
+    for decision in made:
+        reports.answer(by_id[decision.comment_id], decision)
+    return made
+
+
+def is_erased(comment: Comment) -> bool:
+    """Whether its text went with its author's account: there is nothing left to publish."""
+    return comment.status == Status.DELETED and not comment.source and comment.import_id is None
+
+
+def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
+    """The comments, with the moderator's account held and their threads locked first, in the order of posting.
+
+    Raises NotFound when one of them is not the moderator's to judge, NotProved where the site of one of them requires
+    a second factor that was not shown.
+    """
+    wanted = set(ids)
+    if any(not 0 < number < 2**63 for number in wanted):
+        raise NotFound(phrase("One of these comments is not here."))
+    accounts.hold(by.account.id)
+    threads.lock(comments.thread_ids_of(wanted))
+    found = comments.of_ids(wanted)
+    sites = {c.site_id: c.site for c in found}.values()
+    if len(found) != len(wanted) or not all(by.may_moderate(site) for site in sites):
+        raise NotFound(phrase("One of these comments is not here."))
+    for site in sites:
+        by.check_factor(site)
+    return found
+
+
+def _checked(words: DecisionText) -> DecisionText:
+    words = replace(words, note=words.note.replace("\0", "").strip(), told=words.told.replace("\0", "").strip())
+    for name, value in (("note", words.note), ("told", words.told)):
+        if len(value) > NOTE_MAX:
+            raise Invalid(name, f"A note has at most {NOTE_MAX} characters.")
+    return words
+
+
+def check_unchanged(found: Sequence[Comment], seen: Mapping[int, int]) -> None:
+    """Raise Conflict, naming who was faster, when one of these is no longer at the version that was looked at."""
+    moved = [comment for comment in found if comment.id in seen and comment.version != seen[comment.id]]
+    if not moved:
+        return
+    last = decisions.newest(moved[0].id)
+    when = f"{last.created_at:%H:%M:%S} UTC on {last.created_at.day} {last.created_at:%B}"
+    others = f" {len(moved) - 1} more have changed too." if len(moved) > 1 else ""
+    raise Conflict(
+        f"{last.who} was faster: the comment of {moved[0].author_name} is {moved[0].status} since {when}.{others} "
+        "Nothing was changed; look again.",
+        "changed-since",
+    )
+
+
+def _can_be_undone(decision: Decision) -> bool:
+    """How a comment came in stays; only a moderator's own answer can be taken back with the act it was part of."""
+    return decision.status_before is not None or decision.by_account_id is not None

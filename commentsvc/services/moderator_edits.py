@@ -1,0 +1,59 @@
+"""Rewrites: a moderator mends a comment's text; the text before is kept, and comes back when the act is undone."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from commentsvc.core import excerpts, sanitizer, text_input
+from commentsvc.core.errors import Conflict, Invalid
+from commentsvc.services import spam_training, thread_pages
+from commentsvc.store import decisions, revisions
+from commentsvc.store.accounts import Account
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import db
+from commentsvc.store.decisions import EDIT, Decision
+
+
+def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: datetime) -> Decision:
+    """Replace the text of a comment that the caller has locked, whatever its status; commits.
+
+    Raises Invalid for a text that would show nothing, Conflict when the text is the same or the version another.
+    """
+    source = text_input.body(source, comment.site.policy.body_max)
+    if seen is not None and seen != comment.version:
+        raise Conflict(
+            "This comment has changed since you opened it. Nothing was changed; look again.", "changed-since"
+        )
+    if source == comment.source:
+        raise Conflict("Nothing to do: the text is the same.", "no-change")
+
+    _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
+    comment.version += 1
+    decision = decisions.add(comment, EDIT, comment.current, secrets.token_hex(16), now, by=by)
+    thread_pages.moved([(comment, comment.current)])
+    db.session.commit()
+    return decision
+
+
+def restore(comment: Comment, edit: Decision, by: Account, now: datetime) -> None:
+    """Bring back the text that an edit replaced; the caller holds the lock and commits."""
+    before = revisions.newest(comment.id, edit.created_at)
+    _write(comment, before.source, _html(before.source, before.renderer), before.renderer, now)
+
+
+def _write(comment: Comment, source: str, html: str, renderer: str, now: datetime) -> None:
+    revisions.add(comment, now)
+    spam_training.forget(comment)  # the worker learns from the new text, by the decision that this makes
+    comment.source, comment.html, comment.renderer = source, html, renderer
+    comment.text_hash = hashlib.sha256(source.encode()).digest()
+    comment.edited_at = now
+
+
+def _html(source: str, renderer: str) -> str:
+    """What came in as HTML, by an import, is edited as HTML."""
+    html = sanitizer.html_to_html(source) if renderer == sanitizer.HTML_RENDERER else sanitizer.to_html(source)
+    if not excerpts.plain(html, 10).strip():
+        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+    return html

@@ -1,0 +1,85 @@
+"""Answers: a moderator replies to a comment and, in the same act, approves what is answered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import datetime
+
+from commentsvc.core import excerpts, phrases, sanitizer, text_input, tokens
+from commentsvc.core.errors import Conflict, Invalid
+from commentsvc.core.phrases import phrase
+from commentsvc.core.rule_kinds import Outcome
+from commentsvc.core.status import Action, Status
+from commentsvc.core.verdict import Reason
+from commentsvc.services import moderation, thread_pages
+from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
+from commentsvc.store import authors, comments, decisions, memberships
+from commentsvc.store.comments import Comment, CommentKind, DuplicateKey
+from commentsvc.store.db import begin_write, db, retried
+
+
+@retried
+def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: datetime) -> DecisionOutcome:
+    """Publish the moderator's reply below a comment, and the comment with it when it is not yet.
+
+    One act: undoing it takes back the reply and puts the comment back. Raises NotFound for a comment that is not the
+    moderator's, Conflict when somebody was faster, Invalid for a reply that is empty or where none can stand.
+    """
+    begin_write()
+    (comment,) = moderation.locked([comment_id], by)
+    moderation.check_unchanged([comment], {} if seen is None else {comment_id: seen})
+    decided = publish(comment, source, by, now)
+    db.session.commit()
+    return decided
+
+
+def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> DecisionOutcome:
+    """As answer(), for a comment that the caller has locked; the caller commits."""
+    policy = comment.site.policy
+    source = text_input.body(source, policy.body_max)
+    html = sanitizer.to_html(source)
+    if not excerpts.plain(html, 10).strip():
+        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
+    if moderation.is_erased(comment):
+        raise Conflict("The author has erased this comment; it has no text any more.", "erased")
+    if comment.kind != CommentKind.COMMENT or comment.depth + 1 >= policy.depth_max:
+        raise Invalid("body", phrase("No reply can stand below this comment: its thread goes no deeper."))
+    reply = _reply(comment, source, html, by, now)
+    if comments.duplicates([DuplicateKey(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
+        raise Conflict(phrase("You have answered exactly this here already."), "duplicate")
+    batch = tokens.new_batch()
+    made = moderation.apply([comment], Action.APPROVE, by, DecisionText(), batch, now)
+
+    db.session.add(reply)
+    db.session.flush()
+    made.append(decisions.add(reply, Action.APPROVE, None, batch, now, by=by.account))
+    thread_pages.moved([(reply, None)])
+    thread_pages.queue_reply_notifications([(reply, None)], now)
+    return DecisionOutcome(made, batch)
+
+
+def _reply(comment: Comment, source: str, html: str, by: Moderator, now: datetime) -> Comment:
+    account, site = by.account, comment.site
+    reason = Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it."))
+    author = authors.get_or_add_author(site, account, account.name, account.email or "", "", now)
+    return Comment(
+        site_id=site.id,
+        thread_id=comment.thread_id,
+        parent_id=comment.id,
+        root_id=comment.root_id or comment.id,
+        depth=comment.depth + 1,
+        author_id=author.id,
+        author_name=account.name,
+        author_email=account.email,
+        author_website=account.website,
+        author_role=memberships.role_on(account, site),
+        author_picture=account.picture,
+        source=source,
+        html=html,
+        renderer=sanitizer.RENDERER,
+        text_hash=hashlib.sha256(source.encode()).digest(),
+        status=Status.APPROVED,
+        reasons=[{**asdict(reason), **phrases.to_json(reason.sentence)}],
+        created_at=now,
+    )

@@ -1,0 +1,287 @@
+"""Sanctions people, takes sanctions back, and says of whoever writes what moderators have decided about them."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from commentsvc.core import sanction_kinds
+from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound, Sanctioned
+from commentsvc.core.phrases import phrase
+from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind
+from commentsvc.core.status import Action, Status
+from commentsvc.core.verdict import SanctionEffect
+from commentsvc.services import thread_pages
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import accounts, audit_log, authors, comments, decisions, memberships, sanctions, sites, threads
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.sanctions import Sanction
+from commentsvc.store.sites import Site
+
+WORDS_MAX = 1000
+DAYS_MAX = 30
+REFUSED_MAX = 5000  # comments that one sanction may refuse: a transaction that others can wait for
+
+_STANDING = {
+    SanctionKind.SHADOW: SanctionEffect.SHADOWED,
+    SanctionKind.HOLD: SanctionEffect.HELD,
+    SanctionKind.TRUST: SanctionEffect.TRUSTED,
+}
+ASK_ABOUT_COMMENT = (
+    "Addresses are for owners here. Name a comment of the person instead, by its number: “comment”; "
+    "or an owner can allow moderators to see addresses."
+)
+_SLUG = {SanctionKind.WARN: "warned", SanctionKind.SUSPEND: "suspended", SanctionKind.BAN: "banned"}
+
+
+@dataclass(frozen=True)
+class SanctionOrder:
+    """What a moderator asks for. `reject_days` refuses what the person wrote in so many days before.
+
+    `author_id` is the author whose account or address the subject is, where the moderator named that one instead.
+    """
+
+    kind: str
+    subject_kind: str
+    subject: str
+    reason: str = ""
+    note: str = ""
+    until_at: datetime | None = None
+    reject_days: int = 0
+    everywhere: bool = False
+    author_id: int | None = None
+
+
+def standing(
+    site: Site, account_id: int | None, email: str, ip: str, now: datetime, author_id: int | None = None
+) -> SanctionEffect:
+    """How somebody stands who wants to write here; raises Sanctioned when they may not now."""
+    active = sanctions.active_for(site, account_id, email, ip, now, author_id)
+    for kind in (SanctionKind.BAN, SanctionKind.SUSPEND, SanctionKind.WARN):
+        for found in active:
+            if found.kind == kind:
+                raise Sanctioned(_sentences(found), _SLUG[kind], told(found))
+    kinds = {found.kind for found in active}
+    return next((_STANDING[kind] for kind in _STANDING if kind in kinds), SanctionEffect.NONE)
+
+
+def told(found: Sanction) -> dict[str, object]:
+    """What the person may know of a sanction; `token` shows that they have seen it."""
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "reason": found.reason,
+        "until": found.until_at.isoformat() if found.until_at else None,
+        "token": found.token,
+    }
+
+
+def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) -> list[dict[str, object]]:
+    """The sanctions that somebody is told of: not that a shadow lies on them, nor that they are trusted or held."""
+    author_id = next((author.id for author in authors.authors_of(account_id) if author.site_id == site.id), None)
+    found = sanctions.active_for(site, account_id, email, ip, now, author_id)
+    return [told(s) for s in found if s.kind in _SLUG]
+
+
+def _sentences(found: Sanction) -> list[str]:
+    why = [phrase("They say: %(reason)s", reason=found.reason)] if found.reason else []
+    if found.kind == SanctionKind.WARN:
+        return [phrase("A moderator has a word for you before you go on."), *why]
+    if found.kind == SanctionKind.SUSPEND and found.until_at:
+        until = f"{found.until_at:%Y-%m-%d %H:%M} UTC"
+        return [phrase("You can't write here before %(until)s: a moderator decided that.", until=until), *why]
+    return [phrase("You can't write here: a moderator decided that."), *why]
+
+
+@retried
+def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
+    """Note that a warning was read, by whoever was shown it; raises NotFound for a token that is not its own."""
+    begin_write()
+    found = sanctions.locked(sanction_id)
+    if not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "surrogatepass")):
+        raise NotFound("There is no sanction with this number here.")
+    if found.kind != SanctionKind.WARN:
+        raise Conflict("Only a warning can be acknowledged.")
+
+    found.acknowledged_at = found.acknowledged_at or now
+    db.session.commit()
+
+
+@retried
+def impose(site: Site, order: SanctionOrder, by: Moderator, now: datetime, ip: str = "") -> Sanction:
+    """Decide about a person, and refuse what they wrote lately when that is asked for: all or nothing.
+
+    Raises Invalid for what makes no sense and NotAllowed for a moderator as the subject, a sanction on every site by
+    somebody who is no admin, or an address as the subject by who may not see addresses: what happens to the comments
+    of others would tell whether it is theirs.
+    """
+    kind = sanction_kinds.check(order.kind, order.until_at is not None, bool(order.reason.strip()))
+    subject = sanction_kinds.subject(order.subject_kind, order.subject)
+    _check(order, kind, by, now)
+    is_blind = not by.sees_addresses(site) and subject.kind is not SubjectKind.ACCOUNT
+    if is_blind and order.author_id is None:
+        raise NotAllowed(ASK_ABOUT_COMMENT)
+
+    begin_write()
+    if order.reject_days:
+        # What is being taken in was judged without the sanction: wait for it, so that it is refused too.
+        sites.stop_posting([s.id for s in sites.all_sites()] if order.everywhere else [site.id])
+    accounts.hold(by.account.id)
+    _check_subject(site, subject, kind)
+    imposed = Sanction(
+        site_id=None if order.everywhere else site.id,
+        kind=kind,
+        subject=str(subject),
+        author_id=order.author_id if is_blind else None,
+        reason=order.reason.strip(),
+        note=order.note.strip(),
+        by_account_id=by.account.id,
+        created_at=now,
+        until_at=order.until_at,
+        token=secrets.token_hex(16),
+    )
+    db.session.add(imposed)
+    db.session.flush()
+    if order.reject_days:
+        imposed.batch = _refuse(imposed, site, subject, order.reject_days, by, now)
+    audit_log.add("sanction", now, site=site, by=by.account, subject=str(imposed.id), after=_written(imposed), ip=ip)
+    db.session.commit()
+    return imposed
+
+
+@retried
+def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "") -> Sanction:
+    """Take a sanction back, with what it refused, but for comments that somebody has decided on since."""
+    begin_write()
+    found = sanctions.locked(sanction_id)
+    if found.lifted_at is not None:
+        raise Conflict("This sanction has been lifted already.", "no-change")
+    if found.site_id is None:
+        _check_everywhere(by)
+    before = _written(found)
+
+    found.lifted_at = now
+    found.lifted_by_id = by.account.id
+    accounts.hold(by.account.id)
+    if found.batch:
+        _restore(found.batch, by, now)
+    audit_log.add(
+        "sanction", now, site=site, by=by.account, subject=str(found.id), before=before, after=_written(found), ip=ip
+    )
+    db.session.commit()
+    return found
+
+
+@retried
+def note(site: Site, author_id: int, words: str, by: Moderator, now: datetime) -> None:
+    """Write down something about a person for the other moderators."""
+    words = words.strip()
+    if not words or len(words) > WORDS_MAX:
+        raise Invalid("note", f"A note has 1 to {WORDS_MAX} characters.")
+    begin_write()
+    audit_log.add("note", now, site=site, by=by.account, subject=f"author:{author_id}", after={"note": words})
+    db.session.commit()
+
+
+def _check(order: SanctionOrder, kind: SanctionKind, by: Moderator, now: datetime) -> None:
+    for name, words in (("reason", order.reason), ("note", order.note)):
+        if len(words) > WORDS_MAX or "\0" in words:
+            raise Invalid(name, f"Up to {WORDS_MAX} characters fit here.")
+    if order.until_at is not None and order.until_at <= now:
+        raise Invalid("until", "This moment has passed; choose one in the future.")
+    if not 0 <= order.reject_days <= DAYS_MAX:
+        raise Invalid("reject_days", f"0 to {DAYS_MAX} days.")
+    if order.reject_days and kind is SanctionKind.TRUST:
+        raise Invalid("reject_days", "What somebody wrote whom you trust is not refused with it.")
+    if order.everywhere:
+        _check_everywhere(by)
+
+
+def _check_everywhere(by: Moderator) -> None:
+    """What counts on every site takes an administrator, who has shown the second factor that any site requires."""
+    if not by.may_everywhere:
+        raise NotAllowed("Only an administrator decides for every site, and not with a token of one site.")
+    for site in memberships.moderated_sites(by.account):
+        by.check_factor(site)
+
+
+def _check_subject(site: Site, subject: Subject, kind: SanctionKind) -> None:
+    """A moderator's account or address cannot be shut out: take their role away first."""
+    account = None
+    if subject.kind is SubjectKind.ACCOUNT:
+        account = accounts.find_account_by_id(int(subject.value))
+        if account is None:
+            raise Invalid("subject", "There is no account with this number.")
+    elif subject.kind is SubjectKind.EMAIL:
+        account = accounts.find_account(subject.value)
+    if account is not None and memberships.role_on(account, site) is not None and kind is not SanctionKind.TRUST:
+        raise NotAllowed("This is a moderator of the site. Take their role away first.")
+
+
+def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Moderator, now: datetime) -> str | None:
+    """Reject what the subject wrote in the last days, as one act; gives the act, None when there was nothing."""
+    site_id = None if imposed.site_id is None else site.id
+    since = now - timedelta(days=days)
+    own = [c for c in comments.seen_since(site_id, since) if imposed.author_id in (None, c.author_id)]
+    ids = [c.id for c in own if str(subject) in _subjects(c)]
+    if len(ids) > REFUSED_MAX:
+        raise Invalid("reject_days", f"These are {len(ids)} comments; {REFUSED_MAX} at once. Take fewer days.")
+    if not ids:
+        return None
+    batch = secrets.token_hex(16)
+    moves: list[tuple[Comment, Status | None]] = []
+    for comment in _locked(ids):
+        before = Status(comment.status)
+        if before in (Status.APPROVED, Status.PENDING):
+            comment.status = Status.REJECTED
+            comment.version += 1
+            moves.append((comment, before))
+            decisions.add(comment, Action.REJECT, before, batch, now, by=by.account, note=f"sanction {imposed.id}")
+    thread_pages.moved(moves)
+    return batch if moves else None
+
+
+def _subjects(comment: comments.CommentOrigin) -> set[str]:
+    return {str(s) for s in sanction_kinds.subjects_of(comment.account_id, comment.email or "", comment.ip)}
+
+
+def _restore(batch: str, by: Moderator, now: datetime) -> None:
+    taken_back = {d.comment_id: d for d in decisions.of_batch(batch, None)}
+    found = _locked(list(taken_back))
+    can_undo = decisions.undoable(list(taken_back))
+    new_batch = secrets.token_hex(16)
+    moves: list[tuple[Comment, Status | None]] = []
+    for comment in found:
+        decision = taken_back[comment.id]
+        if decision.id not in can_undo or decision.status_before is None:
+            continue
+        before, back_to = Status(comment.status), Status(decision.status_before)
+        comment.status = back_to
+        comment.version += 1
+        moves.append((comment, before))
+        action = Action.APPROVE if back_to is Status.APPROVED else Action.PENDING
+        decisions.add(comment, action, before, new_batch, now, by=by.account, undoes=decision)
+    thread_pages.moved(moves)
+
+
+def _locked(ids: Sequence[int]) -> list[Comment]:
+    threads.lock(comments.thread_ids_of(ids))
+    return comments.of_ids(ids)
+
+
+def _written(found: Sanction) -> dict[str, object]:
+    """As the journal keeps it."""
+    return {
+        "kind": found.kind,
+        "subject": found.subject,
+        "everywhere": found.site_id is None,
+        "reason": found.reason,
+        "note": found.note,
+        "until": found.until_at.isoformat() if found.until_at else None,
+        "lifted": found.lifted_at is not None,
+        "batch": found.batch,
+    }

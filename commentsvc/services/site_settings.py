@@ -1,0 +1,159 @@
+"""Settles how a site works: its name, origins, policy, words and canned notes; journalled, and undone from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from commentsvc.core import text_input
+from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
+from commentsvc.core.form_merge import merge
+from commentsvc.services import members, thread_settings
+from commentsvc.store import audit_log, canned_responses, sites
+from commentsvc.store.accounts import Account
+from commentsvc.store.audit_log import AuditEntry
+from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
+
+UNDOABLE = ("setting", "member", "canned", audit_log.THREAD)
+
+
+@retried
+def change(
+    site_id: int,
+    changes: Mapping[str, Any],
+    by: Account | None,
+    ip: str,
+    now: datetime,
+    shown: str | None = None,
+) -> list[str]:
+    """Change settings by name (`name`, `origins`, `texts`, those of the policy); gives which of them differ now.
+
+    `shown` is the fingerprint of what the form showed: then only what this person changed is saved. `by` is None for
+    the command line.
+    Raises Invalid naming a setting that is unknown or out of bounds, Overlap when others have changed the same since
+    the form was opened; then nothing is changed.
+    """
+    begin_write()
+    site = _locked(site_id)
+    if shown is not None:
+        changes = _own_changes(site, changes, shown)
+    before, after = _changed(site, changes)
+    if after:
+        audit_log.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
+    db.session.commit()
+    return list(after)
+
+
+@retried
+def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> None:
+    """Keep a sentence that moderators tell authors often.
+
+    Raises Invalid when it is empty or too long, Conflict when the site has it already.
+    """
+    words = text_input.line(words, "text", "The note", canned_responses.TEXT_MAX, required=True)
+
+    begin_write()
+    site = _locked(site_id)
+    if any(note.text == words for note in canned_responses.of_site(site)):
+        raise Conflict("This note is there already.", "no-change")
+    note = canned_responses.CannedResponse(site_id=site.id, text=words)
+    db.session.add(note)
+    audit_log.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
+    db.session.commit()
+
+
+@retried
+def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime) -> None:
+    begin_write()
+    site = _locked(site_id)
+    note = canned_responses.by_id(site, note_id)
+    db.session.delete(note)
+    audit_log.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
+    db.session.commit()
+
+
+@retried
+def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> None:
+    """Put back what a journal's entry changed; raises Conflict when it has been changed again since."""
+    begin_write()
+    site = _locked(site_id)
+    entry = audit_log.by_id(entry_id)
+    if entry.site_id != site.id or entry.kind not in UNDOABLE:
+        raise NotFound("There is no such change to undo.")
+    if entry.kind == "member":
+        members.undo(entry, site, by, ip, now)
+    elif entry.kind == audit_log.THREAD:
+        thread_settings.put_back(site, entry, by, ip, now)
+    else:
+        (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
+        was, now_is = entry.after, entry.before
+        audit_log.add(
+            entry.kind, now, site=site, by=by, subject=entry.subject, before=was, after=now_is, ip=ip, undoes=entry
+        )
+    db.session.commit()
+
+
+def _locked(site_id: int) -> Site:
+    site = db.session.get_one(Site, site_id)
+    sites.lock(site)
+    return site
+
+
+def _own_changes(site: Site, sent: Mapping[str, Any], shown: str) -> dict[str, Any]:
+    """What this person changed on the form; raises Overlap."""
+    current = current_settings(site)
+    merged = merge(shown, sent, current)
+    if merged.overlaps:
+        raise Overlap({name: (current[name], audit_log.who_set(site, "setting", name)) for name in merged.overlaps})
+    return merged.changes
+
+
+def _undo_setting(site: Site, entry: AuditEntry) -> None:
+    current = current_settings(site)
+    if any(current.get(name) != value for name, value in entry.after.items()):
+        raise Conflict("One of these settings was changed again since.", "changed-since")
+    _changed(site, entry.before)
+
+
+def _undo_note(site: Site, entry: AuditEntry) -> None:
+    if "text" in entry.before:
+        if any(note.text == entry.before["text"] for note in canned_responses.of_site(site)):
+            raise Conflict("This note is there again already.", "changed-since")
+        db.session.add(canned_responses.CannedResponse(site_id=site.id, text=entry.before["text"]))
+        return
+    found = next((note for note in canned_responses.of_site(site) if note.text == entry.after["text"]), None)
+    if found is None:
+        raise Conflict("This note is gone already.", "changed-since")
+    db.session.delete(found)
+
+
+def current_settings(site: Site) -> dict[str, Any]:
+    """Every setting of a site by name, as the journal keeps it."""
+    origins = [origin.origin for origin in site.origins]
+    return {"name": site.name, "origins": origins, "texts": site.texts, **sites.policy_json(site)}
+
+
+def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change the site; gives what differs, as it was and as it is."""
+    before = current_settings(site)
+    rest = dict(changes)
+    if "name" in rest:
+        site.name = text_input.line(rest.pop("name"), "name", "The site's name", NAME_MAX, required=True)
+    if "origins" in rest:
+        _set_origins(site, rest.pop("origins"))
+    # Only what differs: a mode that somebody chooses again is no longer one that a flood has turned.
+    sites.change_policy(site, {name: value for name, value in rest.items() if before.get(name) != value})
+    db.session.flush()
+    after = current_settings(site)
+    names = [name for name in after if after[name] != before[name]]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def _set_origins(site: Site, origins: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(sites.normal_origin(origin) for origin in origins if origin.strip()))
+    if not wanted:
+        raise Invalid("origins", "Name at least one origin, such as https://blog.example.")
+    kept = {origin.origin: origin for origin in site.origins}
+    site.origins = [kept.get(origin) or SiteOrigin(origin=origin) for origin in wanted]

@@ -1,0 +1,154 @@
+"""Publishes: brings counts, tree and versions in line with what was decided, and reads one consistent page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from commentsvc.core import tree
+from commentsvc.core.errors import NotFound
+from commentsvc.core.pagination import Cursor, Sort
+from commentsvc.core.policy import Policy
+from commentsvc.core.status import Status
+from commentsvc.gateways import metrics
+from commentsvc.store import authors as stored_authors
+from commentsvc.store import comment_pages, comments, counters, decisions, jobs, sites, threads
+from commentsvc.store.comments import Comment, CommentKind
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+
+
+@dataclass(frozen=True)
+class ThreadPage:
+    """What a page of a thread shows. `thread` is None when nobody has written there yet."""
+
+    site: Site
+    key: str
+    thread: Thread | None
+    roots: list[tree.Node[Comment]]
+    sort: Sort
+    following: Cursor | None
+    own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
+    told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
+    drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
+    more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
+
+    @cached_property
+    def policy(self) -> Policy:
+        return self.site.policy
+
+    @property
+    def count(self) -> int:
+        return self.thread.count if self.thread else 0
+
+    @property
+    def version(self) -> int:
+        return self.thread.version if self.thread else 0
+
+    @property
+    def is_open(self) -> bool:
+        if self.thread is None:
+            return self.policy.is_open
+        return threads.is_open(self.policy, self.thread, self.drawn_at or self.thread.created_at)
+
+
+def load(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now: datetime | None = None) -> ThreadPage:
+    thread = threads.find(site, key)
+    if thread is None:
+        return ThreadPage(site, key, None, [], sort, None, drawn_at=now)
+    found = comment_pages.page_of(thread, sort, after, limit)
+    is_cut = bool(found.more) or (after is not None and after.root_id is not None)
+    roots = tree.build_tree(found.comments, with_orphans=is_cut)
+    return ThreadPage(site, key, thread, roots, sort, found.following, drawn_at=now, more=found.more)
+
+
+def moved(moves: Sequence[tuple[Comment, Status | None]], changed_site_ids: Iterable[int] = ()) -> None:
+    """Bring everything that is kept in line after comments went from a status (None: new) to the one they have now.
+
+    The caller holds the threads' locks. All sums are made in the database, in a fixed order of rows.
+    `changed_site_ids` are sites of which something published looks different though nothing moved.
+    """
+    statuses: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
+    authors: dict[int, Counter[str]] = {}
+    was_shown = {comment.id: comment.is_shown for comment, _ in moves}
+    comments.show_all(comment for comment, _ in moves)
+    versions: Counter[int] = Counter()
+    flagged: Counter[int] = Counter()
+    approved, withdrawn = [], []
+    for comment, before in moves:
+        after = Status(comment.status)
+        metrics.DECISIONS.labels(after).inc()
+        statuses[comment.site_id, after] += 1
+        authors.setdefault(comment.author_id, Counter())[after] += 1
+        if before is not None:
+            statuses[comment.site_id, before] -= 1
+            authors[comment.author_id][before] -= 1
+            if comment.flag_count:
+                flagged[comment.site_id] += (after is Status.APPROVED) - (before is Status.APPROVED)
+            if before is Status.APPROVED and after is not Status.APPROVED:
+                withdrawn.append(comment)
+            if after is Status.APPROVED and (comment.page_title or comment.page_url):
+                approved.append(comment)  # what is published as it comes in has described its page already
+        if was_shown[comment.id] or comment.is_shown:
+            change = (after is Status.APPROVED) - (before is Status.APPROVED)
+            versions[comment.thread_id] += change if comment.kind == CommentKind.COMMENT else 0
+    if withdrawn:
+        threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
+    if approved or withdrawn:
+        comments.describe_threads(approved, withdrawn)
+    threads.touch_all(versions)
+    stored_authors.count_moved(authors)
+    counters.add(statuses)
+    counters.add_flagged(flagged)
+
+
+def queue_reply_notifications(moves: Sequence[tuple[Comment, Status | None]], now: datetime) -> None:
+    """Queue what tells authors that somebody has answered them, in the commit that publishes the answers."""
+    answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
+    published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
+    for comment_id in comments.awaited_replies(published) if published else ():
+        jobs.add("answered", {"comment_id": comment_id}, now)
+
+
+def locked(comment_id: int) -> Comment:
+    """A published comment with its thread locked; raises NotFound for any other: for a reader it is not there."""
+    threads.lock([comments.by_id(comment_id).thread_id])
+    comment = comments.of_ids([comment_id])[0]
+    if comment.status != Status.APPROVED:
+        raise NotFound("There is no comment with this number here.")
+    return comment
+
+
+def close_old(since: datetime, now: datetime) -> None:
+    """Publish anew the threads that have closed by their age since then: their pages still say that they are open.
+
+    A comment is refused at once in any case.
+    """
+    closed: list[int] = []
+    for site in sites.all_sites():
+        days = timedelta(days=site.policy.close_after_days)
+        if days:
+            closed += threads.born(site, since - days, now - days)
+    threads.touch_all(dict.fromkeys(closed, 0))
+
+
+def page_around(comment: Comment) -> ThreadPage:
+    """What a single comment is drawn with for its author: its site and thread, no other comments."""
+    own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
+    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
+
+
+def bare_page(site: Site, thread: Thread) -> ThreadPage:
+    """A thread by itself, without its comments."""
+    return ThreadPage(site, thread.key, thread, [], Sort.OLDEST, None)
+
+
+def with_own(page: ThreadPage, own: Sequence[Comment]) -> ThreadPage:
+    """The page with comments that only their author sees yet, each at its place."""
+    shown = list(tree.walk(page.roots))
+    ids = {comment.id for comment in shown}
+    shown += [c for c in own if c.id not in ids and (c.parent_id is None or c.parent_id in ids)]
+    return replace(page, roots=tree.build_tree(shown), own_ids=frozenset(c.id for c in own))

@@ -1,0 +1,71 @@
+"""How many comments of each status a site has: kept with every decision, never counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import ForeignKey, Integer, String, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commentsvc.core.status import Status
+from commentsvc.store.db import Base, db, is_postgres
+from commentsvc.store.sites import Site
+
+
+class StatusCount(Base):
+    """Comments of a site by status: kept, not counted, so that the queue's cost does not grow with its history."""
+
+    __tablename__ = "tally"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer, default=0)
+    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
+    # Grows with every change of the row. That of `approved` changes with all that is published, whose writers wait for
+    # each other there: so who has seen a version has seen all that came before it.
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
+def version_of(site: Site) -> int:
+    """What grows with every change to the published comments of a site."""
+    query = select(StatusCount.version).where(StatusCount.site_id == site.id, StatusCount.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
+
+
+def of_site(site: Site) -> dict[Status, int]:
+    query = select(StatusCount.status, StatusCount.count).where(StatusCount.site_id == site.id)
+    kept = {Status(status): count for status, count in db.session.execute(query).all()}
+    return {status: kept.get(status, 0) for status in Status}
+
+
+def of_all() -> dict[Status, int]:
+    """Comments of all sites by status."""
+    query = select(StatusCount.status, func.sum(StatusCount.count)).group_by(StatusCount.status)
+    kept = {status: count for status, count in db.session.execute(query)}
+    return {status: int(kept.get(status, 0)) for status in Status}
+
+
+def add(changes: Mapping[tuple[int, Status], int]) -> None:
+    """Keep the tallies true; `changes` are by site and status.
+
+    Always in one order of rows: two acts at once, in opposite directions, must not each wait for the other.
+    """
+    insert = postgresql.insert if is_postgres() else sqlite.insert
+    for (site_id, status), change in sorted(changes.items()):
+        row = insert(StatusCount).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
+        more = {"count": StatusCount.count + change, "version": StatusCount.version + 1}
+        db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
+
+
+def flagged_on(site: Site) -> int:
+    """How many published comments of the site have open reports."""
+    query = select(StatusCount.flagged).where(StatusCount.site_id == site.id, StatusCount.status == Status.APPROVED)
+    return db.session.scalar(query) or 0
+
+
+def add_flagged(changes: Mapping[int, int]) -> None:
+    """Keep the tallies of flagged comments true; `changes` are by site, whose row for `approved` is there."""
+    for site_id, change in sorted((site_id, change) for site_id, change in changes.items() if change):
+        row = update(StatusCount).where(StatusCount.site_id == site_id, StatusCount.status == Status.APPROVED)
+        db.session.execute(row.values(flagged=StatusCount.flagged + change))

@@ -1,0 +1,118 @@
+"""The words of comments, kept in line with every text that is written, and the index that finds comments by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    ForeignKey,
+    Text,
+    any_,
+    cast,
+    column,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
+from sqlalchemy.orm.attributes import get_history
+
+from commentsvc.core import search_query
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import Base, Id, db, is_postgres
+
+# Tables and indexes that no model names, because each database has its own kind; the migration makes them.
+OWN_KIND = "word_search"
+
+
+class CommentWords(Base):
+    __tablename__ = "comment_words"
+
+    comment_id: Mapped[int] = mapped_column(Id, ForeignKey("comment.id"), primary_key=True, autoincrement=False)
+    words: Mapped[str] = mapped_column(Text)
+
+
+def is_hit(words: Sequence[str]) -> ColumnElement[bool]:
+    """That a comment's words begin with each of `words`, by the index.
+
+    `words` are as `index_words` gives them: letters and digits, nothing to escape. Their comments are gathered first
+    (an array on PostgreSQL), since a planner that sees a limit likes to walk the whole queue and look each one up.
+    """
+    if is_postgres():
+        asked = cast(literal(" & ".join(f"'{word}':*" for word in words)), postgresql.TSQUERY)
+        indexed = func.array_to_tsvector(func.string_to_array(CommentWords.words, text("' '")))
+        found = select(CommentWords.comment_id).where(indexed.bool_op("@@")(asked))
+        return Comment.id == any_(func.array(found.scalar_subquery()))
+    asked_for = " AND ".join(f'"{word}"*' for word in words)
+    return Comment.id.in_(
+        text("SELECT rowid FROM word_search WHERE word_search MATCH :words")
+        .bindparams(words=asked_for)
+        .columns(column("rowid", Id))
+    )
+
+
+def keep(comments: Sequence[Comment]) -> None:
+    """Keep the words of comments that were written past the session; for all others it happens by itself."""
+    _keep(db.session.connection(), comments)
+
+
+def _keep(connection: Connection, comments: Sequence[Comment]) -> None:
+    connection.execute(_KEEP[connection.dialect.name], [_row(comment) for comment in comments])
+
+
+def _row(comment: Comment) -> dict[str, Any]:
+    return {"comment_id": comment.id, "words": of(comment)}
+
+
+def of(comment: Comment) -> str:
+    """The words of a comment, as they are kept."""
+    texts = (comment.source, comment.author_name, comment.author_email or "")
+    return search_query.index_of(comment.site_id, *texts, has_link(comment.html))
+
+
+def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Executable:
+    row = insert(CommentWords)
+    return row.on_conflict_do_update(index_elements=["comment_id"], set_={"words": row.excluded.words})
+
+
+_KEEP = {"postgresql": _kept(postgresql.insert), "sqlite": _kept(sqlite.insert)}
+
+
+def has_link(html: str) -> bool:
+    return "<a " in html
+
+
+@event.listens_for(Comment, "after_insert")
+def _added(_mapper: Mapper[Any], _connection: Connection, comment: Comment) -> None:
+    _note(comment)
+
+
+@event.listens_for(Comment, "after_update")
+def _changed(_mapper: Mapper[Any], _connection: Connection, comment: Comment) -> None:
+    if any(get_history(comment, name).has_changes() for name in ("source", "html", "author_name", "author_email")):
+        _note(comment)
+
+
+def _note(comment: Comment) -> None:
+    session = object_session(comment)
+    assert session is not None  # who writes a row is in one
+    session.info[CommentWords].append(comment)
+
+
+@event.listens_for(db.session, "before_flush")
+def _begin(session: Session, _context: object, _instances: object) -> None:
+    session.info[CommentWords] = []  # what a flush that failed has noted was never written
+
+
+@event.listens_for(db.session, "after_flush")
+def _keep_noted(session: Session, _context: object) -> None:
+    """The words of all that a flush has written, in one go."""
+    if noted := session.info[CommentWords]:
+        _keep(session.connection(), noted)

@@ -1,0 +1,409 @@
+"""The API described: OpenAPI 3.1 made from the shapes, and a page to read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template
+from pydantic.json_schema import models_json_schema
+
+from commentsvc.core import pagination as paging
+from commentsvc.core.pagination import Sort
+from commentsvc.core.policy import EMAIL_MAX
+from commentsvc.core.status import Status
+from commentsvc.web.api import answer_schemas
+from commentsvc.web.api import schemas as schemas_pages
+from commentsvc.web.api.comments import IDEMPOTENCY_KEY_MAX
+from commentsvc.web.api.schemas import Schema
+from commentsvc.web.http.app_setup import settings
+from commentsvc.web.public.thread_reads import COUNTS_MAX
+
+pages = Blueprint("api_docs", __name__, url_prefix="/api/v1")
+
+ANYONE, AUTHOR, MODERATOR, OWNER = "anyone", "guest or bearer", "moderator", "owner"
+VIEWER = "whoever brings a token"
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    who: str
+    does: str
+    answers: tuple[int, ...]
+    takes: type[Schema] | None = None
+    gives: type[Schema] | None = None
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+QUERY: dict[str, dict[str, Any]] = {
+    "site": {"type": "string", "minLength": 1},
+    "thread": schemas_pages.THREAD_KEY,
+    "sort": {"type": "string", "enum": list(Sort)},
+    "cursor": {"type": "string", "description": "the `next` of the page before"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": paging.PAGE_SIZE_MAX},
+}
+MODERATION_QUERY: dict[str, dict[str, Any]] = {
+    "sort": {"type": "string", "enum": ["newest", "oldest", "likely-spam"]},
+    "status": {"type": "string", "enum": [*Status, "flagged"]},
+    "q": {"type": "string", "description": "the search language of the dashboard"},
+    "author": {"type": "string", "maxLength": EMAIL_MAX, "pattern": r"^[^\x00]*$"},
+    "comment": ID,
+}
+HEADER: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[ -~]+$"},
+    "X-Edit-Token": {"type": "string"},
+}
+LIST = ("site", "thread", "sort", "cursor", "limit")
+CALLS = (
+    Call(
+        "get",
+        "/comments",
+        ANYONE,
+        "A page of a thread: `limit` top-level comments with their replies, parents first. "
+        "An unknown thread of a known site is an empty one.",
+        (200, 304, 404, 422),
+        gives=schemas_pages.PageOut,
+        query=LIST,
+    ),
+    Call(
+        "get",
+        "/counts",
+        ANYONE,
+        "Approved comments of up to 200 threads: repeat `thread`.",
+        (200, 304, 404, 422),
+        query=("site", "thread"),
+        gives=answer_schemas.CountsOut,
+    ),
+    Call(
+        "get",
+        "/recent",
+        ANYONE,
+        "The newest approved comments of the site with their threads.",
+        (200, 304, 404, 422),
+        query=("site", "limit"),
+        gives=answer_schemas.RecentOut,
+    ),
+    Call(
+        "post",
+        "/comments",
+        AUTHOR,
+        "Write a comment: 201 when published at once, 202 when held, with the reason. "
+        "The same `Idempotency-Key` gets the first answer again. 428 brings a `challenge` to solve, 409 `nudge` the "
+        "`reasons` why it would wait, 403 `warned` a `sanction` to acknowledge.",
+        (201, 202, 400, 401, 403, 404, 409, 413, 422, 428, 429, 503),
+        schemas_pages.CommentIn,
+        schemas_pages.PostedOut,
+        headers=("Idempotency-Key",),
+    ),
+    Call(
+        "get",
+        "/comments/{id}",
+        ANYONE,
+        "One comment: approved for anyone, else for its author and moderators.",
+        (200, 304, 401, 404),
+        gives=answer_schemas.OneCommentOut,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "patch",
+        "/comments/{id}",
+        AUTHOR,
+        "Change one's comment within the edit window; it is judged again (202 when held).",
+        (200, 202, 400, 401, 403, 404, 409, 413, 422, 503),
+        schemas_pages.EditIn,
+        schemas_pages.PostedOut,
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "delete",
+        "/comments/{id}",
+        AUTHOR,
+        "Take one's comment back within the site's edit window.",
+        (204, 401, 403, 404, 409, 503),
+        headers=("X-Edit-Token",),
+    ),
+    Call(
+        "post",
+        "/comments/{id}/appeal",
+        AUTHOR,
+        "Ask once for another look at a comment of one's own that was refused; another moderator answers.",
+        (202, 400, 401, 403, 404, 409, 422, 503),
+        schemas_pages.AppealIn,
+        headers=("X-Edit-Token",),
+        gives=answer_schemas.AppealOut,
+    ),
+    Call(
+        "get",
+        "/viewer",
+        VIEWER,
+        "Who I am on this site, what of mine waits in this thread, how I voted there, and what I may do.",
+        (200, 401, 403, 404, 422),
+        query=("site", "thread"),
+        gives=answer_schemas.ViewerOut,
+    ),
+    Call(
+        "put",
+        "/comments/{id}/vote",
+        VIEWER,
+        "Vote for a published comment of somebody else, or against it where the site takes that; the same again "
+        "changes nothing.",
+        (200, 400, 401, 403, 404, 422, 429, 503),
+        schemas_pages.VoteIn,
+        schemas_pages.VoteOut,
+    ),
+    Call(
+        "post",
+        "/comments/{id}/flag",
+        AUTHOR,
+        "Report a published comment to the moderators: 201, or 200 when this person had reported it before.",
+        (200, 201, 400, 401, 403, 404, 422, 429, 503),
+        schemas_pages.FlagIn,
+        schemas_pages.FlagOut,
+    ),
+    Call(
+        "post",
+        "/sanctions/acknowledge",
+        ANYONE,
+        "Say that a warning was read: its `token` came with it. Then one may write again.",
+        (204, 400, 403, 404, 409, 422),
+        schemas_pages.AcknowledgedIn,
+    ),
+    Call(
+        "post",
+        "/preview",
+        ANYONE,
+        "The HTML that would be published.",
+        (200, 400, 403, 404, 413, 422),
+        schemas_pages.PreviewIn,
+        gives=answer_schemas.PreviewOut,
+    ),
+    Call(
+        "get",
+        "/moderation/comments",
+        MODERATOR,
+        "The queue with counts per status; `sort` is newest, oldest or likely-spam; `q` takes the dashboard's search "
+        "language. `status` is also `flagged`: published, with reports that nobody has answered.",
+        (200, 401, 403, 404, 422),
+        query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
+        gives=answer_schemas.QueueOut,
+    ),
+    Call(
+        "post",
+        "/moderation/decisions",
+        MODERATOR,
+        "Decide on up to 500 comments, all or nothing.",
+        (200, 400, 401, 403, 404, 409, 422, 503),
+        schemas_pages.DecisionsIn,
+        gives=answer_schemas.DecidedOut,
+    ),
+    Call(
+        "post",
+        "/moderation/undo",
+        MODERATOR,
+        "Put the comments of an act back as they were, or the settings of a thread: `undo` is what the act answered. "
+        "409 when something was changed since. The answer's own `undo` takes the undoing back.",
+        (200, 400, 401, 403, 404, 409, 422, 503),
+        schemas_pages.UndoIn,
+        gives=answer_schemas.DecidedOut,
+    ),
+    Call(
+        "get",
+        "/moderation/decisions",
+        MODERATOR,
+        "The log, newest first.",
+        (200, 401, 403, 404, 422),
+        query=("site", "comment", "cursor", "limit"),
+        gives=answer_schemas.LogOut,
+    ),
+    Call(
+        "post",
+        "/moderation/threads",
+        MODERATOR,
+        "Pin a comment of a thread, close the thread, or (owner) give it a mode of its own; what is not named stays. "
+        "`undo` in the answer is for POST /moderation/undo; null when nothing was changed.",
+        (200, 400, 401, 403, 404, 422, 503),
+        schemas_pages.ThreadIn,
+        gives=answer_schemas.ThreadAnswerOut,
+    ),
+    Call(
+        "get",
+        "/moderation/comments/{id}/judgement",
+        MODERATOR,
+        "Why a comment is where it is: what each rule said then, and would say with today's settings.",
+        (200, 401, 403, 404),
+        gives=answer_schemas.JudgementOut,
+    ),
+    Call(
+        "get",
+        "/moderation/sanctions",
+        MODERATOR,
+        "The site's sanctions, newest first.",
+        (200, 401, 403, 404, 422),
+        query=("site", "cursor", "limit"),
+        gives=answer_schemas.SanctionsOut,
+    ),
+    Call(
+        "post",
+        "/moderation/sanctions",
+        MODERATOR,
+        "Trust, warn, hold, suspend, shadow-ban or ban somebody, and refuse what they wrote lately.",
+        (201, 400, 401, 403, 404, 422, 503),
+        schemas_pages.SanctionIn,
+        gives=answer_schemas.SanctionOut,
+    ),
+    Call(
+        "delete",
+        "/moderation/sanctions/{id}",
+        MODERATOR,
+        "Lift a sanction, and bring back what it refused.",
+        (200, 401, 403, 404, 409, 503),
+        query=("site",),
+        gives=answer_schemas.SanctionOut,
+    ),
+    Call(
+        "get",
+        "/moderation/rules",
+        OWNER,
+        "The site's rules.",
+        (200, 401, 403, 404),
+        query=("site",),
+        gives=answer_schemas.RulesOut,
+    ),
+    Call(
+        "post",
+        "/moderation/rules",
+        OWNER,
+        "Add a rule.",
+        (201, 400, 401, 403, 404, 422),
+        schemas_pages.RuleIn,
+        gives=answer_schemas.RuleOut,
+    ),
+    Call(
+        "patch",
+        "/moderation/rules/{id}",
+        OWNER,
+        "Change a rule.",
+        (200, 400, 401, 403, 404, 422),
+        schemas_pages.RuleChangeIn,
+        gives=answer_schemas.RuleOut,
+    ),
+    Call("delete", "/moderation/rules/{id}", OWNER, "Remove a rule.", (204, 401, 403, 404)),
+    Call(
+        "post",
+        "/moderation/rules/test",
+        OWNER,
+        "What a rule says of a text, before there is such a rule.",
+        (200, 400, 401, 403, 404, 422),
+        schemas_pages.RuleTestIn,
+        gives=answer_schemas.RuleTestOut,
+    ),
+    Call(
+        "post",
+        "/moderation/rules/backtest",
+        OWNER,
+        "What a rule, or changed settings, would have made of the newest comments, and of what moderators decided.",
+        (200, 400, 401, 403, 404, 422),
+        schemas_pages.BacktestIn,
+        gives=answer_schemas.BacktestOut,
+    ),
+)
+MEANS = {
+    200: "Done",
+    201: "Published at once",
+    202: "Held for a moderator",
+    204: "Done",
+    304: "Not changed since",
+    400: "Not JSON, or not UTF-8",
+    401: "No token, or one that is not valid",
+    403: "Not allowed: another origin, closed, too late",
+    404: "Not there, or not for you to know of",
+    409: "A duplicate, or something changed since",
+    413: "Larger than a comment may be",
+    422: "A field is wrong; `errors` names it",
+    428: "Solve the `challenge` and send it again",
+    429: "Too fast; `Retry-After` says how long to wait",
+    503: "The database is away; try again",
+}
+
+
+@pages.get("/openapi.json")
+def openapi() -> Response:
+    response = jsonify(document(settings().base_url))
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@pages.get("/docs")
+def docs() -> Response:
+    return make_response(render_template("api_docs.html", calls=CALLS, means=MEANS, base_url=settings().base_url))
+
+
+@cache
+def document(base_url: str) -> dict[str, Any]:
+    """The OpenAPI document for the service at `base_url`."""
+    used = {shape for call in CALLS for shape in (call.takes, call.gives) if shape} | {schemas_pages.ProblemOut}
+    ordered = sorted(used, key=lambda shape: shape.__name__)
+    _, schemas = models_json_schema(
+        [(shape, "validation") for shape in ordered], ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for call in CALLS:
+        paths.setdefault(f"/api/v1{call.path}", {})[call.method] = _operation(call)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "commentsvc", "version": "1", "description": "Moderated comments for any page."},
+        "servers": [{"url": base_url}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "a personal token"}},
+        },
+    }
+
+
+def _operation(call: Call) -> dict[str, Any]:
+    parameters = [_in_query(call, name) for name in call.query]
+    parameters += [{"name": name, "in": "header", "schema": HEADER[name]} for name in call.headers]
+    if "{id}" in call.path:
+        parameters.append({"name": "id", "in": "path", "required": True, "schema": ID})
+    operation: dict[str, Any] = {
+        "summary": call.does,
+        "operationId": f"{call.method}{call.path.title()}".translate({ord(c): None for c in "/{}_"}),
+        "parameters": parameters,
+        "responses": {str(status): _response(call, status) for status in call.answers},
+    }
+    if call.takes:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(call.takes)}}}
+    if call.who in (MODERATOR, OWNER, VIEWER):
+        operation["security"] = [{"bearer": []}]
+    elif call.who == AUTHOR:
+        operation["security"] = [{}, {"bearer": []}]
+    return operation
+
+
+def _in_query(call: Call, name: str) -> dict[str, Any]:
+    is_moderation = call.path.startswith("/moderation")
+    is_needed = name == "site" or (name == "thread" and not is_moderation)
+    schema = {**QUERY, **(MODERATION_QUERY if is_moderation else {})}[name]
+    if (name, call.path) == ("thread", "/counts"):
+        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": COUNTS_MAX}
+    return {"name": name, "in": "query", "required": is_needed, "schema": schema}
+
+
+def _response(call: Call, status: int) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": MEANS[status]}
+    if status >= 400:
+        response["content"] = {"application/problem+json": {"schema": _ref(schemas_pages.ProblemOut)}}
+    elif status in (200, 201, 202):
+        schema = _ref(call.gives) if call.gives else {"type": "object"}
+        response["content"] = {"application/json": {"schema": schema}}
+    return response
+
+
+def _ref(shape: type[Schema]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}

@@ -1,0 +1,417 @@
+"""Shapes: JSON in becomes a typed draft; the OpenAPI document is made from these types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from flask import request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from commentsvc.core import emails, links, sanction_kinds, text_input
+from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
+from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
+from commentsvc.core.rule_kinds import Outcome, RuleKind
+from commentsvc.core.sanction_kinds import SanctionKind, SubjectKind
+from commentsvc.core.status import Action, Status
+from commentsvc.services import backtest
+from commentsvc.services.backtest import Proposal
+from commentsvc.services.rules import RuleText
+from commentsvc.services.sanctions import SanctionOrder
+from commentsvc.services.submissions import Draft, Form
+from commentsvc.store import authors
+from commentsvc.store.accounts import Account
+from commentsvc.store.comments import Comment
+from commentsvc.store.reports import ReportReason
+from commentsvc.store.sites import Site
+from commentsvc.web.http.app_setup import settings
+
+# What the service asks of a thread's key, for the OpenAPI document.
+THREAD_KEY: dict[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": THREAD_KEY_MAX,
+    "pattern": r"^[^\x00-\x1f\x7f\ufffe\uffff]*[^\s\x00-\x1f\x7f\ufffe\uffff][^\x00-\x1f\x7f\ufffe\uffff]*$",
+}
+# Words that somebody must write.
+WORDS: dict[str, Any] = {"minLength": 1, "pattern": r"\S"}
+ANONYMOUS = "Anonymous"
+YOUR_NAME = phrase("Your name")
+V = TypeVar("V")
+
+
+class Schema(BaseModel):
+    """Fields a client may not set do not exist: what is not named here is not read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+S = TypeVar("S", bound=Schema)
+
+
+def one_of(choices: Iterable[int | str], description: str | None = None, default: Any = ...) -> Any:
+    """A field whose choices the OpenAPI document names; a wrong one is refused where it is used, with a sentence."""
+    return Field(default, description=description, json_schema_extra={"enum": list(choices)})
+
+
+class GuestIn(Schema):
+    name: StrictStr = ""
+    email: StrictStr = ""
+    website: StrictStr | None = None
+
+
+class CommentIn(Schema):
+    site: StrictStr
+    thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
+    url: StrictStr = Field("", description="address of the page; of an origin of the site")
+    title: StrictStr = Field("", description="title of the page")
+    parent_id: StrictInt | None = Field(None, description="the comment answered")
+    body: StrictStr = Field(description="Markdown", json_schema_extra=WORDS)
+    author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
+    notify: StrictBool = Field(
+        False, description="mail me when somebody answers; a guest confirms the address by a mail first"
+    )
+    trap: StrictStr | None = Field(None, description="a field that people do not see; what fills it in is a program")
+    elapsed_ms: StrictInt | None = Field(None, ge=0, description="from seeing the form to sending it")
+    challenge: StrictStr | None = Field(None, description="the solution of a challenge: Base64 of its JSON")
+    send_anyway: StrictBool = Field(False, description="send it to the moderators although they will have to read it")
+
+
+class EditIn(Schema):
+    body: StrictStr = Field(json_schema_extra=WORDS)
+
+
+class AppealIn(Schema):
+    text: StrictStr = Field(
+        description="why a moderator should look again; up to 1,000 characters", json_schema_extra=WORDS
+    )
+
+
+class VoteIn(Schema):
+    value: StrictInt = one_of((1, 0, -1), "0 takes the vote back")
+
+
+class VoteOut(Schema):
+    score: int
+    value: int
+
+
+class FlagIn(Schema):
+    reason: StrictStr = one_of(ReportReason)
+    text: StrictStr = Field("", description="for the moderators, up to 1,000 characters; needed with `other`")
+
+
+class FlagOut(Schema):
+    message: str = Field(description="thanks, and what happens now")
+    hidden: bool = Field(description="this report took the comment off the page until a moderator has decided")
+
+
+class ThreadIn(Schema):
+    """What is not named stays as it is; a field that is not here is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: StrictStr
+    thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
+    title: StrictStr | None = Field(
+        None, description="of the page; wins over what comments say; empty: what the approved comments say again"
+    )
+    url: StrictStr | None = Field(None, description="address of the page, of an origin of the site; empty: as `title`")
+    pin: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
+    pinned: StrictInt | None = Field(None, description="the same as `pin`")
+    open: StrictBool = Field(True, description="whether it takes more comments")
+    mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
+
+    def changes(self, site: Site) -> dict[str, Any]:
+        """The thread's columns that are to change; raises Invalid for a title or address that no page can have."""
+        named = {name: getattr(self, name) for name in self.model_fields_set}
+        found: dict[str, Any] = {}
+        if "pin" in named or "pinned" in named:
+            found["pinned_id"] = named["pin"] if "pin" in named else self.pinned
+        if "open" in named:
+            found["is_open"] = self.open
+        if self.mode is not None:
+            found["mode"] = self.mode or None
+        if self.title is not None:
+            found["title"] = text_input.line(self.title, "title", phrase("The page's title"), TITLE_MAX, False)
+        if self.url is not None:
+            found["url"] = page_url(self.url, site)
+        return found
+
+
+class PreviewIn(Schema):
+    site: StrictStr
+    body: StrictStr = Field(json_schema_extra=WORDS)
+
+
+class DecisionsIn(Schema):
+    ids: list[StrictInt] = Field(description="comments", json_schema_extra={"minItems": 1, "maxItems": 500})
+    action: Action
+    note: StrictStr = Field("", description="kept with the decision; up to 1,000 characters")
+    told: StrictStr = Field("", description="what the author reads about it; up to 1,000 characters")
+    versions: dict[int, StrictInt] = Field(
+        {}, description="`version` of each comment as you saw it, by id; 409 when somebody was faster"
+    )
+
+
+class UndoIn(Schema):
+    undo: StrictStr
+
+
+class RuleTextIn(Schema):
+    kind: StrictStr = one_of(RuleKind)
+    value: StrictStr = Field(description="one word, domain, address or network a line; a number for links")
+    outcome: StrictStr = one_of((Outcome.HOLD, Outcome.SPAM, Outcome.REJECT), default="hold")
+    language: StrictStr = Field("", description="of words: only in texts of this language, such as de")
+    is_on: StrictBool = True
+
+    @property
+    def text(self) -> RuleText:
+        return RuleText(self.kind, self.value, self.outcome, self.language, self.is_on)
+
+
+class RuleIn(RuleTextIn):
+    site: StrictStr
+
+
+class RuleChangeIn(Schema):
+    value: StrictStr | None = None
+    outcome: StrictStr | None = None
+    language: StrictStr | None = None
+    is_on: StrictBool | None = None
+
+
+class RuleTestIn(Schema):
+    site: StrictStr
+    rule: RuleTextIn
+    body: StrictStr = Field("", description="Markdown, as a comment has it")
+    name: StrictStr = ""
+    email: StrictStr = ""
+    website: StrictStr = ""
+    ip: StrictStr = ""
+    user_agent: StrictStr = ""
+
+
+class BacktestIn(Schema):
+    """What is to be tried: a rule (`kind`, `value`), one in the place of `rule_id`, or a whole set of `rules`."""
+
+    site: StrictStr
+    kind: StrictStr | None = None
+    value: StrictStr | None = None
+    outcome: StrictStr = "hold"
+    language: StrictStr = ""
+    is_on: StrictBool = True
+    rule_id: StrictInt | None = Field(None, description="the rule that this one would take the place of")
+    rules: list[RuleTextIn] | None = Field(None, max_length=1000, description="all rules, instead of today's")
+    settings: dict[str, Any] = Field({}, description="changes of the site's settings, such as mode")
+    limit: StrictInt = Field(1000, ge=1, le=10_000, description="how many of the newest comments to try it on")
+
+    def proposal(self, site: Site) -> Proposal:
+        """Raises Invalid for what could not be used."""
+        added = None
+        if self.rules is None and (self.kind is not None or self.value is not None):
+            added = RuleText(self.kind or "", self.value or "", self.outcome, self.language, self.is_on)
+        listed = None if self.rules is None else [rule.text for rule in self.rules]
+        return backtest.proposal(site, added, self.rule_id, listed, self.settings)
+
+
+class SanctionIn(Schema):
+    site: StrictStr
+    kind: StrictStr = one_of(SanctionKind)
+    subject_kind: StrictStr = one_of(SubjectKind)
+    subject: StrictStr = Field("", description="an account's number, an address, a domain, or a network")
+    comment: StrictInt | None = Field(
+        None, description="instead of `subject`, a comment: its author's account, address, domain or network is meant"
+    )
+    reason: StrictStr = Field("", description="told to the person")
+    note: StrictStr = Field("", description="for moderators")
+    until: AwareDatetime | None = Field(None, description="when it ends by itself")
+    reject_days: StrictInt = Field(0, description="refuse what they wrote in so many days, up to 30")
+    everywhere: StrictBool = Field(False, description="on every site; for administrators")
+
+    def order(self, about: Comment | None) -> SanctionOrder:
+        """What is asked for; `about` is the comment that is named instead of a subject."""
+        subject, author_id = self.subject, None
+        if about is not None:
+            if self.subject_kind not in set(SubjectKind):
+                raise Invalid("subject_kind", f"subject_kind is one of {', '.join(SubjectKind)}.")
+            kind, account_id = SubjectKind(self.subject_kind), authors.author_of(about.author_id).account_id
+            subject = sanction_kinds.value_of(kind, account_id, about.author_email or "", about.ip)
+            author_id = about.author_id
+        words = (self.subject_kind, subject, self.reason, self.note)
+        return SanctionOrder(self.kind, *words, self.until, self.reject_days, self.everywhere, author_id)
+
+
+class AcknowledgedIn(Schema):
+    site: StrictStr
+    sanction: StrictInt
+    token: StrictStr = Field(description="as it came with the sanction")
+
+
+class AuthorOut(Schema):
+    name: str
+    website: str | None
+    avatar: str | None
+    provider: str | None
+    role: str | None
+
+
+class CommentOut(Schema):
+    id: int
+    parent_id: int | None
+    depth: int
+    author: AuthorOut
+    html: str
+    created_at: str
+    edited_at: str | None
+    score: int
+    status: Status
+    permalink: str
+
+
+class ThreadOut(Schema):
+    key: str
+    title: str
+    url: str
+    open: bool
+    count: int
+    version: int
+    pinned: int | None = Field(description="the comment that comes first in every order")
+    votes: str = Field(description="updown, up or off")
+
+
+class MoreRepliesOut(Schema):
+    id: int = Field(description="the top-level comment")
+    next: str = Field(description="the cursor of a page of further replies below it")
+
+
+class PageOut(Schema):
+    thread: ThreadOut
+    comments: list[CommentOut]
+    next: str | None
+    more_replies: list[MoreRepliesOut] = Field(
+        [], description="only where a page has too many replies to take them all"
+    )
+
+
+class PostedOut(CommentOut):
+    body: str
+    reason: str | None = Field(None, description="why it is not published, for its author")
+    edit_token: str | None = Field(None, description="a guest's right to change it; send it as X-Edit-Token")
+
+
+class FieldProblemOut(Schema):
+    field: str
+    message: str
+
+
+class ProblemOut(Schema):
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblemOut] = []
+
+
+def parsed(shape: type[S]) -> S:
+    """The request's JSON in the shape; BadRequest when it is no JSON, Invalid naming each field that does not fit."""
+    try:
+        document = json.loads(request.get_data().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRequest("The request is not valid UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise BadRequest("The request is not valid JSON.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("Send a JSON object.")
+    try:
+        return shape.model_validate(document)
+    except ValidationError as error:
+        problems = [(".".join(str(part) for part in e["loc"]), _sentence(e)) for e in error.errors()]
+        raise Invalid(*problems[0], *problems[1:]) from None
+
+
+def _sentence(error: Any) -> str:
+    name = error["loc"][-1] if error["loc"] else "the request"
+    if error["type"] == "missing":
+        return f"“{name}” is missing."
+    if error["type"] == "extra_forbidden":
+        return f"There is no field “{name}” here."
+    wanted = {
+        "string_type": "a text",
+        "int_type": "a whole number",
+        "bool_type": "true or false",
+        "list_type": "a list",
+    }
+    if error["type"] in wanted:
+        return f"“{name}” must be {wanted[error['type']]}."
+    return f"“{name}”: {error['msg'][:1].lower()}{error['msg'][1:]}."
+
+
+def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
+    """A clean draft; raises Invalid with every field that has to be mended, not only the first."""
+    problems: list[tuple[str, str]] = []
+    policy = site.policy
+    required = policy.name_and_email_required
+
+    def checked(make: Callable[[], V], otherwise: V) -> V:
+        try:
+            return make()
+        except Invalid as error:
+            problems.extend(error.problems)
+            return otherwise
+
+    guest = shape.author or GuestIn()
+    source = checked(lambda: text_input.body(shape.body, policy.body_max), "")
+    key = checked(lambda: thread_key(shape.thread), "")
+    title = checked(lambda: text_input.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
+    url = checked(lambda: page_url(shape.url, site), "")
+    if account:
+        name, email, website = account.name, account.email or "", account.website
+    else:
+        name = (
+            checked(lambda: text_input.line(guest.name, "author.name", YOUR_NAME, NAME_MAX, required), "") or ANONYMOUS
+        )
+        email = checked(lambda: emails.address(guest.email, "author.email", required), "")
+        website = checked(lambda: _website(guest.website), None)
+    if problems:
+        raise Invalid(*problems[0], *problems[1:])
+    return Draft(key, url, title, shape.parent_id, source, name, email, website, shape.notify and bool(email))
+
+
+def form(shape: CommentIn) -> Form:
+    """How it was sent."""
+    return Form(bool(shape.trap), shape.elapsed_ms, shape.challenge, shape.send_anyway)
+
+
+def _website(value: str | None) -> str | None:
+    try:
+        return links.website(value or "")
+    except Invalid as error:
+        raise Invalid("author.website", error.sentences[0]) from None
+
+
+def thread_key(value: str) -> str:
+    """A thread's key as it is; raises Invalid when it is empty, too long or holds what no key can."""
+    if not value.strip() or len(value) > THREAD_KEY_MAX:
+        raise Invalid(
+            "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
+        )
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) in (0xFFFE, 0xFFFF) for c in value):
+        raise Invalid("thread", "thread holds a control character; remove it.")
+    return value
+
+
+def page_url(value: str, site: Site) -> str:
+    """The page's address, of an origin of the site; raises Invalid for any other: it would stand in mails and links."""
+    value = value.strip()
+    if not value:
+        return ""
+    parts = links.parts_of(value)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts else ""
+    clean = len(value) <= URL_MAX and value.isprintable() and not any(c.isspace() or c in '"<>\\' for c in value)
+    if not clean or not (site.allows(origin) or origin == settings().origin):
+        raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
+    return value

@@ -1,0 +1,36 @@
+"""Mails to the holder of an account about how it is signed in to, in the holder's language."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import url_for
+
+from commentsvc.core.translator import Translator
+from commentsvc.gateways import mail_templates
+from commentsvc.gateways.mail_templates import RenderedMail
+from commentsvc.store.accounts import Account
+from commentsvc.web.http.app_setup import settings
+from commentsvc.web.http.i18n import voice
+
+
+def voice_of(language: str | None) -> Translator:
+    """What speaks the account's language; that of the request for an account that has chosen none."""
+    return replace(voice(), tag=language) if language else voice()
+
+
+def of_wrong_factors(account: Account) -> RenderedMail:
+    """Somebody who can sign in as this account keeps showing wrong second factors."""
+    return _write("wrong_factors", account)
+
+
+def of_identity(account: Account, label: str, identity: str) -> RenderedMail:
+    """A way to sign in was added: `label` is the provider, `identity` what it calls the person."""
+    return _write("identity_added", account, label=label, identity=identity)
+
+
+def _write(name: str, account: Account, **values: object) -> RenderedMail:
+    speaks = voice_of(account.language)
+    page = settings().base_url + url_for("account.show", lang=speaks.tag)
+    service = settings().base_url.partition("://")[2]
+    return mail_templates.render(name, speaks, name=account.name, page=page, service=service, **values)

@@ -1,0 +1,48 @@
+"""Adding a way to sign in to an account: by forms, for its holder, who has shown a short while ago who they are."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.phrases import phrase
+from commentsvc.services import identities
+from commentsvc.store.db import db
+from commentsvc.web.auth import account_mails, providers
+from commentsvc.web.dashboard.layout import refuse, say
+from commentsvc.web.http import access
+from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.i18n import gettext
+
+pages = Blueprint("identities", __name__, url_prefix="/account/link")
+
+
+@pages.post("")
+def begin() -> Response:
+    """To the provider that the form of the account's page names."""
+    holder = access.require_second_factor()
+    found = providers.provider_named(request.form.get("provider", ""))
+    access.require_recent_sign_in()
+    access.check_pace()
+    instance = request.form.get("instance", "")
+    return providers.begin(found, url_for("account.show"), instance, links_to=holder.session.id)
+
+
+@pages.post("/add")
+def add() -> Response:
+    """Add the identity that the page has named."""
+    holder = access.require_second_factor()
+    access.require_recent_sign_in()
+    asked = providers.answered("signin/add_identity.html")
+    try:
+        if asked is None:
+            raise NotFound(phrase("This page was open too long. Please begin again."))
+        person, _ = asked
+        label = providers.provider_named(person.provider).label + (f", {person.server}" if person.server else "")
+        identities.link(person, label, holder.account, account_mails.of_identity, now())
+        say(gettext("This way to sign in is added."))
+    except (Conflict, NotFound) as error:
+        db.session.rollback()
+        refuse(error)
+    return redirect(url_for("account.show"), 303)

@@ -1,0 +1,96 @@
+"""What stands around every dashboard page: the account, its sites, and what was just done, with the way to undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import flash, render_template, request
+
+from commentsvc.core import excerpts
+from commentsvc.core.errors import CommentError, NotSignedIn, Overlap
+from commentsvc.services.moderation import Moderator
+from commentsvc.store import memberships
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import db
+from commentsvc.store.memberships import Role
+from commentsvc.store.sites import Site
+from commentsvc.web.dashboard import cards
+from commentsvc.web.http.i18n import tell_error
+
+EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
+
+
+def draw(template: str, by: Moderator, site: Site | None, **names: object) -> str:
+    sites = memberships.moderated_sites(by.account)
+    here = request.full_path.rstrip("?")
+    is_owner = site is not None and memberships.role_on(by.account, site) is Role.OWNER
+    sees_addresses = site is not None and by.sees_addresses(site)
+    common = {
+        "sees_addresses": sees_addresses,
+        "is_owner": is_owner,
+        "account": by.account,
+        "sites": sites,
+        "site": site,
+        "here": here,
+    }
+    on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
+    return render_template(template, **common, **on_cards, **names)
+
+
+def _excerpt(comment: Comment) -> str:
+    return excerpts.plain(comment.html, EXCERPT_MAX)
+
+
+def say(sentence: str, undo: str = "") -> None:
+    """Tell it on the next page; `undo` is the act that a button beside it takes back."""
+    flash(sentence, undo or "done")
+
+
+def refuse(error: CommentError) -> None:
+    flash(tell_error(error), "refused")
+
+
+@contextmanager
+def attempt(done: str = "") -> Iterator[None]:
+    """Around what a form does: tell on the next page that it is `done`, or why not; then nothing of it is kept."""
+    try:
+        yield
+    except NotSignedIn:
+        raise
+    except CommentError as error:
+        db.session.rollback()
+        refuse(error)
+    else:
+        if done:
+            say(done)
+
+
+def shown() -> str | None:
+    """The fingerprint of the values that the form showed; None when it brings none, as a script's may."""
+    return request.form.get("shown")
+
+
+def overlap_problems(error: Overlap) -> dict[str, str]:
+    """For each field that others have changed meanwhile: what they have set, and what to do."""
+    return {
+        name: f"{who or 'Somebody else'} has changed this since you opened the page. It is now: {_told(value)}. "
+        "Save again to keep what you entered instead."
+        for name, (value, who) in error.now_is.items()
+    }
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{key} = {own}" for key, own in value.items()) or "nothing"
+    return f"“{value}”"
+
+
+def find_number(value: str) -> int | None:
+    """A row's number from a form or an address; None for what no row can have."""
+    is_number = value.isascii() and value.isdigit() and len(value) < 19
+    return int(value) if is_number else None

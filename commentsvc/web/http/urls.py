@@ -1,0 +1,69 @@
+"""Where pages, comments and pictures are, and how people without a picture are drawn; the templates know it too."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Flask, current_app
+
+from commentsvc.core import redaction
+from commentsvc.services.thread_pages import ThreadPage
+from commentsvc.store.comments import Comment
+from commentsvc.web.http.app_setup import settings
+from commentsvc.web.http.i18n import language_asked
+
+
+def hosted_path(site_key: str, key: str, **more: object) -> str:
+    return f"/t/{quote(site_key)}?{urlencode({'thread': key, **more})}"
+
+
+def hosted_url(site_key: str, key: str, **more: object) -> str:
+    return settings().base_url + hosted_path(site_key, key, **more)
+
+
+def initial(name: str) -> str:
+    """The letter that stands for an author without a picture."""
+    return next((c.upper() for c in name if c.isalnum()), "?")
+
+
+def avatar(picture: str | None) -> str | None:
+    """Where a picture is: with us, and nowhere else."""
+    return f"{settings().base_url}/avatars/{picture}.webp" if picture else None
+
+
+def hue(name: str) -> int:
+    """One of eight colours, always the same for a name."""
+    return zlib.crc32(name.casefold().encode()) % 8
+
+
+def permalink(comment: Comment) -> str:
+    thread = comment.thread
+    page = thread.url or hosted_url(comment.site.key, thread.key)
+    return f"{page.partition('#')[0]}#comment-{comment.id}"
+
+
+def terms(page: ThreadPage) -> dict[str, Any]:
+    """What the widget must know of writing in a thread."""
+    policy = page.site.policy
+    return {
+        "max": policy.body_max,
+        "guests": not policy.signin_required,
+        "ways": current_app.jinja_env.globals["signin_ways"](),  # type: ignore[operator]  # Jinja's globals have no types
+        "edit": policy.edit_window_s,
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Names the templates use."""
+    app.jinja_env.filters.update(
+        permalink=permalink,
+        hosted=lambda site_key, key, **more: hosted_url(site_key, key, **more, **language_asked()),
+        hosted_path=lambda site_key, key, **more: hosted_path(site_key, key, **more, **language_asked()),
+        initial=initial,
+        discreet=redaction.redacted_match,
+        hue=hue,
+        avatar=avatar,
+        terms=terms,
+    )

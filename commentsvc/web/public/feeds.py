@@ -1,0 +1,110 @@
+"""Feeds of the newest comments, of a site or of one of its threads: Atom (RFC 4287), answers marked as in RFC 4685."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+from xml.etree import ElementTree as xml
+
+from flask import Blueprint, Response, make_response, request
+
+from commentsvc.page_cache.middleware import DEPENDS_ON
+from commentsvc.store import comments, counters, sites, threads
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import begin_read
+from commentsvc.store.sites import Site
+from commentsvc.store.threads import Thread
+from commentsvc.store.versions import PageDependency
+from commentsvc.web.api import schemas
+from commentsvc.web.http import urls
+from commentsvc.web.http.app_setup import machine_time, settings
+from commentsvc.web.public import thread_reads
+
+pages = Blueprint("feeds", __name__)
+pages.after_request(thread_reads.public)
+
+FEED_SIZE = 50
+ATOM, THREADING = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/thread/1.0"
+xml.register_namespace("", ATOM)
+xml.register_namespace("thr", THREADING)
+# What XML 1.0 cannot hold; imported comments may have it.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@pages.get("/feeds/<site_key>.atom")
+def atom(site_key: str) -> Response:
+    key = schemas.thread_key(request.args["thread"]) if request.args.get("thread") else None
+    begin_read()
+    site = sites.by_key(site_key)
+    if key is None:
+        newest, thread, version = comments.recent(site, FEED_SIZE), None, counters.version_of(site)
+    else:
+        thread = threads.find(site, key)
+        newest, version = (comments.recent_in(thread, FEED_SIZE), thread.version) if thread else ([], 0)
+    request.environ[DEPENDS_ON] = PageDependency(site.key, key, (site.version, version))
+    response = make_response(_drawn(site, key, thread, newest))
+    response.content_type = "application/atom+xml; charset=utf-8"
+    if site.policy.noindex:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def address(site_key: str, key: str | None = None) -> str:
+    """Where the feed of a site, or of one of its threads, is."""
+    query = f"?thread={quote(key, safe='')}" if key is not None else ""
+    return f"{settings().base_url}/feeds/{quote(site_key)}.atom{query}"
+
+
+def _drawn(site: Site, key: str | None, thread: Thread | None, newest: Sequence[Comment]) -> bytes:
+    about = site.name if key is None else (thread.title if thread else "") or key
+    page = site.origins[0].origin + "/" if key is None and site.origins else ""
+    if key is not None:
+        page = (thread.url if thread else "") or urls.hosted_url(site.key, key)
+    begun_at = thread.created_at if thread else site.created_at
+    feed = xml.Element(f"{{{ATOM}}}feed")
+    _add(feed, "id", address(site.key, key))
+    _add(feed, "title", f"Comments on {about}")
+    _add(feed, "updated", machine_time(max((_updated_at(comment) for comment in newest), default=begun_at)))
+    _add(feed, "link", rel="self", type="application/atom+xml", href=address(site.key, key))
+    if page:
+        _add(feed, "link", rel="alternate", type="text/html", href=page)
+    _add(feed, "generator", "commentsvc")
+    for comment in newest:
+        _add_entry(feed, comment)
+    drawn: bytes = xml.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return drawn
+
+
+def _add_entry(feed: xml.Element, comment: Comment) -> None:
+    thread = comment.thread
+    entry = _add(feed, "entry")
+    _add(entry, "id", _id(comment.id))
+    _add(entry, "title", f"{comment.author_name} on {thread.title or thread.key}")
+    author = _add(entry, "author")
+    _add(author, "name", comment.author_name)
+    if comment.author_website:
+        _add(author, "uri", comment.author_website)
+    _add(entry, "published", machine_time(comment.created_at))
+    _add(entry, "updated", machine_time(_updated_at(comment)))
+    _add(entry, "link", rel="alternate", type="text/html", href=urls.permalink(comment))
+    if comment.parent_id is not None:
+        place = urls.permalink(comment).partition("#")[0] + f"#comment-{comment.parent_id}"
+        answered = {"ref": _id(comment.parent_id), "href": place, "type": "text/html"}
+        xml.SubElement(entry, f"{{{THREADING}}}in-reply-to", answered)
+    _add(entry, "content", comment.html, type="html")
+
+
+def _id(comment_id: int) -> str:
+    return f"{settings().base_url}/api/v1/comments/{comment_id}"
+
+
+def _updated_at(comment: Comment) -> datetime:
+    return comment.edited_at or comment.created_at
+
+
+def _add(parent: xml.Element, name: str, words: str = "", **attributes: str) -> xml.Element:
+    element = xml.SubElement(parent, f"{{{ATOM}}}{name}", attributes)
+    element.text = _NO_XML.sub("", words) or None
+    return element

@@ -1,0 +1,14 @@
+"""The page at the address itself: what this service is, and the way in."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from commentsvc.web.http.app_setup import settings
+
+pages = Blueprint("home", __name__)
+
+
+@pages.get("/")
+def show() -> str:
+    return render_template("home.html", base_url=settings().base_url)

@@ -1,0 +1,278 @@
+"""The hosted page of a thread, for readers without scripts: reads, replies, votes and reports by plain forms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+from flask_login import current_user
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import ValidationError
+
+from commentsvc.core import excerpts
+from commentsvc.core import pagination as paging
+from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, TooMany
+from commentsvc.core.pagination import Sort
+from commentsvc.core.phrases import marked, phrase
+from commentsvc.core.status import Status
+from commentsvc.services import posting, reports, submissions, thread_pages
+from commentsvc.services import votes as votes_service
+from commentsvc.services.submissions import Sender
+from commentsvc.services.thread_pages import ThreadPage
+from commentsvc.store import authors, comment_pages, comments, sites, threads
+from commentsvc.store import votes as stored_votes
+from commentsvc.store.accounts import Account
+from commentsvc.store.comments import Comment
+from commentsvc.store.reports import TEXT_MAX, ReportReason
+from commentsvc.web.api import schemas, serializers
+from commentsvc.web.http import access, app_setup, urls
+from commentsvc.web.http.app_setup import SignedIn, csrf, has_session, now, settings
+from commentsvc.web.http.errors import STATUS
+from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
+from commentsvc.web.public import feeds, structured_data
+from commentsvc.web.public.thread_reads import thread_page
+
+pages = Blueprint("thread_page", __name__)
+
+OWN_MAX = 20
+QUOTE_MAX = 300
+FIELDS = ("body", "name", "email", "website", "reason", "text")
+SAID = {
+    Status.APPROVED: marked("Your comment is published."),
+    Status.PENDING: marked("Your comment is awaiting moderation."),
+}
+SAID_NO = marked("Your comment was not published.")
+VOTED = {
+    "1": marked("Your vote for it is counted."),
+    "-1": marked("Your vote against it is counted."),
+    "0": marked("Your vote is taken back."),
+}
+ORDERS = {
+    Sort.OLDEST: marked("Oldest first"),
+    Sort.NEWEST: marked("Newest first"),
+    Sort.TOP: marked("Best first"),
+}
+REASONS = {
+    ReportReason.SPAM: marked("It is spam"),
+    ReportReason.ABUSE: marked("It is abusive"),
+    ReportReason.OFF_TOPIC: marked("It is off topic"),
+    ReportReason.ILLEGAL: marked("It is illegal"),
+    ReportReason.OTHER: marked("Something else"),
+}
+
+
+@dataclass(frozen=True)
+class PageState:
+    """What the reader is doing on the page: which comment they answer or look at, what they typed, what went wrong."""
+
+    reply_to: str = ""
+    about: str = ""
+    form: dict[str, str] = field(default_factory=lambda: dict.fromkeys(FIELDS, ""))
+    problems: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
+
+
+@pages.get("/t/<site_key>")
+def show(site_key: str) -> Response:
+    said = session.pop("said", "") if _has_session() else ""
+    asked = PageState(request.args.get("reply_to", ""), request.args.get("about", ""))
+    return _drawn(asked, gettext(said) if said else None)
+
+
+@pages.post("/t/<site_key>")
+def reply(site_key: str) -> BaseResponse:
+    parent_id = request.form.get("parent_id", "")
+
+    def send(sender: Sender) -> str:
+        site = sites.by_key(site_key)
+        form = _form()
+        shape = schemas.CommentIn(
+            site=site.key,
+            thread=_key(),
+            body=form["body"],
+            parent_id=_number(parent_id),
+            author=schemas.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
+        )
+        draft = schemas.draft(shape, site, sender.account)
+        sent = submissions.Form(bool(request.form.get("subject")), send_anyway=True, can_work=False)
+        service = app_setup.spam_service()
+        posted = posting.post(site, draft, sender, None, settings().secret_key, now(), sent, service)
+        session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
+        session["said"] = SAID.get(posted.status, SAID_NO)
+        return f"comment-{posted.comment.id}"
+
+    return _done(site_key, send, PageState(reply_to=parent_id, form=_form()))
+
+
+@pages.post("/t/<site_key>/vote")
+def vote(site_key: str) -> BaseResponse:
+    number, value = request.form.get("comment", ""), request.form.get("value", "")
+
+    def send(sender: Sender) -> str:
+        if value not in VOTED:
+            raise Invalid("value", phrase("A vote is for a comment or against it."))
+        by = access.require_signed_in().account
+        votes_service.vote(_comment_here(site_key, number), int(value), by, sender.limited, now())
+        session["said"] = VOTED[value]
+        return "said"
+
+    return _done(site_key, send, PageState(about=number))
+
+
+@pages.post("/t/<site_key>/flag")
+def flag(site_key: str) -> BaseResponse:
+    number, form = request.form.get("comment", ""), _form()
+
+    def send(sender: Sender) -> str:
+        comment_id = _comment_here(site_key, number)
+        flagged = reports.flag(comment_id, form["reason"], form["text"], sender, settings().secret_key, now())
+        session["said"] = serializers.flagged_json(flagged)["message"]
+        return "said"
+
+    return _done(site_key, send, PageState(about=number, form=form))
+
+
+for view in (reply, vote, flag):
+    csrf.exempt(view)  # it is checked in `_done` instead, where a refusal keeps the text
+
+
+def _done(site_key: str, send: Callable[[Sender], str], asked: PageState) -> BaseResponse:
+    """Send what a form holds and lead to the place on the page that `send` names; or show the form with its trouble."""
+    key = _key()
+    try:
+        _check_form()
+        access.check_pace()
+        holder = _signed_in()
+        account, provider = (holder.account, holder.session.provider) if holder else (None, None)
+        place = send(Sender(account, access.client_ip(), _user_agent(), settings().limits, provider))
+    except CommentError as error:
+        problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
+        response = _drawn(PageState(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
+        response.status_code = STATUS[type(error)][0]
+        if isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    return redirect(urls.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
+
+
+def _check_form() -> None:
+    """Refuse a form that another site sent in a reader's name.
+
+    A guest has nothing that could be used in their name, so without a cookie the browser's own word on where the
+    form comes from is enough; and the page can be the same for everybody.
+    """
+    origin = request.headers.get("Origin", settings().origin)
+    if origin != settings().origin or request.headers.get("Sec-Fetch-Site", "same-origin") not in (
+        "same-origin",
+        "none",
+    ):
+        raise NotAllowed(phrase("This form was not sent from this page. Please send it again from here."))
+    if _has_session():
+        try:
+            validate_csrf(request.form.get("csrf_token"))
+        except ValidationError:
+            raise NotAllowed(phrase("This page was open for long. Your text is kept; please send it again.")) from None
+
+
+def _form() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in FIELDS}
+
+
+def _key() -> str:
+    return schemas.thread_key(request.args.get("thread", ""))
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _comment_here(site_key: str, value: str) -> int:
+    """The number of a comment of the thread that the form is about; raises NotFound for any other."""
+    thread, number = threads.find(sites.by_key(site_key), _key()), _number(value)
+    if thread is None or number is None or comments.find_parent(thread, number) is None:
+        raise NotFound(phrase("This comment is no longer here."))
+    return number
+
+
+def _has_session() -> bool:
+    return has_session()
+
+
+def _signed_in() -> SignedIn | None:
+    """Who is signed in at the service in this browser; a reader without a session costs no query."""
+    return access.require_signed_in() if _has_session() and current_user.is_authenticated else None
+
+
+def _user_agent() -> str:
+    return request.headers.get("User-Agent", "")[: access.USER_AGENT_MAX]
+
+
+def _with_own(page: ThreadPage, account: Account | None) -> ThreadPage:
+    """The page with what this reader wrote from this browser, or by this account, and nobody else sees yet."""
+    if not _has_session() or page.thread is None:
+        return page
+    own = [c for c in comments.of_ids(session.get("own", [])) if c.thread_id == page.thread.id]
+    waiting = comments.waiting_of(page.site, page.key, account) if account else []
+    mine = {c.id: c for c in (*own, *waiting)}
+    return thread_pages.with_own(page, [c for c in mine.values() if c.status not in (Status.APPROVED, Status.DELETED)])
+
+
+def _published(page: ThreadPage, value: str) -> Comment | None:
+    number = _number(value)
+    if page.thread is None or number is None:
+        return None
+    found = comments.find_parent(page.thread, number)
+    return found if found is not None and found.status == Status.APPROVED else None
+
+
+def _drawn(asked: PageState, said: str | None = None) -> Response:
+    page = thread_page()
+    holder = _signed_in()
+    account = holder.account if holder else None
+    discussion = structured_data.discussion(page)
+    page = _with_own(page, account)
+    about = _published(page, asked.about)
+    cast = stored_votes.find(about, account) if about and account else None
+    response = make_response(
+        render_template(
+            "thread_page.html",
+            page=page,
+            title=(page.thread.title if page.thread else "") or page.key,
+            discussion=discussion,
+            feed=feeds.address(page.site.key, page.key),
+            orders=ORDERS,
+            previous=_previous(page),
+            parent=_published(page, asked.reply_to),
+            about=about,
+            quote=excerpts.plain(about.html, QUOTE_MAX) if about else "",
+            is_own=bool(about and account and authors.author_of(about.author_id).account_id == account.id),
+            cast=cast.value if cast else 0,
+            reasons=REASONS,
+            text_max=TEXT_MAX,
+            form=asked.form,
+            problems=defaultdict(str, asked.problems),
+            trouble=asked.trouble,
+            said=said,
+            account=account,
+            here=request.full_path.rstrip("?"),
+            csrf_field=generate_csrf() if _has_session() else "",
+        )
+    )
+    response.headers["Cache-Control"] = "private, no-store" if _has_session() else "no-cache"
+    if page.site.policy.noindex:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _previous(page: ThreadPage) -> str | None:
+    """The cursor of the page before, '' for the first page; None when this is the first."""
+    if not request.args.get("cursor"):
+        return None
+    if page.thread is None or not page.roots:
+        return ""
+    limit = paging.limit(request.args.get("limit", ""))
+    before = comment_pages.page_before(page.thread, page.roots[0].comment, page.sort, limit)
+    return str(before) if before else ""

@@ -1,0 +1,194 @@
+"""Public reads: pages of a thread as JSON and as HTML, counts, newest comments, and the widget's own file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
+from werkzeug.security import safe_join
+
+from commentsvc.core import excerpts, tree
+from commentsvc.core import pagination as paging
+from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.phrases import phrase
+from commentsvc.core.status import Status
+from commentsvc.page_cache.middleware import DEPENDS_ON
+from commentsvc.page_cache.pages import FIXED
+from commentsvc.services import thread_pages
+from commentsvc.services.thread_pages import ThreadPage
+from commentsvc.store import avatars, comments, reports, sites, threads
+from commentsvc.store.db import begin_read
+from commentsvc.store.versions import PageDependency
+from commentsvc.web.api import schemas, serializers
+from commentsvc.web.http import access
+from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.i18n import ngettext, said, speak_for, widget_texts
+
+pages = Blueprint("reading", __name__)
+
+COUNTS_MAX = 200
+RECENT_SIZE = 10
+EXCERPT_MAX = 160
+HASHED = re.compile(r"[.-](?:[0-9a-f]{8,}|[0-9A-Z]{8,})\.(?:js|css)$")  # hexadecimal, or as esbuild writes it
+KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+FOR_EVER = "public, max-age=31536000, immutable"
+A_WHILE = "public, max-age=300"
+
+
+@pages.after_request
+def public(response: Response) -> Response:
+    """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
+    if request.method not in ("GET", "HEAD"):
+        return response
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+def thread_page() -> ThreadPage:
+    """The page that the query asks for; tells the edge what it was built from."""
+    sort = paging.sort(request.args.get("sort") or "oldest")
+    after = paging.cursor(request.args.get("cursor", ""), sort)
+    limit = paging.limit(request.args.get("limit", ""))
+    key = schemas.thread_key(request.args.get("thread", ""))
+    begin_read()
+    site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
+    speak_for(site)
+    page = thread_pages.load(site, key, sort, after, limit, now())
+    request.environ[DEPENDS_ON] = PageDependency(site.key, key, (site.version, page.version))
+    return page
+
+
+@pages.get("/api/v1/comments")
+def thread_json() -> Response:
+    page = thread_page()
+    shown = [serializers.comment_json(comment) for comment in tree.walk(page.roots)]
+    following = str(page.following) if page.following else None
+    answer = {"thread": serializers.thread_json(page), "comments": shown, "next": following}
+    if page.more:
+        answer["more_replies"] = [{"id": root_id, "next": str(cursor)} for root_id, cursor in page.more.items()]
+    return jsonify(answer)
+
+
+@pages.get("/embed/v1/comments")
+def fragment() -> str:
+    return render_template("fragment.html", page=thread_page())
+
+
+@pages.get("/embed/v1/comment")
+def own_comment_fragment() -> Response:
+    number = request.args.get("id", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise Invalid("id", "id is the number of a comment.")
+    comment = access.require_readable_comment(int(number)).comment
+    if comment.status == Status.DELETED:
+        raise NotFound(phrase("This comment was deleted."))
+    speak_for(comment.site)
+    page = thread_pages.page_around(comment)
+    return _private(
+        make_response(render_template("own_comment.html", page=page, node=tree.Node(comment, comment.depth)))
+    )
+
+
+@pages.get("/api/v1/comments/<int:comment_id>")
+def comment_json(comment_id: int) -> Response:
+    found = access.require_readable_comment(comment_id)
+    comment, moderator = found.comment, found.moderator
+    if moderator:
+        reported = reports.open_of([comment.id]).get(comment.id, [])
+        return _private(jsonify(serializers.moderated_json(comment, moderator.sees_addresses(comment.site), reported)))
+    if found.is_author:
+        return _private(jsonify(serializers.own_comment_json(comment)))
+    return jsonify(serializers.comment_json(comment))
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@pages.get("/api/v1/counts")
+def counts() -> Response:
+    site = sites.by_key(request.args.get("site", ""))
+    keys = [schemas.thread_key(key) for key in request.args.getlist("thread")]
+    if not 1 <= len(keys) <= COUNTS_MAX:
+        raise Invalid("thread", f"Name 1 to {COUNTS_MAX} threads: &thread=…&thread=….")
+    speak_for(site)
+    found = threads.counts(site, keys)
+    # As the widget writes them, in the language asked for; the numbers alone are for everybody else.
+    texts = {str(count): ngettext("One comment", "%(num)s comments", count) for count in sorted(set(found.values()))}
+    return jsonify({"counts": found, "texts": texts})
+
+
+@pages.get("/api/v1/recent")
+def recent() -> Response:
+    site = sites.by_key(request.args.get("site", ""))
+    limit = paging.limit(request.args.get("limit", ""), RECENT_SIZE)
+    speak_for(site)
+    line = said("%(name)s on %(title)s")  # how the widget writes a line, with its places left to fill
+    return jsonify({"comments": [_recent_json(comment) for comment in comments.recent(site, limit)], "line": line})
+
+
+def _recent_json(comment: comments.Comment) -> dict[str, Any]:
+    thread = comment.thread
+    return {
+        **serializers.comment_json(comment),
+        "excerpt": excerpts.plain(comment.html, EXCERPT_MAX),
+        "thread": {"key": thread.key, "title": thread.title, "url": thread.url},
+    }
+
+
+@pages.get("/embed/v1/texts")
+def texts() -> Response:
+    """What the widget says, in one language; with a site, in that site's words."""
+    key = request.args.get("site", "")
+    if key:
+        site = sites.by_key(key)
+        speak_for(site)
+        request.environ[DEPENDS_ON] = PageDependency(site.key, "", (site.version, 0))
+    response = jsonify(widget_texts())
+    response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
+    return response
+
+
+@pages.get("/embed/v1/may-write")
+def may_write() -> Response:
+    """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
+    site = sites.by_key(request.args.get("site", ""))
+    return _private(jsonify({"may_write": access.may_write(site)}))
+
+
+@pages.get("/avatars/<name>.webp")
+def picture(name: str) -> Response:
+    response = make_response(avatars.by_hash(name).body)
+    response.mimetype = "image/webp"
+    return _fixed(response, FOR_EVER)  # the name is the hash of the bytes
+
+
+@pages.get("/embed.js")
+def script() -> Response:
+    return _file("", "embed.js", A_WHILE)
+
+
+@pages.get("/embed/<name>")
+def part(name: str) -> Response:
+    """A part of the widget; one with the hash of its bytes in its name is never asked for again."""
+    return _file("embed", name, FOR_EVER if HASHED.search(name) else A_WHILE)
+
+
+def _file(folder: str, name: str, cache_control: str) -> Response:
+    path = safe_join(str(Path(current_app.static_folder or "", folder)), name)
+    kind = KINDS.get(Path(name).suffix)
+    if path is None or kind is None or not Path(path).is_file():
+        raise NotFound("There is no such file here.")
+    return _fixed(Response(Path(path).read_bytes(), content_type=kind), cache_control)
+
+
+def _fixed(response: Response, cache_control: str) -> Response:
+    request.environ[DEPENDS_ON] = FIXED
+    response.headers["Cache-Control"] = cache_control
+    return response
