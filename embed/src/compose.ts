@@ -195,7 +195,7 @@ export class Compose {
       view.showCountdown(
         state.isOnline
           ? translator.translate("Trying again in %(num)s seconds…", { num: state.left_s })
-          : translator.translate("You are offline; it will be sent when you are back."),
+          : translator.translate("You are offline. Your comment will be sent when you are back online."),
       );
     }
   }
@@ -218,7 +218,7 @@ export class Compose {
         this.#submission.answer("send_anyway", true);
         return this.submit();
       };
-      this.#view.offer(translator.translate("Send to the moderators as it is"), sendAnyway, make("ul", {}, ...items));
+      this.#view.offer(translator.translate("Send anyway"), sendAnyway, make("ul", {}, ...items));
     } else if (slug === "warned" && sanction) {
       this.#view.offer(translator.translate("I understand"), () => this.#acknowledge(sanction));
     }
@@ -247,7 +247,7 @@ export class Compose {
     const { origin } = location;
     const { site } = this.#host.page;
     warnSiteOwner(
-      `${origin} is not one of the origins of the site “${site}”. Add it in the site's settings, and readers can write here.`,
+      `${origin} is not one of the origins of the site “${site}”. Add it in the site's settings, so that readers can write here.`,
     );
     const sentence = this.#translator.translate(
       "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.",

@@ -71,7 +71,7 @@ export class Identity {
     const label = ways.find(([key]) => key === profile.provider)?.[1] ?? profile.provider;
     const sentence =
       profile.provider === "email"
-        ? translator.translate("You are commenting using your e-mail address.")
+        ? translator.translate("You are commenting using your email address.")
         : translator.translate("You are commenting using your %(label)s account.", { label });
     const avatar = profile.avatar
       ? [make("img", { class: "face", src: profile.avatar, alt: "", width: "32", height: "32" })]

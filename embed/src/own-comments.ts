@@ -66,7 +66,7 @@ export class OwnComments {
       const text = own?.querySelector(".left");
       if (text && left_s > 0) {
         const time = `${Math.floor(left_s / 60)}:${String(left_s % 60).padStart(2, "0")}`;
-        text.textContent = this.#translator.translate("%(time)s left to change it", { time });
+        text.textContent = this.#translator.translate("Editable for %(time)s", { time });
       } else {
         own?.remove();
         this.#until.delete(id);
@@ -174,7 +174,7 @@ export class OwnComments {
     const hasReplies = item.querySelector(":scope > .replies > .comment");
     const next = item.nextElementSibling ?? item.previousElementSibling ?? item.parentElement?.closest(".comment");
     if (hasReplies) {
-      const sentence = this.#translator.translate("This comment is no longer here.");
+      const sentence = this.#translator.translate("This comment was removed.");
       item.querySelector("article")?.replaceWith(make("p", { class: "gone" }, sentence));
     } else item.remove();
     this.#host.announce(this.#translator.translate("Your comment is deleted."));
