@@ -7,12 +7,12 @@ import ts from "typescript";
  * argument it cannot read.
  */
 export function extract(files) {
+  // Without lib.d.ts, which takes most of the time: all that is looked up here is declared in the sources.
   const program = ts.createProgram(files, {
-    allowImportingTsExtensions: false,
-    noEmit: true,
+    noLib: true,
     target: ts.ScriptTarget.ES2022,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
     module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
   });
   const checker = program.getTypeChecker();
   const sentences = new Map(files.map((file) => [file, []]));

@@ -45,6 +45,10 @@ export class SignIn {
     const popup = window.open("", "", WINDOW);
     const redirect = location.href.split("#", 1)[0] ?? "";
     const { verifier, state, challenge } = await makePkce();
+    if (canceled.aborted) {
+      popup?.close();
+      return false;
+    }
     const url = this.#service.authorizeUrl({
       client_id: this.#site,
       redirect_uri: redirect,

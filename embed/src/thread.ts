@@ -122,20 +122,19 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   }
 
   #attach(): void {
-    const { root } = this;
-    root.adoptedStyleSheets = [...CommentThread.config.styles];
-    root.append(this.#frame);
-    root.addEventListener("click", (event) => this.#clicked(event as MouseEvent));
-    root.addEventListener("change", ({ target }) => {
+    this.root.adoptedStyleSheets = [...CommentThread.config.styles];
+    this.root.append(this.#frame);
+    this.root.addEventListener("click", (event) => this.#clicked(event as MouseEvent));
+    this.root.addEventListener("change", ({ target }) => {
       if ((target as Element).id === "sort") this.setAttribute("sort", (target as HTMLSelectElement).value);
     });
-    root.addEventListener("submit", (event) => {
+    this.root.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#withActions((actions) => actions.submit());
     });
     // Touching the form or a comment's buttons, by any means, loads the code behind them.
     for (const type of ["focusin", "pointerover"]) {
-      root.addEventListener(type, ({ target }) => {
+      this.root.addEventListener(type, ({ target }) => {
         if (!this.#actions && (target as Element).closest(".respond, .actions")) void this.#withActions();
       });
     }
@@ -279,24 +278,27 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   }
 
   #showFailure(error: Refused): void {
-    const { translator } = this;
     const { site, thread } = this.page;
     if (error.status === 404) {
       this.#showSetUp(`Comments are not set up yet: there is no site “${site}” here. Correct the site attribute.`);
       return;
     }
     this.#isShown = false;
-    const again = make("button", { type: "button", class: "again", part: "again" }, translator.translate("Try again"));
+    const again = make(
+      "button",
+      { type: "button", class: "again", part: "again" },
+      this.translator.translate("Try again"),
+    );
     again.addEventListener("click", () => void this.#begin());
     const hosted = serviceUrl(this.base, `/t/${encodeURIComponent(site)}`, { thread });
-    const link = make("a", { href: hosted }, translator.translate("Read and write comments on their own page"));
-    const sentence = make("p", {}, translator.translate("The comments could not be loaded."), " ", link);
+    const link = make("a", { href: hosted }, this.translator.translate("Read and write comments on their own page"));
+    const sentence = make("p", {}, this.translator.translate("The comments could not be loaded."), " ", link);
     this.#content.replaceChildren(make("div", { class: "failed", part: "failed", role: "alert" }, sentence, again));
   }
 
   /** Load the actions if they are not loaded yet, and run `then` with them. */
   async #withActions(then: (actions: Actions) => void = () => undefined): Promise<void> {
-    const signal = this.gone;
+    const { signal } = this.#lifetime;
     const actions = (this.#actions ??= CommentThread.config.loadActions().then((found) => found.createActions(this)));
     try {
       const loaded = await actions;

@@ -4,6 +4,7 @@ import type { CommentThread } from "../src/thread";
 import { installLocks } from "./support/locks";
 import { announced, drawComment, find, serveThread, showThread, type DrawnThread } from "./support/page";
 import { FakeService, problem, type Sent } from "./support/service";
+import { until } from "./support/until";
 
 const POST = "POST /api/v1/comments";
 let service: FakeService;
@@ -30,7 +31,7 @@ async function open(drawn: DrawnThread = {}, reply?: number): Promise<void> {
   serveThread(service, { comments: [{ id: 1 }, { id: 2 }], ...drawn });
   thread = await showThread({ title: "A post", url: "https://blog.test/post/" });
   await thread.reply(reply);
-  await vi.waitFor(() => find(thread, ".toolbar"));
+  await until(() => find(thread, ".toolbar"));
 }
 
 function type(selector: string, value: string): void {
@@ -64,8 +65,8 @@ it("sends what a guest has written, shows the comment and empties the form", asy
   thread.addEventListener("comment-posted", (event) => events.push((event as CustomEvent).detail));
   fillIn();
   send();
-  await vi.waitFor(() => find(thread, "#comment-9"));
-  await vi.waitFor(isIdle);
+  await until(() => find(thread, "#comment-9"));
+  await until(isIdle);
   expect(posted()[0]!.body).toMatchObject({
     site: "blog",
     thread: "/a",
@@ -87,9 +88,7 @@ it("sends what a guest has written, shows the comment and empties the form", asy
 it("names each empty field beside it, and focuses the first", async () => {
   await open();
   send();
-  await vi.waitFor(() =>
-    expect(find(thread, "#respond-body-problem").textContent).toBe("Please write your comment first."),
-  );
+  await until(() => expect(find(thread, "#respond-body-problem").textContent).toBe("Please write your comment first."));
   expect(find(thread, "#respond-name-problem").textContent).toBe("Enter your name.");
   expect(find(thread, "#respond-email-problem").textContent).toBe("Enter your email address.");
   expect(area().getAttribute("aria-describedby")).toBe("respond-body-problem");
@@ -106,8 +105,9 @@ it("shows the service's problems beside their fields, and others above the butto
   await open();
   fillIn();
   send();
-  await vi.waitFor(() => expect(find(thread, "#respond-email-problem").textContent).toBe("Not an address."));
+  await until(() => expect(find(thread, "#respond-email-problem").textContent).toBe("Not an address."));
   expect(trouble()).toBe("Not a page.");
+  expect(thread.root.activeElement?.id).toBe("respond-email");
   expect(area().value).toBe("Hello");
   expect(area().hasAttribute("aria-invalid")).toBe(false);
 });
@@ -116,12 +116,12 @@ it("remembers a guest only where that is ticked", async () => {
   await open();
   fillIn();
   send();
-  await vi.waitFor(() => find(thread, "#comment-9"));
+  await until(() => find(thread, "#comment-9"));
   expect(localStorage.getItem("commentsvc:guest")).toBeNull();
   type("#respond-body", "Again");
   find<HTMLInputElement>(thread, "#respond-save").checked = true;
   send();
-  await vi.waitFor(() => expect(posted()).toHaveLength(2));
+  await until(() => expect(posted()).toHaveLength(2));
   expect(localStorage.getItem("commentsvc:guest")).toContain("Carol");
 });
 
@@ -130,10 +130,10 @@ it("keeps a draft for each comment that is replied to, and moves there", async (
   expect(find(thread, "#respond-heading").textContent).toBe("Reply to Carol");
   type("#respond-body", "to one");
   find(thread, "#comment-2 .reply").click();
-  await vi.waitFor(() => find(thread, "#comment-2 > article + .respond"));
+  await until(() => find(thread, "#comment-2 > article + .respond"));
   expect(area().value).toBe("");
   find(thread, "#comment-1 .reply").click();
-  await vi.waitFor(() => expect(area().value).toBe("to one"));
+  await until(() => expect(area().value).toBe("to one"));
   area().dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
   expect(find(thread, ".home > .respond #respond-heading").textContent).toBe("Leave a Reply");
   expect(thread.root.activeElement).toBe(find(thread, "#comment-1 .reply"));
@@ -143,7 +143,7 @@ it("sends a reply to its parent and inserts it there", async () => {
   await open({}, 1);
   fillIn();
   area().dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true }));
-  await vi.waitFor(() => find(thread, "#comment-1 > .replies > #comment-9"));
+  await until(() => find(thread, "#comment-1 > .replies > #comment-9"));
   expect(posted()[0]!.body).toMatchObject({ parent_id: 1 });
 });
 
@@ -157,12 +157,12 @@ it("leaves the text and the place of a reader who has gone on writing meanwhile"
   await open();
   fillIn();
   send();
-  await vi.waitFor(() => expect(find(thread, ".send").textContent).toBe("Posting…"));
+  await until(() => expect(find(thread, ".send").textContent).toBe("Posting…"));
   type("#respond-body", "Hello, and more");
   find(thread, "#comment-2 .reply").click();
-  await vi.waitFor(() => find(thread, "#comment-2 > article + .respond"));
+  await until(() => find(thread, "#comment-2 > article + .respond"));
   release();
-  await vi.waitFor(() => find(thread, "#comment-9"));
+  await until(() => find(thread, "#comment-9"));
   expect(find(thread, "#comment-2 > article + .respond").isConnected).toBe(true);
   expect(localStorage.getItem("commentsvc:draft:blog:/a:")).toContain("Hello, and more");
 });
@@ -173,11 +173,11 @@ it("sends again by itself with the same key when the service was away", async ()
   service.on(POST, { status: 503 }).on("GET /embed/v1/may-write", { body: { may_write: true } });
   fillIn();
   send();
-  await vi.waitFor(() => expect(trouble()).toContain("Trying again in 5 seconds…"));
+  await until(() => expect(trouble()).toContain("Trying again in 5 seconds…"));
   expect(trouble()).toContain("Your comment could not be sent. Your text is kept.");
   service.on(POST, { status: 201, body: { id: 9, status: "pending", reason: "It has links.", body: "Hello" } });
   await vi.advanceTimersByTimeAsync(5000);
-  await vi.waitFor(() => expect(announced(thread)).toBe("Your comment is awaiting moderation. It has links."));
+  await until(() => expect(announced(thread)).toBe("Your comment is awaiting moderation. It has links."));
   expect(posted()[1]!.headers["idempotency-key"]).toBe(posted()[0]!.headers["idempotency-key"]);
   expect(trouble()).toBe("");
 });
@@ -188,7 +188,7 @@ it("tells a page of another origin that it may not write, and its owner in the c
   service.on(POST, null).on("GET /embed/v1/may-write", { body: { may_write: false } });
   fillIn();
   send();
-  await vi.waitFor(() => expect(trouble()).toContain(location.origin));
+  await until(() => expect(trouble()).toContain(location.origin));
   expect(console_).toHaveBeenCalledOnce();
 });
 
@@ -197,10 +197,10 @@ it("sends a comment that would be held only after its author has confirmed", asy
   await open();
   fillIn();
   send();
-  await vi.waitFor(() => find(thread, ".trouble .send-anyway"));
+  await until(() => find(thread, ".trouble .send-anyway"));
   expect(find(thread, ".trouble li").textContent).toBe("It has a word. viagra");
   find(thread, ".send-anyway").click();
-  await vi.waitFor(() => expect(posted()).toHaveLength(2));
+  await until(() => expect(posted()).toHaveLength(2));
   expect(posted().map(({ body }) => (body as { send_anyway?: boolean }).send_anyway)).toEqual([undefined, true]);
 });
 
@@ -211,9 +211,9 @@ it("sends on after the author has acknowledged a warning", async () => {
   await open();
   fillIn();
   send();
-  await vi.waitFor(() => find(thread, ".trouble .send-anyway"));
+  await until(() => find(thread, ".trouble .send-anyway"));
   find(thread, ".send-anyway").click();
-  await vi.waitFor(() => expect(posted()).toHaveLength(2));
+  await until(() => expect(posted()).toHaveLength(2));
   expect(service.sent("POST /api/v1/sanctions/acknowledge")[0]!.body).toEqual({
     site: "blog",
     sanction: 4,
@@ -225,7 +225,7 @@ it("asks a guest to sign in where a site takes no guests", async () => {
   await open({ guests: false });
   type("#respond-body", "Hello");
   send();
-  await vi.waitFor(() => expect(trouble()).toBe("Please sign in to comment here. Your text is kept."));
+  await until(() => expect(trouble()).toBe("Please sign in to comment here. Your text is kept."));
   expect(thread.root.activeElement).toBe(find(thread, "[data-way=github]"));
   expect(posted()).toEqual([]);
 });
@@ -237,7 +237,7 @@ it("sends with the token of the account that is signed in, and hides the fields 
   expect(find(thread, ".guest").hidden).toBe(true);
   type("#respond-body", "Hello");
   send();
-  await vi.waitFor(() => expect(posted()).toHaveLength(1));
+  await until(() => expect(posted()).toHaveLength(1));
   expect(posted()[0]!.headers["authorization"]).toBe("Bearer a1");
   expect(posted()[0]!.body).not.toHaveProperty("author");
 });
@@ -248,7 +248,7 @@ it("asks to sign in again when the token is refused, and keeps the text", async 
   await open();
   type("#respond-body", "Hello");
   send();
-  await vi.waitFor(() => expect(trouble()).toContain("You have been signed out."));
+  await until(() => expect(trouble()).toContain("You have been signed out."));
   expect(find(thread, ".guest").hidden).toBe(false);
   expect(area().value).toBe("Hello");
 });
@@ -262,9 +262,9 @@ it("shows the ways to sign in again after one was canceled, with the focus on th
     ],
   });
   find(thread, "[data-way=email]").click();
-  await vi.waitFor(() => expect(find(thread, ".connecting").textContent).toContain("Connecting to Email…"));
+  await until(() => expect(find(thread, ".connecting").textContent).toContain("Connecting to Email…"));
   find(thread, ".cancel-signin").click();
-  await vi.waitFor(() => expect(thread.root.activeElement).toBe(find(thread, "[data-way=email]")));
+  await until(() => expect(thread.root.activeElement).toBe(find(thread, "[data-way=email]")));
 });
 
 it("counts the characters left near the end, by code points", async () => {
@@ -282,7 +282,7 @@ it("shows a preview of what the service would make of the text", async () => {
   await open();
   type("#respond-body", "**Hi**");
   find(thread, ".look").click();
-  await vi.waitFor(() => expect(find(thread, ".preview b").textContent).toBe("Hi"));
+  await until(() => expect(find(thread, ".preview b").textContent).toBe("Hi"));
   expect(area().hidden).toBe(true);
   expect(service.sent("POST /api/v1/preview")[0]!.body).toEqual({ site: "blog", body: "**Hi**" });
   find(thread, ".look").click();

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { CommentThread } from "../src/thread";
 import { drawThread, find, serveThread, showThread, type DrawnComment, type DrawnThread } from "./support/page";
 import { FakeService } from "./support/service";
+import { until } from "./support/until";
 
 const POLL_MS = 15_000;
 let service: FakeService;
@@ -29,7 +30,7 @@ async function change(thread: CommentThread, page: DrawnThread, newest: DrawnCom
   await vi.advanceTimersByTimeAsync(POLL_MS);
 }
 
-const button = (thread: CommentThread): Promise<HTMLElement> => vi.waitFor(() => find(thread, ".news button"));
+const button = (thread: CommentThread): Promise<HTMLElement> => until(() => find(thread, ".news button"));
 const ids = (thread: CommentThread, list = ".comments"): string[] =>
   [...thread.root.querySelectorAll(`${list} > .comment`)].map(({ id }) => id.slice("comment-".length));
 
@@ -68,7 +69,7 @@ it("puts the newest first where the reader reads them so", async () => {
 it("only corrects the number when a comment is gone", async () => {
   const thread = await showThread();
   await change(thread, { comments: [{ id: 1 }], count: 1 });
-  await vi.waitFor(() => expect(thread.count).toBe(1));
+  await until(() => expect(thread.count).toBe(1));
   expect(thread.root.querySelector(".news button")).toBeNull();
   expect(ids(thread)).toEqual(["1", "2"]);
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { CommentThread } from "../src/thread";
 import { announced, drawThread, find, serveThread, showThread, type DrawnThread } from "./support/page";
 import { FakeService } from "./support/service";
+import { until } from "./support/until";
 
 const ROUTE = "GET /embed/v1/comments";
 let service: FakeService;
@@ -42,20 +43,20 @@ it("says how many comments are not loaded, and loads the next page without those
   const thread = await showThread();
   expect(find(thread, ".thread > .more").textContent).toBe("Show 5 more comments");
   find(thread, ".thread > .more").click();
-  await vi.waitFor(() => expect(ids(thread)).toEqual(["1", "2", "3"]));
-  await vi.waitFor(() => expect(find(thread, ".thread > .more").textContent).toBe("Show 4 more comments"));
+  await until(() => expect(ids(thread)).toEqual(["1", "2", "3"]));
+  await until(() => expect(find(thread, ".thread > .more").textContent).toBe("Show 4 more comments"));
   expect(thread.root.activeElement?.id).toBe("comment-3");
   find(thread, ".thread > .more").click();
-  await vi.waitFor(() => expect(thread.root.querySelector(".thread > .more")).toBeNull());
+  await until(() => expect(thread.root.querySelector(".thread > .more")).toBeNull());
   expect(ids(thread)).toEqual(["1", "2", "3", "4"]);
 });
 
 it("puts further replies below their parent", async () => {
   const thread = await showThread();
   find(thread, ".more-replies").click();
-  await vi.waitFor(() => expect(find(thread, ".more-replies").dataset["cursor"]).toBe("r2"));
+  await until(() => expect(find(thread, ".more-replies").dataset["cursor"]).toBe("r2"));
   find(thread, ".more-replies").click();
-  await vi.waitFor(() => expect(thread.root.querySelector(".more-replies")).toBeNull());
+  await until(() => expect(thread.root.querySelector(".more-replies")).toBeNull());
   const replies = [...thread.root.querySelectorAll("#comment-1 > .replies > .comment")].map(({ id }) => id);
   expect(replies).toEqual(["comment-11", "comment-12", "comment-13"]);
 });
@@ -63,14 +64,14 @@ it("puts further replies below their parent", async () => {
 it("loads pages until the comment of a link is there", async () => {
   location.hash = "#comment-4";
   const thread = await showThread();
-  await vi.waitFor(() => expect(thread.root.activeElement?.id).toBe("comment-4"));
+  await until(() => expect(thread.root.activeElement?.id).toBe("comment-4"));
   expect(cursors()).toEqual([null, "p2", "p3"]);
 });
 
 it("ends at the last page for a comment that is nowhere", async () => {
   location.hash = "#comment-99";
   const thread = await showThread();
-  await vi.waitFor(() => expect(thread.root.querySelector(".thread > .more")).toBeNull());
+  await until(() => expect(thread.root.querySelector(".thread > .more")).toBeNull());
   expect(ids(thread)).toEqual(["1", "2", "3", "4"]);
 });
 
@@ -78,6 +79,6 @@ it("says so when a page cannot be loaded, and keeps the link", async () => {
   const thread = await showThread();
   service.on(ROUTE, { status: 503 });
   find(thread, ".thread > .more").click();
-  await vi.waitFor(() => expect(announced(thread)).toBe("The comments could not be loaded."));
+  await until(() => expect(announced(thread)).toBe("The comments could not be loaded."));
   expect(find(thread, ".thread > .more").classList.contains("is-busy")).toBe(false);
 });

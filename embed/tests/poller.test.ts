@@ -81,6 +81,14 @@ it("asks nothing in a hidden tab, and one second after it is shown again", async
   expect(await requestsAfter(1)).toBe(1);
 });
 
+it("asks nothing more when the tab is hidden during a request", async () => {
+  service.on(ROUTE, () => {
+    isHidden = true; // without the event, which stops what is planned by itself
+    return { etag: '"1"' };
+  });
+  expect(await requestsAfter(3600)).toBe(1);
+});
+
 it("asks nothing once it is stopped", async () => {
   poller.stop();
   expect(await requestsAfter(3600)).toBe(0);

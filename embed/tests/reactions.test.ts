@@ -4,6 +4,7 @@ import type { CommentThread } from "../src/thread";
 import { installLocks } from "./support/locks";
 import { announced, find, serveThread, showThread } from "./support/page";
 import { FakeService, problem, type Reply } from "./support/service";
+import { until } from "./support/until";
 
 const VOTE = "PUT /api/v1/comments/1/vote";
 let service: FakeService;
@@ -59,7 +60,7 @@ function held(route: string, reply: Reply): () => void {
 
 async function openMenu(id = 1): Promise<HTMLElement[]> {
   find(thread, `#comment-${id} .menu`).click();
-  await vi.waitFor(() => find(thread, ".menu-list"));
+  await until(() => find(thread, ".menu-list"));
   return [...find(thread, ".menu-list").querySelectorAll("button")];
 }
 
@@ -67,22 +68,22 @@ it("shows a vote at once, and then the score that the service gives", async () =
   await open();
   const release = held(VOTE, { body: { score: 8 } });
   up().click();
-  await vi.waitFor(() => expect(shown()).toEqual(["4", "true", "false"]));
+  await until(() => expect(shown()).toEqual(["4", "true", "false"]));
   release();
-  await vi.waitFor(() => expect(shown()).toEqual(["8", "true", "false"]));
+  await until(() => expect(shown()).toEqual(["8", "true", "false"]));
   expect(service.sent(VOTE)[0]).toMatchObject({ body: { value: 1 }, headers: { authorization: "Bearer a1" } });
 });
 
 it("takes a vote back when it is pressed again, and turns it round", async () => {
   await open({ votes: { 1: 1 } });
   service.on(VOTE, ({ body }) => ({ body: { score: 2 + (body as { value: number }).value } }));
-  await vi.waitFor(() => expect(shown()).toEqual(["3", "true", "false"]));
+  await until(() => expect(shown()).toEqual(["3", "true", "false"]));
   up().click();
-  await vi.waitFor(() => expect(shown()).toEqual(["2", "false", "false"]));
+  await until(() => expect(shown()).toEqual(["2", "false", "false"]));
   up().click();
-  await vi.waitFor(() => expect(shown()).toEqual(["3", "true", "false"]));
+  await until(() => expect(shown()).toEqual(["3", "true", "false"]));
   down().click();
-  await vi.waitFor(() => expect(shown()).toEqual(["1", "false", "true"]));
+  await until(() => expect(shown()).toEqual(["1", "false", "true"]));
   expect(service.sent(VOTE).map(({ body }) => body)).toEqual([{ value: 0 }, { value: 1 }, { value: -1 }]);
 });
 
@@ -90,14 +91,14 @@ it("undoes what it showed when the service refuses the vote", async () => {
   await open();
   service.on(VOTE, problem(403, "own-comment"));
   up().click();
-  await vi.waitFor(() => expect(announced(thread)).toBe("refused: own-comment"));
+  await until(() => expect(announced(thread)).toBe("refused: own-comment"));
   expect(shown()).toEqual(["3", "false", "false"]);
 });
 
 it("asks somebody who is not signed in to sign in, and sends no vote", async () => {
   await open({ isSignedIn: false });
   up().click();
-  await vi.waitFor(() => expect(find(thread, ".trouble").textContent).toBe("Please sign in to vote."));
+  await until(() => expect(find(thread, ".trouble").textContent).toBe("Please sign in to vote."));
   expect(shown()).toEqual(["3", "false", "false"]);
   expect(service.sent(VOTE)).toEqual([]);
 });
@@ -106,7 +107,7 @@ it("forgets an account whose token is refused", async () => {
   await open();
   service.on(VOTE, problem(401, "signed-out"));
   up().click();
-  await vi.waitFor(() => expect(find(thread, ".trouble").textContent).toBe("Please sign in to vote."));
+  await until(() => expect(find(thread, ".trouble").textContent).toBe("Please sign in to vote."));
   expect(localStorage.getItem("commentsvc:account:blog")).toBeNull();
 });
 
@@ -124,7 +125,7 @@ it("opens one menu at a time, and moves through it by the arrow keys", async () 
   press("ArrowDown");
   expect(thread.root.activeElement).toBe(entries[0]);
   find(thread, "#comment-2 .menu").click();
-  await vi.waitFor(() => find(thread, "#comment-2 .menu-list"));
+  await until(() => find(thread, "#comment-2 .menu-list"));
   expect(thread.root.querySelectorAll(".menu-list")).toHaveLength(1);
   press("Escape");
   expect(thread.root.querySelector(".menu-list")).toBeNull();
@@ -136,11 +137,11 @@ it("copies the link, or puts it into the address bar where the clipboard is not 
   await open({ isSignedIn: false });
   const write = vi.spyOn(navigator.clipboard, "writeText").mockResolvedValueOnce();
   (await openMenu())[0]!.click();
-  await vi.waitFor(() => expect(announced(thread)).toBe("The link is copied."));
+  await until(() => expect(announced(thread)).toBe("The link is copied."));
   expect(write).toHaveBeenCalledWith(expect.stringMatching(/#comment-1$/));
   write.mockRejectedValueOnce(new DOMException("no", "NotAllowedError"));
   (await openMenu(2))[0]!.click();
-  await vi.waitFor(() => expect(announced(thread)).toBe("The link is in the address bar."));
+  await until(() => expect(announced(thread)).toBe("The link is in the address bar."));
   expect(location.hash).toBe("#comment-2");
 });
 
@@ -152,9 +153,9 @@ it("hides the comments of one author until the reader shows them again", async (
   expect(find(thread, "#comment-1").classList.contains("is-hidden")).toBe(true);
   expect(find(thread, "#comment-2").classList.contains("is-hidden")).toBe(false);
   await thread.reload();
-  await vi.waitFor(() => find(thread, "#comment-1.is-hidden .uncover"));
+  await until(() => find(thread, "#comment-1.is-hidden .uncover"));
   find(thread, ".uncover").click();
-  await vi.waitFor(() => expect(find(thread, "#comment-1").classList.contains("is-hidden")).toBe(false));
+  await until(() => expect(find(thread, "#comment-1").classList.contains("is-hidden")).toBe(false));
   expect(localStorage.getItem("commentsvc:hidden:blog")).toBeNull();
 });
 
@@ -166,12 +167,13 @@ it("reports a comment with a reason, and keeps the dialog open while the service
   const dialog = find<HTMLDialogElement>(thread, "dialog");
   find<HTMLInputElement>(thread, "dialog input[value=abuse]").checked = true;
   find<HTMLTextAreaElement>(thread, "dialog textarea").value = "  Look at line 2  ";
+  find(thread, "dialog textarea").focus();
   find(thread, "dialog .send").click();
-  await vi.waitFor(() => expect(find(thread, "dialog .trouble").textContent).toBe("refused: too-many"));
+  await until(() => expect(find(thread, "dialog .trouble").textContent).toBe("refused: too-many"));
   expect(dialog.open).toBe(true);
   service.on(FLAG, { status: 204 });
   find(thread, "dialog .send").click();
-  await vi.waitFor(() => expect(announced(thread)).toBe("Thank you. The moderators will look at it."));
+  await until(() => expect(announced(thread)).toBe("Thank you. The moderators will look at it."));
   expect(thread.root.querySelector("dialog")).toBeNull();
   expect(service.sent(FLAG)[1]!.body).toEqual({ reason: "abuse", text: "Look at line 2" });
   expect(thread.root.activeElement).toBe(find(thread, "#comment-1 .menu"));

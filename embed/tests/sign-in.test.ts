@@ -108,6 +108,14 @@ it("closes the window when the reader cancels", async () => {
   expect(popup.close).toHaveBeenCalledOnce();
 });
 
+it("ends also when the reader cancels before the window has gone anywhere", async () => {
+  const canceled = new AbortController();
+  const going = signIn.start("", canceled.signal);
+  canceled.abort();
+  expect(await going).toBe(false);
+  expect(popup.close).toHaveBeenCalledOnce();
+});
+
 it("leaves the page where no window opens, and goes on when the answer comes back in the address", async () => {
   vi.stubGlobal("open", () => null);
   const left = new Promise<URL>((resolve) => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { CommentThread } from "../src/thread";
 import { announced, drawThread, find, serveThread, showThread } from "./support/page";
 import { FakeService } from "./support/service";
+import { until } from "./support/until";
 
 const ROUTE = "GET /embed/v1/comments";
 let service: FakeService;
@@ -51,17 +52,18 @@ it("draws the comments with their replies, and tells the page", async () => {
     sort: "top",
     lang: "de",
   });
-  await vi.waitFor(() => expect(thread.hasAttribute("aria-busy")).toBe(false));
+  await until(() => expect(thread.hasAttribute("aria-busy")).toBe(false));
 });
 
-it("loads nothing before the reader comes near", () => {
+it("loads nothing before the reader comes near", async () => {
   const thread = new CommentThread();
   thread.setAttribute("site", "blog");
   document.body.append(thread);
   observe([{ isIntersecting: false }]);
+  await Promise.resolve(); // loading begins in a microtask
   expect(service.requests).toEqual([]);
   expect(thread.count).toBeNaN();
-  return new Promise((resolve) => {
+  await new Promise((resolve) => {
     thread.addEventListener("comment-thread-loaded", resolve);
     observe([{ isIntersecting: true }]);
   });
@@ -98,7 +100,7 @@ it.each([
   const thread = new CommentThread();
   for (const [name, value] of Object.entries({ eager: "", ...attributes })) thread.setAttribute(name, value);
   document.body.append(thread);
-  await vi.waitFor(() => expect(find(thread, ".failed").textContent).toContain(sentence));
+  await until(() => expect(find(thread, ".failed").textContent).toContain(sentence));
   await thread.reload();
   expect(console_.mock.calls.map(([line]) => String(line))).toEqual([expect.stringContaining(sentence)]);
 });
@@ -113,13 +115,13 @@ it("offers to try again and the hosted page when the service is away", async () 
   ] as const)
     thread.setAttribute(name, value);
   document.body.append(thread);
-  await vi.waitFor(() => find(thread, ".failed"));
+  await until(() => find(thread, ".failed"));
   expect(find<HTMLAnchorElement>(thread, ".failed a").href).toBe(
     "https://comments.test/t/blog?thread=%2F%C3%BC%3Fx%3D1",
   );
   serveThread(service, { comments: [{ id: 1 }] });
   find(thread, ".again").click();
-  await vi.waitFor(() => find(thread, "#comment-1"));
+  await until(() => find(thread, "#comment-1"));
 });
 
 it("remembers which replies are folded", async () => {
@@ -137,7 +139,7 @@ it("goes to the comment in the page's address, and unfolds what hides it", async
   localStorage.setItem("commentsvc:folded:blog", "[1]");
   location.hash = "#comment-2";
   const thread = await showThread();
-  await vi.waitFor(() => expect(find(thread, "#comment-2").classList.contains("is-target")).toBe(true));
+  await until(() => expect(find(thread, "#comment-2").classList.contains("is-target")).toBe(true));
   expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(false);
   expect(thread.root.activeElement?.id).toBe("comment-2");
 });
@@ -172,9 +174,9 @@ it("drops an answer that arrives after another thread has taken its place", asyn
     return { body: query.get("thread") === "/slow" ? late : drawThread({ comments: [{ id: 5 }] }) };
   });
   thread.setAttribute("thread", "/slow");
-  await vi.waitFor(() => expect(service.sent(ROUTE)).toHaveLength(2));
+  await until(() => expect(service.sent(ROUTE)).toHaveLength(2));
   thread.setAttribute("thread", "/fast");
-  await vi.waitFor(() => find(thread, "#comment-5"));
+  await until(() => find(thread, "#comment-5"));
   release();
   await thread.reload();
   expect(thread.root.querySelector("#comment-99")).toBeNull();

@@ -210,5 +210,5 @@ def test_without_scripts_the_same_acts_are_plain_forms(demo, reader):
     card.get_by_role("button", name="Approve").first.click()
     expect(page.get_by_text("1 comment approved.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Undone.")).to_be_visible()
+    expect(page.get_by_text("Undone: 1 comment as before.")).to_be_visible()
     expect(card).to_be_visible()

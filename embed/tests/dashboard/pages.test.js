@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { toast } from "../../../commentsvc/web/static/desk-toast.js";
 import { installService } from "./desk.js";
+import { until } from "../support/until";
 
 beforeEach(() => vi.resetModules());
 
@@ -77,7 +78,7 @@ describe("the lines to embed", () => {
   it("are copied", async () => {
     const write = vi.spyOn(navigator.clipboard, "writeText").mockResolvedValue();
     document.querySelector("[data-copy]").click();
-    await vi.waitFor(() => expect(document.querySelector("[data-copied]").textContent).toBe("Copied."));
+    await until(() => expect(document.querySelector("[data-copied]").textContent).toBe("Copied."));
     expect(write).toHaveBeenCalledWith('<comment-thread site="blog">');
   });
 });
@@ -123,7 +124,7 @@ describe("passkeys", () => {
     service.on("/answer", { body: { codes: ["one", "two"] } });
     await open("make");
     expect(document.querySelector("form").hidden).toBe(false);
-    await vi.waitFor(() => expect(document.querySelector("[data-codes]").hidden).toBe(false));
+    await until(() => expect(document.querySelector("[data-codes]").hidden).toBe(false));
     expect(document.querySelector("[data-code-list]").textContent).toBe("one\ntwo");
     const { publicKey } = credentials.create.mock.calls[0][0];
     expect([...publicKey.challenge]).toEqual([251, 255]);
@@ -144,7 +145,7 @@ describe("passkeys", () => {
     const assign = vi.spyOn(location, "assign").mockImplementation(() => {});
     service.on("/answer", { body: { goal: "/dashboard" } });
     await open("show");
-    await vi.waitFor(() => expect(assign).toHaveBeenCalledWith("/dashboard"));
+    await until(() => expect(assign).toHaveBeenCalledWith("/dashboard"));
     expect([...credentials.get.mock.calls[0][0].publicKey.allowCredentials[0].id]).toEqual([4]);
     expect(answer().response).toEqual({
       clientDataJSON: "AQ",
@@ -157,13 +158,13 @@ describe("passkeys", () => {
   it("say why they were refused, and what to do where the browser gave none", async () => {
     service.on("/answer", { status: 400, body: { refused: "This passkey is known already." } });
     await open("make");
-    await vi.waitFor(() => expect(problem()).toBe("This passkey is known already."));
+    await until(() => expect(problem()).toBe("This passkey is known already."));
     credentials.create.mockRejectedValue(new DOMException("canceled", "NotAllowedError"));
     document.querySelector("form button").click();
-    await vi.waitFor(() => expect(problem()).toBe("Failed."));
+    await until(() => expect(problem()).toBe("Failed."));
     service.on("/options", { status: 403, body: "" });
     document.querySelector("form button").click();
-    await vi.waitFor(() => expect(problem()).toContain("You may have been signed out."));
+    await until(() => expect(problem()).toContain("You may have been signed out."));
   });
 
   it("are not offered where the browser has none", async () => {

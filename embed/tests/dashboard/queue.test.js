@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Queue } from "../../../commentsvc/web/static/desk-queue.js";
 import { byId, drawCard, drawDesk, installService, shownIds, toastText } from "./desk.js";
+import { until } from "../support/until";
 
 const DECIDE = "/dashboard/blog/decide";
 const UNDO = "/dashboard/blog/undo";
@@ -85,7 +86,7 @@ describe("a decision", () => {
     service.on(DECIDE, { body: { refused: "Bob was faster.", slug: "changed-since" } });
     service.on("/dashboard/blog/card/2", { body: drawCard(2, 5) });
     click(2, "approve");
-    await vi.waitFor(() => expect(byId(2).querySelector("[name=seen]").value).toBe("2:5"));
+    await until(() => expect(byId(2).querySelector("[name=seen]").value).toBe("2:5"));
   });
 
   it("applies to all selected cards in one request", async () => {
@@ -140,6 +141,14 @@ describe("undo", () => {
     await undone;
     expect(service.requests.filter(({ method }) => method === "POST").map(({ path }) => path)).toEqual([DECIDE, UNDO]);
     expect(shownIds()).toEqual([1, 2, 3]);
+  });
+
+  it("has nothing to undo when the decision on its way is refused", async () => {
+    service.on(DECIDE, { body: { refused: "No." } });
+    click(1, "approve");
+    await queue.undo();
+    expect(service.sent(UNDO)).toEqual([]);
+    expect(toastText()).toContain("Nothing to undo on this page.");
   });
 
   it("restores the version that the comment has now, so that the next decision is not refused", async () => {
@@ -260,7 +269,7 @@ describe("a card", () => {
     expect(document.activeElement).toBe(area);
     area.value = "new";
     byId(2).querySelector(".edit-form button").click();
-    await vi.waitFor(() => expect(byId(2).querySelector("[name=seen]").value).toBe("2:5"));
+    await until(() => expect(byId(2).querySelector("[name=seen]").value).toBe("2:5"));
     expect(service.sent("/dashboard/blog/comment/2/edit")[0].data).toEqual({
       body: "new",
       version: "4",
