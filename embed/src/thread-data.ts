@@ -24,7 +24,7 @@ export const readCount = (section: HTMLElement): number => Number(section.datase
 /** The thread's version, which grows with every change. */
 export const readVersion = (section: HTMLElement): number => Number(section.dataset["version"]);
 
-/** The sentences of the first bundle. */
+/** The sentences of the first bundle. The translator ignores entries of another type. */
 export function readTexts(section: HTMLElement): Texts {
   const texts = parse(section.dataset["texts"]);
   return isRecord(texts) ? (texts as Texts) : {};

@@ -53,3 +53,19 @@ it("writes addresses that keep every thread key whole", () => {
   );
   expect(serviceUrl(base, "/x", { site: "blog", cursor: "" })).toBe("https://blog.test/comments/x?site=blog");
 });
+
+it("sends a vote also when its reader leaves the page, and nothing larger so", async () => {
+  const requests: RequestInit[] = [];
+  vi.stubGlobal("fetch", (_url: string, init: RequestInit) => {
+    requests.push(init);
+    return Promise.resolve(new Response('{"score": 1}'));
+  });
+  const service = new Service("https://c.test");
+  await service.vote(1, 1, {});
+  await service.post(comment, "de", "key", {});
+  expect(requests.map(({ method, keepalive, credentials }) => [method, keepalive, credentials])).toEqual([
+    ["PUT", true, "omit"],
+    ["POST", false, "omit"],
+  ]);
+  expect(requests[1]!.headers).toMatchObject({ "Accept-Language": "de", "Idempotency-Key": "key" });
+});

@@ -36,3 +36,7 @@ it("leaves out ways to sign in that are no pair of strings", () => {
   const terms = JSON.stringify({ ways: [["github", "GitHub"], ["email"], [1, 2], null, "x"] });
   expect(readTerms(section({ terms })).ways).toEqual([["github", "GitHub"]]);
 });
+
+it.each(["", "null", '"x"'])("has no translated sentence in %s", (texts) => {
+  expect(readTexts(section({ texts }))).toEqual({});
+});

@@ -34,3 +34,8 @@ it("writes numbers as the language does", () => {
 it("puts what a person wrote in as it is, also what looks like a place to fill", () => {
   expect(new Translator().translate("Reply to %(name)s", { name: "%(name)s <b>" })).toBe("Reply to %(name)s <b>");
 });
+
+it.each(["5", "null", "true", "[]", "{}"])("says the English sentence where the translation is %s", (json) => {
+  const translator = new Translator("de", { "Try again": JSON.parse(json) as string });
+  expect(translator.translate("Try again", { num: 2 })).toBe("Try again");
+});
