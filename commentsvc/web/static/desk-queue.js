@@ -157,6 +157,7 @@ export class Queue {
       const answer = await this.#undoWhole(decision);
       if (answer.refused) {
         toast(answer.refused, true);
+        if (answer.isAway) this.#decisions.push(decision); // the next undo tries this one again
         return;
       }
       this.#putBack(decision.cards);
@@ -279,9 +280,9 @@ export class Queue {
     try {
       const response = await fetch(address, { method: "POST", body: data, headers: { Accept: "application/json" } });
       if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
-      return { refused: response.status < 500 ? SIGNED_OUT : AWAY };
+      return response.status < 500 ? { refused: SIGNED_OUT } : { refused: AWAY, isAway: true };
     } catch {
-      return { refused: AWAY };
+      return { refused: AWAY, isAway: true };
     }
   }
 

@@ -172,6 +172,19 @@ describe("undo", () => {
     expect(toastText()).toBe("Undone: 520 comments.");
   });
 
+  it("can be repeated when the service did not answer, and does not go on to the decision before", async () => {
+    click(1, "approve");
+    click(2, "spam");
+    await settled();
+    service.on(UNDO, undefined);
+    await queue.undo();
+    expect(toastText()).toBe(AWAY);
+    service.on(UNDO, { body: { done: 1, left: 0, versions: {} } });
+    await queue.undo();
+    expect(shownIds()).toEqual([2, 3]);
+    expect(service.sent(UNDO).map(({ data }) => data.undo)).toEqual(["u2", "u2"]);
+  });
+
   it("changes nothing on the page when the service refuses it", async () => {
     click(1, "approve");
     await settled();
