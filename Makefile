@@ -82,8 +82,8 @@ ROUNDS ?= 3
 faults: .venv/.ready-dev ## Causes failures of disk, database and processes; writes docs/reliability.md, about 10 minutes
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(FAULTS)
 
-widget: ## After a change in embed/: types, tests, the built files and their sizes (needs Node 20)
-	cd embed && npm ci && npm run check && npm test && npm run build && npm run size
+widget: ## After a change in embed/: types, style, tests, the built files and their sizes (needs Node 20)
+	cd embed && npm ci && npm run check && npm run lint && npm test && npm run build && npm run size
 
 audit: .venv/.ready-dev ## Known vulnerabilities of the dependencies (asks the package indexes)
 	scripts/audit-dependencies

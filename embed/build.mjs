@@ -1,8 +1,11 @@
-// Builds what the service serves: embed.js with its styles inside, what it loads when somebody reaches for it (named for
-// its content, so that it can be kept for ever), and the styles for the hosted page.
+// Builds what the service serves: embed.js with its styles inside, the files that it loads on demand (named by their
+// content, so that they can be cached for ever), and the styles of the hosted page. Also writes the lists of sentences
+// and of parts that are made from the sources.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { build } from "esbuild";
 import { minify } from "terser";
+import { extract } from "./extract.mjs";
 
 const out = "../commentsvc/web/static";
 const target = ["es2022", "chrome111", "firefox113", "safari16.4"];
@@ -19,45 +22,53 @@ const stylesAsText = {
 };
 
 await rm(`${out}/embed`, { recursive: true, force: true });
-await build({
+const { metafile: loadedOnDemand } = await build({
   ...shared,
-  entryPoints: ["src/act.ts", "src/lists.ts"],
+  entryPoints: { act: "src/actions.ts", lists: "src/lists.ts" },
   outdir: `${out}/embed`,
   entryNames: "[name]-[hash]",
   bundle: true,
   format: "esm",
+  metafile: true,
   plugins: [stylesAsText],
 });
-const built = await readdir(`${out}/embed`);
-const named = (part) => JSON.stringify(built.find((file) => file.startsWith(`${part}-`)));
+/** The name of the file that was built from an entry, as JavaScript. */
+const fileOf = (entry) => {
+  const [path] = Object.entries(loadedOnDemand.outputs).find(([, output]) => output.entryPoint === entry);
+  return JSON.stringify(basename(path));
+};
 await build({ ...shared, entryPoints: ["src/comments.css"], outfile: `${out}/comments.css` });
-await build({
+const { metafile: first } = await build({
   ...shared,
   entryPoints: ["src/main.ts"],
   outfile: `${out}/embed.js`,
   bundle: true,
   format: "esm",
-  define: { ACT: named("act"), LISTS: named("lists") },
+  metafile: true,
+  define: { ACTIONS_FILE: fileOf("src/actions.ts"), LISTS_FILE: fileOf("src/lists.ts") },
   plugins: [stylesAsText],
 });
 
-// Once more, by a minifier that takes its time: every reader downloads this file.
+// A second, slower minifier: every reader downloads this file.
 const bundled = await readFile(`${out}/embed.js`, "utf8");
-const { code } = await minify(bundled, { module: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } });
+const { code } = await minify(bundled, {
+  module: true,
+  compress: { passes: 3, unsafe_arrows: true, hoist_funs: true },
+  format: { comments: false },
+});
 await writeFile(`${out}/embed.js`, code);
 
-// Every sentence that the widget may say, for the service to translate; the first bundle's come with the comments.
-const sentences = async (files) => {
-  const sources = await Promise.all(files.map((file) => readFile(`src/${file}`, "utf8")));
-  const found = sources.flatMap((source) => [...source.matchAll(/\b(?:say|key)\(\s*("(?:[^"\\]|\\.)+")/g)].map(([, text]) => JSON.parse(text)));
-  return JSON.stringify([...new Set(found)].sort(), null, 2) + "\n";
-};
-const sources = (await readdir("src")).filter((name) => name.endsWith(".ts"));
-await writeFile("../commentsvc/locale/widget.json", await sentences(sources));
-await writeFile("../commentsvc/locale/widget_first.json", await sentences(["thread.ts"]));
+const sources = (await readdir("src")).filter((name) => /(?<!\.d)\.ts$/.test(name)).map((name) => `src/${name}`);
+const { sentences, parts } = extract(sources);
+const sorted = (files, lists) => [...new Set(files.flatMap((file) => lists.get(file) ?? []))].sort();
 
-// Every part that pages may style; the demo's page on styling offers them, and embed/README.md lists them.
-const drawn = [...(await Promise.all(sources.map((file) => readFile(`src/${file}`, "utf8")))), await readFile("../commentsvc/web/templates/comment.html", "utf8")];
-const parts = drawn.flatMap((source) => [...source.matchAll(/\bpart(?:=|: )"([a-z -]+)"/g)].flatMap(([, names]) => names.split(" ")));
-const buttons = drawn.flatMap((source) => [...source.matchAll(/this\.button\([^;]*?, "([a-z-]+)",/g)].map(([, name]) => name));
-await writeFile("../commentsvc/demo/content/parts.json", JSON.stringify([...new Set([...parts, ...buttons])].sort()) + "\n");
+// The sentences for the service to translate; those of the first bundle are sent together with the comments.
+const asLines = (list) => JSON.stringify(list, null, 2) + "\n";
+await writeFile("../commentsvc/locale/widget.json", asLines(sorted(sources, sentences)));
+await writeFile("../commentsvc/locale/widget_first.json", asLines(sorted(Object.keys(first.inputs), sentences)));
+
+// The parts that pages may style, including those that the service draws. The demo offers them, and README.md lists them.
+const template = await readFile("../commentsvc/web/templates/comment.html", "utf8");
+const drawn = [...template.matchAll(/\bpart="([a-z -]+)"/g)].flatMap(([, names]) => names.split(" "));
+const all = [...new Set([...drawn, ...sorted(sources, parts)])].sort();
+await writeFile("../commentsvc/demo/content/parts.json", JSON.stringify(all) + "\n");

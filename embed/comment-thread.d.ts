@@ -1,22 +1,26 @@
 // Types for pages that use the elements from TypeScript: reference this file, or copy it.
-// `document.querySelector("comment-thread")` then knows what it has found.
+// `document.querySelector("comment-thread")` then gives a CommentThreadElement.
 
 export type Status = "approved" | "pending" | "rejected" | "spam" | "deleted";
 
 /** `<comment-thread>`: a page's comments. Attributes: site, thread, url, title, theme, lang, sort, eager. */
 export interface CommentThreadElement extends HTMLElement {
-  /** How many comments the thread has; NaN until they are there. */
+  /** How many comments the thread has; NaN until they are loaded. */
   readonly count: number;
-  /** Ask for the comments again. */
+  /** Load the comments again. */
   reload(): Promise<void>;
-  /** Open the form: to answer a comment, or the page when no number is given. */
+  /** Open the form: to reply to a comment or, without a number, to the page. */
   reply(id?: number): Promise<void>;
   addEventListener<K extends keyof CommentThreadEventMap>(
     type: K,
     listener: (this: CommentThreadElement, event: CommentThreadEventMap[K]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
 }
 
 export interface CommentThreadEventMap extends HTMLElementEventMap {

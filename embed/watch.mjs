@@ -8,7 +8,9 @@ const PAUSE_MS = 500;
 // By times and sizes: a file that an editor or Git replaces by another is lost to the events of node:fs on Linux.
 const state = async () => {
   const files = (await readdir("src")).map((name) => `src/${name}`);
-  const found = await Promise.all([...files, "build.mjs", "../commentsvc/web/templates/comment.html"].map(describe));
+  const found = await Promise.all(
+    [...files, "build.mjs", "extract.mjs", "../commentsvc/web/templates/comment.html"].map(describe),
+  );
   return found.join("\n");
 };
 

@@ -1,30 +1,42 @@
-// The entry: finds out where the service is and registers the elements, once.
+// The entry: finds the service's address and registers the elements, once.
 
 import css from "./comments.css";
-import { commentThread } from "./thread";
+import { CommentThread } from "./thread";
+import type { ActionsModule } from "./thread-host";
 
-declare const LISTS: string; // the file of what index pages need; build.mjs knows its name
+declare const ACTIONS_FILE: string; // build.mjs defines the names of the files loaded on demand
+declare const LISTS_FILE: string;
 
 const base = new URL(".", import.meta.url).href.replace(/\/$/, "");
 
-function register(name: string, make: () => CustomElementConstructor): void {
-  if (!customElements.get(name)) customElements.define(name, make());
+// Constructed, so that no page's style-src can forbid it.
+const styles = new CSSStyleSheet();
+styles.replaceSync(css);
+
+let loading: Promise<ActionsModule> | null = null;
+let attempts = 0;
+
+/** Import the second bundle. A browser remembers a failed import, so each further attempt has a URL of its own. */
+const importActions = (): Promise<ActionsModule> =>
+  import(`${base}/embed/${ACTIONS_FILE}${attempts++ ? `?${attempts}` : ""}`) as Promise<ActionsModule>;
+
+function loadActions(): Promise<ActionsModule> {
+  loading ??= importActions().catch((error: unknown) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
 }
 
-register("comment-thread", () => {
-  // Constructed, so that no page's style-src can forbid it.
-  const styles = new CSSStyleSheet();
-  styles.replaceSync(css);
-  return commentThread(base, styles);
-});
-
-/** An element of index pages; what fills it is loaded where there is one. */
-const listed = (fill: "count" | "recent") => (): CustomElementConstructor =>
+/** An element of index pages; the code that fills it is loaded when a page has one. */
+const listElement = (fill: "fillCount" | "fillRecent"): CustomElementConstructor =>
   class extends HTMLElement {
     static readonly observedAttributes = ["site", "thread", "limit"];
 
     connectedCallback(): void {
-      void (import(`${base}/embed/${LISTS}`) as Promise<typeof import("./lists")>).then((lists) => lists[fill](base, this));
+      void (import(`${base}/embed/${LISTS_FILE}`) as Promise<typeof import("./lists")>).then((lists) =>
+        lists[fill](base, this),
+      );
     }
 
     attributeChangedCallback(): void {
@@ -32,5 +44,11 @@ const listed = (fill: "count" | "recent") => (): CustomElementConstructor =>
     }
   };
 
-register("comment-count", listed("count"));
-register("recent-comments", listed("recent"));
+function register(name: string, element: CustomElementConstructor): void {
+  if (!customElements.get(name)) customElements.define(name, element);
+}
+
+CommentThread.config = { base, styles: [styles], loadActions };
+register("comment-thread", CommentThread);
+register("comment-count", listElement("fillCount"));
+register("recent-comments", listElement("fillRecent"));

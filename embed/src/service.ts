@@ -1,28 +1,31 @@
-// Speaks to the service for those who act: what it is asked, and what it answers when it refuses.
+// The service's API as the actions use it. Every method throws Refused when the service refuses or does not answer.
 
-import { address, adopted, load, Refused, type FieldProblem } from "./fragment";
-import type { Guest } from "./keepsakes";
-import type { Texts } from "./words";
+import { adopt, load, serviceUrl } from "./fragment";
+import type { Guest } from "./guest";
+import { Refused } from "./refused";
+import type { Texts } from "./translator";
 
-const SEND_TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
-export interface Outgoing {
+/** A comment as it is sent. */
+export interface NewComment {
   site: string;
   thread: string;
   url: string;
   title: string;
   parent_id: number | null;
   body: string;
-  author?: Guest; // none with a token
+  author?: Guest; // absent when a token says who writes
 }
 
-export interface Tokens {
+export interface TokenPair {
   access_token: string;
   refresh_token: string;
   expires_in: number; // s
 }
 
-export interface Posted {
+/** A comment as the service returns it. */
+export interface PostedComment {
   id: number;
   status: string;
   reason: string | null;
@@ -30,127 +33,148 @@ export interface Posted {
   edit_token?: string;
 }
 
-/** Who is signed in here, as the form shows it. */
-export interface Who {
+/** The account that is signed in, as the form shows it. */
+export interface Profile {
   name: string;
   provider: string;
   avatar: string | null;
 }
 
 export interface Viewer {
-  account: Who;
+  account: Profile;
   pending: { id: number }[];
   own?: number[]; // comments of this thread that can still be changed
   votes: Record<string, number>;
 }
 
-/** What moderators want somebody to know before they write again. */
+/** A warning that its recipient must acknowledge before writing again. */
 export interface Sanction {
   id: number;
   token: string;
 }
 
-/** Proves that somebody may do this: a token, or the right that came with a comment. */
-export type Proof = Record<string, string>;
+/** Headers that authorise a request: a bearer token, or the edit token of a comment. */
+export type Credentials = Record<string, string>;
 
-export const bearer = (token: string): Proof => ({ Authorization: `Bearer ${token}` });
+export const bearer = (token: string): Credentials => ({ Authorization: `Bearer ${token}` });
 
-/** The language of the page, in which the service is to answer; a header that needs no leave from it. */
-const spoken = (lang: string): Proof => ({ "Accept-Language": lang });
+/** Asks for answers in the page's language; this header needs no CORS preflight. */
+const acceptLanguage = (lang: string): Record<string, string> => ({ "Accept-Language": lang });
 
 export class Service {
+  readonly base: string;
+
   /** `base` has no slash at its end; it may have a path, behind a proxy on the blog's own origin. */
-  constructor(readonly base: string) {}
+  constructor(base: string) {
+    this.base = base;
+  }
 
   get origin(): string {
     return new URL(this.base).origin;
   }
 
-  authorize(query: Record<string, string>): string {
-    return address(this.base, "/auth/authorize", query);
+  authorizeUrl(query: Record<string, string>): string {
+    return serviceUrl(this.base, "/auth/authorize", query);
   }
 
-  /** Trade a code or a refresh token; throws Refused, like all that follow. */
-  async token(form: Record<string, string>): Promise<Tokens> {
-    return (await this.send("POST", "/auth/token", {}, new URLSearchParams(form))) as Tokens;
+  /** Exchange an authorization code or a refresh token. */
+  async token(form: Record<string, string>): Promise<TokenPair> {
+    return (await this.#send("POST", "/auth/token", {}, new URLSearchParams(form))) as TokenPair;
   }
 
   async revoke(site: string, token: string): Promise<void> {
-    await this.send("POST", "/auth/revoke", {}, new URLSearchParams({ token, client_id: site }));
+    await this.#send("POST", "/auth/revoke", {}, new URLSearchParams({ token, client_id: site }));
   }
 
   async texts(site: string, lang: string): Promise<{ lang: string; dir: string; texts: Texts }> {
-    return (await this.send("GET", `/embed/v1/texts?${new URLSearchParams({ site, lang })}`)) as { lang: string; dir: string; texts: Texts };
+    const query = new URLSearchParams({ site, lang });
+    return (await this.#send("GET", `/embed/v1/texts?${query}`)) as { lang: string; dir: string; texts: Texts };
   }
 
-  /** Who the token's holder is, and what of theirs is in the thread. */
+  /** The account that the token belongs to, and its own comments and votes in the thread. */
   async viewer(site: string, thread: string, token: string): Promise<Viewer> {
-    return (await this.send("GET", `/api/v1/viewer?${new URLSearchParams({ site, thread })}`, bearer(token))) as Viewer;
+    const query = new URLSearchParams({ site, thread });
+    return (await this.#send("GET", `/api/v1/viewer?${query}`, bearer(token))) as Viewer;
   }
 
-  /** A comment as its author may see it, drawn. */
-  async drawn(id: number, lang: string, proof: Proof, signal: AbortSignal): Promise<HTMLElement> {
-    return adopted((await load(address(this.base, "/embed/v1/comment", { id: String(id), lang }), "li.comment", signal, proof)).element);
+  /** A comment's HTML as its author may see it. */
+  async drawn(id: number, lang: string, credentials: Credentials, signal: AbortSignal): Promise<HTMLElement> {
+    const url = serviceUrl(this.base, "/embed/v1/comment", { id: String(id), lang });
+    return adopt((await load(url, "li.comment", signal, credentials)).element);
   }
 
-  /** The same key again never makes a second comment. */
-  async post(comment: object, lang: string, key: string, proof: Proof): Promise<Posted> {
-    return (await this.send("POST", "/api/v1/comments", { ...spoken(lang), "Idempotency-Key": key, ...proof }, comment)) as Posted;
+  /** Post a comment. A second request with the same idempotency key returns the first one's comment. */
+  async post(comment: object, lang: string, key: string, credentials: Credentials): Promise<PostedComment> {
+    const headers = { ...acceptLanguage(lang), "Idempotency-Key": key, ...credentials };
+    return (await this.#send("POST", "/api/v1/comments", headers, comment)) as PostedComment;
   }
 
-  async source(id: number, proof: Proof): Promise<string> {
-    return ((await this.send("GET", `/api/v1/comments/${id}`, proof)) as Posted).body;
+  /** The Markdown of a comment. */
+  async source(id: number, credentials: Credentials): Promise<string> {
+    return ((await this.#send("GET", `/api/v1/comments/${id}`, credentials)) as PostedComment).body;
   }
 
-  async edit(id: number, body: string, lang: string, proof: Proof): Promise<Posted> {
-    return (await this.send("PATCH", `/api/v1/comments/${id}`, { ...spoken(lang), ...proof }, { body })) as Posted;
+  async edit(id: number, body: string, lang: string, credentials: Credentials): Promise<PostedComment> {
+    const headers = { ...acceptLanguage(lang), ...credentials };
+    return (await this.#send("PATCH", `/api/v1/comments/${id}`, headers, { body })) as PostedComment;
   }
 
-  async withdraw(id: number, proof: Proof): Promise<void> {
-    await this.send("DELETE", `/api/v1/comments/${id}`, proof);
+  async withdraw(id: number, credentials: Credentials): Promise<void> {
+    await this.#send("DELETE", `/api/v1/comments/${id}`, credentials);
   }
 
-  async vote(id: number, value: number, proof: Proof): Promise<number> {
-    return ((await this.send("PUT", `/api/v1/comments/${id}/vote`, proof, { value })) as { score: number }).score;
+  /** Vote 1, -1 or 0 (none); gives the comment's new score. */
+  async vote(id: number, value: number, credentials: Credentials): Promise<number> {
+    const answer = (await this.#send("PUT", `/api/v1/comments/${id}/vote`, credentials, { value })) as {
+      score: number;
+    };
+    return answer.score;
   }
 
-  async flag(id: number, reason: string, text: string, lang: string, proof: Proof): Promise<void> {
-    await this.send("POST", `/api/v1/comments/${id}/flag`, { ...spoken(lang), ...proof }, { reason, ...(text ? { text } : {}) });
+  async flag(id: number, reason: string, text: string, lang: string, credentials: Credentials): Promise<void> {
+    const headers = { ...acceptLanguage(lang), ...credentials };
+    await this.#send("POST", `/api/v1/comments/${id}/flag`, headers, { reason, ...(text ? { text } : {}) });
   }
 
-  /** Whether a page of this origin may write here: a refused preflight looks like no network at all. */
+  /** Whether pages of this origin may write; a refused CORS preflight cannot be told from a broken network. */
   async mayWrite(site: string): Promise<boolean> {
-    return ((await this.send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as { may_write: boolean }).may_write;
+    const answer = await this.#send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`);
+    return (answer as { may_write: boolean }).may_write;
   }
 
   async acknowledge(site: string, sanction: Sanction): Promise<void> {
-    await this.send("POST", "/api/v1/sanctions/acknowledge", {}, { site, sanction: sanction.id, token: sanction.token });
+    const body = { site, sanction: sanction.id, token: sanction.token };
+    await this.#send("POST", "/api/v1/sanctions/acknowledge", {}, body);
   }
 
+  /** The HTML that the service would make of the Markdown. */
   async preview(site: string, body: string, signal: AbortSignal): Promise<HTMLElement> {
     const headers = { "Content-Type": "application/json", Accept: "text/html" };
-    return adopted((await load(`${this.base}/api/v1/preview`, ".body", signal, headers, JSON.stringify({ site, body }))).element);
+    const url = `${this.base}/api/v1/preview`;
+    return adopt((await load(url, ".body", signal, headers, JSON.stringify({ site, body }))).element);
   }
 
-  private async send(method: string, path: string, headers: Proof = {}, body?: object): Promise<unknown> {
+  async #send(method: string, path: string, headers: Record<string, string> = {}, body?: object): Promise<unknown> {
     const isForm = body instanceof URLSearchParams;
-    // A vote is sent also when its reader leaves the page at once; what is larger browsers let nobody send so.
-    const request: RequestInit = { method, keepalive: method === "PUT", headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers };
+    const request: RequestInit = {
+      method,
+      // A vote is delivered even if the reader leaves the page at once. Browsers limit keepalive to small bodies.
+      keepalive: method === "PUT",
+      headers: body && !isForm ? { "Content-Type": "application/json", ...headers } : headers,
+      credentials: "omit",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    };
     if (body) request.body = isForm ? body : JSON.stringify(body);
-    let answer: Response;
-    try {
-      answer = await fetch(this.base + path, { credentials: "omit", signal: AbortSignal.timeout(SEND_TIMEOUT_MS), ...request });
-    } catch {
+    const response = await fetch(this.base + path, request).catch(() => {
       throw new Refused(0);
-    }
-    return read(answer);
+    });
+    return readAnswer(response);
   }
 }
 
-async function read(answer: Response): Promise<unknown> {
-  if (answer.status === 204) return null;
-  const body: unknown = await answer.json().catch(() => null);
-  if (answer.ok && body !== null) return body;
-  const problem = (body ?? {}) as { detail?: string; errors?: FieldProblem[] };
-  throw new Refused(answer.status, problem.detail ?? "", problem.errors ?? [], problem as Record<string, unknown>);
+async function readAnswer(response: Response): Promise<unknown> {
+  if (response.status === 204) return null;
+  const body: unknown = await response.json().catch(() => null);
+  if (response.ok && body !== null) return body;
+  throw new Refused(response.status, body ?? undefined);
 }

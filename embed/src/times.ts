@@ -1,4 +1,4 @@
-// Times as a reader says them: "3 minutes ago", and the exact one at hand.
+// Relative times ("3 minutes ago"), with the exact time as the tooltip.
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number, number][] = [
   ["second", 1, 45],
@@ -7,31 +7,32 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number, number][] = [
   ["day", 86_400, 30 * 86_400],
 ];
 
-/** The reader's own spelling of the language, where the browser knows one: British dates for a British reader of English. */
+/** The reader's own variant of the language, if the browser names one: British dates for a British reader of English. */
 export function locale(lang: string): string | undefined {
   return navigator.languages.find((own) => own.split("-")[0] === lang.split("-")[0]) ?? (lang || undefined);
 }
 
-let made: { lang: string; exact: Intl.DateTimeFormat; day: Intl.DateTimeFormat; ago: Intl.RelativeTimeFormat } | undefined;
+let formats:
+  { lang: string; exact: Intl.DateTimeFormat; day: Intl.DateTimeFormat; ago: Intl.RelativeTimeFormat } | undefined;
 
-/** Write every <time> below `root` anew. */
-export function tell(root: ParentNode, lang: string): void {
-  if (made?.lang !== lang) {
+/** Update every <time> below `root`. */
+export function showTimes(root: ParentNode, lang: string): void {
+  if (formats?.lang !== lang) {
     const own = locale(lang);
-    made = {
+    formats = {
       lang,
       exact: new Intl.DateTimeFormat(own, { dateStyle: "full", timeStyle: "short" }),
       day: new Intl.DateTimeFormat(own, { dateStyle: "long" }),
       ago: new Intl.RelativeTimeFormat(own, { numeric: "auto" }),
     };
   }
-  const { exact, day, ago } = made; // making them takes longer than using them a hundred times
+  const { exact, day, ago } = formats; // creating them takes longer than using them a hundred times
   for (const time of root.querySelectorAll("time")) {
     const at = new Date(time.dateTime);
     const seconds = (at.getTime() - Date.now()) / 1000;
     const step = STEPS.find(([, , end]) => Math.abs(seconds) < end);
-    const words = step ? ago.format(Math.trunc(Math.min(0, seconds) / step[1]), step[0]) : day.format(at);
-    if (time.textContent !== words) time.textContent = words;
+    const text = step ? ago.format(Math.trunc(Math.min(0, seconds) / step[1]), step[0]) : day.format(at);
+    if (time.textContent !== text) time.textContent = text;
     time.title = exact.format(at);
   }
 }

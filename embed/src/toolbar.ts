@@ -1,55 +1,79 @@
-// The few marks of Markdown as buttons, and a look at what the service would make of the text.
+// The toolbar below the text field: buttons for Markdown, and a preview.
 
 import { make } from "./dom";
-import { Refused } from "./fragment";
-import { key, type Words } from "./words";
+import { attempt } from "./refused";
+import { phrase, type Translator } from "./translator";
 
-/** What a button puts before and behind the selection; `line`: before each of its lines. */
+/** The characters that a button puts around the selection; with `isLine`, before each of its lines. */
 interface Mark {
   sign: string;
   label: string;
   before: string;
   after?: string;
-  line?: boolean;
+  isLine?: boolean;
 }
 
 const MARKS: Mark[] = [
-  { sign: "B", label: key("Bold"), before: "**", after: "**" },
-  { sign: "I", label: key("Italic"), before: "*", after: "*" },
-  { sign: "🔗", label: key("Link"), before: "[", after: "](https://)" },
-  { sign: "”", label: key("Quote"), before: "> ", line: true },
-  { sign: "‹›", label: key("Code"), before: "`", after: "`" },
-  { sign: "•", label: key("List"), before: "- ", line: true },
+  { sign: "B", label: phrase("Bold"), before: "**", after: "**" },
+  { sign: "I", label: phrase("Italic"), before: "*", after: "*" },
+  { sign: "🔗", label: phrase("Link"), before: "[", after: "](https://)" },
+  { sign: "”", label: phrase("Quote"), before: "> ", isLine: true },
+  { sign: "‹›", label: phrase("Code"), before: "`", after: "`" },
+  { sign: "•", label: phrase("List"), before: "- ", isLine: true },
 ];
 
-export function toolbar(area: HTMLTextAreaElement, words: Words, render: (signal: AbortSignal) => Promise<HTMLElement>, gone: AbortSignal): HTMLElement {
-  const bar = make("div", { class: "toolbar", part: "toolbar", role: "toolbar", "aria-label": words.say("Formatting") });
-  const shown = make("div", { class: "preview", part: "preview", role: "region", "aria-label": words.say("Preview"), tabindex: "-1", hidden: true });
+/** Insert the toolbar behind the text field. `render` gives the field's Markdown as HTML, or throws Refused. */
+export function makeToolbar(
+  area: HTMLTextAreaElement,
+  translator: Translator,
+  render: () => Promise<HTMLElement>,
+): HTMLElement {
+  const previewLabel = translator.translate("Preview");
+  const bar = make("div", {
+    class: "toolbar",
+    part: "toolbar",
+    role: "toolbar",
+    "aria-label": translator.translate("Formatting"),
+  });
+  const shown = make("div", {
+    class: "preview",
+    part: "preview",
+    role: "region",
+    "aria-label": previewLabel,
+    tabindex: "-1",
+    hidden: true,
+  });
   const buttons = MARKS.map((mark) => {
-    const label = words.say(mark.label);
+    const label = translator.translate(mark.label);
     const button = make("button", { type: "button", "aria-label": label, title: label }, mark.sign);
-    button.addEventListener("click", () => put(area, mark));
+    button.addEventListener("click", () => insertMark(area, mark));
     return button;
   });
-  const look = make("button", { type: "button", class: "look", "aria-pressed": "false" }, words.say("Preview"));
-  look.addEventListener("click", () => void preview());
-  const all = [...buttons, look];
+  const toggle = make("button", { type: "button", class: "look", "aria-pressed": "false" }, previewLabel);
+  toggle.addEventListener("click", () => void togglePreview());
+  const all = [...buttons, toggle];
 
-  async function preview(): Promise<void> {
-    const isShown = look.getAttribute("aria-pressed") === "true";
-    look.setAttribute("aria-pressed", String(!isShown));
-    shown.hidden = isShown;
-    area.hidden = !isShown;
-    if (isShown) return area.focus();
-    try {
-      shown.replaceChildren(await render(gone));
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      shown.replaceChildren(words.say(area.value.trim() ? key("There is no preview at the moment.") : key("Please write your comment first.")));
-    }
+  function setPreview(isShown: boolean): void {
+    toggle.setAttribute("aria-pressed", String(isShown));
+    shown.hidden = !isShown;
+    area.hidden = isShown;
   }
 
-  // One stop for the Tab key; the arrows go from button to button (WAI-ARIA's toolbar pattern).
+  async function togglePreview(): Promise<void> {
+    setPreview(Boolean(shown.hidden));
+    if (shown.hidden) {
+      area.focus();
+      return;
+    }
+    const content = await attempt<Node | string>(render, () =>
+      translator.translate(
+        area.value.trim() ? phrase("There is no preview at the moment.") : phrase("Please write your comment first."),
+      ),
+    );
+    shown.replaceChildren(content);
+  }
+
+  // One stop for the Tab key; the arrow keys move between the buttons (WAI-ARIA's toolbar pattern).
   all.forEach((button, index) => (button.tabIndex = index ? -1 : 0));
   bar.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -62,29 +86,27 @@ export function toolbar(area: HTMLTextAreaElement, words: Words, render: (signal
     to?.focus();
   });
   area.addEventListener("input", () => {
-    if (shown.hidden) return;
-    look.setAttribute("aria-pressed", "false");
-    shown.hidden = true;
-    area.hidden = false;
+    if (!shown.hidden) setPreview(false);
   });
   bar.append(...all);
   area.after(shown, bar);
   return bar;
 }
 
-/** Mark the selection, or the place where words will be typed. */
-function put(area: HTMLTextAreaElement, mark: Mark): void {
+/** Put the marks around the selection, or where the next words will be typed. */
+function insertMark(area: HTMLTextAreaElement, mark: Mark): void {
   area.hidden = false;
   const { selectionStart: from, selectionEnd: to, value } = area;
-  const start = mark.line ? value.lastIndexOf("\n", from - 1) + 1 : from;
-  const chosen = value.slice(start, to);
-  const marked = mark.line ? chosen.replace(/^/gm, mark.before) : mark.before + chosen + (mark.after ?? "");
+  const start = mark.isLine ? value.lastIndexOf("\n", from - 1) + 1 : from;
+  const selected = value.slice(start, to);
+  const marked = mark.isLine ? selected.replace(/^/gm, mark.before) : mark.before + selected + (mark.after ?? "");
   area.focus();
   area.setSelectionRange(start, to);
-  // The old command keeps the browser's undo; what replaced it everywhere else does not.
+  // execCommand is deprecated, but nothing else keeps the browser's undo history.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
   if (!document.execCommand("insertText", false, marked)) {
     area.setRangeText(marked, start, to, "end");
     area.dispatchEvent(new InputEvent("input", { bubbles: true }));
   }
-  if (!mark.line && !chosen) area.setSelectionRange(start + mark.before.length, start + mark.before.length);
+  if (!mark.isLine && !selected) area.setSelectionRange(start + mark.before.length, start + mark.before.length);
 }

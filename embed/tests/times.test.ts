@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { tell } from "../src/times";
+import { showTimes } from "../src/times";
 
 beforeEach(() => void vi.useFakeTimers({ now: new Date("2026-11-24T12:00:00Z") }));
 afterEach(() => void vi.useRealTimers());
@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers());
 function told(at: string, lang = "en"): HTMLTimeElement {
   const place = document.createElement("p");
   place.innerHTML = `<time datetime="${at}">as the server says it</time>`;
-  tell(place, lang);
+  showTimes(place, lang);
   return place.querySelector("time")!;
 }
 

@@ -1,11 +1,10 @@
 // Checked by tsc: the published types say what the element really has.
 import { expectTypeOf, it } from "vitest";
 import type { CommentThreadElement } from "../comment-thread";
-import type { commentThread } from "../src/thread";
+import type { CommentThread } from "../src/thread";
 
 it("promises nothing that the element does not have", () => {
-  type Made = InstanceType<ReturnType<typeof commentThread>>;
-  expectTypeOf<Made>().toExtend<Pick<CommentThreadElement, "count" | "reload" | "reply">>();
+  expectTypeOf<CommentThread>().toExtend<Pick<CommentThreadElement, "count" | "reload" | "reply">>();
   const page = (thread: CommentThreadElement): void => {
     thread.addEventListener("comment-posted", (event) => expectTypeOf(event.detail.id).toBeNumber());
   };

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 WORDS = "Written before I said who I am."
-USING = "You are commenting using your e-mail address."
+USING = "You are commenting using your email address."
 
 
 @pytest.fixture

@@ -1,25 +1,27 @@
-// The numbers beside the tabs and in the tab's title, kept true while somebody looks; new arrivals never move the list.
+// Keeps the numbers beside the tabs and in the page's title up to date while the page is visible. New comments never move
+// the list; a link offers them.
 const EVERY_MS = 5000;
 let etag = "";
 
 export function showCounts(counts, appeals) {
-  for (const place of document.querySelectorAll(".tabs [data-status]")) {
-    const name = place.dataset.status;
-    place.textContent = name === "appeals" ? appeals : counts[name];
+  for (const tab of document.querySelectorAll(".tabs [data-status]")) {
+    const name = tab.dataset.status;
+    tab.textContent = String(name === "appeals" ? appeals : counts[name]);
   }
-  title();
+  showTitle();
 }
 
-function title() {
-  const waiting = document.querySelector('.tabs [data-status="pending"]');
+// The number of pending comments, as the tab shows it, in front of the page's title.
+function showTitle() {
+  const pending = Number(document.querySelector('.tabs [data-status="pending"]')?.textContent ?? 0);
   const plain = document.title.replace(/^\(\d+\) /, "");
-  document.title = waiting && waiting.textContent !== "0" ? `(${waiting.textContent}) ${plain}` : plain;
+  document.title = pending > 0 ? `(${pending}) ${plain}` : plain;
 }
 
 export async function refreshCounts() {
-  const place = document.querySelector("[data-counts]");
-  if (!place) return;
-  const response = await fetch(place.dataset.counts, { headers: etag ? { "If-None-Match": etag } : {} });
+  const source = document.querySelector("[data-counts]");
+  if (!source) return;
+  const response = await fetch(source.dataset.counts, { headers: etag ? { "If-None-Match": etag } : {} });
   if (response.status !== 200) return;
   etag = response.headers.get("ETag") || "";
   const { counts, appeals, new: arrived } = await response.json();
@@ -33,13 +35,13 @@ export async function refreshCounts() {
 
 export function watchCounts() {
   if (!document.querySelector("[data-counts]")) return;
-  title();
+  showTitle();
   let timer = 0;
   const tick = async () => {
     try {
       await refreshCounts();
     } catch {
-      // The service is away; the next look may find it again.
+      // The service is away; the next request may succeed.
     }
     timer = document.hidden ? 0 : setTimeout(tick, EVERY_MS);
   };

@@ -1,4 +1,5 @@
-// WordPress's letters. Off while somebody types, with modifiers, while a dialog is open, and wherever they switch them off.
+// Keyboard shortcuts, with WordPress's letters. Ignored while a text field has the focus, with modifier keys, while a dialog
+// is open, and in browsers where the moderator has switched them off.
 import { focusOn } from "./desk-queue.js";
 
 const OFF = "commentsvc.keys-off";
@@ -16,7 +17,7 @@ export function startKeys(queue) {
     document.documentElement.classList.toggle("no-keys", !box.checked);
   });
 
-  const one = {
+  const shortcuts = {
     j: () => queue.move(1),
     k: () => queue.move(-1),
     z: () => queue.undo(),
@@ -27,8 +28,8 @@ export function startKeys(queue) {
     x: (card) => card && tick(card, queue),
     q: (card) => card && queue.quickEdit(card),
     e: (card) => card && card.querySelector('[data-key="e"]').click(),
-    r: (card) => card && openWords(card, ".reply", "textarea"),
-    t: (card) => card && openWords(card, ".tell", "input"),
+    r: (card) => card && openDetails(card, ".reply", "textarea"),
+    t: (card) => card && openDetails(card, ".tell", "input"),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -39,7 +40,14 @@ export function startKeys(queue) {
       focusOn(card);
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.isComposing ||
+      (event.repeat && !"jk".includes(event.key))
+    )
+      return;
     if (document.documentElement.classList.contains("no-keys") || help.open || isTyping(event.target)) return;
     const isBulk = event.shiftKey && /^[A-Z]$/.test(event.key);
     const key = isBulk ? event.key.toLowerCase() : event.key;
@@ -49,9 +57,9 @@ export function startKeys(queue) {
       if (!button || queue.bar.hidden) return;
       event.preventDefault();
       queue.decideSelected(button.value);
-    } else if (one[key]) {
+    } else if (shortcuts[key]) {
       event.preventDefault();
-      one[key](card);
+      shortcuts[key](card);
     } else if (ACT[key]) {
       const button = card?.querySelector(`button[name=one].act-${ACT[key]}`);
       if (!button) return;
@@ -74,8 +82,8 @@ function tick(card, queue) {
   queue.showSelection();
 }
 
-function openWords(card, place, field) {
-  const details = card.querySelector(place);
+function openDetails(card, selector, field) {
+  const details = card.querySelector(selector);
   if (!details) return;
   details.open = true;
   details.querySelector(field).focus();
@@ -91,7 +99,7 @@ function isOff() {
   try {
     return localStorage.getItem(OFF) === "1";
   } catch {
-    return false; // a browser that keeps nothing
+    return false; // storage is blocked
   }
 }
 
@@ -100,6 +108,6 @@ function remember(off) {
     if (off) localStorage.setItem(OFF, "1");
     else localStorage.removeItem(OFF);
   } catch {
-    // A browser that keeps nothing: the choice is good for this page.
+    // Storage is blocked: the choice holds until the page is left.
   }
 }

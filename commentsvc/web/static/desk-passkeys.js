@@ -1,9 +1,16 @@
-// Making and showing passkeys: options from the service, the browser's answer back to it.
-const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
+// Registers passkeys and signs in with them (WebAuthn): the options come from the service, the browser's answer goes back.
+const decode = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (sign) => sign.charCodeAt(0));
 const encode = (buffer) =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 
-for (const [selector, run] of [["[data-make-passkey]", make], ["[data-show-passkey]", show]]) {
+for (const [selector, run] of [
+  ["[data-make-passkey]", make],
+  ["[data-show-passkey]", show],
+]) {
   const form = document.querySelector(selector);
   if (!form || !window.PublicKeyCredential) continue;
   form.hidden = false;
@@ -65,7 +72,8 @@ async function show(form) {
 
 async function ask(form) {
   const response = await fetch(form.dataset.options);
-  if (!response.ok) throw new Refused("This page is too old. Reload it, and sign in again if you are asked.");
+  if (!response.ok)
+    throw new Refused("You may have been signed out. Reload the page, and sign in if you are asked to.");
   return response.json();
 }
 
@@ -74,6 +82,6 @@ async function answer(form, credential) {
   data.set("answer", JSON.stringify(credential));
   const response = await fetch(form.dataset.answer, { method: "POST", body: data });
   const said = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-  if (!response.ok) throw new Refused(said.refused || "Show once more that it is you: sign out and in again.");
+  if (!response.ok) throw new Refused(said.refused || "Confirm that it is you: sign out, and sign in again.");
   return said;
 }

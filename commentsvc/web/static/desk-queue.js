@@ -1,17 +1,19 @@
-// The cards of a page: each act shows at once, is sent, and comes back with a reason when the service refuses it.
+// The cards of the queue. A decision takes its cards off the page at once and is sent; if the service refuses it, the
+// cards come back with the reason.
 import { refreshCounts } from "./desk-counts.js";
 import { toast } from "./desk-toast.js";
 
-const AWAY = "The service did not answer. Nothing was changed; try again in a moment.";
+const AWAY = "Couldn't reach the server. Nothing was changed. Try again in a moment.";
+const SIGNED_OUT = "You may have been signed out. Reload the page, and sign in if you are asked to.";
 
 export class Queue {
-  #acts = []; // what can be undone, the newest last: { undo, cards: [{ node, next }] }
+  #decisions = []; // those that can be undone, the newest last: { undo, cards: [{ node, next }] }
 
   constructor(form) {
     this.form = form;
     this.list = form.querySelector(".cards");
     this.bar = form.querySelector(".bar");
-    this.everyOne = null; // { count, until } when all that match are meant
+    this.allResults = null; // { count, until } when all results are selected, also those on other pages
     this.sending = Promise.resolve();
     form.addEventListener("submit", (event) => this.#submitted(event));
     form.addEventListener("change", () => this.showSelection());
@@ -19,7 +21,7 @@ export class Queue {
     form.querySelector("[data-all]").addEventListener("change", (event) => {
       for (const box of this.boxes()) box.checked = event.target.checked;
     });
-    form.querySelector("[data-every]").addEventListener("click", () => this.selectEvery());
+    form.querySelector("[data-every]").addEventListener("click", () => this.selectAllResults());
     // Going back in history, browsers tick the boxes again after this script has run.
     addEventListener("pageshow", () => this.showSelection());
     this.showSelection();
@@ -34,7 +36,9 @@ export class Queue {
   }
 
   selected() {
-    return this.boxes().filter((box) => box.checked).map((box) => box.closest(".card"));
+    return this.boxes()
+      .filter((box) => box.checked)
+      .map((box) => box.closest(".card"));
   }
 
   current() {
@@ -54,17 +58,21 @@ export class Queue {
     const all = this.form.querySelector("[data-all]");
     all.checked = boxes.length > 0 && count === boxes.length;
     all.indeterminate = count > 0 && !all.checked;
-    if (!all.checked) this.everyOne = null;
-    this.form.querySelector("[data-every]").hidden = !(all.checked && this.form.dataset.more === "1" && !this.everyOne);
+    if (!all.checked) this.allResults = null;
+    this.form.querySelector("[data-every]").hidden = !(
+      all.checked &&
+      this.form.dataset.more === "1" &&
+      !this.allResults
+    );
     this.bar.hidden = count === 0;
-    const words = this.everyOne ? `All ${this.everyOne.count.toLocaleString("en")} that match:` : `${count} selected:`;
-    this.form.querySelector("[data-count]").textContent = words;
+    const results = this.allResults?.count.toLocaleString("en");
+    this.form.querySelector("[data-count]").textContent = results ? `All ${results} results:` : `${count} selected:`;
   }
 
-  async selectEvery() {
+  async selectAllResults() {
     const response = await fetch(this.form.dataset.matching);
     if (!response.ok) return toast(AWAY, true);
-    this.everyOne = await response.json();
+    this.allResults = await response.json();
     this.showSelection();
   }
 
@@ -73,17 +81,17 @@ export class Queue {
     if (!button || button.hasAttribute("data-uphold")) return;
     event.preventDefault();
     if (button.name === "one") {
-      const [act, id] = button.value.split(":");
+      const [action, id] = button.value.split(":");
       const card = document.getElementById(`comment-${id}`);
-      if (act === "answer") this.answer(card, button);
-      else this.decide([card], act);
+      if (action === "answer") this.reply(card, button);
+      else this.decide([card], action);
     } else if (button.name === "action") {
       this.decideSelected(button.value);
     }
   }
 
   decideSelected(action) {
-    if (this.everyOne) return this.decideEvery(action);
+    if (this.allResults) return this.decideAllResults(action);
     const cards = this.selected();
     if (cards.length) this.decide(cards, action);
   }
@@ -100,36 +108,37 @@ export class Queue {
       data.append("ids", card.dataset.id);
       data.append("seen", card.querySelector("[name=seen]").value);
     }
-    this.#act(cards, data);
+    this.#sendDecision(cards, data);
   }
 
-  answer(card, button) {
-    const words = card.querySelector(".reply textarea");
-    if (!words.value.trim()) return words.focus();
+  // Approve and reply.
+  reply(card, button) {
+    const text = card.querySelector(".reply textarea");
+    if (!text.value.trim()) return text.focus();
     const data = new FormData();
     data.set("one", button.value);
-    data.set(words.name, words.value);
+    data.set(text.name, text.value);
     data.set("seen", card.querySelector("[name=seen]").value);
-    this.#act(this.form.dataset.status === "approved" ? [] : [card], data, () => {
-      words.value = "";
+    this.#sendDecision(this.form.dataset.status === "approved" ? [] : [card], data, () => {
+      text.value = "";
       card.querySelector(".reply").open = false;
     });
   }
 
-  // Take the cards away now, send the act, and bring them back should it be refused. Acts are sent one after another:
-  // an undo must not overtake what it undoes.
-  #act(cards, data, after = () => {}) {
+  // Take the cards off the page, send the decision, and put them back if it is refused. Requests are sent one after
+  // another, because an undo must not overtake the decision that it undoes.
+  #sendDecision(cards, data, after = () => {}) {
     const taken = this.#take(cards);
-    const act = { undo: "", cards: taken };
-    this.#acts.push(act);
+    const decision = { undo: "", cards: taken };
+    this.#decisions.push(decision);
     this.sending = this.sending.then(async () => {
       const answer = await this.#send(this.form.getAttribute("action"), data);
       if (answer.undo) {
-        act.undo = answer.undo;
+        decision.undo = answer.undo;
         after();
         toast(answer.said, false, () => this.undo());
       } else {
-        this.#acts.splice(this.#acts.indexOf(act), 1);
+        this.#decisions.splice(this.#decisions.indexOf(decision), 1);
         this.#putBack(taken);
         if (cards[0]) focusOn(cards[0]);
         toast(answer.refused, true);
@@ -141,27 +150,30 @@ export class Queue {
 
   async undo() {
     await this.sending;
-    const act = this.#acts.pop();
-    if (!act) return toast("There is nothing to undo on this page. The log can undo what is older.", true);
+    const decision = this.#decisions.pop();
+    if (!decision)
+      return toast("Nothing to undo on this page. You can undo older decisions in the activity log.", true);
     this.sending = this.sending.then(async () => {
-      const answer = await this.#undoAll(act);
+      const answer = await this.#undoWhole(decision);
       if (answer.refused) {
         toast(answer.refused, true);
+        if (answer.isAway) this.#decisions.push(decision); // the next undo tries this one again
         return;
       }
-      this.#putBack(act.cards);
-      for (const { node } of act.cards) this.#setVersion(node.querySelector(".card"), answer.versions);
-      if (act.cards[0]) focusOn(act.cards[0].node.querySelector(".card"));
-      if (act.reload) location.reload();
+      this.#putBack(decision.cards);
+      for (const { node } of decision.cards) this.#setVersion(node.querySelector(".card"), answer.versions);
+      if (decision.cards[0]) focusOn(decision.cards[0].node.querySelector(".card"));
+      if (decision.reload) location.reload();
       toast(answer.said, false);
       await refreshCounts().catch(() => {});
     });
     return this.sending;
   }
 
-  async #undoAll(act) {
+  // The service undoes a large decision in parts, each of which counts as one request.
+  async #undoWhole(decision) {
     const data = new FormData();
-    data.set("undo", act.undo);
+    data.set("undo", decision.undo);
     let done = 0;
     let versions = {};
     for (;;) {
@@ -170,46 +182,50 @@ export class Queue {
       done += answer.done;
       versions = { ...versions, ...answer.versions };
       if (!answer.left) {
-        const said = done === 1 ? "Undone: 1 comment as before." : `Undone: ${done.toLocaleString("en")} comments as before.`;
-        return { said, versions };
+        return { said: done === 1 ? "Undone." : `Undone: ${done.toLocaleString("en")} comments.`, versions };
       }
       data.set("into", answer.undo);
       this.#progress(done, done + answer.left);
     }
   }
 
-  // All that match, 500 at a time, as one act that one undo takes back.
-  decideEvery(action) {
-    const { count, until } = this.everyOne;
+  // All results, 500 in one request, as one decision that one undo takes back.
+  decideAllResults(action) {
+    const { count, until } = this.allResults;
     const taken = this.#take(this.cards());
     const data = new FormData();
-    for (const [name, value] of Object.entries({ action, until, status: this.form.dataset.status, q: this.form.dataset.query })) {
+    for (const [name, value] of Object.entries({
+      action,
+      until,
+      status: this.form.dataset.status,
+      q: this.form.dataset.query,
+    })) {
       data.set(name, value);
     }
     for (const name of ["note", "told"]) data.set(name, this.form.querySelector(`.bar [name="${name}"]`).value);
-    const act = { undo: "", cards: taken, reload: true };
+    const decision = { undo: "", cards: taken, reload: true };
     this.bar.hidden = false;
     this.sending = this.sending.then(async () => {
       let done = 0;
       for (;;) {
         const answer = await this.#send(this.form.dataset.decideAll, data);
         if (answer.refused) {
-          toast(`${answer.refused} ${done.toLocaleString("en")} were done before.`, true);
+          toast(`${answer.refused} Changed before that: ${done.toLocaleString("en")}.`, true);
           if (!done) this.#putBack(taken);
           break;
         }
         done += answer.done;
-        if (answer.done) act.undo = answer.undo;
+        if (answer.done) decision.undo = answer.undo;
         this.#progress(done, Math.max(count, done));
         if (!answer.left) {
-          toast(`${done.toLocaleString("en")} comments done.`, false, () => this.undo());
+          toast(`Done: ${done.toLocaleString("en")} comments.`, false, () => this.undo());
           break;
         }
         data.set("batch", answer.undo);
       }
-      if (act.undo) this.#acts.push(act);
+      if (decision.undo) this.#decisions.push(decision);
       this.#progress(0, 0);
-      this.everyOne = null;
+      this.allResults = null;
       this.form.dataset.more = "0";
       this.showSelection();
       await refreshCounts().catch(() => {});
@@ -217,7 +233,7 @@ export class Queue {
     return this.sending;
   }
 
-  // The edit form of the comment's own page, in the card.
+  // Show the edit form of the comment's own page in the card.
   async quickEdit(card) {
     const open = card.querySelector(".edit-form");
     if (open) return open.querySelector("textarea").focus();
@@ -226,7 +242,7 @@ export class Queue {
     if (!response.ok) return toast(AWAY, true);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const edit = page.querySelector("[data-edit]");
-    // Forms do not nest; these fields belong to no form, and the button sends them.
+    // HTML allows no form inside the form of the queue, so only the fields move here, and a script sends them.
     const place = document.createElement("div");
     place.className = "edit-form";
     place.append(edit.querySelector("textarea"), edit.querySelector(".acts"));
@@ -243,14 +259,14 @@ export class Queue {
     data.set("version", edit.querySelector("[name=version]").value);
     const answer = await this.#send(edit.getAttribute("action"), data);
     if (answer.refused) return toast(answer.refused, true);
-    this.#acts.push({ undo: answer.undo, cards: [], renews: card.dataset.id });
+    this.#decisions.push({ undo: answer.undo, cards: [], renews: card.dataset.id });
     toast(answer.said, false, () => this.undo().then(() => this.#renew(document.getElementById(card.id))));
     await this.#renew(card);
   }
 
   async #renew(card) {
     const id = card.dataset.id;
-    const response = await fetch(this.form.dataset.card.replace(/0$/, id));
+    const response = await fetch(new URL(id, new URL(this.form.dataset.card, location.href))); // …/card/0, with this comment's number
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.querySelector(".card");
@@ -264,9 +280,9 @@ export class Queue {
     try {
       const response = await fetch(address, { method: "POST", body: data, headers: { Accept: "application/json" } });
       if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
-      return { refused: response.status < 500 ? "This page is too old. Reload it, and sign in again if you are asked." : AWAY };
+      return response.status < 500 ? { refused: SIGNED_OUT } : { refused: AWAY, isAway: true };
     } catch {
-      return { refused: AWAY };
+      return { refused: AWAY, isAway: true };
     }
   }
 

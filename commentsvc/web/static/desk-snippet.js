@@ -1,4 +1,4 @@
-// The lines to embed, with the attributes chosen, and the same widget as they make it, below.
+// The lines to embed with the chosen attributes, and a preview of the widget that they make.
 const code = document.querySelector("[data-snippet]");
 const plain = code.textContent;
 let preview = document.querySelector("[data-preview]");

@@ -1,15 +1,16 @@
-// One sentence about what was just done, and the way to undo it; read out, and never in the way of the keyboard.
-let place = null;
+// A message about the last action with a button to undo it, announced to screen readers. It takes no focus.
+const SHOWN_MS = 20000;
+let shown = null;
 let timer = 0;
 
 export function toast(sentence, isRefusal, undo) {
-  place?.remove();
+  shown?.remove();
   clearTimeout(timer);
-  place = document.createElement("div");
-  place.className = isRefusal ? "toast refused" : "toast";
+  shown = document.createElement("div");
+  shown.className = isRefusal ? "toast refused" : "toast";
   const words = document.createElement("p");
   words.setAttribute("role", isRefusal ? "alert" : "status");
-  place.append(words);
+  shown.append(words);
   if (undo) {
     const button = document.createElement("button");
     button.type = "button";
@@ -19,9 +20,9 @@ export function toast(sentence, isRefusal, undo) {
     key.setAttribute("aria-hidden", "true");
     button.append(key);
     button.addEventListener("click", undo);
-    place.append(button);
+    shown.append(button);
   }
-  document.body.append(place);
-  words.textContent = sentence; // after it is in the page, so that it is read out
-  if (!isRefusal) timer = setTimeout(() => place.remove(), 20000);
+  document.body.append(shown);
+  words.textContent = sentence; // after it is in the page, or screen readers would not announce it
+  if (!isRefusal) timer = setTimeout(() => shown.remove(), SHOWN_MS);
 }

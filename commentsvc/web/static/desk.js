@@ -1,4 +1,5 @@
-// The desk: acts that answer at once, keys, live counts. Without scripts the queue is plain forms and works as such.
+// The entry of the queue's scripts: decisions without a page load, keyboard shortcuts, live counts. Without scripts the
+// queue works as a plain form.
 import { Queue } from "./desk-queue.js";
 import { startKeys } from "./desk-keys.js";
 import { watchCounts } from "./desk-counts.js";

@@ -1,5 +1,5 @@
-// Gives the widget its answer: by a message to exactly its origin, or, where the provider's page has cut the tie to
-// the window that opened this one, on a page of the blog itself, which finds the waiting tab.
+// Passes the answer of a sign-in to the widget: by a message to exactly its origin or, if the provider's page has cut this
+// window off from its opener, through a page of the blog itself, which finds the tab that waits.
 const { answer, origin, target } = document.getElementById("answer").dataset;
 if (window.opener) {
   window.opener.postMessage({ commentsvc: JSON.parse(answer) }, origin);

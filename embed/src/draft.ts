@@ -1,0 +1,50 @@
+// The text in the form: which comment it replies to, its stored draft, and the idempotency key of sending it.
+
+import { uuid } from "./dom";
+import type { LocalDrafts } from "./local-drafts";
+
+export class Draft {
+  readonly #area: HTMLTextAreaElement;
+  readonly #stored: LocalDrafts;
+  #parent: number | null = null;
+
+  constructor(area: HTMLTextAreaElement, stored: LocalDrafts) {
+    this.#area = area;
+    this.#stored = stored;
+    const typed = area.value; // before this code was loaded
+    area.value = [stored.read(null).text, typed].filter(Boolean).join("\n\n");
+    if (typed) this.keep();
+  }
+
+  /** The comment that is replied to, or null for the page. */
+  get parent(): number | null {
+    return this.#parent;
+  }
+
+  get text(): string {
+    return this.#area.value;
+  }
+
+  /** Show the draft of another place. */
+  open(parent: number | null): void {
+    this.#parent = parent;
+    this.#area.value = this.#stored.read(parent).text;
+  }
+
+  keep(): void {
+    this.#stored.write(this.#parent, { ...this.#stored.read(this.#parent), text: this.text });
+  }
+
+  /** The idempotency key for sending: the last one if the same request is sent again. `request` identifies it. */
+  keyFor(request: string): string {
+    const { key, request: last } = this.#stored.read(this.#parent);
+    const used = key && last === request ? key : uuid();
+    this.#stored.write(this.#parent, { text: this.text, key: used, request });
+    return used;
+  }
+
+  /** Delete the draft of a place after it was sent. Text that was typed since stays. */
+  sent(parent: number | null, text: string): void {
+    if (this.#stored.read(parent).text === text) this.#stored.write(parent, { text: "" });
+  }
+}

@@ -1,0 +1,75 @@
+// Loads further pages of a thread: when the reader asks for more, or up to the comment that a link leads to.
+
+import { adopt, load } from "./fragment";
+import type { HiddenAuthors } from "./hidden-authors";
+import { insertComment } from "./insert";
+import { attempt } from "./refused";
+import type { ThreadHost } from "./thread-host";
+
+export class Paging {
+  readonly #host: ThreadHost;
+  readonly #hidden: HiddenAuthors;
+
+  constructor(host: ThreadHost, hidden: HiddenAuthors) {
+    this.#host = host;
+    this.#hidden = hidden;
+  }
+
+  /** Handle a click on a "more" link; gives whether it was one. */
+  clicked(target: Element): boolean {
+    if (!target.matches("a.more")) return false;
+    void this.#loadMore(target as HTMLAnchorElement).then((first) => {
+      if (first) this.#host.goTo(first, false);
+    });
+    return true;
+  }
+
+  /** Load page after page until the comment is there, and go to it. */
+  async find(id: number): Promise<void> {
+    const host = this.#host;
+    let link: HTMLAnchorElement | null;
+    while (!host.item(id) && (link = host.section.querySelector<HTMLAnchorElement>(":scope > .more"))) {
+      if (!(await this.#loadMore(link))) return;
+    }
+    const item = host.item(id);
+    if (item) host.goTo(item);
+  }
+
+  /** Load the page that the link leads to; gives its first comment, or null if it could not be loaded. */
+  async #loadMore(link: HTMLAnchorElement): Promise<HTMLElement | null> {
+    const host = this.#host;
+    link.classList.add("is-busy");
+    return attempt(
+      () => this.#insertPage(link),
+      () => {
+        link.classList.remove("is-busy");
+        host.announce(host.translator.translate("The comments could not be loaded."));
+        return null;
+      },
+    );
+  }
+
+  async #insertPage(link: HTMLAnchorElement): Promise<HTMLElement | null> {
+    const host = this.#host;
+    const isReplies = link.matches(".more-replies");
+    const url = host.pageUrl({ cursor: link.dataset["cursor"] ?? "" });
+    const { element } = await load(url, "section.thread", host.gone);
+    const items = [...element.querySelectorAll<HTMLElement>(":scope > .comments > .comment")];
+    const fresh = items.filter((item) => !host.item(Number(item.dataset["id"])));
+    const list = host.section.querySelector(".comments");
+    if (isReplies) {
+      for (const item of fresh) insertComment(host, adopt(item));
+    } else if (list) {
+      // Comments that arrived meanwhile (.is-new) stay behind the older ones loaded here.
+      await host.draw(fresh, list, list.querySelector(":scope > .is-new"));
+    }
+    const found = element.querySelector(":scope > .more");
+    const following = found && adopt(found);
+    following?.classList.toggle("more-replies", isReplies);
+    if (following) link.replaceWith(following);
+    else link.remove();
+    this.#hidden.apply();
+    host.showRemaining();
+    return host.item(Number(fresh[0]?.dataset["id"]));
+  }
+}

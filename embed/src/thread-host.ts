@@ -1,0 +1,57 @@
+// The interface between the two bundles: what a thread on the page offers to the actions, and the other way round.
+
+import type { Translator } from "./translator";
+
+/** The page that the comments are about. */
+export interface Page {
+  site: string;
+  thread: string;
+  url: string;
+  title: string;
+}
+
+/** A thread on the page, as the actions see it. */
+export interface ThreadHost {
+  readonly base: string;
+  readonly root: ShadowRoot;
+  readonly section: HTMLElement;
+  readonly count: number;
+  readonly page: Page;
+  readonly translator: Translator;
+  readonly sort: string;
+  /** The line that offers new comments. */
+  readonly newsLine: HTMLElement;
+  /** Aborted when another thread replaces this one, or the element leaves the page. */
+  readonly gone: AbortSignal;
+  /** Show a sentence below the comments, in a live region. */
+  announce(sentence: string): void;
+  /** The URL of a page of the thread. */
+  pageUrl(more?: Record<string, string>): string;
+  item(id: number): HTMLElement | null;
+  /** Scroll a comment into view and focus it. */
+  goTo(item: HTMLElement, isTarget?: boolean): void;
+  /** Adapt what the service drew to this browser: relative times, folded replies. */
+  prepare(root: HTMLElement): void;
+  /** Draw loaded comments into a list; false when the thread was replaced meanwhile. */
+  draw(items: Element[], list: Element, before?: Element | null): Promise<boolean>;
+  /** Write the number of comments that are not loaded yet on the link to them. */
+  showRemaining(): void;
+  emit(name: string, detail: object): void;
+}
+
+/** Everything that a reader can do besides reading. */
+export interface Actions {
+  /** Handle a click; it may have happened before this bundle was loaded. */
+  clicked(target: Element): void;
+  submit(): void;
+  reply(id: number | null): void;
+  /** Go to a comment that is on a page not loaded yet. */
+  find(id: number): void;
+  /** The thread has changed: offer the comments that others have written. */
+  changed(): void;
+}
+
+/** The second bundle, as the first one imports it. */
+export interface ActionsModule {
+  createActions(host: ThreadHost): Actions;
+}

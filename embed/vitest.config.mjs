@@ -1,0 +1,1 @@
+export default { test: { testTimeout: 30_000 } }; // machines that run several suites at once are slow
