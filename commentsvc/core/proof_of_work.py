@@ -49,16 +49,16 @@ def proof(secret: str, site_key: str, solution: str, now: datetime) -> Proof | N
     Raises Invalid for what is no solution at all.
     """
     if len(solution) > SOLUTION_MAX:
-        raise Invalid("challenge", "This is no solution of a challenge.")
+        raise Invalid("challenge", "This is not a valid solution of a challenge.")
     try:
         read = json.loads(base64.b64decode(solution, validate=True))
         salt, digest, number, signature = (read[name] for name in ("salt", "challenge", "number", "signature"))
         signed = bytes.fromhex(signature)
         expires = _SALT.fullmatch(salt)
     except (binascii.Error, ValueError, TypeError, KeyError, RecursionError):
-        raise Invalid("challenge", "This is no solution of a challenge.") from None
+        raise Invalid("challenge", "This is not a valid solution of a challenge.") from None
     if expires is None or not isinstance(digest, str) or not isinstance(number, int):
-        raise Invalid("challenge", "This is no solution of a challenge.")
+        raise Invalid("challenge", "This is not a valid solution of a challenge.")
     expires_at = datetime.fromtimestamp(int(expires[1]), UTC)
     is_ours = hmac.compare_digest(signed, _signature(secret, site_key, salt, digest))
     is_right = 0 < number <= NUMBER_MAX and hmac.compare_digest(_digest(salt, number).encode(), digest.encode())

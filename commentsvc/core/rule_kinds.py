@@ -42,13 +42,13 @@ MEANS = {
     RuleKind.WORDS: "Words and phrases",
     RuleKind.LINKS: "More links than",
     RuleKind.DOMAINS: "Links to these domains",
-    RuleKind.OTHER_DOMAINS: "Links to other domains than",
-    RuleKind.EMAIL: "E-mail addresses and @domains",
-    RuleKind.NAME: "Names",
-    RuleKind.WEBSITE: "Websites of authors",
-    RuleKind.IP: "Network addresses",
-    RuleKind.AGENT: "Browsers",
-    RuleKind.LANGUAGE: "Other languages than",
+    RuleKind.OTHER_DOMAINS: "Links to domains other than",
+    RuleKind.EMAIL: "Email addresses and @domains",
+    RuleKind.NAME: "Commenter’s name",
+    RuleKind.WEBSITE: "Commenter’s website",
+    RuleKind.IP: "IP addresses and networks",
+    RuleKind.AGENT: "Browser (user agent)",
+    RuleKind.LANGUAGE: "Languages other than",
 }
 # What a nudge may tell its author: those that are about the text itself.
 ABOUT_THE_TEXT = frozenset({RuleKind.WORDS, RuleKind.LINKS, RuleKind.DOMAINS, RuleKind.OTHER_DOMAINS})
@@ -239,30 +239,32 @@ def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> No
     if outcome not in set(Outcome) - {Outcome.APPROVE}:
         raise Invalid("outcome", "outcome is one of hold, spam, reject.")
     if not value.strip():
-        raise Invalid("value", "A rule needs a value: words, a number of links, addresses or networks.")
+        raise Invalid("value", "Enter at least one value.")
     if len(value) > VALUE_MAX or "\0" in value:
-        raise Invalid("value", f"A value has at most {VALUE_MAX:,} characters, and no NUL. Make two rules of it.")
+        raise Invalid("value", f"Values can have at most {VALUE_MAX:,} characters and no NUL. Use two rules.")
     if of_language and (kind != RuleKind.WORDS or of_language not in language_guess.LANGUAGES):
         known = ", ".join(sorted(language_guess.LANGUAGES))
-        raise Invalid("language", f"Only words may have a language, and it is one of {known}.")
+        raise Invalid("language", f"Only word rules can have a language, and it must be one of {known}.")
     if kind == RuleKind.LINKS and not (value.isascii() and value.isdigit() and len(value) <= 3):
-        raise Invalid("value", "For links the value is a number from 0 to 999.")
+        raise Invalid("value", "Enter a number of links from 0 to 999.")
     for line in value.split() if kind in _LINE_CHECKS else ():
         is_sound, wanted = _LINE_CHECKS[RuleKind(kind)]
         if not is_sound(line):
-            raise Invalid("value", f"“{line[:80]}” is no {wanted}.")
+            raise Invalid("value", f"“{line[:80]}” is not {wanted}.")
     if kind in (RuleKind.WORDS, RuleKind.NAME):
         for line in value.splitlines():
             if len(line) > word_list.ENTRY_MAX or len(line.split()) > word_list.ENTRY_WORDS_MAX:
-                raise Invalid("value", f"“{line[:80]}…” is too long: {word_list.ENTRY_WORDS_MAX} words a line at most.")
+                raise Invalid(
+                    "value", f"“{line[:80]}…” is too long: at most {word_list.ENTRY_WORDS_MAX} words per line."
+                )
 
 
 _LINE_CHECKS: dict[RuleKind, tuple[Callable[[str], bool], str]] = {
-    RuleKind.IP: (lambda line: networks.network(line) is not None, "address or network such as 192.0.2.0/24"),
-    RuleKind.DOMAINS: (domains.is_domain, "domain such as example.org"),
-    RuleKind.OTHER_DOMAINS: (domains.is_domain, "domain such as example.org"),
+    RuleKind.IP: (lambda line: networks.network(line) is not None, "an address or network such as 192.0.2.0/24"),
+    RuleKind.DOMAINS: (domains.is_domain, "a domain such as example.org"),
+    RuleKind.OTHER_DOMAINS: (domains.is_domain, "a domain such as example.org"),
     RuleKind.LANGUAGE: (
         lambda line: line.lower() in language_guess.LANGUAGES,
-        f"language that can be told: {', '.join(sorted(language_guess.LANGUAGES))}",
+        f"a language we can detect: {', '.join(sorted(language_guess.LANGUAGES))}",
     ),
 }

@@ -29,9 +29,9 @@ def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None
     threads.lock([comments.by_id(comment_id).thread_id])
     (comment,) = comments.of_ids([comment_id])
     if not can_appeal(comment):
-        raise Conflict("There is no refusal to appeal here: only what a moderator has refused can be looked at again.")
+        raise Conflict("There is nothing to appeal here: only rejections by a moderator can be appealed.")
     if appeals.of_comments([comment_id]):
-        raise Conflict("You have asked for another look at this comment before; that is possible once.", "appealed")
+        raise Conflict("You have already appealed this decision. You can appeal only once.", "appealed")
     appeals.add(comment, words, decisions.newest(comment_id).by_account_id, now)
     db.session.commit()
 

@@ -104,16 +104,16 @@ def decide(
     """
     words = _checked(DecisionText(note, told))
     if not ids or len(ids) > BATCH_MAX:
-        raise Invalid("ids", f"Name 1 to {BATCH_MAX} comments.")
+        raise Invalid("ids", f"Select 1 to {BATCH_MAX} comments.")
 
     begin_write()
     found = locked(ids, by)
     check_unchanged(found, seen or {})
     if action is not Action.DELETE and any(is_erased(comment) for comment in found):
-        raise Conflict("The author of one of these comments has erased it; it has no text any more.", "erased")
+        raise Conflict("One of these comments was deleted by its author.", "erased")
     made = apply(found, action, by, words, secrets.token_hex(16), now)
     if not made:
-        raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
+        raise Conflict(f"Already {status.TARGET[action]}.", "no-change")
     commit_and_keep()
     return DecisionOutcome(made, made[0].batch)
 
@@ -128,7 +128,7 @@ def decide_matching(
     """
     words = _checked(words)
     if batch is not None and not decisions.is_of(batch, by.account):
-        raise NotFound("There is no such act of yours to go on with.")
+        raise NotFound("There is no such action to continue.")
     batch = batch or secrets.token_hex(16)
     ids = comment_search.ids(wanted, BATCH_MAX)
     if not ids:
@@ -154,7 +154,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     is_large = size > BATCH_MAX
     members = decisions.of_batch(batch, BATCH_MAX)
     if not members or not all(_can_be_undone(d) for d in members):
-        raise NotFound(phrase("There is no such act to undo."))
+        raise NotFound(phrase("There is nothing to undo."))
     part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
     found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
     # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
@@ -276,7 +276,7 @@ def _checked(words: DecisionText) -> DecisionText:
     words = replace(words, note=words.note.replace("\0", "").strip(), told=words.told.replace("\0", "").strip())
     for name, value in (("note", words.note), ("told", words.told)):
         if len(value) > NOTE_MAX:
-            raise Invalid(name, f"A note has at most {NOTE_MAX} characters.")
+            raise Invalid(name, f"Use at most {NOTE_MAX} characters.")
     return words
 
 

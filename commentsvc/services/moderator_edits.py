@@ -27,7 +27,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
             "This comment has changed since you opened it. Nothing was changed; look again.", "changed-since"
         )
     if source == comment.source:
-        raise Conflict("Nothing to do: the text is the same.", "no-change")
+        raise Conflict("The text has not changed.", "no-change")
 
     _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
     comment.version += 1

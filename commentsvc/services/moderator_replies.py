@@ -42,7 +42,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
     if not excerpts.plain(html, 10).strip():
         raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
     if moderation.is_erased(comment):
-        raise Conflict("The author has erased this comment; it has no text any more.", "erased")
+        raise Conflict("The author has deleted this comment.", "erased")
     if comment.kind != CommentKind.COMMENT or comment.depth + 1 >= policy.depth_max:
         raise Invalid("body", phrase("No reply can stand below this comment: its thread goes no deeper."))
     reply = _reply(comment, source, html, by, now)

@@ -235,7 +235,7 @@ def undo(token: str, secret: str, now: datetime) -> None:
     """Take back what a link in a mail has done; raises NotFound when it has done nothing."""
     notice, _ = notice_of(token, secret, now)
     if notice.batch is None:
-        raise NotFound(phrase("There is no such act to undo."))
+        raise NotFound(phrase("There is nothing to undo."))
     _check_by_mail(notice.comment)
     moderation.undo(notice.batch, Moderator(notice.account), now)
 

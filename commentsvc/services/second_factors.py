@@ -45,7 +45,7 @@ def add_totp(account: Account, session_id: int, seed: str, code: str, key: str, 
     """
     step = totp.find_step(seed, "".join(code.split()), now.timestamp(), after=0)
     if step is None:
-        raise Invalid("code", "This code is not right. Is the clock of your phone?")
+        raise Invalid("code", "That code is wrong. Check that your phone's clock is correct.")
     sealed = tokens.sealed(key, "totp", {"seed": seed}).encode()
     return _add(
         account,
@@ -64,7 +64,7 @@ def add_passkey(
     try:
         made = passkeys.made(party, answer, challenge)
     except ValueError:
-        raise Invalid("passkey", "The passkey could not be made. Please try again.") from None
+        raise Invalid("passkey", "The passkey could not be created. Try again.") from None
     row = SecondFactor(kind=FactorKind.PASSKEY, name=name, secret=made.public_key, counter=made.count)
     row.credential_id = made.credential_id
     return _add(account, session_id, row, ip, now)
@@ -79,7 +79,7 @@ def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
         (f for f in second_factors.locked(account.id, FactorKind.TOTP, FactorKind.PASSKEY) if f.id == factor_id), None
     )
     if found is None:
-        raise NotFound("This is no second factor of yours.")
+        raise NotFound("You have no such app or passkey.")
     db.session.delete(found)
     db.session.flush()
     if not second_factors.is_protected(account.id):
@@ -95,7 +95,7 @@ def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
     begin_write()
     accounts.locked(account.id)
     if not second_factors.is_protected(account.id):
-        raise Conflict("Add an app or a passkey first; the codes are for when you lose it.", "no-factor")
+        raise Conflict("Add an app or a passkey first. Recovery codes are a backup for it.", "no-factor")
     codes = _recovery_codes(account.id, now)
     audit_log.add("factor", now, by=account, subject="Recovery codes", after={"kind": "recovery"}, ip=ip)
     db.session.commit()

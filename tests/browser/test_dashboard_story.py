@@ -115,7 +115,7 @@ def test_keys_are_silent_while_somebody_types_and_where_they_are_switched_off(de
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("a")
-    page.get_by_label("Use these keys in this browser").uncheck()
+    page.get_by_label("Use these shortcuts in this browser").uncheck()
     page.get_by_role("button", name="Close").click()
     page.locator(".card").first.focus()
     page.keyboard.press("a")
@@ -139,7 +139,7 @@ def test_an_act_on_what_somebody_else_decided_comes_back_with_who_and_when(demo,
     card.get_by_role("button", name="Approve", exact=False).first.click()
     expect(page.get_by_role("alert")).to_contain_text("was faster")
     expect(card).to_be_visible()
-    expect(card.get_by_role("button", name="Unapprove")).to_be_visible()
+    expect(card.get_by_role("button", name="Back to pending")).to_be_visible()
 
 
 def test_replying_approves_and_editing_shows_at_once(demo, reader):
@@ -158,7 +158,7 @@ def test_replying_approves_and_editing_shows_at_once(demo, reader):
     mended.focus()
     page.keyboard.press("r")
     page.keyboard.type("Thank you")
-    mended.get_by_role("button", name="Approve and reply").click()
+    mended.get_by_role("button", name="Reply and approve").click()
     expect(page.get_by_role("status")).to_contain_text("Your reply is published.")
     expect(mended).to_have_count(0)
     page.keyboard.press("z")
@@ -181,7 +181,7 @@ def test_all_that_match_are_decided_with_one_undo(demo, reader):
     page = enter(reader, demo, **DESKTOP)
     all_of_them = int(waiting(page).inner_text())
     page.get_by_label("Select all on this page").check()
-    page.get_by_role("button", name="Select all that match").click()
+    page.get_by_role("button", name="Select all results").click()
     expect(page.locator(".bar")).to_contain_text(f"All {all_of_them} that match")
     page.locator(".bar").get_by_role("button", name="Spam").click()
     expect(page.get_by_role("status")).to_contain_text(f"{all_of_them} comments done.")
@@ -210,5 +210,5 @@ def test_without_scripts_the_same_acts_are_plain_forms(demo, reader):
     card.get_by_role("button", name="Approve").first.click()
     expect(page.get_by_text("1 comment approved.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Undone: 1 comment as before.")).to_be_visible()
+    expect(page.get_by_text("Undone.")).to_be_visible()
     expect(card).to_be_visible()

@@ -204,7 +204,7 @@ def require_moderated_change(entry_id: int, by: Moderator) -> Site:
     """The site whose thread a change of the journal is about; for everybody else there is no such change."""
     entry = audit_log.by_id(entry_id)
     if entry.site_id is None or entry.kind != audit_log.THREAD:
-        raise NotFound("There is no such act to undo.")
+        raise NotFound("There is nothing to undo.")
     return require_moderated_site(sites.by_id(entry.site_id).key, by)
 
 

@@ -65,7 +65,7 @@ async function show(form) {
 
 async function ask(form) {
   const response = await fetch(form.dataset.options);
-  if (!response.ok) throw new Refused("This page is too old. Reload it, and sign in again if you are asked.");
+  if (!response.ok) throw new Refused("Your session has expired. Reload the page and sign in again.");
   return response.json();
 }
 
@@ -74,6 +74,6 @@ async function answer(form, credential) {
   data.set("answer", JSON.stringify(credential));
   const response = await fetch(form.dataset.answer, { method: "POST", body: data });
   const said = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-  if (!response.ok) throw new Refused(said.refused || "Show once more that it is you: sign out and in again.");
+  if (!response.ok) throw new Refused(said.refused || "Confirm it’s you: sign out and sign in again.");
   return said;
 }

@@ -2,7 +2,7 @@
 import { refreshCounts } from "./desk-counts.js";
 import { toast } from "./desk-toast.js";
 
-const AWAY = "The service did not answer. Nothing was changed; try again in a moment.";
+const AWAY = "Couldn’t reach the server. Nothing was changed. Try again.";
 
 export class Queue {
   #acts = []; // what can be undone, the newest last: { undo, cards: [{ node, next }] }
@@ -57,7 +57,7 @@ export class Queue {
     if (!all.checked) this.everyOne = null;
     this.form.querySelector("[data-every]").hidden = !(all.checked && this.form.dataset.more === "1" && !this.everyOne);
     this.bar.hidden = count === 0;
-    const words = this.everyOne ? `All ${this.everyOne.count.toLocaleString("en")} that match:` : `${count} selected:`;
+    const words = this.everyOne ? `All ${this.everyOne.count.toLocaleString("en")} results:` : `${count} selected:`;
     this.form.querySelector("[data-count]").textContent = words;
   }
 
@@ -142,7 +142,7 @@ export class Queue {
   async undo() {
     await this.sending;
     const act = this.#acts.pop();
-    if (!act) return toast("There is nothing to undo on this page. The log can undo what is older.", true);
+    if (!act) return toast("Nothing to undo here. See Activity for older decisions.", true);
     this.sending = this.sending.then(async () => {
       const answer = await this.#undoAll(act);
       if (answer.refused) {
@@ -170,7 +170,7 @@ export class Queue {
       done += answer.done;
       versions = { ...versions, ...answer.versions };
       if (!answer.left) {
-        const said = done === 1 ? "Undone: 1 comment as before." : `Undone: ${done.toLocaleString("en")} comments as before.`;
+        const said = done === 1 ? "Undone." : `Undone for ${done.toLocaleString("en")} comments.`;
         return { said, versions };
       }
       data.set("into", answer.undo);
@@ -194,7 +194,7 @@ export class Queue {
       for (;;) {
         const answer = await this.#send(this.form.dataset.decideAll, data);
         if (answer.refused) {
-          toast(`${answer.refused} ${done.toLocaleString("en")} were done before.`, true);
+          toast(`${answer.refused} ${done.toLocaleString("en")} were already done.`, true);
           if (!done) this.#putBack(taken);
           break;
         }
@@ -264,7 +264,7 @@ export class Queue {
     try {
       const response = await fetch(address, { method: "POST", body: data, headers: { Accept: "application/json" } });
       if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
-      return { refused: response.status < 500 ? "This page is too old. Reload it, and sign in again if you are asked." : AWAY };
+      return { refused: response.status < 500 ? "Your session has expired. Reload the page and sign in again." : AWAY };
     } catch {
       return { refused: AWAY };
     }
