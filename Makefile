@@ -1,37 +1,46 @@
-# The two commands of a fresh machine are `make demo` and `make test`: they need Python 3.11 or later with pip, nothing else.
+# A fresh machine needs Python 3.11 or later with pip for `make demo` and `make test`, and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+.DEFAULT_GOAL := help
 
-.PHONY: demo test races check lint types browser fuzz faults bench attack widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack widget audit release lock clean
 
-demo: .venv/.ready
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/.ready ## The service and a demo blog on throw-away data, as in production
 	$(BIN)/commentsvc demo
 
-# Everything that needs no browser and no Node; PostgreSQL comes as a wheel.
-test: .venv/.ready-dev
+dev: .venv/.ready ## The demo's data with reload and debugger; builds the widget on each change (PORT, BLOG_PORT)
+	$(BIN)/python scripts/dev.py --port $(PORT) --blog-port $(BLOG_PORT)
+PORT ?= 8000
+BLOG_PORT ?= 8001
+
+# `make shell` and `make db-shell` read the settings of the environment and of .env, or of another file: ENV=instance/dev.env
+shell: .venv/.ready ## A Python prompt with the app, its models and the database (ENV=file of settings)
+	$(BIN)/flask $(if $(ENV),--env-file $(ENV)) --app scripts/flask_app.py shell
+
+db-shell: .venv/.ready ## sqlite3 or psql on the configured database (ENV=file of settings)
+	$(BIN)/python scripts/db_shell.py $(ENV)
+
+migration: .venv/.ready-dev ## A new revision from what the models have and the revisions lack: make migration m="Add a column"
+	$(BIN)/python scripts/new_migration.py $(if $(m),"$(m)")
+
+check: lint types test browser ## All that must pass before a change is merged
+
+# Needs no browser and no Node; PostgreSQL comes as a wheel.
+test: .venv/.ready-dev ## All tests that need no browser, on SQLite and PostgreSQL
 	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
 
-# Acts at the same moment, drawn by chance, on both databases; `make test` does it for half a minute.
-races: .venv/.ready-dev
-	RACES_SECONDS=$${RACES_SECONDS:-900} $(BIN)/pytest tests/services/test_same_moment.py
-
-browser: .venv/.ready-dev
+browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packages installs it)
 	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal
 
-# Hostile requests to every route for an hour on each database: `make fuzz FUZZ_S=600 FUZZ_SEED=7` for another time and
-# the seed that a failure printed.
-FUZZ_S ?= 3600
-fuzz: .venv/.ready-dev
-	FUZZ_S=$(FUZZ_S) FUZZ_SEED=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} $(BIN)/pytest -s tests/web/http/test_fuzz.py
-
-lint: .venv/.ready-dev
+lint: .venv/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.ready-dev
+types: .venv/.ready-dev ## mypy
 	$(BIN)/mypy
-
-check: lint types test browser
 
 .venv/.ready: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -43,39 +52,44 @@ check: lint types test browser
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
 
-# Some quarter of an hour; needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md says what it prints.
-bench: .venv/.ready-dev
-	$(BIN)/python -m bench
+# Random actions at the same moment on both databases; `make test` runs it for half a minute.
+races: .venv/.ready-dev ## Random simultaneous actions, 15 minutes on each database (RACES_SECONDS, RACES_SEED)
+	RACES_SECONDS=$${RACES_SECONDS:-900} $(BIN)/pytest tests/services/test_same_moment.py
 
-# Breaks what the service stands on, one after the other, and writes docs/reliability.md; some ten minutes. Some of it
-# needs root and Debian's packages (scripts/install-debian-packages). With FAULTS="…" only those, and nothing is written.
-ROUNDS ?= 3
-faults: .venv/.ready-dev
-	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(FAULTS)
+# FUZZ_SEED repeats the requests of a run that failed; the failure prints its seed.
+FUZZ_S ?= 3600
+fuzz: .venv/.ready-dev ## Hostile requests to every route, an hour on each database (FUZZ_S, FUZZ_SEED)
+	FUZZ_S=$(FUZZ_S) FUZZ_SEED=$${FUZZ_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} $(BIN)/pytest -s tests/web/http/test_fuzz.py
 
-# All public attack corpora through every place where strangers' text ends up, in Chromium; `make browser` sends a sample.
-attack: .venv/.ready-dev
+# `make browser` sends a sample.
+attack: .venv/.ready-dev ## All attack strings of tests/data, in Chromium
 	ATTACK_SAMPLE=0 $(BIN)/pytest -m browser tests/browser/test_attacks.py -n 0
 
-# For whoever changes the widget; needs Node.
-widget:
+# Needs nginx and wrk (scripts/install-debian-packages). docs/benchmarks.md explains the output.
+bench: .venv/.ready-dev ## Measures speed and memory, about 15 minutes
+	$(BIN)/python -m bench
+
+# Some kinds need root and Debian's packages (scripts/install-debian-packages). FAULTS="…" runs only those, and writes nothing.
+ROUNDS ?= 3
+faults: .venv/.ready-dev ## Causes failures of disk, database and processes; writes docs/reliability.md, about 10 minutes
+	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(FAULTS)
+
+widget: ## After a change in embed/: types, tests, the built files and their sizes (needs Node 20)
 	cd embed && npm ci && npm run check && npm test && npm run build && npm run size
 
-# Known vulnerabilities of what we depend on; the network is asked.
-audit: .venv/.ready-dev
+audit: .venv/.ready-dev ## Known vulnerabilities of the dependencies (asks the package indexes)
 	scripts/audit-dependencies
 
-# Wheel, source archive, and what is in them (CycloneDX) for whoever must answer for it.
-release: .venv/.ready-dev
+release: .venv/.ready-dev ## Wheel, source archive and their lists of components (CycloneDX), in dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/commentsvc.cdx.json requirements.txt
 	cd embed && npm sbom --sbom-format cyclonedx > ../dist/commentsvc-embed.cdx.json
 
-# For whoever changes the dependencies in pyproject.toml.
-lock: .venv/.ready-dev
+# uv keeps the pinned versions that still satisfy pyproject.toml.
+lock: .venv/.ready-dev ## requirements.txt and requirements-dev.txt, after a change of dependencies in pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements.in -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml requirements.in -c requirements.txt -o requirements-dev.txt
 
-clean:
+clean: ## Removes the virtual environment, the instance folder and the widget's tools
 	rm -rf .venv instance embed/node_modules

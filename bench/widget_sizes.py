@@ -86,12 +86,13 @@ def kilobytes(size_bytes: int) -> str:
     return f"{size_bytes / 1000:.1f} kB"
 
 
-HEAD = """# What the widget weighs
+HEAD = """# Size of the widget
 
-Measured by `python -m bench.widget_sizes` on the files that each project publishes to its registry, compressed by the
-same compressor (brotli 11, and gzip 9): what a reader downloads before comments show, script and styles, and the whole
-widget. Fonts, pictures, emoticons and the comments themselves are not counted. Of ours, writing, signing in and voting
-come on demand; of the others everything comes at once. `make widget` fails when ours grow beyond 6 kB and 20 kB.
+`python -m bench.widget_sizes` measures the files that each project publishes to its registry, all compressed by the
+same compressor (brotli 11 and gzip 9). "Before comments show" is what a reader downloads before comments show:
+scripts and styles. "Everything" is the whole widget. Fonts, pictures, emoticons and the comments themselves are not
+counted. commentsvc loads its code for writing, sign-in and voting on demand; the others load everything at once.
+`make widget` fails when commentsvc's sizes exceed 6 kB and 20 kB.
 
 | widget | before comments show, brotli | gzip | ratio | everything, brotli |
 | --- | --- | --- | --- | --- |

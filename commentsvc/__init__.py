@@ -36,7 +36,17 @@ def create_app(config: Config) -> Flask:
         spam,
         verdict,
     )
-    from commentsvc.web.http import app_setup, errors, forwarding, health, i18n, request_log, time_limits, urls
+    from commentsvc.web.http import (
+        app_setup,
+        cached_routes,
+        errors,
+        forwarding,
+        health,
+        i18n,
+        request_log,
+        time_limits,
+        urls,
+    )
     from commentsvc.web.public import feeds, home, hosted_page, mail_links, thread_reads
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
@@ -56,6 +66,6 @@ def create_app(config: Config) -> Flask:
     oauth_server.init_app(app)
     providers.init_app(app, config)
     time_limits.init_app(app)
-    middleware.init_app(app, config)
-    static_pages.init_app(app, config)
+    middleware.init_app(app, config, cached_routes.ROUTES)
+    static_pages.init_app(app, config, cached_routes.STATIC_KINDS)
     return app

@@ -195,7 +195,7 @@ _kept: list[socket.socket | None] = []
 def rsgi_application() -> rsgi.Application:
     """The same application, as Granian is given it."""
     app = application()
-    return rsgi.Application(app, app.extensions["edge"], app.extensions["commentsvc"])
+    return rsgi.Application(app, app.extensions["page_cache"], app.extensions["commentsvc"])
 
 
 def application() -> Flask:

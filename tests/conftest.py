@@ -31,7 +31,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import api_tokens, moderation, posting
 from commentsvc.services import sign_in as sign_in_service
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, migrations, sites
 from commentsvc.store import engine as stored_engine
 from commentsvc.store.accounts import Account
@@ -229,7 +229,7 @@ def make_comment(site):
         email = f"{name.split()[0].lower()}@example.org"
         draft = Draft(thread_key, url, title, parent, body, name, email, None)
         at = start + timedelta(seconds=next(clock))
-        posted = posting.post(on, draft, Sender(None, "192.0.2.1", "test", limited=False), None, SECRET, at)
+        posted = posting.post(on, Submission(draft, Sender(None, "192.0.2.1", "test", limited=False)), SECRET, at)
         comment_id = posted.comment.id
         actions = {status: action for action, status in _TARGETS.items()}
         if posted.status != status:

@@ -9,6 +9,8 @@ import secrets
 import socket
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +35,16 @@ HOST = "127.0.0.1"
 
 def run(port: int, blog_port: int) -> None:
     """Serve both until stopped. Raises CommentError when a port is taken."""
+    with prepared(port, blog_port) as config:
+        server_process.run(config, HOST, port, workers=1, with_jobs=True)
+
+
+@contextmanager
+def prepared(port: int, blog_port: int) -> Iterator[Config]:
+    """Fill a throw-away database and serve all but the service itself; its settings are then in the environment.
+
+    Raises CommentError when a port is taken.
+    """
     for wanted, option in ((port, "--port"), (blog_port, "--blog-port")):
         _check_free(wanted, option)
     with tempfile.TemporaryDirectory(prefix="commentsvc-demo-") as folder:
@@ -61,7 +73,7 @@ def run(port: int, blog_port: int) -> None:
         click.echo(f"  Outgoing mail    {blog_url}/mailbox")
         click.echo(f"  Signing in       with stand-ins for Twitter, Facebook and others at {stand_ins.base_url}\n")
         click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")
-        server_process.run(config, HOST, port, workers=1, with_jobs=True)
+        yield config
 
 
 def _stand_ins(base_url: str) -> ProviderStandIns:

@@ -31,6 +31,9 @@ class NoService:
         return None
 
 
+NO_SPAM_SERVICE = NoService()
+
+
 def spam_service(config: Config) -> SpamService:
     """The one that the settings name."""
     if not config.akismet_key:

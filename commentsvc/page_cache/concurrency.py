@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 
 class ConcurrencyLimit:
-    """Lets so many requests work at once; `with gate:` waits for a place (see outside)."""
+    """At most `most` requests inside `with limit:`; others wait. See release_while_waiting."""
 
     def __init__(self, most: int) -> None:
         self._places = threading.Semaphore(most)
@@ -22,26 +22,26 @@ class ConcurrencyLimit:
 
     def enter(self) -> None:
         self._places.acquire()
-        _passed.set(self)
+        _entered.set(self)
 
     def leave(self) -> None:
-        """Let the next one in, where that was not done already."""
-        if _passed.get() is self:
-            _passed.set(None)
+        """Give the place back, unless release_while_waiting has done so."""
+        if _entered.get() is self:
+            _entered.set(None)
             self._places.release()
 
 
-_passed: ContextVar[ConcurrencyLimit | None] = ContextVar("passed_gate", default=None)
+_entered: ContextVar[ConcurrencyLimit | None] = ContextVar("concurrency_limit", default=None)
 
 
 @contextmanager
 def release_while_waiting() -> Iterator[None]:
-    """Let others work at this request's place while it only waits, for other requests or for another machine."""
-    gate = _passed.get()
-    if gate is not None:
-        gate.leave()
+    """Give this request's place to another one while it waits for another request or another machine."""
+    limit = _entered.get()
+    if limit is not None:
+        limit.leave()
     try:
         yield
     finally:
-        if gate is not None:
-            gate.enter()
+        if limit is not None:
+            limit.enter()

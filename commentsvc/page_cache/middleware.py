@@ -1,11 +1,12 @@
-"""The edge: answers hot public reads from memory before Flask is entered, also while the database is away.
+"""The page cache: answers hot public reads from memory, before Flask is entered, also while the database is away.
 
-It knows nothing of comments. Flask is its origin: a view says in `environ[WATCH]` which thread its answer was built
-from and at which versions; while those versions stand, the bytes stand.
+A WSGI middleware. The application behind it says in `environ[DEPENDS_ON]` on which rows and versions a response
+depends; the cache gives the same bytes while these versions hold. It knows nothing of comments, and gets the routes
+from outside.
 
-Time passes in half seconds of the wall clock, the same for every process and for a cache in front that counts whole
-seconds (deploy/nginx.conf). In each of them the first request for a page has it confirmed; then its answer lies ready,
-headers and all, for whoever asks in the same words until the half second ends.
+Time is divided into windows of half a second of the wall clock, the same for every process and for an nginx in front
+(deploy/nginx.conf). The first request for a page in a window confirms the page: it compares its versions with the
+database. Then the response is prepared, and identical requests get it from a dict until the window ends.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
@@ -24,14 +25,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.gateways import metrics
 from commentsvc.page_cache.concurrency import ConcurrencyLimit
-from commentsvc.store import versions as stored_versions
+from commentsvc.store import versions
 from commentsvc.store.time_limits import CONFIRMATION, within
 from commentsvc.store.versions import PageDependency
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-from commentsvc.page_cache.keys import UNUSUAL, page_key
+from commentsvc.page_cache.keys import UNUSUAL, Routes, page_key
 from commentsvc.page_cache.pages import (
     FIXED,
     WINDOW_S,
@@ -46,36 +47,35 @@ from commentsvc.page_cache.pages import (
     send,
     tag_of,
 )
-from commentsvc.page_cache.stores import DiskStore, MemoryStore
+from commentsvc.page_cache.stores import DiskStore, MemoryStore, PageStore
 
 log = logging.getLogger(__name__)
 
-DEPENDS_ON = "commentsvc.watch"
-PROMISE_S = 1.0
+DEPENDS_ON = "commentsvc.depends_on"
 WAIT_MAX_S = 2.0
-# More at once in Python only wait for each other, and reads from memory for them. Comments have places of their own:
-# whatever long work others do, they go on.
-INSIDE_MAX = 4
+PROMISE_S = 1.0  # a decision is visible after this time: a page must be confirmed within it
+# Requests inside the application at once. More of them only wait for each other in Python, and slow reads from memory
+# down. Posts have a limit of their own, so that long work of other requests cannot hold them up.
+REQUESTS_MAX = 4
 POSTS_MAX = 2
-POSTS = "/api/v1/comments"
 BUILDS_MAX = 2
-RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
-# Asked by those who watch the service: they must be answered also while everything else waits.
-HEALTH = "/healthz"
-UNLIMITED = frozenset({HEALTH, "/readyz", "/metrics"})
-# Told of each confirmed answer once in a half second; the last is that half second's number since 1970.
-Listener: TypeAlias = Callable[[RequestKey, CachedPage, PreparedResponse, int], None]
+RECEIVED_MAX_BYTES = 256 * 1024  # the application refuses larger requests
 
 
 class PageCache:
-    """WSGI middleware; `versions` looks up what a page was built from and raises DBAPIError when it can't."""
+    """The WSGI middleware.
+
+    `versions` gives the current versions of a dependency, None when it is gone; raises DBAPIError when the database
+    is away. `hot_pages` is told of each page once per window in which it is read.
+    """
 
     def __init__(
         self,
         inner: WSGIApplication,
         versions: Callable[[PageDependency], tuple[int, int] | None],
-        memory: MemoryStore,
-        disk: DiskStore,
+        memory: PageStore[str],
+        disk: PageStore[str],
+        routes: Routes,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -83,161 +83,164 @@ class PageCache:
         self._versions = versions
         self._memory = memory
         self._disk = disk
+        self._routes = routes
         self._clock = clock
         self._wall = wall
-        self._slot = ClockWindow(0.0, 0)
-        self._slot_lock = threading.Lock()
-        self._flights: dict[str, threading.Lock] = {}
-        self._flights_lock = threading.Lock()
+        self._window = ClockWindow(0.0, 0)
+        self._window_lock = threading.Lock()
+        self._building: dict[str, threading.Lock] = {}
+        self._building_lock = threading.Lock()
         self._away_until = 0.0
-        self._gate = ConcurrencyLimit(INSIDE_MAX)
-        self._gate_of_posts = ConcurrencyLimit(POSTS_MAX)
-        self._gate_of_builds = threading.Semaphore(BUILDS_MAX)
+        self._request_limit = ConcurrencyLimit(REQUESTS_MAX)
+        self._post_limit = ConcurrencyLimit(POSTS_MAX)
+        self._build_limit = threading.Semaphore(BUILDS_MAX)
         self.builds = 0
-        self.hits = 0  # added without a lock: a count that is lost once in a million costs less
-        self._hits_told = 0
-        self.listener: Listener | None = None
+        self.hits = 0  # counted without a lock, which would cost more than one lost count in a million
+        self._reported_hits = 0
+        self.hot_pages: PageStore[RequestKey] | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        slot = self._now()
-        asked = environ.get
-        path = environ["PATH_INFO"]
-        wish = asked("HTTP_ACCEPT_LANGUAGE", "") if path.startswith("/t/") else ""
-        spelled = (path, asked("QUERY_STRING", ""), asked("HTTP_ACCEPT_ENCODING", ""), wish)
-        ready = slot.ready.get(spelled)
-        if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
-            key = page_key(environ)
-            if key is None:
-                return self._through_the_gate(environ, start_response)
-            page = self._memory.get(key)
-            if page is None or not page.is_confirmed(slot):
-                answer = self._confirmed(key, page, environ, slot)
-                if isinstance(answer, UpstreamResponse):
-                    start_response(answer.status, answer.headers)
-                    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
-                page = answer
-            ready = prepared(page, spelled, slot)
-            if page.is_confirmed(slot):
-                slot.lay_ready(spelled, ready)
-                if self.listener is not None:
-                    self.listener(spelled, page, ready, slot.number)
-        else:
+        window = self._now()
+        request_key = self._request_key(environ)
+        response = window.ready.get(request_key)
+        if response is not None and environ["REQUEST_METHOD"] == "GET" and environ.keys().isdisjoint(UNUSUAL):
             self.hits += 1
-        return send(ready, environ, start_response)
+            return send(response, environ, start_response)
 
-    def hot(self, spelled: RequestKey) -> PreparedResponse | None:
-        """The answer to a GET without cookie or credentials, if it lies ready; never waits."""
-        ready = self._now().ready.get(spelled)
+        key = page_key(environ, self._routes)
+        if key is None:
+            return self._call_app(environ, start_response)
+        page = self._memory.get(key)
+        if page is None or not page.is_confirmed(window):
+            found = self._confirmed(key, page, environ, window)
+            if isinstance(found, UpstreamResponse):
+                start_response(found.status, found.headers)
+                return [] if environ["REQUEST_METHOD"] == "HEAD" else [found.body]
+            page = found
+        response = prepared(page, request_key, window, self._routes.is_localized(request_key[0]))
+        if page.is_confirmed(window):
+            window.put(request_key, response)
+            if self.hot_pages is not None:
+                self.hot_pages.put(request_key, page)
+        return send(response, environ, start_response)
+
+    def _request_key(self, environ: WSGIEnvironment) -> RequestKey:
+        path, header = environ["PATH_INFO"], environ.get
+        languages = header("HTTP_ACCEPT_LANGUAGE", "") if self._routes.is_localized(path) else ""
+        return path, header("QUERY_STRING", ""), header("HTTP_ACCEPT_ENCODING", ""), languages
+
+    def hot(self, request_key: RequestKey) -> PreparedResponse | None:
+        """The prepared response to a GET without cookie or credentials, or None; never waits."""
+        ready = self._now().ready.get(request_key)
         if ready is not None:
             self.hits += 1
         return ready
 
     def is_page(self, environ: WSGIEnvironment) -> bool:
-        """Whether this asks for a public page, which the edge answers."""
-        return page_key(environ) is not None
+        """Whether the cache answers this request."""
+        return page_key(environ, self._routes) is not None
 
     def _now(self) -> ClockWindow:
-        slot = self._slot
-        return slot if self._clock() < slot.until else self._next_slot()
+        window = self._window
+        return window if self._clock() < window.until else self._next_window()
 
-    def _through_the_gate(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let so many into the application at once; the others wait here, while reads from memory pass them by."""
-        if environ["PATH_INFO"] in UNLIMITED:
+    def _call_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Call the application within the concurrency limit; reads from memory do not wait for it."""
+        if environ["PATH_INFO"] in self._routes.unlimited:
             return self._inner(environ, start_response)
         _receive(environ)
-        with self._gate_of_posts if environ["PATH_INFO"] == POSTS else self._gate:
+        with self._post_limit if environ["PATH_INFO"] == self._routes.post_path else self._request_limit:
             return self._inner(environ, start_response)
 
-    def _next_slot(self) -> ClockWindow:
-        with self._slot_lock:
+    def _next_window(self) -> ClockWindow:
+        with self._window_lock:
             at = self._clock()
-            if at >= self._slot.until:
+            if at >= self._window.until:
                 wall = self._wall()
-                self._slot = ClockWindow(at + WINDOW_S - wall % WINDOW_S, int(wall / WINDOW_S))
-                self.tell()
-            return self._slot
+                self._window = ClockWindow(at + WINDOW_S - wall % WINDOW_S, int(wall / WINDOW_S))
+                self.report_hits()
+            return self._window
 
-    def tell(self) -> None:
-        """Hand the reads since the last time on to the metrics, whose own counting would cost a hot read too much."""
+    def report_hits(self) -> None:
+        """Add the hits since the last call to the metrics: a counter's own lock would cost each hot read too much."""
         hits = self.hits
-        metrics.PAGES.labels("hot").inc(max(0, hits - self._hits_told))
-        self._hits_told = hits
+        metrics.PAGES.labels("hot").inc(max(0, hits - self._reported_hits))
+        self._reported_hits = hits
 
     def _confirmed(
-        self, key: str, page: CachedPage | None, environ: WSGIEnvironment, slot: ClockWindow
+        self, key: str, page: CachedPage | None, environ: WSGIEnvironment, window: ClockWindow
     ) -> CachedPage | UpstreamResponse:
-        """The page as it is true now, looked up or built by one request however many ask."""
-        with self._flights_lock:
-            flight = self._flights.setdefault(key, threading.Lock())
-        if not flight.acquire(blocking=False):
+        """The page as it is now. One request confirms or builds it; the others wait, or get the last page."""
+        with self._building_lock:
+            build_lock = self._building.setdefault(key, threading.Lock())
+        if not build_lock.acquire(blocking=False):
             if page is not None and (self._is_away() or self._clock() - page.checked_at < PROMISE_S):
                 return page
-            if not flight.acquire(timeout=WAIT_MAX_S if page is None else PROMISE_S):
-                return page if page is not None else self._build(key, environ, slot)
+            if not build_lock.acquire(timeout=WAIT_MAX_S if page is None else PROMISE_S):
+                return page if page is not None else self._build(key, environ, window)
         try:
             page = self._memory.get(key)
-            if page is not None and page.is_confirmed(slot):
+            if page is not None and page.is_confirmed(window):
                 return page
-            return self._confirm(key, page, environ, slot)
+            return self._confirm(key, page, environ, window)
         finally:
-            flight.release()
-            with self._flights_lock:
-                self._flights.pop(key, None)
+            build_lock.release()
+            with self._building_lock:
+                self._building.pop(key, None)
 
     def _confirm(
-        self, key: str, page: CachedPage | None, environ: WSGIEnvironment, slot: ClockWindow
+        self, key: str, page: CachedPage | None, environ: WSGIEnvironment, window: ClockWindow
     ) -> CachedPage | UpstreamResponse:
-        if page is not None and (page.watched == FIXED or self._is_away()):
-            return page.confirm(page.checked_at, slot)
-        if page is not None and isinstance(page.watched, PageDependency):
+        if page is not None and (page.dependency == FIXED or self._is_away()):
+            return page.confirm(page.checked_at, window)
+        if page is not None and isinstance(page.dependency, PageDependency):
             asked_at = self._clock()
             try:
-                versions = self._look(page.watched)
+                versions = self._look_up_versions(page.dependency)
             except (DBAPIError, PoolTimeout):
                 self._note_away()
-                return page.confirm(page.checked_at, slot)
-            if versions == page.watched.versions:
-                return page.confirm(asked_at, slot)
-        return self._build(key, environ, slot, page)
+                return page.confirm(page.checked_at, window)
+            if versions == page.dependency.versions:
+                return page.confirm(asked_at, window)
+        return self._build(key, environ, window, page)
 
     def _build(
-        self, key: str, environ: WSGIEnvironment, slot: ClockWindow, last: CachedPage | None = None
+        self, key: str, environ: WSGIEnvironment, window: ClockWindow, last: CachedPage | None = None
     ) -> CachedPage | UpstreamResponse:
         asked_at = self._clock()
-        answer = self._ask(key, environ)
+        answer = self._ask_app(key, environ)
         if answer.is_public:
             self.builds += 1
             metrics.PAGES.labels("built").inc()
             if last is not None and last.tag == tag_of(answer.body) and last.headers == kept_headers(answer):
-                last.watched = answer.watched
-                return last.confirm(asked_at, slot)
-            page = new_page(answer, asked_at).confirm(asked_at, slot)
+                last.dependency = answer.dependency
+                return last.confirm(asked_at, window)
+            page = new_page(answer, asked_at).confirm(asked_at, window)
             self._memory.put(key, page)
-            if page.watched != FIXED:
-                self._disk.put(key, page)
+            self._disk.put(key, page)
             return page
         if answer.status.startswith("5"):
-            kept = last or self._disk.get(key, self._clock())
+            kept = last or self._disk.get(key)
             if answer.status.startswith("503"):
                 self._note_away()
             if kept is not None:
                 self._memory.put(key, kept)
-                return kept.confirm(self._clock(), slot)
+                return kept.confirm(self._clock(), window)
         elif last is not None:
             self._memory.drop(key)
             self._disk.drop(key)
         return answer
 
-    def _ask(self, key: str, environ: WSGIEnvironment) -> UpstreamResponse:
-        """Put the question to Flask as anybody would: no cookie, no credentials, no conditions."""
-        address, _, wish = key.rpartition("#") if key.startswith("/t/") else (key, "", "")
+    def _ask_app(self, key: str, environ: WSGIEnvironment) -> UpstreamResponse:
+        """Ask the application as an anonymous reader: no cookie, no credentials, no conditions."""
+        address, _, accepted_languages = key.rpartition("#") if self._routes.is_localized(key) else (key, "", "")
         query = address.partition("?")[2]
         question: dict[str, Any] = {
             name: value
             for name, value in environ.items()
             if not name.startswith("HTTP_") or name in ("HTTP_HOST", "HTTP_X_FORWARDED_PROTO")
         }
-        question.update(REQUEST_METHOD="GET", QUERY_STRING=query, HTTP_ACCEPT_LANGUAGE=wish)
+        question.update(REQUEST_METHOD="GET", QUERY_STRING=query, HTTP_ACCEPT_LANGUAGE=accepted_languages)
         got: list[Any] = []
 
         def start_response(
@@ -246,7 +249,7 @@ class PageCache:
             got[:] = [status, headers]
             return lambda _data: None
 
-        with self._gate_of_builds:
+        with self._build_limit:
             parts = self._inner(question, start_response)
             try:
                 body = b"".join(parts)
@@ -257,13 +260,13 @@ class PageCache:
         status, headers = got
         return UpstreamResponse(status, headers, body, question.get(DEPENDS_ON))
 
-    def _look(self, watched: PageDependency) -> tuple[int, int] | None:
+    def _look_up_versions(self, dependency: PageDependency) -> tuple[int, int] | None:
         if self._away_until:
-            # It was away a moment ago. One request tries again; the others need not wait for what comes of it.
+            # The database was away a moment ago. One request tries again; the others do not wait for it.
             self._away_until = self._clock() + PROMISE_S
         metrics.PAGES.labels("confirmed").inc()
         with within(CONFIRMATION):
-            versions = self._versions(watched)
+            versions = self._versions(dependency)
         self._away_until = 0.0
         return versions
 
@@ -275,16 +278,16 @@ class PageCache:
 
 
 def _receive(environ: WSGIEnvironment) -> None:
-    """Take the whole request in first: whoever sends slowly must not hold the gate."""
+    """Receive the whole body before entering the limit: a slow client must not hold a place."""
     length = environ.get("CONTENT_LENGTH", "")
     # Python reads no number of more than 4,300 digits.
     if length.isascii() and length.isdigit() and len(length) < 20 and 0 < int(length) <= RECEIVED_MAX_BYTES:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask, config: Config, routes: Routes) -> None:
     memory = MemoryStore(config.page_cache_mb * 2**20)
     disk = DiskStore(config.instance_dir / "published", config.page_cache_disk_mb * 2**20)
-    edge = PageCache(app.wsgi_app, stored_versions.version_reader(app), memory, disk)
-    app.wsgi_app = edge  # type: ignore[method-assign]  # how Flask's own documentation puts middleware around an app
-    app.extensions["edge"] = edge
+    cache = PageCache(app.wsgi_app, versions.version_reader(app), memory, disk, routes)
+    app.wsgi_app = cache  # type: ignore[method-assign]  # how Flask's own documentation puts middleware around an app
+    app.extensions["page_cache"] = cache

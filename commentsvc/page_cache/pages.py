@@ -1,4 +1,4 @@
-"""A cached page: its bytes in each encoding, its ETag, and the responses prepared from it."""
+"""A cached page: its body in each encoding, its ETag, and the responses prepared from it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from commentsvc.store.versions import PageDependency
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-FIXED = "fixed"  # in place of what is watched: these bytes stay the same as long as the process lives
-# Confirmed twice within the second that the contract promises, so that the rebuild too fits into it.
+FIXED = "fixed"  # in place of a dependency: these bytes stay the same as long as the process lives
+# A decision is visible within one second. Two windows fit into it, so that the rebuild fits too.
 WINDOW_S = 0.5
 TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
@@ -27,28 +27,29 @@ PREPARED_MAX_BYTES = 8 * 2**20
 
 @dataclass
 class CachedPage:
-    """One answer. `packed` is its body in brotli (as it is, for pictures); other encodings are made from that."""
+    """One response. `packed` is its body in brotli, unpacked for pictures; other encodings are made from it."""
 
     status: str
     headers: list[tuple[str, str]]
     packed: bytes
     tag: str
     is_text: bool
-    watched: PageDependency | str | None
+    dependency: PageDependency | str | None
     checked_at: float  # monotonic
-    confirmed_until: float = 0.0  # the end of the half second in which that was; never the Slot, which holds bodies
+    confirmed_until: float = 0.0  # the end of the window in which it was confirmed
+    confirmed_in: int = 0  # the number of that window
     _gzip: bytes = field(default=b"", repr=False)
 
-    def is_confirmed(self, slot: ClockWindow) -> bool:
-        return self.confirmed_until >= slot.until
+    def is_confirmed(self, window: ClockWindow) -> bool:
+        return self.confirmed_until >= window.until
 
-    def confirm(self, checked_at: float, slot: ClockWindow) -> CachedPage:
-        self.checked_at, self.confirmed_until = checked_at, slot.until
+    def confirm(self, checked_at: float, window: ClockWindow) -> CachedPage:
+        self.checked_at, self.confirmed_until, self.confirmed_in = checked_at, window.until, window.number
         return self
 
     @property
     def size_bytes(self) -> int:
-        """Counts the gzip as if it were there already: it is some 1.3 times the brotli."""
+        """Counts the gzip body from the start: it has about 1.3 times the size of the brotli body."""
         return len(self.packed) * 5 // 2 + PAGE_OVERHEAD_BYTES
 
     def body(self, encoding: str) -> bytes:
@@ -62,19 +63,19 @@ class CachedPage:
 
 
 def kept_headers(answer: UpstreamResponse) -> list[tuple[str, str]]:
-    """Those that are the same in every encoding and for everybody."""
+    """The headers that are the same in every encoding and for every reader."""
     return [pair for pair in answer.headers if pair[0].lower() not in OF_ONE_ANSWER]
 
 
 def new_page(answer: UpstreamResponse, checked_at: float) -> CachedPage:
-    """The answer as it is kept; what never changes is worth the slowest compression."""
+    """The page of a response. A page that never changes gets the slowest, best compression."""
     kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
     is_text = kind.startswith(TEXTS)
     packed = answer.body
     if is_text:
-        packed = brotli.compress(packed, quality=11 if answer.watched == FIXED else 5)
+        packed = brotli.compress(packed, quality=11 if answer.dependency == FIXED else 5)
     return CachedPage(
-        answer.status, kept_headers(answer), packed, tag_of(answer.body), is_text, answer.watched, checked_at
+        answer.status, kept_headers(answer), packed, tag_of(answer.body), is_text, answer.dependency, checked_at
     )
 
 
@@ -84,12 +85,12 @@ def tag_of(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """What Flask said."""
+    """A response of the application behind the cache."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes
-    watched: PageDependency | str | None
+    dependency: PageDependency | str | None
 
     @property
     def is_public(self) -> bool:
@@ -98,9 +99,9 @@ class UpstreamResponse:
 
 @dataclass(frozen=True, slots=True)
 class PreparedResponse:
-    """An answer in one encoding, to be sent without looking at anything again.
+    """A response in one encoding, ready to send without another check.
 
-    `size_bytes` is what it takes beside its page: the body too, where it was unpacked for this answer alone.
+    `size_bytes` is its memory beside the page's: with the body where that was unpacked for this response alone.
     """
 
     status: str
@@ -109,62 +110,63 @@ class PreparedResponse:
     etag: str
     headers_304: list[tuple[str, str]]
     encoding: str
-    stamp: int  # of its ETag, which is made as nginx makes that of a file: <time>-<size>
+    etag_number: int  # the first part of its ETag, which has the form of nginx for files: <time>-<size>
     size_bytes: int
 
     def is_known(self, if_none_match: str | None) -> bool:
-        """Whether the client has this answer already, by the header that it sent."""
+        """Whether the If-None-Match header says that the client has this response already."""
         if not if_none_match:
             return False
         return if_none_match == self.etag or _matches(if_none_match, self.etag)
 
 
-# Path, query, accepted encodings, and of pages that depend on them the accepted languages.
+# Path, query string, Accept-Encoding, and Accept-Language for localized pages ("" for others).
 RequestKey: TypeAlias = tuple[str, str, str, str]
 
 
 class ClockWindow:
-    """Half a second of the clock, and what lies ready for the rest of it, by the words of the request.
+    """Half a second of the wall clock, with the responses prepared in it, by request.
 
-    Never more than READY_MAX_BYTES: whoever asks in ever new words must not fill the memory.
+    Holds at most PREPARED_MAX_BYTES, so that requests with ever new words cannot fill the memory.
     """
 
     def __init__(self, until: float, number: int) -> None:
         self.until = until  # monotonic
         self.number = number  # of the wall clock, since 1970
         self.ready: dict[RequestKey, PreparedResponse] = {}
-        self._room_bytes = PREPARED_MAX_BYTES
+        self._free_bytes = PREPARED_MAX_BYTES
 
-    def lay_ready(self, spelled: RequestKey, ready: PreparedResponse) -> None:
-        self._room_bytes -= ready.size_bytes
-        if self._room_bytes >= 0:
-            self.ready[spelled] = ready
+    def put(self, request_key: RequestKey, ready: PreparedResponse) -> None:
+        """Keep a response until the window ends, while there is room."""
+        self._free_bytes -= ready.size_bytes
+        if self._free_bytes >= 0:
+            self.ready[request_key] = ready
 
 
-def prepared(page: CachedPage, spelled: RequestKey, slot: ClockWindow) -> PreparedResponse:
-    path, _, accepted, _ = spelled
+def prepared(page: CachedPage, request_key: RequestKey, window: ClockWindow, is_localized: bool) -> PreparedResponse:
+    _, _, accepted, _ = request_key
     encoding = chosen_encoding(accepted) if page.is_text else ""
     body = page.body(encoding)
-    stamp = etag_number(page.tag, encoding)
-    etag = f'"{stamp:x}-{len(body):x}"'
-    vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
+    number = etag_number(page.tag, encoding)
+    etag = f'"{number:x}-{len(body):x}"'
+    vary = "Accept-Encoding, Accept-Language, Cookie" if is_localized else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
-    if page.watched == FIXED:
+    if page.dependency == FIXED:
         headers.append(("X-Accel-Expires", "300"))
-    elif page.is_confirmed(slot):
-        # For nginx alone, which keeps it to itself: this answer may be given until the wall clock's second ends.
-        headers.append(("X-Accel-Expires", f"@{int(slot.number * WINDOW_S)}"))
+    elif page.is_confirmed(window):
+        # Only for nginx, which removes it: the response may be reused until this second of the wall clock ends.
+        headers.append(("X-Accel-Expires", f"@{int(window.number * WINDOW_S)}"))
     headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
     own_bytes = len(body) if page.is_text and not encoding else 0
-    size_bytes = PREPARED_OVERHEAD_BYTES + own_bytes + sum(map(len, spelled))
-    return PreparedResponse(page.status, headers, [body], etag, headers_304, encoding, stamp, size_bytes)
+    size_bytes = PREPARED_OVERHEAD_BYTES + own_bytes + sum(map(len, request_key))
+    return PreparedResponse(page.status, headers, [body], etag, headers_304, encoding, number, size_bytes)
 
 
 def etag_number(tag: str, encoding: str) -> int:
-    """Sixty bits, of which the last four tell the encodings apart: what the time of a file can be."""
+    """Sixty bits, of which the last four report_hits the encodings apart: what the time of a file can be."""
     return int(tag[:14] + {"": "0", "br": "1", "gzip": "2"}[encoding], 16)
 
 
@@ -181,7 +183,7 @@ def _matches(asked: str, etag: str) -> bool:
 
 
 def chosen_encoding(accepted: str) -> str:
-    """The best of ours that the client takes (RFC 9110 §12.5.3), or '' for none."""
+    """The best encoding that the client accepts (RFC 9110 §12.5.3); "" for none."""
     taken: dict[str, bool] = {}
     for part in accepted.lower().split(","):
         name, _, parameters = part.partition(";")

@@ -1,14 +1,14 @@
-"""The shelf: hot pages of comments as files, which an nginx on this machine gives by itself (deploy/nginx.conf).
+"""Static pages: hot pages as files, which an nginx on the same machine serves by itself (deploy/nginx.conf).
 
-nginx looks for a page in `leases/<half second of the wall clock>/`, under a name made of the request's own words. That
-is a link to the folder of the pages. It is made shortly before its half second begins, after one look at the database
-has confirmed every page in the folder, and by the only thread that ever changes the folder: what readers ask of any
-process is handed in, and laid out at the next turn. When the service dies, hangs or cannot reach the database no link
-is made, and nginx asks the service as if there were no shelf.
+nginx looks for a page in `leases/<window of the wall clock>/`, under a name made of the request's own words. That is a
+link to the folder of the pages. One thread on the machine makes the link shortly before its window begins, after one
+look at the database has confirmed every page in the folder; no other thread changes that folder. All processes submit
+the pages that are read, and the thread takes them in its next round. When the service dies, hangs or cannot reach the
+database, no link is made, and nginx asks the service as if there were no files.
 
-So a page that nginx gives was true at most LEAD_S before the half second began, however late anything is: a decision
-shows LEAD_S + SLOT_S = 0.65 s after it at the latest. What has changed then comes from the service, until it has been
-asked for in both halves of a second: by then nginx's own cache, where it looks when the service is gone, has it too.
+So a page that nginx serves was true at most LEAD_S before its window began: a decision shows LEAD_S + WINDOW_S = 0.65 s
+after it at the latest. A page that has changed comes from the service until it has been read in both windows of a
+second: by then nginx's own cache, which it uses when the service is away, has the new one too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import BadSetting, Config
 from commentsvc.page_cache.middleware import PageCache
-from commentsvc.page_cache.pages import WINDOW_S, CachedPage, PreparedResponse, RequestKey
+from commentsvc.page_cache.pages import WINDOW_S, CachedPage, RequestKey, chosen_encoding, etag_number
 from commentsvc.store import versions
 from commentsvc.store.db import first_line
 from commentsvc.store.versions import PageDependency
@@ -41,114 +41,123 @@ from commentsvc.store.versions import PageDependency
 log = logging.getLogger(__name__)
 
 LEAD_S = 0.15
-# Nobody tells the service that nginx gave a page, so each goes after a while, and who asks then brings it back.
-LIFE = int(30 / WINDOW_S)
-PAGES_MAX = 500  # each is confirmed twice a second: five hundred of one site take 3 ms, of as many sites 90
+# The service does not see what nginx serves. So each file is removed after 30 s; the next read brings it back.
+LIFE_WINDOWS = int(30 / WINDOW_S)
+PAGES_MAX = 500  # all are confirmed twice a second: 500 of one site take 3 ms, of 500 sites 90 ms
 BYTES_MAX = 64 * 2**20
-HANDED_IN_MAX = 100  # for one turn
-SEEN_MAX = 10_000
+SUBMITTED_MAX = 100  # for one round
+READS_MAX = 10_000
 BOTH_HALVES = 0b11
-KINDS = {"/embed/v1/comments": "embed", "/api/v1/comments": "api"}
-# As browsers spell a query. A slash would lead into another folder; in this one there are none, so that nginx, which
-# takes the words as they come, finds nothing behind one.
+# Query strings as browsers write them. No slash: nginx uses the words as a file name, and a slash would lead into
+# another folder.
 QUERY = re.compile(r"[A-Za-z0-9._~*&=%+-]{1,200}")
-# What nginx adds to a page by itself; one that has anything else is left to the service.
-HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Retry-After",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-HEADERS_OF = {
-    "embed": {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY, **HEADERS},
-    "api": {"Content-Type": "application/json", **HEADERS},
-}
+
+
+@dataclass(frozen=True)
+class StaticKind:
+    """A kind of page that may be a file: `headers` are exactly those that nginx adds to a file of this kind."""
+
+    name: str
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A page on the shelf, or on its way there; `until` is the half second that ends its time."""
+    """A page that is a file, or submitted to become one, until the window with the number `until`."""
 
-    watched: PageDependency
-    stamp: int
+    dependency: PageDependency
+    etag_number: int
     size_bytes: int
     until: int
 
 
 class StaticPagePublisher:
-    """`standing` gives those pages that are as the database has them, or raises DBAPIError."""
+    """A PageStore that only nginx reads.
 
-    def __init__(self, folder: Path, standing: Callable[[Iterable[PageDependency]], set[PageDependency]]) -> None:
+    `current_pages` gives those of some dependencies that the database still has at their versions; it raises
+    DBAPIError when the database is away. `kinds` says by path which pages may be files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        current_pages: Callable[[Iterable[PageDependency]], set[PageDependency]],
+        kinds: Mapping[str, StaticKind],
+    ) -> None:
+        self._kinds = kinds
         self._folder, self._pages, self._leases = folder, folder / "pages", folder / "leases"
-        self._handed_in = folder / "handed-in"
-        self._standing = standing
+        self._submitted = folder / "handed-in"
+        self._current_pages = current_pages
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[int, int]] = {}
-        self._held: IO[bytes] | None = None
-        self._laid: dict[str, PublishedFile] = {}
+        self._reads: dict[str, tuple[int, int]] = {}
+        self._folder_lock: IO[bytes] | None = None
+        self._published: dict[str, PublishedFile] = {}
         self._is_well = True
 
-    def note(self, spelled: RequestKey, page: CachedPage, ready: PreparedResponse, half_second: int) -> None:
-        """Remember that this page is read, and hand it in when it is hot; the edge's listener."""
-        path, query, _, _ = spelled
-        kind = KINDS.get(path)
-        if kind is None or not ready.encoding or not QUERY.fullmatch(query):
-            return
-        if not isinstance(page.watched, PageDependency) or dict(page.headers) != HEADERS_OF[kind]:
-            return
-        name = f"{kind}.{ready.encoding}.{query}"
-        with self._lock:
-            stamp, halves = self._seen.get(name, (0, 0))
-            halves = 1 << half_second % 2 | (halves if stamp == ready.stamp else 0)
-            if len(self._seen) >= SEEN_MAX:
-                self._seen.clear()
-            self._seen[name] = (ready.stamp, halves)
-        if halves == BOTH_HALVES:
-            body = ready.body[0]
-            self._hand_in(name, PublishedFile(page.watched, ready.stamp, len(body), half_second + LIFE), body)
+    def get(self, key: RequestKey) -> CachedPage | None:
+        """None: only nginx reads the files."""
+        return None
 
-    def _hand_in(self, name: str, leaf: PublishedFile, body: bytes) -> None:
-        part = self._handed_in / f".{os.getpid()}.{threading.get_ident()}"
+    def drop(self, key: RequestKey) -> None:
+        """Nothing: a round removes each file whose page has changed."""
+
+    def put(self, key: RequestKey, page: CachedPage) -> None:
+        """Submit the page once it has been read in both windows of a second; called once per window for each page."""
+        path, query, accepted_encodings, _ = key
+        kind = self._kinds.get(path)
+        encoding = chosen_encoding(accepted_encodings)
+        if kind is None or not encoding or not QUERY.fullmatch(query):
+            return
+        if not isinstance(page.dependency, PageDependency) or dict(page.headers) != kind.headers:
+            return
+        name, number = f"{kind.name}.{encoding}.{query}", etag_number(page.tag, encoding)
+        with self._lock:
+            last_number, halves = self._reads.get(name, (0, 0))
+            halves = 1 << page.confirmed_in % 2 | (halves if last_number == number else 0)
+            if len(self._reads) >= READS_MAX:
+                self._reads.clear()
+            self._reads[name] = (number, halves)
+        if halves == BOTH_HALVES:
+            body = page.body(encoding)
+            until = page.confirmed_in + LIFE_WINDOWS
+            self._submit(name, PublishedFile(page.dependency, number, len(body), until), body)
+
+    def _submit(self, name: str, file: PublishedFile, body: bytes) -> None:
+        part = self._submitted / f".{os.getpid()}.{threading.get_ident()}"
         try:
-            if len(os.listdir(self._handed_in)) < HANDED_IN_MAX:
-                watched = leaf.watched
-                head = [watched.site_key, watched.thread_key, *watched.versions, leaf.stamp, leaf.until]
+            if len(os.listdir(self._submitted)) < SUBMITTED_MAX:
+                dependency = file.dependency
+                head = [dependency.site_key, dependency.thread_key, *dependency.versions, file.etag_number, file.until]
                 part.write_bytes(json.dumps(head).encode() + b"\n" + body)
-                part.rename(self._handed_in / name)
+                part.rename(self._submitted / name)
         except OSError as error:
-            self._complain(error)
+            self._log_failure(error)
 
     def run(self, stop: threading.Event) -> None:
-        """Take a turn before each half second. Of the processes that share the folder one does; the others wait."""
+        """Publish before each window, until `stop`; of several processes with the folder, one does."""
         while not stop.wait(WINDOW_S - (time.time() + LEAD_S) % WINDOW_S + 0.001):
             try:
-                if self._held is not None or self._take():
-                    self.turn(time.time())
+                if self._folder_lock is not None or self._become_publisher():
+                    self.publish_round(time.time())
                 self._is_well = True
             except (DBAPIError, PoolTimeout) as error:
-                self._complain(error)
+                self._log_failure(error)
             except OSError as error:
-                self._complain(error)
-                self._let_go()
+                self._log_failure(error)
+                self._give_up_folder()
 
-    def _complain(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         if self._is_well:
-            log.warning("nginx asks the service for each page: %s", first_line(error))
+            log.warning("static pages are off, nginx asks the service for each page: %s", first_line(error))
         self._is_well = False
 
-    def _take(self) -> bool:
-        """Become the one that fills the folder, and empty it; whether that was so."""
+    def _become_publisher(self) -> bool:
+        """Lock the folder and empty it; False when another process has the lock."""
         lock = (self._folder / "lock").open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (self._folder / "lock").chmod(0o600)
-            for folder, mode in ((self._leases, 0o755), (self._pages, 0o755), (self._handed_in, 0o700)):
+            for folder, mode in ((self._leases, 0o755), (self._pages, 0o755), (self._submitted, 0o700)):
                 with suppress(FileNotFoundError):
                     shutil.rmtree(folder)
                 folder.mkdir()
@@ -158,68 +167,68 @@ class StaticPagePublisher:
             if isinstance(error, BlockingIOError):
                 return False
             raise
-        self._held, self._laid = lock, {}
+        self._folder_lock, self._published = lock, {}
         return True
 
-    def _let_go(self) -> None:
-        """Whoever takes the folder next, this process too, begins it anew."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def _give_up_folder(self) -> None:
+        """Release the folder; the next process that locks it, perhaps this one, empties it."""
+        if self._folder_lock is not None:
+            self._folder_lock.close()
+            self._folder_lock = None
 
-    def turn(self, now: float) -> None:
-        """Bring the folder in line with the database, then lease it for the half second that begins soon."""
-        half_second = int((now + LEAD_S) / WINDOW_S)
-        leaves = {name: leaf for name, leaf in self._laid.items() if leaf.until > half_second}
-        room = BYTES_MAX - sum(leaf.size_bytes for leaf in leaves.values())
-        received = self._received()
-        for name, (leaf, _) in received.items():
-            if name in leaves or (len(leaves) < PAGES_MAX and leaf.size_bytes <= room):
-                room -= leaf.size_bytes
-                leaves[name] = leaf
-        standing = self._standing({leaf.watched for leaf in leaves.values()}) if leaves else set()
-        for name in [name for name in self._laid if name not in leaves or leaves[name].watched not in standing]:
+    def publish_round(self, now: float) -> None:
+        """Remove changed pages, write submitted ones, then make the link for the window that begins soon."""
+        window_number = int((now + LEAD_S) / WINDOW_S)
+        files = {name: file for name, file in self._published.items() if file.until > window_number}
+        room = BYTES_MAX - sum(file.size_bytes for file in files.values())
+        submitted = self._take_submitted()
+        for name, (file, _) in submitted.items():
+            if name in files or (len(files) < PAGES_MAX and file.size_bytes <= room):
+                room -= file.size_bytes
+                files[name] = file
+        current = self._current_pages({file.dependency for file in files.values()}) if files else set()
+        for name in [name for name in self._published if name not in files or files[name].dependency not in current]:
             (self._pages / name).unlink(missing_ok=True)
-            del self._laid[name]
-        for name, leaf in leaves.items():
-            if leaf.watched in standing:
-                if name not in self._laid or self._laid[name].stamp != leaf.stamp:
-                    self._lay_out(name, leaf, received[name][1])
-                self._laid[name] = leaf
-        if self._laid:
-            self._lease(half_second)
+            del self._published[name]
+        for name, file in files.items():
+            if file.dependency in current:
+                if name not in self._published or self._published[name].etag_number != file.etag_number:
+                    self._write_file(name, file, submitted[name][1])
+                self._published[name] = file
+        if self._published:
+            self._lease(window_number)
 
-    def _received(self) -> dict[str, tuple[PublishedFile, bytes]]:
-        """What was handed in since the last turn."""
-        received = {}
-        for path in self._handed_in.iterdir():
+    def _take_submitted(self) -> dict[str, tuple[PublishedFile, bytes]]:
+        """The pages submitted since the last round."""
+        submitted = {}
+        for path in self._submitted.iterdir():
             if not path.name.startswith("."):
                 head, _, body = path.read_bytes().partition(b"\n")
                 path.unlink()
-                site_key, thread_key, of_site, of_thread, stamp, until = json.loads(head)
-                watched = PageDependency(site_key, thread_key, (of_site, of_thread))
-                received[path.name] = PublishedFile(watched, stamp, len(body), until), body
-        return received
+                site_key, thread_key, of_site, of_thread, etag_number, until = json.loads(head)
+                dependency = PageDependency(site_key, thread_key, (of_site, of_thread))
+                submitted[path.name] = PublishedFile(dependency, etag_number, len(body), until), body
+        return submitted
 
-    def _lay_out(self, name: str, leaf: PublishedFile, body: bytes) -> None:
-        """nginx makes a file's ETag of its time and size, so that it is the service's own."""
+    def _write_file(self, name: str, file: PublishedFile, body: bytes) -> None:
+        """Write a page; its time gives it the ETag of the service, since nginx makes one of time and size."""
         part = self._pages / ".part"
         part.write_bytes(body)
         part.chmod(0o644)
-        os.utime(part, (leaf.stamp, leaf.stamp))
+        os.utime(part, (file.etag_number, file.etag_number))
         part.rename(self._pages / name)
 
-    def _lease(self, half_second: int) -> None:
+    def _lease(self, window_number: int) -> None:
         for old in self._leases.iterdir():
-            if old.name not in (_lease_name(half_second - 1), _lease_name(half_second)):
+            if old.name not in (_lease_name(window_number - 1), _lease_name(window_number)):
                 old.unlink()
         with suppress(FileExistsError):
-            (self._leases / _lease_name(half_second)).symlink_to("../pages")
+            (self._leases / _lease_name(window_number)).symlink_to("../pages")
 
 
-def _lease_name(half_second: int) -> str:
-    """As nginx makes it of its clock: the second, and 0 or 5 for its half."""
-    return f"{half_second // 2}.{half_second % 2 * 5}"
+def _lease_name(window_number: int) -> str:
+    """The name that nginx makes of its clock: the second, then 0 or 5 for its half."""
+    return f"{window_number // 2}.{window_number % 2 * 5}"
 
 
 def prepare(folder: Path) -> None:
@@ -243,16 +252,16 @@ def prepare(folder: Path) -> None:
         )
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask, config: Config, kinds: Mapping[str, StaticKind]) -> None:
     if config.static_pages_dir is not None:
-        shelf = StaticPagePublisher(config.static_pages_dir, versions.threads_reader(app))
-        edge: PageCache = app.extensions["edge"]
-        edge.listener = shelf.note
-        app.extensions["shelf"] = shelf
+        publisher = StaticPagePublisher(config.static_pages_dir, versions.threads_reader(app), kinds)
+        cache: PageCache = app.extensions["page_cache"]
+        cache.hot_pages = publisher
+        app.extensions["static_pages"] = publisher
 
 
 def start(app: Flask) -> None:
-    """Fill the shelf from this process, where it is set and no other process does."""
-    shelf: StaticPagePublisher | None = app.extensions.get("shelf")
-    if shelf is not None:
-        threading.Thread(target=shelf.run, args=(threading.Event(),), name="shelf", daemon=True).start()
+    """Publish pages from this process, where a folder is set; of several processes one does, the others wait."""
+    publisher: StaticPagePublisher | None = app.extensions.get("static_pages")
+    if publisher is not None:
+        threading.Thread(target=publisher.run, args=(threading.Event(),), name="static-pages", daemon=True).start()

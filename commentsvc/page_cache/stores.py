@@ -9,22 +9,31 @@ import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
+from commentsvc.page_cache.pages import FIXED, CachedPage, tag_of
 from commentsvc.store.versions import PageDependency
-
-if TYPE_CHECKING:
-    pass
-
-from commentsvc.page_cache.pages import CachedPage, tag_of
 
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY = 200  # writes
+NEVER_CHECKED = float("-inf")  # monotonic time of a page that was not compared with the database yet
+K = TypeVar("K", contravariant=True)
+
+
+class PageStore(Protocol[K]):
+    """Where pages are kept. Each store has a bound and may drop or decline pages; none raises for a page it lacks."""
+
+    def get(self, key: K) -> CachedPage | None:
+        """The page, or None for one that the store does not have."""
+
+    def put(self, key: K, page: CachedPage) -> None: ...
+
+    def drop(self, key: K) -> None: ...
 
 
 class MemoryStore:
-    """Pages by key, the least recently read forgotten first, bounded by bytes."""
+    """Pages in memory, bounded in bytes; drops the least recently used first."""
 
     def __init__(self, max_bytes: int) -> None:
         self._pages: OrderedDict[str, CachedPage] = OrderedDict()
@@ -57,7 +66,7 @@ class MemoryStore:
 
 
 class DiskStore:
-    """The last good bytes of each page, for a restart while the database is away; bounded by bytes."""
+    """The last good bytes of each page, for a restart while the database is away; bounded in bytes, oldest first."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
@@ -67,22 +76,30 @@ class DiskStore:
     def _path(self, key: str) -> Path:
         return self._folder / (hashlib.sha256(key.encode()).hexdigest() + ".page")
 
-    def get(self, key: str, now: float) -> CachedPage | None:
+    def get(self, key: str) -> CachedPage | None:
         try:
             head, _, packed = self._path(key).read_bytes().partition(b"\n")
             kept = json.loads(head)
             if tag_of(packed) != kept["packed_tag"]:
                 return None
         except (OSError, ValueError, KeyError):
-            return None  # not there, or half written by a machine that died: as good as not there
+            return None  # missing, or cut off when the machine died
         headers = [(name, value) for name, value in kept["headers"]]
-        # Versions that no database has: the first look at the database builds the page again.
-        watched = PageDependency(kept["watched"][0], kept["watched"][1], (-1, -1)) if kept["watched"] else None
-        return CachedPage(kept["status"], headers, packed, kept["tag"], kept["is_text"], watched, now)
+        # Versions that no database has: the first check against the database rebuilds the page.
+        dependency = (
+            PageDependency(kept["dependency"][0], kept["dependency"][1], (-1, -1)) if kept["dependency"] else None
+        )
+        return CachedPage(kept["status"], headers, packed, kept["tag"], kept["is_text"], dependency, NEVER_CHECKED)
 
     def put(self, key: str, page: CachedPage) -> None:
-        watched = [page.watched.site_key, page.watched.thread_key] if isinstance(page.watched, PageDependency) else None
-        kept = {"status": page.status, "headers": page.headers, "watched": watched, "tag": page.tag}
+        if page.dependency == FIXED:
+            return  # the program's own files need no copy
+        dependency = (
+            [page.dependency.site_key, page.dependency.thread_key]
+            if isinstance(page.dependency, PageDependency)
+            else None
+        )
+        kept = {"status": page.status, "headers": page.headers, "dependency": dependency, "tag": page.tag}
         head = json.dumps({**kept, "is_text": page.is_text, "packed_tag": tag_of(page.packed)})
         path = self._path(key)
         part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")

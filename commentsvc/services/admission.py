@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from commentsvc.core import names as core_names
@@ -18,7 +18,7 @@ from commentsvc.core.verdict import Reason, Verdict
 from commentsvc.services import names as names_service
 from commentsvc.services import rules, signals
 from commentsvc.services.signals import RecentPosts
-from commentsvc.services.submissions import Draft, Entry, Known
+from commentsvc.services.submissions import Form
 from commentsvc.store import address_checks as stored_address_checks
 from commentsvc.store import (
     comments,
@@ -27,55 +27,57 @@ from commentsvc.store import (
 from commentsvc.store import proof_of_work as stored_proof_of_work
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import retried, write
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
 
 class AddressTaken(Invalid):
-    """The guest's e-mail address belongs to an account; `post` decides whether they may be told so."""
+    """The guest's email address belongs to an account; `posting.post` decides whether the guest is told so."""
 
 
 @retried
 def note_taken_address(ip: str, now: datetime) -> bool:
     """Count that a network is told of an account's address; False when it was told too often."""
-    begin_write()
-    may_be_told = stored_address_checks.may_be_told(ip, now)
-    if may_be_told:
-        stored_address_checks.note_told(ip, now)
-    db.session.commit()
+    with write():
+        may_be_told = stored_address_checks.may_be_told(ip, now)
+        if may_be_told:
+            stored_address_checks.note_told(ip, now)
     return may_be_told
 
 
-def check_guest(site: Site, entry: Entry, known: Known) -> None:
-    """A guest may not speak here at all, or not under an address that is somebody else's."""
+def check_guest(site: Site, is_address_taken: bool) -> None:
+    """Refuse guests where signing in is required, and a guest's address that belongs to an account."""
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
-    if entry.draft.email in known.addresses and not entry.awaits_address:
+    if is_address_taken:
         sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
         raise AddressTaken("author.email", sentence)
 
 
-def check_name(entry: Entry, known: Known) -> None:
-    """Refuse a name by which readers would take somebody for staff."""
-    if known.names is None or not core_names.looks_like_staff(entry.draft.name, known.names):
+def check_name(name: str, has_account: bool, staff_names: Collection[str]) -> None:
+    """Refuse a name that readers would take for a moderator's; `staff_names` as services/names.py gives them."""
+    if not core_names.looks_like_staff(name, staff_names):
         return
-    if entry.writer.account_id is not None:
+    if has_account:
         sentence = phrase("Your name looks like a moderator's or the blog's own. Sign in again and choose another.")
         raise Invalid("author.name", sentence)
-    if core_names.is_one_of(entry.draft.name, known.names):
+    if core_names.is_one_of(name, staff_names):
         sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
         raise Invalid("author.name", sentence)
     raise Invalid("author.name", names_service.LOOKS_LIKE_STAFF)
 
 
-def find_parent(site: Site, thread: Thread, author: Author, draft: Draft, now: datetime) -> Comment | None:
-    """The comment answered; one that is not published is, for a reader, not there."""
+def find_parent(site: Site, thread: Thread, author: Author, parent_id: int | None, now: datetime) -> Comment | None:
+    """The comment that is answered, None for a top-level comment.
+
+    Raises NotAllowed when the thread is closed, Invalid when its author cannot see the parent or it is too deep.
+    """
     if not threads.is_open(site.policy, thread, now):
         raise NotAllowed(phrase("Comments are closed."))
-    if draft.parent_id is None:
+    if parent_id is None:
         return None
-    parent = comments.find_parent(thread, draft.parent_id)
+    parent = comments.find_parent(thread, parent_id)
     is_seen = parent is not None and (
         parent.status == Status.APPROVED or (parent.is_shadowed and parent.author_id == author.id)
     )
@@ -89,10 +91,10 @@ def find_parent(site: Site, thread: Thread, author: Author, draft: Draft, now: d
     return parent
 
 
-def check_pace(site: Site, pace: RecentPosts, now: datetime) -> None:
-    """Refuse an author who writes quickly. Others of the same network may be a whole school; see _check_network."""
+def check_pace(site: Site, recent: RecentPosts, now: datetime) -> None:
+    """Raise TooMany when this author wrote within the site's least interval between two comments."""
     window = timedelta(seconds=site.policy.flood_s)
-    last_at = pace.last_at
+    last_at = recent.last_at
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
@@ -103,17 +105,18 @@ def check_pace(site: Site, pace: RecentPosts, now: datetime) -> None:
         raise TooMany(sentence, wait_s)
 
 
-def check_network(site: Site, pace: RecentPosts, entry: Entry, now: datetime) -> Sequence[Reason]:
-    """Let a stranger's browser work once much has come from its network, and refuse when that is too much.
+def check_network(site: Site, recent: RecentPosts, ip: str, form: Form, secret: str, now: datetime) -> Sequence[Reason]:
+    """Ask for proof of work once many comments have come from a network; gives the reasons that hold this one.
 
-    A solution works once. A page without scripts cannot work: the reason why its comment is held is given back.
+    Raises Challenged when the form brings no valid solution (each works once), TooMany when even more have come. A
+    page without scripts cannot solve a challenge: its comment is held instead.
     """
-    form, secret, after = entry.form, entry.secret, site.policy.challenge_after
-    wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.flood_s else timedelta()
+    after = site.policy.challenge_after
+    wait = recent.wait_of_network(ip, now) if site.policy.flood_s else timedelta()
     if wait > timedelta():
         sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
         raise TooMany(sentence, math.ceil(wait.total_seconds()))
-    lately = sum(at > now - signals.PACE for at, _ in pace.of_network)
+    lately = sum(at > now - signals.PACE for at, _ in recent.of_network)
     if not 0 < after <= lately:
         return ()
     if not form.can_work:

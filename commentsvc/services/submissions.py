@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
+from commentsvc.core import tokens
 from commentsvc.core.networks import NetworkScope, network_of
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Outside
-from commentsvc.gateways.spam_service import NoService
-from commentsvc.store import idempotency
 from commentsvc.store.accounts import Account
-from commentsvc.store.authors import Author, Writer
-from commentsvc.store.comments import Comment, DuplicateKey
-from commentsvc.store.threads import Thread
+from commentsvc.store.authors import Writer
+from commentsvc.store.comments import Comment
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A comment as its author sent it, already cleaned of what no field may hold."""
+    """The fields of the form, already cleaned of characters that no field may hold (web/api/schemas.py)."""
 
     thread_key: str
     url: str
@@ -34,12 +32,21 @@ class Draft:
     website: str | None
     notify: bool = False
 
+    @property
+    def text_hash(self) -> bytes:
+        return text_hash(self.source)
+
+    @property
+    def request_hash(self) -> bytes:
+        """SHA-256 of all fields: a retry with the same Idempotency-Key must have the same."""
+        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).digest()
+
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends it; a guest has no account. `limited` is false where flood limits are switched off.
+    """Who sends it; a guest has no account. `limited` is False where rate limits are switched off.
 
-    `provider` is how somebody with an account signed in on the blog; `language` the one of ours that they read in.
+    `provider` is how a reader with an account signed in on the blog, `language` is the interface language they read.
     """
 
     account: Account | None
@@ -52,79 +59,89 @@ class Sender:
 
 @dataclass(frozen=True)
 class Form:
-    """How it was sent; what the page does not say is None. `solution` is that of a challenge."""
+    """How the form was sent; None for what the page did not say. `solution` answers a proof-of-work challenge."""
 
     is_trapped: bool = False
     elapsed_ms: int | None = None
     solution: str | None = None
     send_anyway: bool = False
-    can_work: bool = True  # false for a page without scripts, which can solve no challenge
+    can_work: bool = True  # False for a page without scripts, which cannot solve a challenge
+
+
+DEFAULT_FORM = Form()
 
 
 @dataclass(frozen=True)
-class Posted:
-    """`status` and `reason` are those of the first answer, also when a retry gets it again."""
+class Submission:
+    """A comment on its way in. `services/posting` turns it into a `Comment`."""
 
-    comment: Comment
-    status: Status
-    reason: str | None
+    draft: Draft
+    sender: Sender
+    idempotency_key: str | None = None
+    form: Form = DEFAULT_FORM
 
+    def key_hash(self, secret: str) -> bytes | None:
+        """The idempotency key as it is stored: the same key of another author is another key."""
+        if self.idempotency_key is None:
+            return None
+        account, draft = self.sender.account, self.draft
+        author = f"account {account.id}" if account else f"guest {draft.email} {draft.name.casefold()}"
+        return tokens.keyed(secret, "idempotency", self.idempotency_key, author)
 
-NOBODY = NoService()
-AS_USUAL = Form()
+    def rule_input(self, html: str) -> RuleInput:
+        """What the site's rules look at."""
+        draft, sender = self.draft, self.sender
+        return RuleInput(draft.source, html, draft.name, draft.email, draft.website or "", sender.ip, sender.user_agent)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A comment ready to be taken in, and all that is known of it without the database's lock."""
+class Pending:
+    """A submission that waits for the write transaction, with all that is known of it without the database's lock.
+
+    It holds no row of its request's session, because another request's thread may write it (services/group_commit).
+    """
 
     site_id: int
     draft: Draft
+    form: Form
     html: str
-    submission: RuleInput
+    rule_input: RuleInput
     writer: Writer
     role: str | None
     provider: str | None
     picture: str | None
-    user_agent: str
     language: str | None
     is_limited: bool
-    form: Form
-    outside: Outside
+    spam_answer: Outside
     key_hash: bytes | None
     secret: str
     now: datetime
-    awaits_address: bool = False  # it waits for the holder of its e-mail address, whoever that is
+    awaits_address: bool = False  # it waits for the holder of its email address to confirm it
 
     @property
-    def is_stranger(self) -> bool:
-        return self.role is None
+    def is_moderator(self) -> bool:
+        return self.role is not None
+
+    @property
+    def is_rate_limited(self) -> bool:
+        return self.is_limited and not self.is_moderator
 
     @cached_property
     def network(self) -> str:
         return network_of(self.writer.ip, NetworkScope.NEIGHBOURHOOD)
 
-    def awaiting_address(self) -> Entry:
-        """The same, to wait for the holder of its address: until then it is nobody's who is known here."""
+    def awaiting_address(self) -> Pending:
+        """The same, to wait for its address to be confirmed; until then its author is not one that is known here."""
         return replace(self, awaits_address=True, writer=replace(self.writer, email=""))
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is looked up once for all that are judged together."""
+class Posted:
+    """The outcome. `status` and `reason` are those of the first answer, also when a retry gets it again."""
 
-    threads: Mapping[str, Thread]
-    authors: Mapping[int | bytes, Author]
-    answers: Mapping[bytes, idempotency.StoredResponse]
-    duplicates: Collection[DuplicateKey]
-    addresses: Collection[str]  # of accounts, among those that guests gave
-    names: frozenset[str] | None  # that are protected, as `core.names` compares them
-    accounts: Collection[int]  # of those who write, but for the ones that were erased meanwhile
-    has_sanctions: bool
-
-    def said(self, entry: Entry) -> DuplicateKey:
-        thread, author = self.threads[entry.draft.thread_key], self.authors[entry.writer.key]
-        return DuplicateKey(thread.id, entry.draft.parent_id, author.id, text_hash(entry.draft.source))
+    comment: Comment
+    status: Status
+    reason: str | None
 
 
 def text_hash(source: str) -> bytes:

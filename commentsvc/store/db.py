@@ -250,12 +250,18 @@ def is_postgres() -> bool:
 
 
 @contextmanager
-def write() -> Iterator[None]:
-    """A write transaction around a block: one commit at its end, nothing at all when it raises."""
+def write(keep_loaded: bool = False) -> Iterator[None]:
+    """A write transaction around a block: one commit at its end, nothing at all when it raises.
+
+    With `keep_loaded`, rows loaded in it stay readable after the commit without another query.
+    """
     begin_write()
     try:
         yield
-        db.session.commit()
+        if keep_loaded:
+            commit_and_keep()
+        else:
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         raise

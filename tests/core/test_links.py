@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import nh3
 import pytest
 
 from commentsvc.core.errors import Invalid
 from commentsvc.core.links import is_link, is_web_url, website
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
+from tests.support.cast import data
 
 
 @pytest.mark.parametrize(
@@ -98,10 +96,7 @@ def test_broken_mail_addresses_are_no_links(url):
 
 
 def test_no_address_that_a_browser_refuses_is_a_link():
-    path = DATA / "urls" / "wpt_urltestdata.json"
-    if not path.exists():
-        pytest.skip(f"{path} is missing")
-    cases = [case for case in json.loads(path.read_text()) if isinstance(case, dict)]
+    cases = [case for case in json.loads(data("urls/wpt_urltestdata.json").read_text()) if isinstance(case, dict)]
     accepted = [case for case in cases if is_link(case["input"])]
 
     assert [case["input"] for case in accepted if case.get("failure")] == []

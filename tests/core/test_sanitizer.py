@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from commentsvc.core import excerpts, html_tokens, links, sanitizer, text_input
 from commentsvc.core import markdown as core_markdown
 from commentsvc.core.errors import Invalid
+from tests.support.cast import data
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 CORPORA = [
     "xss/bleach_nh3_teststrings.json",
     "xss/bleach_vectors.json",
@@ -43,13 +43,6 @@ CORPORA = [
 TAGS = set("a p br em strong del code pre blockquote ul ol li hr b i s cite q sub sup".split())
 REL = "nofollow ugc noopener"
 LINK = f' rel="{REL}">'
-
-
-def data(name):
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is missing")
-    return path
 
 
 def strings(value):

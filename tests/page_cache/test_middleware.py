@@ -1,4 +1,4 @@
-"""The edge: fresh within a second, the same bytes until then, and answers while the database is away."""
+"""The page cache: fresh within a second, the same bytes until then, and answers while the database is away."""
 
 import gc
 import gzip
@@ -13,7 +13,7 @@ from werkzeug.test import Client
 
 from commentsvc.core.status import Action
 from commentsvc.page_cache.concurrency import release_while_waiting
-from commentsvc.page_cache.middleware import INSIDE_MAX, POSTS_MAX, PageCache
+from commentsvc.page_cache.middleware import POSTS_MAX, REQUESTS_MAX, PageCache
 from commentsvc.page_cache.pages import PREPARED_MAX_BYTES, CachedPage
 from commentsvc.page_cache.stores import MemoryStore
 from commentsvc.services import moderation
@@ -21,6 +21,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.store import comment_pages
 from commentsvc.store.db import db
 from commentsvc.store.versions import PageDependency
+from commentsvc.web.http.cached_routes import ROUTES
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -100,24 +101,24 @@ def test_a_change_of_policy_is_seen_within_a_second(client, site, make_comment):
 
 def test_one_version_is_built_once_however_many_ask(app, make_comment, at_once):
     make_comment()
-    edge = app.extensions["edge"]
-    before = edge.builds
+    cache = app.extensions["page_cache"]
+    before = cache.builds
     answers = at_once(*[lambda: app.test_client().get(THREAD)] * 8)
     assert {a.data for a in answers} == {answers[0].data}
-    assert edge.builds == before + 1
+    assert cache.builds == before + 1
 
     time.sleep(0.6)  # the half second after which it looks again, and finds nothing changed
     at_once(*[lambda: app.test_client().get(THREAD)] * 8)
-    assert edge.builds == before + 1
+    assert cache.builds == before + 1
 
 
 def test_names_that_mean_nothing_make_no_new_pages(app, client, make_comment):
     make_comment()
     client.get(THREAD)
-    builds = app.extensions["edge"].builds
+    builds = app.extensions["page_cache"].builds
     for number in range(5):
         assert client.get(f"{THREAD}&utm_source={number}").status_code == 200
-    assert app.extensions["edge"].builds == builds
+    assert app.extensions["page_cache"].builds == builds
 
 
 class Away:
@@ -301,10 +302,10 @@ def test_one_sites_pages_never_show_anothers(client, site, mallory, other_site, 
 
 def test_defaults_spelled_out_are_the_same_page(client, app, make_comment):
     make_comment(body="here")
-    builds = app.extensions["edge"].builds
+    builds = app.extensions["page_cache"].builds
     for more in ("", "&sort=oldest", "&cursor=&lang=", "&limit=&utm_source=x"):
         assert client.get(JSON + more).status_code == 200
-    assert app.extensions["edge"].builds == builds + 1
+    assert app.extensions["page_cache"].builds == builds + 1
 
 
 @pytest.mark.parametrize("address", [JSON, THREAD, "/t/blog?thread=%2Fpost", "/feeds/blog.atom?thread=%2Fpost"])
@@ -313,10 +314,10 @@ def test_a_path_that_only_looks_like_a_page_gets_and_ends_none_that_is_kept(clie
     path, _, query = address.partition("?")
     look_alike = path + "%3F" + query.replace("=/", "=%2F").replace("%", "%25")
     assert client.get(address).status_code == 200
-    builds = app.extensions["edge"].builds
+    builds = app.extensions["page_cache"].builds
     assert client.get(look_alike).status_code in (404, 422)
     assert client.get(address).status_code == 200
-    assert app.extensions["edge"].builds == builds
+    assert app.extensions["page_cache"].builds == builds
 
 
 @pytest.fixture
@@ -351,10 +352,10 @@ def test_a_part_of_the_widget_is_kept_for_ever_when_its_name_holds_its_hash(
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert ("immutable" in answer.headers["Cache-Control"]) is for_ever
 
-    builds = app.extensions["edge"].builds
+    builds = app.extensions["page_cache"].builds
     time.sleep(0.6)
     assert client.get(f"/embed/{name}?v=2").text == source
-    assert app.extensions["edge"].builds == builds
+    assert app.extensions["page_cache"].builds == builds
 
 
 @pytest.mark.parametrize("name", ["none.js", "../desk.js", "..%2Fdesk.js", "secret.txt", "%00.js", "folder.js"])
@@ -371,16 +372,16 @@ def test_pages_age_with_the_half_seconds_of_the_wall_clock_and_say_so_to_nginx_a
     asked = []
 
     def inner(environ, start_response):
-        environ["commentsvc.watch"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"hello"]
 
-    def versions(watched):
+    def versions(dependency):
         asked.append(clock[0])
         return (1, 1)
 
-    edge = PageCache(inner, versions, MemoryStore(2**20), NoDisk(), lambda: clock[0], lambda: wall[0])
-    reader = Client(edge)
+    cache = PageCache(inner, versions, MemoryStore(2**20), NullStore(), ROUTES, lambda: clock[0], lambda: wall[0])
+    reader = Client(cache)
 
     def read_at(second):
         clock[0], wall[0] = 100.0 + second - 1000.30, second
@@ -393,49 +394,60 @@ def test_pages_age_with_the_half_seconds_of_the_wall_clock_and_say_so_to_nginx_a
     assert read_at(1001.01) == "@1001" and len(asked) == 2
 
 
-class NoDisk:
-    def get(self, key, now):
+class NullStore:
+    """Keeps nothing."""
+
+    def get(self, key):
         return None
 
     def put(self, key, page):
         pass
 
+    def drop(self, key):
+        pass
+
 
 def slow_rebuild():
-    """An edge whose second version takes until it is released, with that version, its clock and the two events."""
+    """A cache whose second version takes until it is released, with that version, its clock and the two events."""
     release, inside = threading.Event(), threading.Event()
     version, clock = [1], [100.0]
 
     def inner(environ, start_response):
-        environ["commentsvc.watch"] = PageDependency("blog", "/post", (1, version[0]))
+        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, version[0]))
         if version[0] == 2:
             inside.set()
             assert release.wait(5)
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"version %d" % version[0]]
 
-    edge = PageCache(
-        inner, lambda watched: (1, version[0]), MemoryStore(2**20), NoDisk(), lambda: clock[0], lambda: clock[0]
+    cache = PageCache(
+        inner,
+        lambda dependency: (1, version[0]),
+        MemoryStore(2**20),
+        NullStore(),
+        ROUTES,
+        lambda: clock[0],
+        lambda: clock[0],
     )
-    return edge, version, clock, inside, release
+    return cache, version, clock, inside, release
 
 
 def test_while_one_request_rebuilds_the_others_read_on_what_is_younger_than_a_second():
-    edge, version, clock, inside, release = slow_rebuild()
+    cache, version, clock, inside, release = slow_rebuild()
     address = "/t/blog?thread=/post"
-    assert Client(edge).get(address).text == "version 1"
+    assert Client(cache).get(address).text == "version 1"
     version[0] = 2
     clock[0] = 100.6
-    one = threading.Thread(target=lambda: Client(edge).get(address))
+    one = threading.Thread(target=lambda: Client(cache).get(address))
     one.start()
     assert inside.wait(5)
-    other = Client(edge).get(address)
+    other = Client(cache).get(address)
     assert other.text == "version 1"
     assert "X-Accel-Expires" not in other.headers, "what is being replaced must not be kept in front"
     release.set()
     one.join()
-    assert Client(edge).get(address).text == "version 2"
-    assert edge.builds == 2
+    assert Client(cache).get(address).text == "version 2"
+    assert cache.builds == 2
 
 
 def test_a_page_never_takes_more_replies_than_it_can_and_the_rest_follow(client, site, make_comment, monkeypatch):
@@ -475,7 +487,7 @@ def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_co
     assert client.get(f"{JSON.replace('/post', '/other')}&cursor={cursor}").json["comments"] == []
 
 
-@pytest.mark.parametrize(("path", "at_most"), [("/api/v1/comments", POSTS_MAX), ("/api/v1/preview", INSIDE_MAX)])
+@pytest.mark.parametrize(("path", "at_most"), [("/api/v1/comments", POSTS_MAX), ("/api/v1/preview", REQUESTS_MAX)])
 def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most):
     """However many posts are inside or wait at the gate, a page that lies ready is answered at once."""
     release = threading.Event()
@@ -489,21 +501,21 @@ def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most)
             assert release.wait(20)
             with lock:
                 inside[0] -= 1
-        environ["commentsvc.watch"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [environ["wsgi.input"].read() or b"page"]
 
-    edge = PageCache(inner, lambda watched: (1, 1), MemoryStore(2**20), NoDisk())
+    cache = PageCache(inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES)
     answers = []
     writers = [
-        threading.Thread(target=lambda n=n: answers.append(Client(edge).post(path, data=f"post {n}").text))
+        threading.Thread(target=lambda n=n: answers.append(Client(cache).post(path, data=f"post {n}").text))
         for n in range(at_most * 3)
     ]
     for writer in writers:
         writer.start()
     while inside[0] < at_most:
         time.sleep(0.01)
-    assert [Client(edge).get("/t/blog?thread=/post").text for _ in range(5)] == ["page"] * 5
+    assert [Client(cache).get("/t/blog?thread=/post").text for _ in range(5)] == ["page"] * 5
     release.set()
     for writer in writers:
         writer.join()
@@ -523,18 +535,18 @@ def test_comments_pass_by_long_work_and_who_waits_for_another_machine_keeps_nobo
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode()]
 
-    edge = PageCache(inner, lambda watched: None, MemoryStore(2**20), NoDisk())
+    cache = PageCache(inner, lambda dependency: None, MemoryStore(2**20), NullStore(), ROUTES)
     answers = []
 
     def ask(path):
-        asking = threading.Thread(target=lambda: answers.append(Client(edge).post(path).text))
+        asking = threading.Thread(target=lambda: answers.append(Client(cache).post(path).text))
         asking.start()
         return asking
 
-    waiting = [ask("/elsewhere") for _ in range(INSIDE_MAX * 2)]
-    assert Client(edge).post("/other").text == "/other"
-    working = [ask("/long") for _ in range(INSIDE_MAX)]
-    assert Client(edge).post("/api/v1/comments").text == "/api/v1/comments"
+    waiting = [ask("/elsewhere") for _ in range(REQUESTS_MAX * 2)]
+    assert Client(cache).post("/other").text == "/other"
+    working = [ask("/long") for _ in range(REQUESTS_MAX)]
+    assert Client(cache).post("/api/v1/comments").text == "/api/v1/comments"
     held_up = ask("/other")
     held_up.join(0.2)
     assert held_up.is_alive() and answers == []
@@ -551,15 +563,17 @@ def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
     clock = [100.0]
 
     def inner(environ, start_response):
-        environ["commentsvc.watch"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"page"]
 
-    edge = PageCache(inner, lambda watched: (1, 1), MemoryStore(2**20), NoDisk(), lambda: clock[0], lambda: clock[0])
-    assert Client(edge).get("/t/blog?thread=/post").text == "page"
-    gone = weakref.ref(edge._slot)
+    cache = PageCache(
+        inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES, lambda: clock[0], lambda: clock[0]
+    )
+    assert Client(cache).get("/t/blog?thread=/post").text == "page"
+    gone = weakref.ref(cache._window)
     clock[0] = 101.0
-    assert Client(edge).get("/t/blog?thread=/other").text == "page"
+    assert Client(cache).get("/t/blog?thread=/other").text == "page"
     gc.collect()
     assert gone() is None
 
@@ -568,17 +582,19 @@ def test_what_lies_ready_is_bounded_however_many_words_a_page_is_asked_in():
     body = b"x" * 100_000
 
     def inner(environ, start_response):
-        environ["commentsvc.watch"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [body]
 
-    edge = PageCache(inner, lambda watched: (1, 1), MemoryStore(2**20), NoDisk(), lambda: 100.0, lambda: 100.0)
+    cache = PageCache(
+        inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES, lambda: 100.0, lambda: 100.0
+    )
     asked = 2 * PREPARED_MAX_BYTES // len(body)
     for n in range(asked):
-        assert Client(edge).get("/t/blog", headers={"Accept-Encoding": f"x{n}"}).data == body
-    laid = sum(len(ready.body[0]) for ready in edge._slot.ready.values())
+        assert Client(cache).get("/t/blog", headers={"Accept-Encoding": f"x{n}"}).data == body
+    laid = sum(len(ready.body[0]) for ready in cache._window.ready.values())
     assert asked // 3 * len(body) < laid <= PREPARED_MAX_BYTES
-    assert edge.builds == 1
+    assert cache.builds == 1
 
 
 def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, app, alice, make_comment, now):
@@ -587,7 +603,7 @@ def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, 
     apps = [app, make_app()]
     for one in apps:
         one.test_client().get(THREAD)
-    builds = [one.extensions["edge"].builds for one in apps]
+    builds = [one.extensions["page_cache"].builds for one in apps]
     stop = threading.Event()
 
     def read(one):
@@ -607,16 +623,16 @@ def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, 
         stop.set()
         for reader in readers:
             reader.join()
-    assert [one.extensions["edge"].builds for one in apps] == [before + len(ids) for before in builds]
+    assert [one.extensions["page_cache"].builds for one in apps] == [before + len(ids) for before in builds]
 
 
 def test_who_comes_when_the_page_is_too_old_waits_for_the_one_rebuild_and_no_longer():
-    edge, version, clock, inside, release = slow_rebuild()
+    cache, version, clock, inside, release = slow_rebuild()
     address = "/t/blog?thread=/post"
-    assert Client(edge).get(address).text == "version 1"
+    assert Client(cache).get(address).text == "version 1"
     version[0], clock[0] = 2, 101.5
     got = []
-    readers = [threading.Thread(target=lambda: got.append(Client(edge).get(address).text)) for _ in range(6)]
+    readers = [threading.Thread(target=lambda: got.append(Client(cache).get(address).text)) for _ in range(6)]
     for reader in readers:
         reader.start()
     assert inside.wait(5)
@@ -626,4 +642,4 @@ def test_who_comes_when_the_page_is_too_old_waits_for_the_one_rebuild_and_no_lon
     for reader in readers:
         reader.join()
     assert got == ["version 2"] * 6
-    assert edge.builds == 2
+    assert cache.builds == 2

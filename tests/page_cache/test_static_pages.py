@@ -1,4 +1,4 @@
-"""The shelf: what is laid out for nginx and for how long, and when nothing is leased."""
+"""The publisher: what is laid out for nginx and for how long, and when nothing is leased."""
 
 import threading
 from datetime import UTC, datetime
@@ -9,13 +9,14 @@ from werkzeug.test import Client
 
 from commentsvc.config import BadSetting
 from commentsvc.core.status import Action
-from commentsvc.page_cache import static_pages as shelves
+from commentsvc.page_cache import static_pages
 from commentsvc.page_cache.middleware import PageCache
-from commentsvc.page_cache.static_pages import LIFE, PAGES_MAX, StaticPagePublisher
+from commentsvc.page_cache.static_pages import LIFE_WINDOWS, PAGES_MAX, StaticPagePublisher
 from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import threads, versions
 from commentsvc.store.versions import PageDependency
+from commentsvc.web.http.cached_routes import ROUTES, STATIC_KINDS
 from tests.support import servers
 from tests.support.cast import set_policy
 
@@ -24,32 +25,32 @@ NAME = "embed.br.site=blog&thread=%2Fpost"
 
 
 class Reader:
-    """A service with a shelf, whose clock moves only when it is told to."""
+    """A service with a publisher, whose clock moves only when it is told to."""
 
     def __init__(self, app, folder):
         self.folder, self.half_second = folder, 2_000_000_000
-        self.shelf = StaticPagePublisher(folder, versions.threads_reader(app))
-        assert self.shelf._take()
-        edge = app.extensions["edge"]
-        self.edge = PageCache(edge._inner, edge._versions, edge._memory, edge._disk, self.now, self.now)
-        self.edge.listener = self.shelf.note
-        self.client = Client(self.edge)
+        self.publisher = StaticPagePublisher(folder, versions.threads_reader(app), STATIC_KINDS)
+        assert self.publisher._become_publisher()
+        cache = app.extensions["page_cache"]
+        self.cache = PageCache(cache._inner, cache._versions, cache._memory, cache._disk, ROUTES, self.now, self.now)
+        self.cache.hot_pages = self.publisher
+        self.client = Client(self.cache)
 
     def now(self):
         return self.half_second / 2 + 0.1
 
     def read(self, address=PAGE, times=2, **headers):
-        """Ask for it once in each of so many half seconds, before each of which the shelf has its turn."""
+        """Ask for it once in each of so many half seconds, before each of which the publisher has its publish_round."""
         for _ in range(times):
             self.half_second += 1
-            self.shelf.turn(self.half_second / 2 - 0.1)
+            self.publisher.publish_round(self.half_second / 2 - 0.1)
             self.client.get(address, headers={"Accept-Encoding": "br", **headers})
 
     def laid_out(self):
         """What nginx would find in the half second after this one."""
         self.half_second += 1
-        self.shelf.turn(self.half_second / 2 - 0.1)
-        lease = self.folder / "leases" / shelves._lease_name(self.half_second)
+        self.publisher.publish_round(self.half_second / 2 - 0.1)
+        lease = self.folder / "leases" / static_pages._lease_name(self.half_second)
         return sorted(path.name for path in lease.iterdir()) if lease.exists() else []
 
 
@@ -58,7 +59,7 @@ def reader(app):
     with servers.folder("/dev/shm") as folder:
         reader = Reader(app, folder)
         yield reader
-        reader.shelf._let_go()
+        reader.publisher._give_up_folder()
 
 
 def test_a_page_is_laid_out_once_both_halves_of_a_second_have_asked_for_it(reader, make_comment):
@@ -96,7 +97,7 @@ def test_a_page_that_nobody_asks_the_service_for_goes_after_a_while(reader, make
     make_comment()
     reader.read()
     assert reader.laid_out() == [NAME]
-    reader.half_second += LIFE
+    reader.half_second += LIFE_WINDOWS
     assert reader.laid_out() == []
     reader.read(times=1)
     assert reader.laid_out() == [NAME], "its bytes are known: one reader is enough"
@@ -136,22 +137,22 @@ def test_while_the_database_is_away_nothing_is_leased_and_the_pages_stay(reader,
     make_comment()
     reader.read()
     assert reader.laid_out() == [NAME]
-    standing = reader.shelf._standing
+    standing = reader.publisher._current_pages
 
     def away(_pages):
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    reader.shelf._standing = away
+    reader.publisher._current_pages = away
     with pytest.raises(OperationalError):
         reader.laid_out()
-    assert not (reader.folder / "leases" / shelves._lease_name(reader.half_second)).exists()
-    reader.shelf._standing = standing
+    assert not (reader.folder / "leases" / static_pages._lease_name(reader.half_second)).exists()
+    reader.publisher._current_pages = standing
     assert reader.laid_out() == [NAME]
 
 
 def test_a_full_shelf_takes_nothing_more(reader, make_comment, monkeypatch):
     make_comment()
-    monkeypatch.setattr(shelves, "PAGES_MAX", 2)
+    monkeypatch.setattr(static_pages, "PAGES_MAX", 2)
     for n in range(3):
         reader.read(f"{PAGE}&more={n}")
     assert len(reader.laid_out()) == 2
@@ -162,7 +163,7 @@ def test_an_idle_shelf_asks_the_database_nothing_and_leases_nothing(reader):
     def fails(_pages):
         raise AssertionError("asked")
 
-    reader.shelf._standing = fails
+    reader.publisher._current_pages = fails
     assert reader.laid_out() == []
     assert list((reader.folder / "leases").iterdir()) == []
 
@@ -171,19 +172,19 @@ def test_one_process_fills_the_folder_and_another_only_after_it(reader, make_com
     make_comment()
     reader.read()
     assert reader.laid_out() == [NAME]
-    other = StaticPagePublisher(reader.folder, reader.shelf._standing)
-    assert not other._take()
+    other = StaticPagePublisher(reader.folder, reader.publisher._current_pages, STATIC_KINDS)
+    assert not other._become_publisher()
     assert reader.laid_out() == [NAME]
-    reader.shelf._let_go()
-    assert other._take()
+    reader.publisher._give_up_folder()
+    assert other._become_publisher()
     assert list((reader.folder / "pages").iterdir()) == [], "it knows nothing of what lies there"
-    other._let_go()
+    other._give_up_folder()
 
 
 def test_a_folder_that_went_is_said_once_and_made_anew(reader, caplog):
     stop = threading.Event()
     (reader.folder / "handed-in").rmdir()
-    thread = threading.Thread(target=reader.shelf.run, args=(stop,))
+    thread = threading.Thread(target=reader.publisher.run, args=(stop,))
     thread.start()
     for _ in range(40):
         if (reader.folder / "handed-in").exists():
@@ -208,7 +209,7 @@ def test_which_pages_stand_is_asked_for_many_threads_and_sites_at_once(app, site
 
 def test_a_folder_that_cannot_hold_the_pages_stops_the_start(tmp_path):
     with pytest.raises(BadSetting, match="COMMENTSVC_STATIC_PAGES_DIR: must be a folder"):
-        shelves.prepare(tmp_path / "missing" / "below")
+        static_pages.prepare(tmp_path / "missing" / "below")
     with servers.folder("/dev/shm") as folder:
-        shelves.prepare(folder / "made")
+        static_pages.prepare(folder / "made")
         assert list((folder / "made").iterdir()) == []

@@ -13,7 +13,7 @@ from commentsvc.services import edits, moderation, posting, sign_in, submissions
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.notifications import MailLinks as Mails
 from commentsvc.services.sign_in import Browser
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, authors, comments, sites
 from commentsvc.store import address_checks as stored_address_checks
 from commentsvc.store.db import db, write
@@ -41,11 +41,13 @@ def ask(site, now):
         accounts.make_account("carol@example.net", "Carol", False, now)
     clock = iter(range(10_000))
 
-    def post(email, ip="192.0.2.1", name="", limited=True, form=submissions.AS_USUAL, key=None):
+    def post(email, ip="192.0.2.1", name="", limited=True, form=submissions.DEFAULT_FORM, key=None):
         number = next(clock)
         draft = Draft("/post", "", "", None, f"Thought {number}", name or f"Guest {number}", email, None)
         at = now + timedelta(milliseconds=number)
-        return posting.post(sites.by_key("blog"), draft, Sender(None, ip, "test", limited), key, SECRET, at, form)
+        return posting.post(
+            sites.by_key("blog"), Submission(draft, Sender(None, ip, "test", limited), key, form), SECRET, at
+        )
 
     return post
 
@@ -183,7 +185,10 @@ def test_a_retry_gets_the_first_answer(spent):
     first = spent("carol@example.net", name="Caro", key="k1")
     draft = Draft("/post", "", "", None, first.comment.source, "Caro", "carol@example.net", None)
     again = posting.post(
-        sites.by_key("blog"), draft, Sender(None, "192.0.2.1", "test"), "k1", SECRET, first.comment.created_at
+        sites.by_key("blog"),
+        Submission(draft, Sender(None, "192.0.2.1", "test"), "k1"),
+        SECRET,
+        first.comment.created_at,
     )
     assert (again.comment.id, again.status, again.reason) == (first.comment.id, first.status, first.reason)
 

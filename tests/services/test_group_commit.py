@@ -11,9 +11,9 @@ from sqlalchemy.orm import object_session
 
 from commentsvc.core.errors import CommentError, Conflict, Invalid
 from commentsvc.page_cache.concurrency import ConcurrencyLimit
-from commentsvc.services import posting
+from commentsvc.services import group_commit
 from commentsvc.services.group_commit import BATCH_MAX, GroupCommitQueue
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import sites, threads
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
@@ -51,14 +51,14 @@ class Slow:
         return [f"done {entry}" for entry in entries]
 
 
-def run_all(slow, lane, entries, inside_max=100):
+def run_all(slow, queue, entries, inside_max=100):
     """What each gets, when the first leads alone and all others have come meanwhile."""
     results, gate = {}, ConcurrencyLimit(inside_max)
 
     def call(entry):
         with gate:
             try:
-                results[entry] = lane.run(entry)
+                results[entry] = queue.run(entry)
             except BaseException as error:  # handed to the test, which looks at it
                 results[entry] = error
 
@@ -67,7 +67,7 @@ def run_all(slow, lane, entries, inside_max=100):
     until(lambda: slow.calls)
     for thread in running[1:]:
         thread.start()
-    until(lambda: len(lane._queue) == len(entries) - 1)
+    until(lambda: queue.state().waiting == len(entries) - 1)
     slow.may_end.set()
     for thread in running:
         thread.join(LONG_S)
@@ -118,11 +118,11 @@ def test_a_database_that_is_away_is_asked_once_for_all():
 def test_a_fault_reaches_who_led_and_the_others_go_on():
     slow = Slow()
     slow.fails_for, slow.only_together = {1: ZeroDivisionError()}, True
-    lane = GroupCommitQueue(slow, lambda taken, other: True)
-    results = run_all(slow, lane, range(4))
+    queue = GroupCommitQueue(slow, lambda taken, other: True)
+    results = run_all(slow, queue, range(4))
     assert sum(isinstance(result, ZeroDivisionError) for result in results.values()) == 1
     assert sum(result == f"done {entry}" for entry, result in results.items()) == 3
-    assert lane.run(9) == "done 9"  # the lane is free again
+    assert queue.run(9) == "done 9"  # the queue is free again
 
 
 @pytest.fixture
@@ -131,13 +131,15 @@ def post_together(app, site, now):
 
     def post(*drafts, limited=False, network="192.0.{}.1"):
         results, have_all = {}, threading.Event()
-        lane = posting._lanes.setdefault(db.engine, GroupCommitQueue(posting._take_in, posting._may_share))
+        queue = group_commit.queue_of(db.engine)
 
         def call(number, draft, key):
             with app.app_context():
                 sender = Sender(None, network.format(number) if number else "203.0.113.1", "", limited)
                 try:
-                    posted = results[number] = posting.post(sites.by_key("blog"), draft, sender, key, SECRET, now)
+                    posted = results[number] = group_commit.post(
+                        sites.by_key("blog"), Submission(draft, sender, key), SECRET, now
+                    )
                     is_own = object_session(posted.comment) in (None, db.session())
                     assert is_own, "what another request made must not be read through that one's session"
                 except (CommentError, AssertionError) as error:
@@ -150,13 +152,12 @@ def post_together(app, site, now):
         threads.get_or_add(site, "/first", now)
         running = [threading.Thread(target=call, args=(0, first, None))]
         running[0].start()
-        until(lambda: lane._is_led)
-        time.sleep(0.05)  # until it has left the queue
+        until(lambda: queue.state().has_leader and queue.state().waiting == 0)
         for number, draft in enumerate(drafts, 1):
             draft, key = draft if isinstance(draft, tuple) else (draft, None)
             running.append(threading.Thread(target=call, args=(number, draft, key)))
             running[-1].start()
-        until(lambda: len(lane._queue) == len(drafts))
+        until(lambda: queue.state().waiting == len(drafts))
         db.session.commit()
         until(lambda: len(results) == len(running))
         have_all.set()
@@ -228,10 +229,10 @@ class Hanging:
         return [f"done {entry}" for entry in entries]
 
 
-def start(lane, results, entry):
+def start(queue, results, entry):
     def call():
         try:
-            results[entry] = lane.run(entry)
+            results[entry] = queue.run(entry)
         except BaseException as error:  # handed to the test, which looks at it
             results[entry] = error
 
@@ -240,35 +241,53 @@ def start(lane, results, entry):
     return thread
 
 
+def test_a_leader_that_expects_a_follower_waits_for_it():
+    work, results = Hanging(), {}
+    work.may_end.set()
+    queue = GroupCommitQueue(work, lambda taken, other: True, follower_s=LONG_S, expected=2)
+    leader = start(queue, results, "first")
+    until(lambda: queue.state().has_leader)
+    assert work.calls == []
+    follower = start(queue, results, "second")
+    for thread in (leader, follower):
+        thread.join(LONG_S)
+    assert [sorted(call) for call in work.calls] == [["first", "second"]]
+    assert queue.state().largest_batch == 2
+
+
+def test_a_leader_does_not_wait_longer_for_a_follower_than_it_should():
+    work, results = Hanging(), {}
+    work.may_end.set()
+    queue = GroupCommitQueue(work, lambda taken, other: True, follower_s=0.0, expected=2)
+    start(queue, results, "first").join(LONG_S)
+    assert results == {"first": "done first"}
+
+
 def test_a_leader_that_hangs_is_replaced_and_who_waits_is_refused():
     work, results = Hanging(), {}
-    lane = GroupCommitQueue(work, lambda taken, other: True, stuck_s=0.3)
-    leader = start(lane, results, "first")
+    queue = GroupCommitQueue(work, lambda taken, other: True, stuck_s=0.3)
+    leader = start(queue, results, "first")
     until(lambda: work.calls)
-    waiting = start(lane, results, "second")
+    waiting = start(queue, results, "second")
     waiting.join(LONG_S)
     assert is_away(results["second"]) and not is_unknown(results["second"])
-    assert lane.run("third") == "done third", "somebody else leads"
+    assert queue.run("third") == "done third", "somebody else leads"
     work.may_end.set()
     leader.join(LONG_S)
     assert results["first"] == "done first"
-    assert lane.run("fourth") == "done fourth"
+    assert queue.run("fourth") == "done fourth"
     assert work.calls == [["first"], ["third"], ["fourth"]], "who was refused is not written afterwards"
 
 
 def test_who_is_in_a_transaction_that_hangs_is_told_that_it_is_not_known():
     work, results = Hanging(2), {}
-    lane = GroupCommitQueue(work, lambda taken, other: True, stuck_s=0.3)
-    lane._expected = 2  # so that the leader waits for the other
-    running = [start(lane, results, entry) for entry in ("first", "second")]
+    queue = GroupCommitQueue(work, lambda taken, other: True, stuck_s=0.3, follower_s=LONG_S, expected=2)
+    running = [start(queue, results, entry) for entry in ("first", "second")]
     until(lambda: len(results) == 2)
-    together = work.calls == [["first", "second"]] or work.calls == [["second", "first"]]
-    if not together:
-        pytest.skip("they did not come together")
+    assert [sorted(call) for call in work.calls] == [["first", "second"]]
     for thread in running:
         thread.join(LONG_S)
-    lane._expected = 2
-    running = [start(lane, results, entry) for entry in ("third", "fourth")]
+    running = [start(queue, results, entry) for entry in ("third", "fourth")]
     until(lambda: len(work.calls) == 2 and len(results) == 3)
     (told,) = [results[entry] for entry in ("third", "fourth") if entry in results]
     assert is_away(told) and is_unknown(told)

@@ -15,7 +15,7 @@ from commentsvc.services import accounts as accounts_service
 from commentsvc.services import edits, moderation, moderator_replies, posting, votes
 from commentsvc.services import reports as reports_service
 from commentsvc.services.moderation import DecisionText, Moderator
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, decisions, memberships, sites
 from commentsvc.store.comment_search import Wanted
@@ -140,10 +140,10 @@ def test_in_mode_new_who_was_approved_once_is_published_at_once(site, alice, mak
     first = make_comment(status=Status.PENDING, body="first")
     moderation.decide([first], Action.APPROVE, Moderator(alice), "", now)
     draft = Draft("/post", "", "", None, "second", "Carol", "carol@example.org", None)
-    posted = posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.9", "", False), None, SECRET, now)
+    posted = posting.post(sites.by_key("blog"), Submission(draft, Sender(None, "192.0.2.9", "", False)), SECRET, now)
     assert posted.status is Status.APPROVED
     stranger = Draft("/post", "", "", None, "third", "Dave", "carol@example.org", None)
-    posted = posting.post(sites.by_key("blog"), stranger, Sender(None, "192.0.2.9", "", False), None, SECRET, now)
+    posted = posting.post(sites.by_key("blog"), Submission(stranger, Sender(None, "192.0.2.9", "", False)), SECRET, now)
     assert posted.status is Status.PENDING, "an address alone proves nothing: somebody may know it"
     check_kept_numbers()
 
@@ -208,7 +208,7 @@ def test_the_first_comments_of_a_new_site_may_come_at_once(app, site, at_once, n
             with app.app_context():
                 draft = Draft(f"/{number}", "", "", None, "hello", f"P{number}", f"p{number}@example.org", None)
                 sender = Sender(None, f"192.0.2.{number}", "", False)
-                posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now)
+                posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now)
                 db.session.remove()
 
         return work
@@ -271,7 +271,7 @@ def test_what_went_with_an_erased_account_cannot_be_published_again(site, alice,
     with write():
         carol = stored_accounts.make_account("carol@example.org", "Carol", False, now)
     draft = Draft("/post", "", "", None, "Mine", "Carol", "carol@example.org", None)
-    gone = posting.post(site, draft, Sender(carol, "192.0.2.1", "", False), None, SECRET, now).comment.id
+    gone = posting.post(site, Submission(draft, Sender(carol, "192.0.2.1", "", False)), SECRET, now).comment.id
     other = make_comment(status=Status.PENDING, name="Dave", body="Another")
     by = Moderator(alice)
     approved = moderation.decide([gone], Action.APPROVE, by, "", now)

@@ -19,7 +19,7 @@ from commentsvc.services import moderation, moderator_replies, notifications, po
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.notifications import MailLinks
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import Draft
+from commentsvc.services.submissions import Draft, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, digest_settings, sites
 from commentsvc.store.comments import Comment
@@ -258,7 +258,7 @@ def test_mails_are_switched_off_by_the_mail_programs_own_button(client, site, al
 def ask_to_be_told(site, now, name="Dave", key="/post", language=None, account=None, body="A question"):
     draft = Draft(key, f"https://blog.example{key}", "A post", None, body, name, "dave@example.org", None, True)
     sender = submissions.Sender(account, "192.0.2.7", "test", limited=False, language=language)
-    return posting.post(site, draft, sender, None, SECRET, now - HOUR).comment.id
+    return posting.post(site, Submission(draft, sender), SECRET, now - HOUR).comment.id
 
 
 def confirm_link(letter):

@@ -42,7 +42,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.sign_in import Asker, Browser
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     audit_log,
@@ -82,10 +82,9 @@ def until(is_true):
 
 
 def waiting(connection) -> int:
-    """How many wait for a lock of the database, or for their turn in the queue of posts."""
+    """How many sessions wait for a lock of the database."""
     count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    lane = posting._lanes.get(db.engine)
-    return connection.scalar(text(count)) + (len(lane._queue) if lane else 0)
+    return connection.scalar(text(count))
 
 
 @pytest.fixture
@@ -147,12 +146,12 @@ def carol(app, now):
 
 def write_as(account, site, now, key="/post", body="Hello"):
     draft = Draft(key, "", "A post", None, body, account.name, account.email or "", None)
-    return posting.post(site, draft, Sender(account, "192.0.2.7", "test", limited=False), None, SECRET, now)
+    return posting.post(site, Submission(draft, Sender(account, "192.0.2.7", "test", limited=False)), SECRET, now)
 
 
 def write_as_guest(site, now, key="/post", body="Hello", name="Carol", ip="192.0.2.7", idempotency_key=None):
     draft = Draft(key, "", "A post", None, body, name, "carol@example.net", None)
-    return posting.post(site, draft, Sender(None, ip, "test", limited=False), idempotency_key, SECRET, now)
+    return posting.post(site, Submission(draft, Sender(None, ip, "test", limited=False), idempotency_key), SECRET, now)
 
 
 def found(model):
@@ -640,7 +639,7 @@ def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
     def wish(n):
         draft = Draft(f"/{n}", "", "", None, f"Hello {n}", f"Dora {n}", "dora@example.net", None, notify=True)
         sender = Sender(None, f"192.0.2.{n}", "t", limited=False)
-        return lambda: posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now)
+        return lambda: posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now)
 
     write_as_guest(site, now)
     results = race(hold("tally"), wish(1), wish(2), wish(3))

@@ -18,7 +18,7 @@ from commentsvc.services import (
     votes,
 )
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, counters, sites
 from commentsvc.store.authors import Author
@@ -160,7 +160,7 @@ def test_what_others_write_meanwhile_is_neither_lost_nor_taken_for_wrong(
         with app.app_context():
             for n in range(12):
                 draft = Draft(f"/{n % 3}", "", "", None, f"posted {n}", f"P{n}", f"p{n}@example.org", None)
-                posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.5", "", False), None, SECRET, now)
+                posting.post(sites.by_key("blog"), Submission(draft, Sender(None, "192.0.2.5", "", False)), SECRET, now)
             db.session.remove()
 
     def mends():
@@ -183,7 +183,7 @@ def learnt(site, alice, make_comment, now):
         carol = stored_accounts.make_account("carol@example.org", "Carol", False, now)
     sender = Sender(carol, "192.0.2.1", "test", False)
     draft = Draft("/post", "", "", None, "good words", "Carol", "carol@example.org", "https://carol.example")
-    comment_id = posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now).comment.id
+    comment_id = posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now).comment.id
     moderation.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
     follow(now)
     assert comments.by_id(comment_id).learnt == "ham"

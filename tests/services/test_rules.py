@@ -12,7 +12,7 @@ from commentsvc.services import rules as rules_service
 from commentsvc.services.backtest import Agreement
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import audit_log, authors, comments, rule_hits, sites
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.comments import Comment
@@ -22,7 +22,9 @@ from tests.support.cast import SECRET, data, set_policy
 
 def write_as(name, body, site, now, thread="/post"):
     draft = Draft(thread, "", "", None, body, name, f"{name.lower()}@example.org", None)
-    return posting.post(sites.by_key(site.key), draft, Sender(None, "192.0.2.1", "test", False), None, SECRET, now)
+    return posting.post(
+        sites.by_key(site.key), Submission(draft, Sender(None, "192.0.2.1", "test", False)), SECRET, now
+    )
 
 
 def entries(site, kind="rule"):

@@ -47,7 +47,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.sign_in import Asker, Browser
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import audit_log, authors, comments, idempotency, memberships, rule_hits, sites
 from commentsvc.store.audit_log import AuditEntry
@@ -125,7 +125,7 @@ def build(world):
     for n, name in enumerate(["carol", "gus", "dan", "carol", "gus", "eve"]):
         draft = world.draft(name, f"{name} says {n}", "/a" if n % 2 else "/b")
         at = now - timedelta(minutes=5)
-        posted = posting.post(world.site(), draft, world.sender(name), None, SECRET, at).comment.id
+        posted = posting.post(world.site(), Submission(draft, world.sender(name)), SECRET, at).comment.id
         world.by.setdefault(name, []).append(posted)
         world.ids.append(posted)
     alice = Moderator(world.account("alice"))
@@ -162,7 +162,9 @@ def post(world):
 
     def begin():
         site, sender = world.site(), world.sender(name)
-        return lambda: posting.post(site, world.draft(name, body, thread, parent), sender, key, SECRET, world.now)
+        return lambda: posting.post(
+            site, Submission(world.draft(name, body, thread, parent), sender, key), SECRET, world.now
+        )
 
     return begin
 

@@ -10,7 +10,7 @@ from commentsvc.services import edits, moderation, posting, thread_pages
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.sanctions import SanctionOrder
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, audit_log, comments, counters, decisions, sites, threads
 from commentsvc.store import sanctions as stored_sanctions
 from commentsvc.store.db import db, write
@@ -33,7 +33,7 @@ def write_here(site, now):
         on = sites.by_key(on.key if on else "blog")
         name, email = (account.name, account.email) if account else (name, email)
         draft = Draft("/post", "", "", parent, f"A thought {next(clock)}", name, email, None)
-        return posting.post(on, draft, Sender(account, ip, "test", False), None, SECRET, at or now)
+        return posting.post(on, Submission(draft, Sender(account, ip, "test", False)), SECRET, at or now)
 
     return post
 

@@ -11,7 +11,7 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import moderation, posting, rules, signals, thread_settings
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import AS_USUAL, Draft, Form, Sender
+from commentsvc.services.submissions import DEFAULT_FORM, Draft, Form, Sender, Submission
 from commentsvc.store import audit_log, comments, counters, memberships, sites
 from commentsvc.store.db import db, write
 from commentsvc.store.memberships import Role
@@ -27,13 +27,13 @@ def write_here(site, now):
     clock = iter(range(10_000))
 
     def post(
-        body=None, name="Carol", ip="192.0.2.1", thread="/post", after_s=0, limited=True, form=AS_USUAL, parent=None
+        body=None, name="Carol", ip="192.0.2.1", thread="/post", after_s=0, limited=True, form=DEFAULT_FORM, parent=None
     ):
         number = next(clock)
         draft = Draft(thread, "", "", parent, body or f"A thought {number}", name, f"{name.lower()}@example.org", None)
         sender = Sender(None, ip, "test", limited)
         at = now + timedelta(seconds=after_s, milliseconds=number)
-        return posting.post(sites.by_key("blog"), draft, sender, None, SECRET, at, form)
+        return posting.post(sites.by_key("blog"), Submission(draft, sender, None, form), SECRET, at)
 
     return post
 
@@ -185,7 +185,7 @@ def test_who_quotes_somebody_is_no_copy(site, write_here):
 def test_copies_on_another_site_are_none(site, other_site, write_here, now):
     set_policy(other_site, mode="rules")
     draft = Draft("/x", "", "", None, LONG, "Eve", "eve@example.org", None)
-    posting.post(other_site, draft, Sender(None, "10.0.0.1", ""), None, SECRET, now)
+    posting.post(other_site, Submission(draft, Sender(None, "10.0.0.1", "")), SECRET, now)
     assert write_here(LONG).status == "approved"
 
 
@@ -310,7 +310,7 @@ def test_a_site_of_a_moderators_own_comments_costs_them_nothing(site, alice, wri
     set_policy(site, pace_author=1, challenge_after=1, flood_s=3600)
     for n in range(3):
         draft = Draft("/post", f"{BLOG}/post", "", None, LONG + str(n), "Alice", "alice@example.org", None)
-        posted = posting.post(site, draft, Sender(alice, "192.0.2.1", ""), None, SECRET, now)
+        posted = posting.post(site, Submission(draft, Sender(alice, "192.0.2.1", "")), SECRET, now)
         assert posted.status == "approved"
     with write():
         assert counters.of_site(site)[Status.APPROVED] == 3

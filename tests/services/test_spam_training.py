@@ -11,7 +11,7 @@ from commentsvc.core.verdict import Outside
 from commentsvc.gateways.spam_service import NoService
 from commentsvc.services import edits, moderation, posting, spam_training
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import comments, jobs, sites, spam_words
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
@@ -46,7 +46,7 @@ def write_here(site, now):
         name, email = (account.name, account.email) if account else (f"P{number}", f"p{number}@example.org")
         draft = Draft(f"/{number}", "", "", None, body, name, email, None)
         sender = Sender(account, "192.0.2.1", "test", False)
-        return posting.post(sites.by_key("blog"), draft, sender, None, SECRET, now, spam_service=service or NoService())
+        return posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now, service or NoService())
 
     return post
 
@@ -152,7 +152,7 @@ def test_the_filter_can_be_switched_off_and_asked_to_sort_alone(site, taught, wr
 def test_one_site_knows_nothing_of_what_another_has_learnt(site, other_site, taught, now):
     set_policy(other_site, mode="rules")
     draft = Draft("/x", "", "", None, "Buy cheap watches now", "Eve", "eve@example.org", None)
-    posted = posting.post(other_site, draft, Sender(None, "10.0.0.1", ""), None, SECRET, now)
+    posted = posting.post(other_site, Submission(draft, Sender(None, "10.0.0.1", "")), SECRET, now)
     assert posted.status == "approved" and posted.comment.spam_score is None
 
 

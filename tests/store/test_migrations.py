@@ -10,7 +10,7 @@ from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.policy import Policy
 from commentsvc.services import posting
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import engine as stored_engine
 from commentsvc.store import migrations, sites
 from commentsvc.store.db import Base, db, write
@@ -123,7 +123,7 @@ def test_who_asked_for_mail_before_addresses_were_confirmed_keeps_getting_it(bar
     for name, notify in (("Dave", True), ("Erin", False)):
         email = f"{name.lower()}@example.org"
         draft = Draft("/post", "", "A post", None, "Words", name, email, None, notify)
-        posting.post(site, draft, Sender(None, "192.0.2.1", "test", limited=False), None, SECRET, now)
+        posting.post(site, Submission(draft, Sender(None, "192.0.2.1", "test", limited=False)), SECRET, now)
     db.session.remove()
     downgrade(revision="0025")
     upgrade()

@@ -19,15 +19,28 @@ from tests.support import servers
 BLOG = "https://blog.example"
 OTHER = "https://other.example"
 SECRET = "a secret for tests, long enough"
-DATA = Path(__file__).parents[3] / "shared" / "data"
+ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
+# tests/data/README.md says why some files are only in the second folder.
+DATA_FOLDERS = (ROOT / "tests" / "data", ROOT.parent / "shared" / "data")
+
+
+def find_data(name: str) -> Path | None:
+    """A file of the test data, from the project or from the folder beside it; None if it is in neither."""
+    return next((folder / name for folder in DATA_FOLDERS if (folder / name).exists()), None)
 
 
 def data(name: str) -> Path:
-    """A file of the public test data; the test is skipped where it is not at hand."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"the test data {name} is not at hand")
+    """As find_data, but skips the test if the file is missing."""
+    path = find_data(name)
+    if path is None:
+        pytest.skip(f"the test data file {name} is missing")
     return path
+
+
+def data_files(*kinds: str) -> list[Path]:
+    """All files of these subfolders, sorted by name; a file that is in both folders once."""
+    found = {path.relative_to(folder): path for folder in reversed(DATA_FOLDERS) for path in folder.glob("*/*")}
+    return [found[name] for name in sorted(found) if name.parts[0] in kinds]
 
 
 def add_site(key: str, origin: str, mode: Mode = Mode.ALL, now: datetime | None = None, **policy):

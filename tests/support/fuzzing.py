@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_from_bytes
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Rule
 
-from tests.support.cast import BLOG, DATA, find_csrf
+from tests.support.cast import BLOG, data_files, find_csrf
 
 BUILT_IN = [
     "",
@@ -149,24 +149,15 @@ DOCUMENTS = [
 ]
 
 
+HOSTILE = ("strings", "sql", "xss", "http", "urls", "unicode", "redos", "redirect", "ssrf", "mail")  # of tests/data
+
+
 def strings() -> list[str]:
-    """The hostile strings: a built-in list, and the public collections where they are at hand."""
+    """The hostile strings: a built-in list, and those of the test data."""
     found = list(BUILT_IN)
-    for path in sorted(DATA.glob("*/*")) if DATA.exists() else ():
-        if path.parent.name in (
-            "strings",
-            "sql",
-            "xss",
-            "http",
-            "urls",
-            "unicode",
-            "redos",
-            "redirect",
-            "ssrf",
-            "mail",
-        ):
-            text = path.read_text("utf-8", errors="surrogateescape")
-            found += list(_leaves(json.loads(text))) if path.suffix == ".json" else text.splitlines()
+    for path in data_files(*HOSTILE):
+        text = path.read_text("utf-8", errors="surrogateescape")
+        found += list(_leaves(json.loads(text))) if path.suffix == ".json" else text.splitlines()
     return [string[:20_000] for string in found]
 
 

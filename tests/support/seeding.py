@@ -12,7 +12,7 @@ from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.services import api_tokens, posting
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, engine, memberships, migrations, sites
 from commentsvc.store.db import write
 from commentsvc.store.memberships import Role
@@ -70,6 +70,6 @@ def add_thread(app: Flask, secret: str, key: str, count: int, replies: float = 0
             parent_id = chance.choice(open_ids) if open_ids and chance.random() < replies else None
             draft = Draft(key, "", "A post", parent_id, prose(chance), f"Reader {n}", f"reader{n}@example.org", None)
             sender = Sender(None, f"192.0.2.{n % 250}", "bench", limited=False)
-            posted = posting.post(site, draft, sender, None, secret, start + timedelta(seconds=n))
+            posted = posting.post(site, Submission(draft, sender), secret, start + timedelta(seconds=n))
             if posted.comment.depth < 3:
                 open_ids.append(posted.comment.id)

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, make_response, r
 
 from commentsvc.core import sanitizer, text_input, tokens
 from commentsvc.core.errors import Invalid
-from commentsvc.services import appeals, edits, posting, sanctions
-from commentsvc.services.submissions import Posted
+from commentsvc.services import appeals, edits, group_commit, sanctions
+from commentsvc.services.submissions import Posted, Submission
 from commentsvc.store import comments, sites, threads, votes
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, app_setup
@@ -32,7 +32,7 @@ def post() -> tuple[Response, int]:
     draft = schemas.draft(shape, site, sender.account)
     secret = settings().secret_key
     form, service = schemas.form(shape), app_setup.spam_service()
-    posted = posting.post(site, draft, sender, _idempotency_key(), secret, now(), form, service)
+    posted = group_commit.post(site, Submission(draft, sender, _idempotency_key(), form), secret, now(), service)
     edit_token = None if sender.account else tokens.edit_token(secret, posted.comment.id)
     return jsonify(serializers.posted_json(posted, edit_token)), _status_code(posted)
 

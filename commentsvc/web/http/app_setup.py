@@ -17,10 +17,11 @@ from commentsvc.core.errors import NotAllowed
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways import spam_service as gateway
 from commentsvc.gateways.spam_service import SpamService
-from commentsvc.page_cache.keys import SESSION_COOKIE
 from commentsvc.store import sessions
 from commentsvc.store.accounts import Account
 from commentsvc.store.sessions import Session
+from commentsvc.web.http import security_headers
+from commentsvc.web.http.cached_routes import SESSION_COOKIE
 from commentsvc.web.http.i18n import voice
 
 # The longest body a site may allow is 20,000 characters; JSON may spell each as twelve bytes.
@@ -165,16 +166,12 @@ def _add_security_headers(response: Response) -> Response:
         # To where a doubled slash leads, but without the host of the request, which anybody can make up.
         _, _, place = request.routing_exception.new_url.partition("://")[2].partition("/")
         response.location = "/" + place.lstrip("/")
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Content-Type-Options", security_headers.CONTENT_TYPE_OPTIONS)
+    headers.setdefault("Referrer-Policy", security_headers.REFERRER_POLICY)
     if response.mimetype == "text/html":
         # Browsers hold the redirect that answers a form to this too, and a sign-in ends on the blog's own page.
         form_action = " ".join(["'self'", g.get("form_leads_to", "")]).strip()
-        policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        headers.setdefault(
-            "Content-Security-Policy",
-            policy + f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
-        )
+        headers.setdefault("Content-Security-Policy", security_headers.content_security_policy(form_action))
     if headers.get("Cross-Origin-Resource-Policy") != FOR_OTHER_ORIGINS:
         _keep_to_ourselves(response)
     headers.setdefault("Cache-Control", "no-store")

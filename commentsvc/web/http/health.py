@@ -73,7 +73,7 @@ def counts() -> Response:
     """
     if not _may_watch():
         abort(404)
-    current_app.extensions["edge"].tell()
+    current_app.extensions["page_cache"].report_hits()
     found = availability.of(db.engine).look()
     try:
         gauges = _gauges()

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from commentsvc.config import Config
 from commentsvc.gateways import metrics
-from commentsvc.page_cache.middleware import HEALTH, UNLIMITED, PageCache
+from commentsvc.page_cache.middleware import PageCache
 from commentsvc.web.http.app_setup import REQUEST_MAX_BYTES, RULES_MAX_BYTES
+from commentsvc.web.http.cached_routes import HEALTH, ROUTES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -124,9 +125,9 @@ class _Threads:
 class Application:
     """What Granian calls for each request; everything here but the application itself runs on one event loop."""
 
-    def __init__(self, app: WSGIApplication, edge: PageCache, config: Config) -> None:
+    def __init__(self, app: WSGIApplication, cache: PageCache, config: Config) -> None:
         self._app = app
-        self._edge = edge
+        self._cache = cache
         self._base_url = config.base_url
         self._room, self._large_room = _Room(HELD_MAX_BYTES), _Room(HELD_LARGE_MAX_BYTES)
         self._threads = _Threads("request", THREADS)
@@ -137,9 +138,9 @@ class Application:
     async def __rsgi__(self, scope: RsgiScope, connection: RsgiConnection) -> None:
         method, path, headers = scope.method, scope.path, scope.headers
         if method == "GET" and not ("cookie" in headers or "authorization" in headers or "x-edit-token" in headers):
-            language = headers.get("accept-language", "") if path.startswith("/t/") else ""
+            language = headers.get("accept-language", "") if path.startswith(ROUTES.localized_prefix) else ""
             spelled = (path, scope.query_string, headers.get("accept-encoding", ""), language)
-            ready = self._edge.hot(spelled)
+            ready = self._cache.hot(spelled)
             if ready is not None:
                 if ready.is_known(headers.get("if-none-match")):
                     connection.response_empty(304, ready.headers_304)
@@ -202,9 +203,9 @@ class Application:
         path = environ["PATH_INFO"]
         if path == HEALTH:
             return self._thread_for_health
-        if path in UNLIMITED:
+        if path in ROUTES.unlimited:
             return self._threads_for_probes
-        return self._threads_for_pages if self._edge.is_page(environ) else self._threads
+        return self._threads_for_pages if self._cache.is_page(environ) else self._threads
 
     def _refuse(self, connection: RsgiConnection, refusal: _Refused) -> None:
         metrics.REFUSED.labels(refusal.slug).inc()

@@ -18,9 +18,9 @@ from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, 
 from commentsvc.core.pagination import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
-from commentsvc.services import posting, reports, submissions, thread_pages
+from commentsvc.services import group_commit, reports, submissions, thread_pages
 from commentsvc.services import votes as votes_service
-from commentsvc.services.submissions import Sender
+from commentsvc.services.submissions import Sender, Submission
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store import authors, comment_pages, comments, sites, threads
 from commentsvc.store import votes as stored_votes
@@ -99,7 +99,7 @@ def reply(site_key: str) -> BaseResponse:
         draft = schemas.draft(shape, site, sender.account)
         sent = submissions.Form(bool(request.form.get("subject")), send_anyway=True, can_work=False)
         service = app_setup.spam_service()
-        posted = posting.post(site, draft, sender, None, settings().secret_key, now(), sent, service)
+        posted = group_commit.post(site, Submission(draft, sender, None, sent), settings().secret_key, now(), service)
         session["own"] = [*session.get("own", []), posted.comment.id][-OWN_MAX:]
         session["said"] = SAID.get(posted.status, SAID_NO)
         return f"comment-{posted.comment.id}"

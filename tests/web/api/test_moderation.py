@@ -266,7 +266,7 @@ def test_when_the_spam_service_fails_the_comment_waits_and_the_reader_hears_with
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         app = make_app(AKISMET_KEY="key", AKISMET_URL=f"http://127.0.0.1:{server.server_port}/1.1")
-        monkeypatch.setattr(Service, "looked_at", app.extensions["edge"]._gate_of_posts._places)
+        monkeypatch.setattr(Service, "looked_at", app.extensions["page_cache"]._post_limit._places)
         with app.app_context():
             add_site("blog", BLOG, now=now, mode="rules")
         began = time.monotonic()

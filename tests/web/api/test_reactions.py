@@ -4,7 +4,7 @@ import pytest
 
 from commentsvc.core.status import Status
 from commentsvc.services import posting
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, comments, sites
 from commentsvc.store.db import db, write
 from tests.support.answers import decide, fields_of
@@ -111,7 +111,7 @@ def test_a_site_may_take_votes_for_a_comment_only_or_none(client, site, make_com
 
 def test_ones_own_comment_cannot_be_voted_on(client, site, alice, token, now):
     draft = Draft("/post", "", "A post", None, "Mine", "Alice", "alice@example.org", None)
-    posted = posting.post(site, draft, Sender(alice, "192.0.2.1", "test"), None, SECRET, now)
+    posted = posting.post(site, Submission(draft, Sender(alice, "192.0.2.1", "test")), SECRET, now)
     assert posted.status is Status.APPROVED
     answer = vote(client, posted.comment.id, 1, token(alice))
     assert answer.status_code == 403
@@ -148,7 +148,7 @@ def test_many_votes_in_a_minute_have_to_wait_also_on_one_comment(make_app, now):
             carl = accounts.make_account("carl@example.net", "Carl", False, now)
             auth = {"Authorization": f"Bearer {api_tokens.new_api_token(carl, None, now)}"}
         draft = Draft("/post", "", "A post", None, "Mine", "Alice", "alice@example.org", None)
-        comment_id = posting.post(site, draft, Sender(alice, "192.0.2.1", "test"), None, SECRET, now).comment.id
+        comment_id = posting.post(site, Submission(draft, Sender(alice, "192.0.2.1", "test")), SECRET, now).comment.id
         client = app.test_client()
         answers = [vote(client, comment_id, n % 2, auth) for n in range(1, votes.CHANGES_MAX + 2)]
         assert [a.status_code for a in answers] == [200] * votes.CHANGES_MAX + [429]
@@ -296,7 +296,7 @@ def test_a_site_sets_how_many_reports_it_takes(client, site, make_comment, perso
 def test_a_moderators_comment_is_never_held_by_reports(client, site, alice, bob, token, person, now):
     set_policy(site, flags_hold=1)
     draft = Draft("/post", "", "A post", None, "Mine", "Bob", "bob@example.org", None)
-    comment_id = posting.post(sites.by_key("blog"), draft, Sender(bob, "", ""), None, SECRET, now).comment.id
+    comment_id = posting.post(sites.by_key("blog"), Submission(draft, Sender(bob, "", "")), SECRET, now).comment.id
     assert flag(client, comment_id, "abuse", person("Carl")).json["hidden"] is False
     assert queue(client, token(alice)).json["comments"][0]["id"] == comment_id
 
@@ -326,7 +326,7 @@ def test_reports_of_one_address_are_limited(make_app, now):
         made = []
         for n in range(reports.FLAGS_MAX + 1):
             draft = Draft("/post", "", "A post", None, f"Text {n}", "Carol", "carol@example.org", None)
-            made.append(posting.post(site, draft, Sender(None, "", "", False), None, SECRET, now).comment.id)
+            made.append(posting.post(site, Submission(draft, Sender(None, "", "", False)), SECRET, now).comment.id)
         client = app.test_client()
         one = [flag(client, made[0], browser=f"Browser {n}").status_code for n in range(reports.GUESTS_MAX + 1)]
         assert one == [201] * reports.GUESTS_MAX + [429], "one address alone does not reach the threshold"

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from commentsvc.demo import providers as stand_ins
 from commentsvc.services import posting
 from commentsvc.services import widget_tokens as widget_tokens_service
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.services.widget_tokens import TokenGrant
 from commentsvc.store import accounts, counters, identities, memberships, sites
 from commentsvc.store import widget_tokens as stored_widget_tokens
@@ -48,7 +48,7 @@ def ann(app, client, site):
     for n in range(2):
         draft = Draft("/post", "", "A post", None, f"Words {n}", "Ann Lee", account.email, None)
         sender = Sender(account, "192.0.2.1", "Browser", False, "github")
-        posting.post(sites.by_key("blog"), draft, sender, None, SECRET, datetime.now(UTC))
+        posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, datetime.now(UTC))
     return account.id
 
 
@@ -381,7 +381,7 @@ def test_a_browser_that_asks_for_no_language_of_ours_chooses_none(client, site):
 
 def test_erasing_forgets_what_the_address_was_subscribed_to(app, client, site):
     draft = Draft("/post", "", "A post", None, "As a guest", "Ann Lee", "ann@example.org", None, True)
-    posting.post(site, draft, Sender(None, "192.0.2.1", "Browser", False), None, SECRET, datetime.now(UTC))
+    posting.post(site, Submission(draft, Sender(None, "192.0.2.1", "Browser", False)), SECRET, datetime.now(UTC))
     assert db.session.scalar(select(func.count()).select_from(Subscription)) == 1
     assert sign_in_with(client, "github").status_code == 303
     act(client, "/account/erase", sure="yes", comments="keep")

@@ -22,9 +22,9 @@ from commentsvc.gateways.mail import NullMailer
 from commentsvc.gateways.providers.base import SignInFailure
 from commentsvc.gateways.providers.facebook import Facebook
 from commentsvc.gateways.providers.openid import OpenId
-from commentsvc.page_cache.middleware import INSIDE_MAX
+from commentsvc.page_cache.middleware import REQUESTS_MAX
 from commentsvc.services import posting
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, memberships
 from commentsvc.store.accounts import Account
@@ -33,7 +33,7 @@ from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.web.api import serializers
-from tests.support.cast import BLOG, DATA, SECRET, data, find_csrf
+from tests.support.cast import BLOG, SECRET, data, find_csrf, find_data
 from tests.support.sign_in import ANN, SERVICE, answer_of, begin, sign_in_with
 
 ALL = sorted(stand_ins.KINDS)
@@ -262,8 +262,8 @@ def test_keys_are_not_asked_for_again_and_again(app, zoo):
 
 
 def facebook_cases():
-    path = DATA / "auth/facebook_signed_request.json"
-    return json.loads(path.read_text()) if path.exists() else {"cases": [], "secret": "", "now": 0}
+    path = find_data("auth/facebook_signed_request.json")
+    return json.loads(path.read_text()) if path else {"cases": [], "secret": "", "now": 0}
 
 
 FACEBOOK = facebook_cases()
@@ -468,7 +468,7 @@ def test_the_picture_is_fetched_once_by_the_service_and_served_by_it(app, client
     ann = db.session.scalars(select(Account)).one()
     zoo.asked.clear()
     draft, sender = Draft("/post", "", "", None, "Hi", "Ann Lee", "", None), Sender(ann, "", "", False, "twitter")
-    posted = posting.post(site, draft, sender, None, SECRET, datetime.now(UTC))
+    posted = posting.post(site, Submission(draft, sender), SECRET, datetime.now(UTC))
     address = shapes_of(client, posted.comment.id)
     assert address == f"{SERVICE}/avatars/{ann.picture}.webp"
     picture = client.get(address.removeprefix(SERVICE))
@@ -604,11 +604,11 @@ def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     zoo.troubles["github"] = "slow"
-    answer, free = answer_of(app, "github", chosen), app.extensions["edge"]._gate._places
+    answer, free = answer_of(app, "github", chosen), app.extensions["page_cache"]._request_limit._places
     with ThreadPoolExecutor(1) as elsewhere:
         waiting = elsewhere.submit(client.get, answer)
         time.sleep(2)
-        assert not waiting.done() and free._value == INSIDE_MAX, "it keeps nobody's place"
+        assert not waiting.done() and free._value == REQUESTS_MAX, "it keeps nobody's place"
         page = waiting.result()
     assert (page.status_code, "does not answer" in page.text) == (503, True)
 

@@ -9,7 +9,7 @@ from commentsvc.core.spam_filter import WordCounts
 from commentsvc.services import posting, thread_settings
 from commentsvc.services import rules as rules_service
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import comments, sanctions, sites, spam_words, threads
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.db import db, write
@@ -41,7 +41,9 @@ def eves(site, now):
     """A comment by Eve."""
     set_policy(site, mode="rules")
     draft = Draft("/post", "", "", None, "Visit the casino <now>", "Eve", "eve@example.org", None)
-    return posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.1", "", False), None, SECRET, now).comment.id
+    return posting.post(
+        sites.by_key("blog"), Submission(draft, Sender(None, "192.0.2.1", "", False)), SECRET, now
+    ).comment.id
 
 
 RULE = {"kind": "words", "value": "casino\r\nroulette", "outcome": "hold", "language": ""}
@@ -132,7 +134,7 @@ def test_a_moderator_acts_on_a_person_without_seeing_where_they_write_from(
 ):
     rules_service.add(site, RuleText("email", "@example.org", "hold"), alice, site.created_at)
     draft = Draft("/post2", "", "", None, "Another word", "Eve", "eve@example.org", None)
-    posting.post(sites.by_key("blog"), draft, Sender(None, "192.0.2.1", "", False), None, SECRET, site.created_at)
+    posting.post(sites.by_key("blog"), Submission(draft, Sender(None, "192.0.2.1", "", False)), SECRET, site.created_at)
     held = comments.newest_of_author(comments.by_id(eves).author_id, 1)[0].id
     sign_in(client, bob)
     person = f"/dashboard/blog/people/{comments.by_id(eves).author_id}"

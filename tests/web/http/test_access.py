@@ -13,7 +13,7 @@ from commentsvc.services import api_tokens, moderation, posting, rules, sanction
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.services.widget_tokens import TokenGrant
 from commentsvc.store import accounts, avatars
 from commentsvc.store.db import Base, db, write
@@ -94,7 +94,7 @@ class World:
     def _comment(self, site, author, body: str) -> int:
         draft = Draft("/post", "", "", None, body, author.name, author.email, None)
         sender = Sender(author, "192.0.2.1", "test", limited=False)
-        return posting.post(site, draft, sender, None, SECRET, self.now).comment.id
+        return posting.post(site, Submission(draft, sender), SECRET, self.now).comment.id
 
     def _sign_in(self, role: Role) -> None:
         browser = self.app.test_client()

@@ -58,7 +58,7 @@ def test_a_hosted_page_speaks_the_browsers_language_and_one_in_the_address_befor
 
 def test_a_made_up_language_makes_no_new_page(app, client, make_comment):
     make_comment()
-    edge = app.extensions["edge"]
+    edge = app.extensions["page_cache"]
     client.get(FRAGMENT)
     client.get(HOSTED)
     builds = edge.builds

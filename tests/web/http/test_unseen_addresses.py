@@ -10,7 +10,7 @@ from commentsvc.services import posting, rules, sanctions
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import comments, sites
 from commentsvc.store.db import db
 from tests.support.cast import BLOG, SECRET, set_policy
@@ -29,7 +29,7 @@ def write_as(site, now):
         draft = Draft("/post", f"{BLOG}/post", "A post", None, body, name, email, None)
         at = now - timedelta(hours=1) + timedelta(seconds=next(clock))
         return posting.post(
-            sites.by_key("blog"), draft, Sender(None, ip, "Firefox", False), None, SECRET, at
+            sites.by_key("blog"), Submission(draft, Sender(None, ip, "Firefox", False)), SECRET, at
         ).comment.id
 
     return write

@@ -8,7 +8,7 @@ import pytest
 from commentsvc.core.status import Status
 from commentsvc.services import accounts as accounts_service
 from commentsvc.services import edits, posting
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, sites
 from commentsvc.store.comments import Comment
@@ -34,7 +34,7 @@ def words(element, path):
 @pytest.fixture
 def later(app):
     """Let time pass at the edge."""
-    edge = app.extensions["edge"]
+    edge = app.extensions["page_cache"]
     clock = edge._clock
     passed = [0.0]
     edge._clock = lambda: clock() + passed[0]
@@ -106,7 +106,7 @@ def test_an_edit_moves_the_time_of_the_entry_and_of_the_feed(client, site, make_
 def test_what_is_withdrawn_is_gone_and_what_stands_is_not_built_again(
     app, client, alice, token, make_comment, address, later
 ):
-    comment_id, edge = make_comment(), app.extensions["edge"]
+    comment_id, edge = make_comment(), app.extensions["page_cache"]
     first = client.get(address)
     tag = first.headers["ETag"]
     builds = edge.builds
@@ -126,11 +126,11 @@ def test_what_is_withdrawn_is_gone_and_what_stands_is_not_built_again(
 def test_a_comment_that_waits_builds_no_feed_again(app, client, make_comment, later):
     make_comment()
     client.get(SITE_FEED)
-    builds = app.extensions["edge"].builds
+    builds = app.extensions["page_cache"].builds
     make_comment("/elsewhere", Status.PENDING, body="Waiting")
     later(1)
     client.get(SITE_FEED)
-    assert app.extensions["edge"].builds == builds
+    assert app.extensions["page_cache"].builds == builds
 
 
 def test_who_is_erased_is_gone_from_the_feed_by_name(app, client, site, now, later):
@@ -138,7 +138,7 @@ def test_who_is_erased_is_gone_from_the_feed_by_name(app, client, site, now, lat
         account = stored_accounts.make_account("ann@example.net", "Ann Lee", False, now)
     set_policy(site, mode="off")
     draft = Draft("/post", "", "A post", None, "Words", "Ann Lee", "ann@example.net", None)
-    posting.post(sites.by_key("blog"), draft, Sender(account, "192.0.2.1", "", False), None, SECRET, now)
+    posting.post(sites.by_key("blog"), Submission(draft, Sender(account, "192.0.2.1", "", False)), SECRET, now)
     assert words(read(client, SITE_FEED), "a:entry/a:author/a:name") == ["Ann Lee"]
     accounts_service.erase(account.id, keeps_comments=True, now=now)
     later(1)

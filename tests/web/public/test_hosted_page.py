@@ -12,7 +12,7 @@ from commentsvc.core.pagination import REPLIES_MAX
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderation, posting
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, comments, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, write
@@ -325,7 +325,7 @@ def test_what_waits_is_shown_to_its_account_in_any_browser(app, client, site, no
     with write():
         carl = accounts.make_account("carl@example.net", "Carl", False, now)
     draft = Draft("/post", "", "A post", None, "From my phone", "Carl", "carl@example.net", None)
-    posting.post(sites.by_key("blog"), draft, Sender(carl, "192.0.2.1", "", False), None, SECRET, now)
+    posting.post(sites.by_key("blog"), Submission(draft, Sender(carl, "192.0.2.1", "", False)), SECRET, now)
     sign_in(client, carl)
     assert "From my phone" in client.get(ADDRESS).text
     assert "From my phone" not in fresh(app).get(ADDRESS).text

@@ -22,7 +22,7 @@ def sent(client, site):
 @pytest.fixture
 def later(app):
     """Let the pages that are kept for half a second grow old."""
-    edge = app.extensions["edge"]
+    edge = app.extensions["page_cache"]
     clock, passed = edge._clock, [0.0]
     edge._clock = lambda: clock() + passed[0]
 
