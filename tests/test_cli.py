@@ -98,7 +98,7 @@ def test_from_nothing_to_a_moderated_site(run):
         (["site", "create", "b", "--name", "x"], 2, "--origin"),
         (["site", "create", "b", "--name", "x", "--origin", "https://b.example", "--moderation", "some"], 2, "some"),
         (["site", "create", "blog", "--name", "x", "--origin", "https://b.example"], 1, "blog"),
-        (["user", "create", "nobody", "--name", "x"], 2, "e-mail"),
+        (["user", "create", "nobody", "--name", "x"], 2, "email"),
         (["user", "create", "b@example.org", "--name", "x", "--role", "owner"], 2, "--site"),
         (["user", "create", "b@example.org", "--name", "x", "--site", "other"], 1, "site"),
         (["token", "create", "b@example.org"], 1, "commentsvc user create"),
@@ -356,7 +356,7 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
         link = run("user", "create", "a@example.org", "--name", "Alice", "--admin")[1]
         assert "/auth/link/" in link
         form = {"csrf_token": find_csrf(server.get("/auth/signin")), "email": "a@example.org", "next": "/dashboard"}
-        assert "Type the code" in server.get("/auth/signin", form)
+        assert "Enter your code" in server.get("/auth/signin", form)
         end = time.monotonic() + 10
         while not list(tmp_path.glob("mail/*.eml")) and time.monotonic() < end:
             time.sleep(0.1)

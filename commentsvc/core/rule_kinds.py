@@ -143,7 +143,7 @@ def _words(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
         return None
     for text in submission.texts:
         if found := rule.words.find(text):
-            return RuleMatch(phrase("It has words that this blog's moderators look at."), found.text)
+            return RuleMatch(phrase("It contains words that this blog's moderators review."), found.text)
     return None
 
 
@@ -160,14 +160,14 @@ def _domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     website = domains.host_of(submission.website)
     for host in (*submission.link_hosts, *([website] if website else [])):
         if _listed(host, rule):
-            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a site that this blog's moderators review."), host)
     return None
 
 
 def _other_domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     for host in submission.link_hosts:
         if not _listed(host, rule):
-            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a site that this blog's moderators review."), host)
     return None
 
 
@@ -179,20 +179,20 @@ def _email(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     address = submission.email.lower()
     for key in (address, "@" + address.rpartition("@")[2]) if address else ():
         if (line := rule.tokens.get(key)) is not None:
-            return RuleMatch(phrase("This blog's moderators look at comments from this address."), line)
+            return RuleMatch(phrase("This blog's moderators review comments from this address."), line)
     return None
 
 
 def _name(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     found = rule.words.find(Text(submission.name))
-    return RuleMatch(phrase("This blog's moderators look at comments like this one."), found.text) if found else None
+    return RuleMatch(phrase("This blog's moderators review comments like this one."), found.text) if found else None
 
 
 def _website(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     address, host = _beginning(submission.website), domains.host_of(submission.website)
     for name in (*domains.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
         if name and (line := rule.tokens.get(name)) is not None:
-            return RuleMatch(phrase("This blog's moderators look at comments like this one."), line)
+            return RuleMatch(phrase("This blog's moderators review comments like this one."), line)
     return None
 
 
@@ -203,19 +203,19 @@ def _beginning(url: str) -> str:
 
 def _ip(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.networks.find(submission.ip)
-    return RuleMatch(phrase("This blog's moderators look at comments from this network."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators review comments from this network."), line) if line else None
 
 
 def _agent(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.parts.find(submission.user_agent.lower())
-    return RuleMatch(phrase("This blog's moderators look at comments like this one."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators review comments like this one."), line) if line else None
 
 
 def _language(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     written = submission.language
     if written is None or written in rule.value.lower().split():
         return None
-    return RuleMatch(phrase("This blog's moderators look at comments in this language."), written)
+    return RuleMatch(phrase("This blog's moderators review comments in this language."), written)
 
 
 _FINDERS: dict[RuleKind, Callable[[RuleInput, SiteRule], RuleMatch | None]] = {

@@ -164,7 +164,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
         can_undo = decisions.undoable(found)
         taken_back = [decision for decision in members if decision.id in can_undo]
     if not taken_back or (not is_large and len(taken_back) != size):
-        sentence = phrase("Something was decided on these comments since; look at them again.")
+        sentence = phrase("Someone has decided on these comments since. Check them again.")
         raise Conflict(sentence, "changed-since")
     new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
     moves: list[tuple[Comment, Status | None]] = []
@@ -260,13 +260,13 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
-        raise NotFound(phrase("One of these comments is not here."))
+        raise NotFound(phrase("One of these comments was not found."))
     accounts.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
     sites = {c.site_id: c.site for c in found}.values()
     if len(found) != len(wanted) or not all(by.may_moderate(site) for site in sites):
-        raise NotFound(phrase("One of these comments is not here."))
+        raise NotFound(phrase("One of these comments was not found."))
     for site in sites:
         by.check_factor(site)
     return found

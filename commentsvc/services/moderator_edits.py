@@ -55,5 +55,5 @@ def _html(source: str, renderer: str) -> str:
     """What came in as HTML, by an import, is edited as HTML."""
     html = sanitizer.html_to_html(source) if renderer == sanitizer.HTML_RENDERER else sanitizer.to_html(source)
     if not excerpts.plain(html, 10).strip():
-        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+        raise Invalid("body", "This would show no text. Please write some words.")
     return html

@@ -88,13 +88,16 @@ def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) ->
 
 
 def _sentences(found: Sanction) -> list[str]:
-    why = [phrase("They say: %(reason)s", reason=found.reason)] if found.reason else []
+    why = [phrase("Reason: %(reason)s", reason=found.reason)] if found.reason else []
     if found.kind == SanctionKind.WARN:
-        return [phrase("A moderator has a word for you before you go on."), *why]
+        return [
+            phrase("A moderator has sent you a warning. Confirm that you have read it before you comment again."),
+            *why,
+        ]
     if found.kind == SanctionKind.SUSPEND and found.until_at:
         until = f"{found.until_at:%Y-%m-%d %H:%M} UTC"
-        return [phrase("You can't write here before %(until)s: a moderator decided that.", until=until), *why]
-    return [phrase("You can't write here: a moderator decided that."), *why]
+        return [phrase("A moderator has suspended you from commenting here until %(until)s.", until=until), *why]
+    return [phrase("A moderator has banned you from commenting here."), *why]
 
 
 @retried

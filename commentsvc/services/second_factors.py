@@ -32,7 +32,7 @@ FRESH_FOR = timedelta(minutes=15)
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 15  # 120 random bits need no salt and no slow hash
 _FOR_EVER_S = 10**9
-WRONG = phrase("This code is not right, or was used before. Take the newest from your app, or a recovery code.")
+WRONG = phrase("That code is wrong or was already used. Use the latest code from your app, or a recovery code.")
 
 
 Warn = Callable[[Account], RenderedMail]  # writes the mail that tells the holder of wrong tries
@@ -134,7 +134,7 @@ def by_passkey(
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
         _count_miss(holder, session, "A wrong passkey", warn, ip, now)
-        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or type a code.")) from None
+        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or enter a code.")) from None
     _prove(holder, session, found, ip, now)
 
 
@@ -148,8 +148,8 @@ def _checked_holder(account: Account, now: datetime) -> Account:
         wait_s = math.ceil((missed_at + WAITS[min(over, len(WAITS)) - 1] - now).total_seconds())
         if wait_s > 0:
             sentence = counted(
-                "Too many wrong tries for this account. Please wait one minute; until then no code is checked.",
-                "Too many wrong tries for this account. Please wait %(num)s minutes; until then no code is checked.",
+                "Too many failed attempts for this account. Please wait one minute before you try again.",
+                "Too many failed attempts for this account. Please wait %(num)s minutes before you try again.",
                 math.ceil(wait_s / 60),
             )
             raise TooMany(sentence, wait_s)
@@ -169,7 +169,7 @@ def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: st
         session.ended_at = now
     db.session.commit()
     if is_over:
-        raise NotSignedIn(phrase("Too many wrong codes. Sign in again from the beginning."))
+        raise NotSignedIn(phrase("Too many wrong codes. Start signing in again."))
 
 
 def is_fresh(session: Session, now: datetime) -> bool:

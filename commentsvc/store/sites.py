@@ -243,7 +243,7 @@ def normal_origin(value: str) -> str:
         or "@" in parts.netloc
         or not re.fullmatch(r"[a-z0-9.:-]+", parts.hostname)
     ):
-        raise Invalid("origin", f"“{value}” is not a web address: write it like https://blog.example, without a path.")
+        raise Invalid("origin", f"“{value}” is not a valid origin. Write it like https://blog.example, without a path.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

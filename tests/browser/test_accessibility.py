@@ -127,7 +127,7 @@ def test_names_and_roles(demo, reader):
               - button "Code"
               - button "List"
               - button "Preview"
-          - paragraph: "Fill in your details below, or sign in:"
+          - paragraph: "Comment as a guest, or sign in:"
           - list:
             - listitem:
               - button "Twitter"

@@ -27,10 +27,10 @@ def mailed_code(demo, reader):
 
 def prove(window, mailed_code, address="ann@example.org", name="Ann Lee"):
     """Go through the service's window by the keyboard alone."""
-    window.get_by_label("Your e-mail address").fill(address)
+    window.get_by_label("Your email address").fill(address)
     window.keyboard.press("Enter")
     window.wait_for_url("**/auth/code")
-    window.get_by_label("The six digits of the code").fill(mailed_code())
+    window.get_by_label("6-digit code").fill(mailed_code())
     window.keyboard.press("Enter")
     window.get_by_label("The name shown with your comments").fill(name)
     window.keyboard.press("Enter")
@@ -310,8 +310,8 @@ def test_a_way_to_sign_in_is_added_by_its_holder_and_by_no_link(demo, reader):
     page.get_by_label("Your server").fill("social.example")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Continue as Bo").click()
-    expect(page.get_by_role("heading", name="Add this way to sign in?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Add this sign-in method?")).to_be_visible()
     expect(page.get_by_text("@bo@social.example")).to_be_visible()
     page.get_by_role("button", name="Add it to my account").click()
-    expect(page.get_by_text("This way to sign in is added.")).to_be_visible()
+    expect(page.get_by_text("Sign-in method added.")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Mastodon: Bo Nakamura")).to_be_visible()

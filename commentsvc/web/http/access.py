@@ -83,8 +83,8 @@ def check_pace() -> None:
             continue
         metrics.REFUSED.labels(limit.name).inc()
         sentence = counted(
-            "Too much comes from your address. Please wait one second and send it again.",
-            "Too much comes from your address. Please wait %(num)s seconds and send it again.",
+            "Too many requests from your address. Please wait one second and try again.",
+            "Too many requests from your address. Please wait %(num)s seconds and try again.",
             wait_s,
         )
         raise TooMany(sentence, wait_s)
@@ -125,7 +125,7 @@ def current_bearer() -> Bearer | None:
         found = api_tokens.find_token(tokens.digest(value))
         if found is not None:
             return Bearer(found.account, found.site_id, has_shown_factor=found.has_shown_factor)
-    sentence = phrase("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
+    sentence = phrase("This token is not valid here: it has expired or was revoked. Sign in again, or get a new one.")
     raise NotSignedIn(sentence)
 
 

@@ -90,7 +90,7 @@ def test_the_queue_shows_what_a_moderator_needs_to_decide(bobs, make_comment):
     assert "<bdi>Carol &lt;i&gt;</bdi>" in page and "<em>answer</em>" in page
     assert 'href="https://blog.example/post"' in page and "A &lt;b&gt;post&lt;/b&gt;" in page
     assert "<bdi>Alan</bdi>" in page and "The first word" in page
-    assert "A moderator reads every comment here before it appears." in page
+    assert "A moderator reviews every comment here before it appears." in page
 
 
 def test_tabs_count_exactly_and_name_the_current_one(bobs, make_comment):
@@ -194,7 +194,7 @@ def test_an_act_cannot_be_undone_after_somebody_decided_anew(bobs, post, make_co
     batch = undo_in(bobs.get("/dashboard/blog"))
     post("/dashboard/blog/decide", one=f"spam:{comment_id}")
     post("/dashboard/blog/undo", undo=batch)
-    assert "Something was decided on these comments since" in bobs.get("/dashboard/blog").text
+    assert "Someone has decided on these comments since" in bobs.get("/dashboard/blog").text
     assert status_of(comment_id) == ["spam"]
 
 
@@ -296,7 +296,7 @@ def test_the_log_says_who_did_what_and_why_newest_first(bobs, post, make_comment
     assert "<bdi>Bob</bdi>" in newest and re.search(r"pending .*spam", newest) and "Buy now" in newest
     assert "same on &lt;b&gt;three&lt;/b&gt; blogs" in newest and 'name="undo"' in newest
     assert "rule: mode all" in first and re.search(r"new .*pending", first) and 'name="undo"' not in first
-    assert "A moderator reads every comment" in first
+    assert "A moderator reviews every comment" in first
 
 
 def test_an_act_on_several_is_undone_from_the_log_as_one(bobs, post, make_comment):

@@ -111,7 +111,7 @@ def test_a_change_is_in_force_journalled_and_undone(alices, alice, send):
         ({"mode": "some"}, "The moderation mode is one of"),
         ({"name": ""}, "name"),
         ({"origins": ""}, "Enter at least one address"),
-        ({"origins": "blog.example"}, "is not a web address"),
+        ({"origins": "blog.example"}, "is not a valid origin"),
         ({"words": "No such sentence = x"}, "There is no text"),
         ({"words": "Post Comment"}, "write it as"),
     ],
@@ -174,7 +174,7 @@ def test_an_invitation_is_in_the_language_of_the_account_else_of_the_site(app, a
     set_policy(site, language="es")
     accounts_service.choose_language(mallory, "de")
     for email, subject, asked in (
-        ("dave@example.org", "Alice le invita a moderar Blog notes", "Aceptar y entrar"),
+        ("dave@example.org", "Alice le invita a moderar Blog notes", "Aceptar e iniciar sesión"),
         ("mallory@example.org", "Alice lädt Sie zur Moderation von Blog notes ein", "Annehmen und anmelden"),
     ):
         _, link = invited(send, email)
