@@ -332,11 +332,11 @@ def test_the_operator_signs_an_account_out_everywhere_and_ends_its_tokens(ready,
 
 def test_a_site_gets_a_language_and_words_of_its_own(ready, tmp_path):
     words = tmp_path / "words.json"
-    words.write_text(json.dumps({"Leave a Reply": {"de": "Ihre Meinung?"}}))
+    words.write_text(json.dumps({"Leave a comment": {"de": "Ihre Meinung?"}}))
     status, said, _ = ready("site", "set", "blog", "language=de-AT", f"texts=@{words}")
     assert status == 0
     assert "language=de\n" in said
-    assert """'Leave a Reply': {"de": "Ihre Meinung?"}""" in said
+    assert """'Leave a comment': {"de": "Ihre Meinung?"}""" in said
     _, said, _ = ready("site", "set", "blog", "body_max=5000")
     assert "Ihre Meinung?" in said, "another change leaves them alone"
     words.write_text("{}")

@@ -69,7 +69,7 @@ def test_a_reply_by_keyboard_alone(demo, reader):
 
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")  # Cancel reply
-    expect(page.get_by_role("heading", name="Leave a Reply")).to_be_visible()
+    expect(page.get_by_role("heading", name="Leave a comment")).to_be_visible()
     expect(reply).to_be_focused()
 
     page.keyboard.press("Enter")

@@ -13,7 +13,7 @@ TARGET_PX = 24  # WCAG 2.2, 2.5.8
 
 
 def form(page):
-    return page.get_by_role("form", name="Leave a Reply")
+    return page.get_by_role("form", name="Leave a comment")
 
 
 def posted(page, words=WORDS):
@@ -206,7 +206,7 @@ def test_control_enter_sends_and_escape_cancels_a_reply(demo, reader):
     area.fill("half a thou")
     page.keyboard.press("Escape")
     expect(reply).to_be_focused()
-    expect(page.get_by_role("heading", name="Leave a Reply")).to_be_visible()
+    expect(page.get_by_role("heading", name="Leave a comment")).to_be_visible()
     reply.click()
     expect(area).to_have_value("half a thou")
     area.fill(WORDS)

@@ -5,7 +5,7 @@ import pytest
 from commentsvc.core import translations
 from commentsvc.core.errors import Invalid
 
-REPLY, COUNTED = "Leave a Reply", "%(num)s thoughts on “%(title)s”"
+REPLY, COUNTED = "Leave a comment", "%(num)s thoughts on “%(title)s”"
 
 
 @pytest.mark.parametrize(

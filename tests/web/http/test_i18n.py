@@ -95,8 +95,8 @@ def test_the_widgets_texts_are_served_with_their_plurals(client, site):
 
 def test_a_site_says_it_in_its_own_words_and_another_does_not(client, site, other_site, set_texts, make_comment):
     make_comment()
-    assert "Leave a Reply" in client.get(HOSTED).text
-    set_texts({"Leave a Reply": "Say <b>something</b>", "Reply": {"de": "Erwidern"}, "Cancel": "Not <i>now</i>"})
+    assert "Leave a comment" in client.get(HOSTED).text
+    set_texts({"Leave a comment": "Say <b>something</b>", "Reply": {"de": "Erwidern"}, "Cancel": "Not <i>now</i>"})
     assert "Say &lt;b&gt;something&lt;/b&gt;" in client.get(HOSTED + "&lang=en").text, "words, never markup"
     assert ">Erwidern<" in client.get(FRAGMENT + "&lang=de").text
     assert ">Reply<" in client.get(FRAGMENT + "&lang=en").text
