@@ -492,7 +492,7 @@ def test_recount_tells_what_is_wrong_mends_it_and_says_so_by_its_exit_status(rea
     assert ready("recount", "--dry-run")[0] == 0
     status, said, trouble = ready("recount", "--site", "other")
     assert (status, said) == (1, "") and "site" in trouble
-    assert "every kept number" in ready("recount", "--help")[1]
+    assert "every stored number" in ready("recount", "--help")[1]
 
 
 def test_a_service_whose_worker_is_killed_again_and_again_goes_on(ready, environ, tmp_path):
