@@ -83,7 +83,7 @@ def test_fifty_are_cleared_by_keyboard_alone_and_undone(demo, reader, screen):
     page.keyboard.press("x")
     expect(page.locator(".bar")).to_contain_text("4 selected")
     page.keyboard.press("Shift+A")
-    expect(page.get_by_text("This page is done.")).to_be_visible()
+    expect(page.get_by_text("All done on this page.")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("4 comments approved.")
     expect(waiting(page)).to_have_text("0")
     assert page.title().startswith("Pending")
@@ -96,7 +96,7 @@ def test_fifty_are_cleared_by_keyboard_alone_and_undone(demo, reader, screen):
     expect(waiting(page)).to_have_text("50")
     assert page.title().startswith("(50) Pending")
     page.keyboard.press("z")
-    expect(page.get_by_role("alert")).to_contain_text("There is nothing to undo on this page.")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing to undo here.")
 
 
 def test_keys_are_silent_while_somebody_types_and_where_they_are_switched_off(demo, reader):
@@ -182,7 +182,7 @@ def test_all_that_match_are_decided_with_one_undo(demo, reader):
     all_of_them = int(waiting(page).inner_text())
     page.get_by_label("Select all on this page").check()
     page.get_by_role("button", name="Select all results").click()
-    expect(page.locator(".bar")).to_contain_text(f"All {all_of_them} that match")
+    expect(page.locator(".bar")).to_contain_text(f"All {all_of_them} results")
     page.locator(".bar").get_by_role("button", name="Spam").click()
     expect(page.get_by_role("status")).to_contain_text(f"{all_of_them} comments done.")
     expect(waiting(page)).to_have_text("0")

@@ -243,7 +243,7 @@ def test_who_is_told_that_a_text_must_wait_changes_it_or_sends_it_all_the_same(d
     page.goto(demo.post)
     write(page, "Come to the casino")
     hint = page.get_by_role("alert")
-    expect(hint).to_contain_text("a moderator has to read this first")
+    expect(hint).to_contain_text("This comment will be held for review")
     expect(hint.locator("mark")).to_have_text("casino")
     write(page, "Come to the library")
     expect(page.get_by_role("status").last).to_contain_text("Your comment is published.")

@@ -31,7 +31,7 @@ def test_a_reader_without_scripts_sorts_reports_and_votes(demo, reader):
     expect(guest.get_by_label("Something else")).to_be_checked()
     guest.get_by_label("What should the moderators know?").fill("That was my line.")
     guest.get_by_role("button", name="Report").click()
-    expect(guest.get_by_role("status")).to_contain_text("moderators will look at the comment")
+    expect(guest.get_by_role("status")).to_contain_text("moderators will review the comment")
     expect(guest.get_by_role("status")).to_be_in_viewport()
 
     bob = reader(java_script_enabled=False)
