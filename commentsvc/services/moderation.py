@@ -289,8 +289,8 @@ def check_unchanged(found: Sequence[Comment], seen: Mapping[int, int]) -> None:
     when = f"{last.created_at:%H:%M:%S} UTC on {last.created_at.day} {last.created_at:%B}"
     others = f" {len(moved) - 1} more have changed too." if len(moved) > 1 else ""
     raise Conflict(
-        f"{last.who} was faster: the comment of {moved[0].author_name} is {moved[0].status} since {when}.{others} "
-        "Nothing was changed; look again.",
+        f"{last.who} has already decided: the comment by {moved[0].author_name} "
+        f"is {moved[0].status} since {when}.{others} Nothing was changed.",
         "changed-since",
     )
 

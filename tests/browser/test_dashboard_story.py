@@ -137,7 +137,7 @@ def test_an_act_on_what_somebody_else_decided_comes_back_with_who_and_when(demo,
     expect(bob.get_by_role("status")).to_contain_text("1 comment marked as spam.")
 
     card.get_by_role("button", name="Approve", exact=False).first.click()
-    expect(page.get_by_role("alert")).to_contain_text("was faster")
+    expect(page.get_by_role("alert")).to_contain_text("has already decided")
     expect(card).to_be_visible()
     expect(card.get_by_role("button", name="Back to pending")).to_be_visible()
 

@@ -52,7 +52,7 @@ def test_who_was_slower_hears_who_was_faster_and_when_and_nothing_changes(desk, 
     answer = desk("decide", action="spam", ids=ids, seen=[f"{i}:1" for i in ids])
     assert (answer.status_code, answer.json["slug"]) == (409, "changed-since")
     assert re.search(
-        r"Bob was faster: the comment of Carol is approved since \d\d:\d\d:\d\d UTC", answer.json["refused"]
+        r"Bob has already decided: the comment by Carol is approved since \d\d:\d\d:\d\d UTC", answer.json["refused"]
     )
     assert [row(i).status for i in ids] == ["approved", "pending"]
 
@@ -64,7 +64,7 @@ def test_the_api_says_the_same_to_who_sends_versions(client, alice, bob, token, 
     moderation.decide([comment_id], Action.REJECT, Moderator(bob), "", now)
     body = {"ids": [comment_id], "action": "approve", "versions": {str(comment_id): seen}}
     answer = client.post("/api/v1/moderation/decisions", json=body, headers=headers)
-    assert answer.status_code == 409 and "Bob was faster" in answer.json["detail"]
+    assert answer.status_code == 409 and "Bob has already decided" in answer.json["detail"]
     answer = client.post("/api/v1/moderation/decisions", json={**body, "versions": {}}, headers=headers)
     assert answer.status_code == 200
 
