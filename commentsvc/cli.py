@@ -44,9 +44,7 @@ WRONG_USE = 2
 # What SQLite and PostgreSQL say when a table or a column is not there.
 OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")
 NO_FILE = "unable to open database file"  # SQLite's words
-MEND_NO_FILE = (
-    "COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR say where it is; commentsvc db upgrade makes a new, empty one."
-)
+MEND_NO_FILE = "Run commentsvc db upgrade to create it, or check COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR."
 PORT = click.IntRange(1, 65535)
 JOB_ID = click.IntRange(1, 2**63 - 1)
 PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
@@ -69,7 +67,7 @@ def main() -> None:
         _stop(str(error), FAILED)
     except DBAPIError as error:
         if any(words in str(error.orig) for words in OF_ANOTHER_SCHEMA):
-            _stop("The database has no tables yet, or old ones. Run: commentsvc db upgrade", FAILED)
+            _stop("The database schema is missing or out of date. Run: commentsvc db upgrade", FAILED)
         trouble = trouble_of(error.orig)
         what = f"is {trouble}" if trouble not in (None, TroubleKind.AWAY) else "cannot be reached"
         what = what if is_away(error) else "answered with an error"
@@ -115,12 +113,12 @@ def commands() -> None:
 
 
 @commands.command()
-@click.option("--port", default=8000, show_default=True, type=PORT, help="Where the service listens.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Port of the service.")
 @click.option(
-    "--blog-port", default=8001, show_default=True, type=PORT, help="Where the demo blog listens: another origin."
+    "--blog-port", default=8001, show_default=True, type=PORT, help="Port of the demo blog (a second origin)."
 )
 def demo(port: int, blog_port: int) -> None:
-    """Try it: a small blog with comments, on throw-away data."""
+    """Run a demo: a small blog with comments, on temporary data."""
     from commentsvc.demo import run as show
 
     show.run(port, blog_port)
@@ -130,11 +128,15 @@ def demo(port: int, blog_port: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=PORT)
 @click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes; one is best with SQLite."
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Number of processes; use 1 with SQLite.",
 )
-@click.option("--no-worker", is_flag=True, help="Leave background jobs to `commentsvc worker`.")
+@click.option("--no-worker", is_flag=True, help="Do not run background jobs; run `commentsvc worker` for them.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
-    """The production server."""
+    """Run the production server."""
     from commentsvc import server
 
     os.environ.setdefault(
@@ -147,7 +149,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
 
 @commands.command()
 def worker() -> None:
-    """Do background jobs (mail, …) until stopped."""
+    """Run background jobs (email, …) until stopped."""
     from commentsvc import worker as loop
 
     config = read_config()
@@ -166,12 +168,12 @@ def worker() -> None:
 
 @commands.group("db")
 def db_commands() -> None:
-    """The database's schema."""
+    """Manage the database schema."""
 
 
 @db_commands.command("upgrade")
 def db_upgrade() -> None:
-    """Bring the schema up to date; makes the SQLite file when there is none."""
+    """Create or update the database schema. Creates the SQLite file if there is none."""
     config = read_config()
     start_checks.make_database_file(config)
     with create_app(config).app_context():
@@ -182,20 +184,26 @@ def db_upgrade() -> None:
 
 @commands.group("site")
 def site_commands() -> None:
-    """Blogs that have their comments here."""
+    """Manage sites."""
 
 
 @site_commands.command("create")
 @click.argument("key")
-@click.option("--name", required=True, help="What readers see.")
-@click.option("--origin", "origins", multiple=True, required=True, help="https://blog.example; may be repeated.")
+@click.option("--name", required=True, help="Name shown to readers.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    required=True,
+    help="Origin of the site, such as https://blog.example; may be repeated.",
+)
 @click.option("--moderation", type=click.Choice([m.value for m in Mode]), default=Mode.ALL.value, show_default=True)
 @in_app
 def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) -> None:
-    """Add a site and show the two lines that embed it."""
+    """Add a site and print the two lines that embed it."""
     with write():
         site = sites.add(key, name, list(origins), Policy(mode=Mode(moderation)), datetime.now(UTC))
-    click.echo(f"Site “{site.key}” added. Put this where its comments should be:\n")
+    click.echo(f"Site “{site.key}” added. Put these two lines where the comments should appear:\n")
     click.echo(f'<script type="module" src="{read_config().base_url}/embed.js"></script>')
     click.echo(f'<comment-thread site="{site.key}"></comment-thread>')
 
@@ -204,7 +212,7 @@ def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) 
 @click.option("--json", "as_json", is_flag=True)
 @in_app
 def site_list(as_json: bool) -> None:
-    """The sites, their modes and origins."""
+    """List the sites with their moderation modes and origins."""
     listed: list[dict[str, Any]] = [
         {"key": s.key, "name": s.name, "moderation": s.policy.mode, "origins": [o.origin for o in s.origins]}
         for s in sites.all_sites()
@@ -221,11 +229,11 @@ def site_list(as_json: bool) -> None:
 @click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE…")
 @in_app
 def site_set(key: str, settings: tuple[str, ...]) -> None:
-    """Change a site's settings, such as signin_required=true, language=de or texts=@words.json; shows them all."""
+    """Change settings of a site, such as signin_required=true, language=de or texts=@words.json, and print them all."""
     changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
     for name in ("name", "origins"):
         if name in changes:
-            raise Invalid(name, f"“{name}” is changed in the dashboard, on the page “Settings”.")
+            raise Invalid(name, f"Change “{name}” in the dashboard, on the page “Settings”.")
     site = sites.by_key(key)
     site_settings.change(site.id, changes, None, "", datetime.now(UTC))
     for name, value in to_json(site.policy).items():
@@ -248,20 +256,22 @@ def _value(text: str) -> object:
 
 @commands.group("user")
 def user_commands() -> None:
-    """Accounts of owners, moderators and administrators."""
+    """Manage accounts of owners, moderators and administrators."""
 
 
 @user_commands.command("create")
 @click.argument("email")
 @click.option("--name", required=True)
-@click.option("--site", "site_key", help="The site to give a role on.")
-@click.option("--role", type=click.Choice([r.value for r in Role]), help="With --site; owner unless said.")
-@click.option("--admin", "is_admin", is_flag=True, help="Every right on every site.")
+@click.option("--site", "site_key", help="Give the account a role on this site.")
+@click.option(
+    "--role", type=click.Choice([r.value for r in Role]), help="Role on the site of --site.  [default: owner]"
+)
+@click.option("--admin", "is_admin", is_flag=True, help="Make the account an administrator of every site.")
 @in_app
 def user_create(email: str, name: str, site_key: str | None, role: str | None, is_admin: bool) -> None:
-    """Add an account, or a role to one; prints a sign-in link that works once, for a day."""
+    """Add an account, or give one a role. Prints a sign-in link that works once and expires after one day."""
     if role and not site_key:
-        raise Invalid("site", "--role needs --site: a role is for one site.")
+        raise Invalid("site", "--role needs --site.")
     with write():
         now = datetime.now(UTC)
         account = stored_accounts.make_account(email, name, is_admin, now)
@@ -276,22 +286,22 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
 @click.option("--tokens", "with_tokens", is_flag=True, help="Also revoke the account's personal API tokens.")
 @in_app
 def user_sign_out(email: str, with_tokens: bool) -> None:
-    """End every sign-in of an account, in the dashboard and on blogs: for a lost device or somebody who has left."""
+    """Sign an account out everywhere, in the dashboard and on blogs: for a lost device, or when someone leaves."""
     accounts_service.lock_out(stored_accounts.account_by_email(email), with_tokens, datetime.now(UTC))
-    click.echo(f"{email} is signed out everywhere{' and has no API tokens any more' if with_tokens else ''}.")
+    click.echo(f"{email} is signed out everywhere{' and its API tokens are revoked' if with_tokens else ''}.")
 
 
 @commands.group("token")
 def token_commands() -> None:
-    """Personal API tokens."""
+    """Manage personal API tokens."""
 
 
 @token_commands.command("create")
 @click.argument("email")
-@click.option("--site", "site_key", help="Only for this site.")
+@click.option("--site", "site_key", help="Limit the token to this site.")
 @in_app
 def token_create(email: str, site_key: str | None) -> None:
-    """Print a token that carries the account's rights; it is shown this once."""
+    """Create a token with the rights of the account and print it. It is shown only once."""
     with write():
         site = sites.by_key(site_key) if site_key else None
         token = api_tokens.new_api_token(stored_accounts.account_by_email(email), site, datetime.now(UTC))
@@ -300,14 +310,14 @@ def token_create(email: str, site_key: str | None) -> None:
 
 @commands.group("jobs")
 def jobs_commands() -> None:
-    """Background jobs (mail, …): what waits, and what failed and why."""
+    """Manage background jobs (email, …)."""
 
 
 @jobs_commands.command("list")
 @click.option("--json", "as_json", is_flag=True)
 @in_app
 def jobs_list(as_json: bool) -> None:
-    """Jobs that wait, run or failed, the oldest first, with the reason of the last failure."""
+    """List waiting, running and failed jobs, oldest first, with the reason of the last failure."""
     found = jobs.listed(datetime.now(UTC))
     if as_json:
         rows = [
@@ -326,17 +336,17 @@ def jobs_list(as_json: bool) -> None:
 @click.argument("ids", nargs=-1, type=JOB_ID, metavar="[ID…]")
 @in_app
 def jobs_retry(ids: tuple[int, ...]) -> None:
-    """Try jobs again now; without a number all that failed."""
+    """Retry jobs now. Without IDs, retry all failed jobs."""
     with write():
         count = jobs.retry(ids)
-    click.echo(f"{count} {'job is' if count == 1 else 'jobs are'} tried again.")
+    click.echo(f"{count} {'job' if count == 1 else 'jobs'} will be retried.")
 
 
 @jobs_commands.command("drop")
 @click.argument("ids", nargs=-1, type=JOB_ID, metavar="[ID…]")
 @in_app
 def jobs_drop(ids: tuple[int, ...]) -> None:
-    """Delete jobs, which are then never done; without a number all that failed."""
+    """Delete jobs without running them. Without IDs, delete all failed jobs."""
     with write():
         count = jobs.drop(ids)
     click.echo(f"{count} {'job was' if count == 1 else 'jobs were'} deleted.")
@@ -348,15 +358,15 @@ def _rfc3339(at: datetime | None) -> str | None:
 
 @commands.command()
 @click.option("--site", "site_key", required=True)
-@click.option("--thread", required=True, help="The page's identifier, such as /2026/hello/.")
+@click.option("--thread", required=True, help="Identifier of the page, such as /2026/hello/.")
 @click.option("--format", type=click.Choice(list(PAGE_PATHS)), default="html", show_default=True)
 @click.option(
-    "--limit", default=paging.PAGE_SIZE, show_default=True, help="Top-level comments; replies come with them."
+    "--limit", default=paging.PAGE_SIZE, show_default=True, help="Number of top-level comments; replies are included."
 )
-@click.option("--lang", default="", help="The language of the words around the comments.")
+@click.option("--lang", default="", help="Language of the texts around the comments.")
 @in_app
 def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> None:
-    """Print the comments of a page, for a static build: what GET /embed/v1/comments gives, or as json the API."""
+    """Print the comments of a page, for static builds: as GET /embed/v1/comments returns them, or the API with json."""
     sites.by_key(site_key)
     query = urlencode({"site": site_key, "thread": thread, "limit": limit, "lang": lang})
     with current_app.test_request_context(f"{PAGE_PATHS[format]}?{query}"):
@@ -367,15 +377,15 @@ def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> No
 
 
 @commands.command()
-@click.option("--site", "site_key", help="Only this site; otherwise all of them.")
-@click.option("--dry-run", is_flag=True, help="Only say what is wrong: exit status 1 when something is.")
+@click.option("--site", "site_key", help="Only this site; all sites by default.")
+@click.option("--dry-run", is_flag=True, help="Only report differences; exit status 1 if there are any.")
 @click.option("--json", "as_json", is_flag=True)
 @in_app
 def recount(site_key: str | None, dry_run: bool, as_json: bool) -> None:
-    """Count every kept number anew and mend what is wrong, while the service runs.
+    """Recount every stored number and correct wrong ones, while the service runs.
 
-    Kept numbers are the counts of pages, statuses and authors, scores, open reports, which comments are shown and
-    where, the words of the search index, and what the spam filter has learnt. Prints a line for each difference.
+    Stored numbers are the counts of pages, statuses and authors, scores, open reports, which comments are shown and
+    where, the words of the search index, and what the spam filter has learned. Prints a line for each difference.
     """
     run = recounts.check if dry_run else recounts.mend
     listed = [sites.by_key(site_key)] if site_key else sites.all_sites()
@@ -386,12 +396,12 @@ def recount(site_key: str | None, dry_run: bool, as_json: bool) -> None:
     else:
         for one in found:
             wrong = one.difference
-            mended = ", mended" if one.is_mended else ""
+            mended = ", corrected" if one.is_mended else ""
             click.echo(
-                f"{one.site_key}: {wrong.number} of {wrong.where}: kept {wrong.kept}, counted {wrong.counted}{mended}"
+                f"{one.site_key}: {wrong.number} of {wrong.where}: stored {wrong.kept}, counted {wrong.counted}{mended}"
             )
         if not found:
-            click.echo("Every kept number is right.")
+            click.echo("All stored numbers are correct.")
     if not all(one.is_mended for one in found):
         sys.exit(FAILED)
 
@@ -405,7 +415,13 @@ def _difference_json(one: recounts.WrongCount) -> dict[str, Any]:
 @commands.command("spam-report")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--folds", default=10, show_default=True, type=click.IntRange(2, 100))
-@click.option("--hold", default=Policy.spam_hold, show_default=True, type=click.IntRange(1, 100), help="Per cent.")
+@click.option(
+    "--hold",
+    default=Policy.spam_hold,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Spam score from which comments are held (%).",
+)
 @click.option("--json", "as_json", is_flag=True)
 def spam_report(files: tuple[Path, ...], folds: int, hold: int, as_json: bool) -> None:
     """Measure the spam filter by cross-validation on labelled comments: JSON lists of {"text", "spam": 0 or 1}."""
@@ -430,7 +446,7 @@ def spam_report(files: tuple[Path, ...], folds: int, hold: int, as_json: bool) -
         return
     for row in reports:
         click.echo(
-            f"{row['file']}: {row['comments']} comments, {row['spam']} of them spam; held from {hold}% on: "
+            f"{row['file']}: {row['comments']} comments, {row['spam']} of them spam; held from {hold}%: "
             f"precision {row['precision']:.1%}, recall {row['recall']:.1%} "
             f"({row['good_held']} good ones held, {row['spam_missed']} spam missed)"
         )
@@ -441,7 +457,7 @@ def _labelled(file: Path) -> Iterator[tuple[RuleInput, bool]]:
     try:
         rows = [(str(row["text"]), bool(row["spam"])) for row in json.loads(file.read_text("utf-8"))]
     except (ValueError, TypeError, KeyError):
-        raise BadFile(f"{file.name} is no JSON list of objects with “text” and “spam”.") from None
+        raise BadFile(f"{file.name} is not a JSON list of objects with “text” and “spam”.") from None
     for source, is_spam in rows:
         try:
             html = sanitizer.to_html(text_input.body(source, 20_000))
@@ -454,11 +470,11 @@ def _labelled(file: Path) -> Iterator[tuple[RuleInput, bool]]:
 @click.argument("format", type=click.Choice(["wordpress"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--site", "site_key", required=True)
-@click.option("--dry-run", is_flag=True, help="Read everything, change nothing.")
-@click.option("--include-private", is_flag=True, help="Bring in comments of posts that are not public, as pending.")
+@click.option("--dry-run", is_flag=True, help="Read the file without changing anything.")
+@click.option("--include-private", is_flag=True, help="Also import comments of posts that are not public, as pending.")
 @in_app
 def import_(format: str, file: Path, site_key: str, dry_run: bool, include_private: bool) -> None:
-    """Bring comments in from an export; doing it again doubles nothing."""
+    """Import comments from an export file. Importing it again adds only new comments."""
     site, now = sites.by_key(site_key), datetime.now(UTC)
     report = imports.wordpress(file, site, dry_run, _progress, now, include_private)
     for line in report.lines():

@@ -137,7 +137,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
     values = {**(_read_dotenv(dotenv) if dotenv else {}), **environ}
     for name in values:
         if name.upper().startswith(PREFIX) and not name.startswith(PREFIX):
-            raise BadSetting(name[len(PREFIX) :], f"the name of a setting is in capitals: {name.upper()}")
+            raise BadSetting(name[len(PREFIX) :], f"write the name of the setting in capitals: {name.upper()}")
     given = {k.removeprefix(PREFIX): v.strip() for k, v in values.items() if k.startswith(PREFIX) and v.strip()}
     for name, value in given.items():
         _check_name(name)
@@ -180,7 +180,7 @@ def from_dotenv(name: str, dotenv: Path = Path(".env")) -> str | None:
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     if path.is_dir():
-        raise BadDotenv(path, "is a folder; it must be a file of settings, or not exist")
+        raise BadDotenv(path, "is a folder; it must be a file of settings")
     try:
         content = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except FileNotFoundError:
@@ -193,7 +193,7 @@ def _read_dotenv(path: Path) -> dict[str, str]:
         # Left out with a warning, such a line would be a setting that somebody believes in.
         if PREFIX in line.original.string and (line.error or line.value is None and line.key):
             number = line.original.line + line.original.string[: line.original.string.index(PREFIX)].count("\n")
-            raise BadDotenv(path, f"line {number} is no setting; write {PREFIX}NAME=value, and close each quote")
+            raise BadDotenv(path, f"line {number} is not a setting; write {PREFIX}NAME=value, and close each quote")
     found = dotenv_values(stream=io.StringIO(content))
     return {k: v for k, v in found.items() if v is not None}
 
@@ -213,7 +213,7 @@ def _check_name(name: str) -> None:
         return
     likely = difflib.get_close_matches(name.upper(), known, 1)
     mend = f"did you mean {PREFIX}{likely[0]}?" if likely else "see docs/config.md for all settings"
-    raise BadSetting(name, f"is no setting; {mend}")
+    raise BadSetting(name, f"is not a setting; {mend}")
 
 
 def _check_characters(name: str, value: str) -> None:
@@ -223,7 +223,7 @@ def _check_characters(name: str, value: str) -> None:
         raise BadSetting(name, "is not UTF-8 text") from None
     # Addresses would be read without them: another value than the one that is written there.
     if name not in OF_SEVERAL_LINES and any(unicodedata.category(c) == "Cc" for c in value):
-        raise BadSetting(name, "holds a line break or another control character; write it in one line")
+        raise BadSetting(name, "contains a line break or another control character; write it on one line")
 
 
 def _secret(value: str) -> str:
@@ -267,14 +267,16 @@ def _contact(value: str) -> str:
     if "@" in value and ":" not in value:
         value = f"mailto:{value}"
     if value and not CONTACT.fullmatch(value):
-        mend = "must be an e-mail address or a page, such as security@blog.example or https://blog.example/security"
+        mend = "must be an email address or a web page, such as security@blog.example or https://blog.example/security"
         raise BadSetting("SECURITY_CONTACT", mend)
     return value
 
 
 def _hsts(value: str, base_url: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > DIGITS_MAX:
-        raise BadSetting("HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 is off")
+        raise BadSetting(
+            "HSTS_MAX_AGE_S", "must be a whole number of seconds, such as 31536000 for a year; 0 turns it off"
+        )
     if int(value) and not base_url.startswith("https://"):
         raise BadSetting("HSTS_MAX_AGE_S", "needs a COMMENTSVC_BASE_URL that begins with https://")
     return int(value)
@@ -298,7 +300,9 @@ def _base_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise BadSetting("BASE_URL", f"must be the service's public address, such as {example}")
     if "@" in parts.netloc:
-        raise BadSetting("BASE_URL", f"must not hold a name or password: it is shown to everybody; write {example}")
+        raise BadSetting(
+            "BASE_URL", f"must not contain a name or password, because it is public; write it like {example}"
+        )
     if parts.path.strip("/"):
         mend = f"the service needs a host of its own, such as {example}; it cannot be reached below a path"
         raise BadSetting("BASE_URL", mend)
@@ -315,7 +319,7 @@ def _host(name: str, host: str) -> str:
     except idna.IDNAError:
         in_ascii = ""
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", in_ascii.lower()):
-        raise BadSetting(name, f"“{host}” is no host name")
+        raise BadSetting(name, f"“{host}” is not a host name")
     return in_ascii.lower()
 
 
@@ -347,7 +351,7 @@ def _postgres_url(value: str) -> str:
     if not is_port_right:
         raise BadSetting("DATABASE_URL", f"must look like {example}, the port a number from 1 to 65535; {escaped}")
     if parts.netloc.count("@") > 1 or parts.fragment:
-        raise BadSetting("DATABASE_URL", f"has a password that must be escaped: {escaped}")
+        raise BadSetting("DATABASE_URL", f"contains a password that must be escaped: {escaped}")
     if not parts.path.strip("/"):
         raise BadSetting("DATABASE_URL", f"names no database; it must look like {example}")
     return value
@@ -363,7 +367,9 @@ def _mail_url(value: str) -> str:
     if not is_whole:
         raise BadSetting("MAIL_URL", f"must name host and port (1 to 65535), such as {example}")
     if value and value.startswith("smtp") and parts.netloc.count("@") > 1:
-        raise BadSetting("MAIL_URL", "has a password that must be escaped: @ is written as %40, / as %2F, : as %3A")
+        raise BadSetting(
+            "MAIL_URL", "contains a password that must be escaped: @ is written as %40, / as %2F, : as %3A"
+        )
     if parts.scheme == "mailbox" and (parts.netloc or not parts.path.strip("/")):
         raise BadSetting(
             "MAIL_URL", "must name a folder with three slashes, such as mailbox:///var/lib/commentsvc/mail"
@@ -376,9 +382,9 @@ def _mail_from(value: str) -> str:
     address = found[0][1] if len(found) == 1 else ""
     local, _, domain = address.rpartition("@")
     if not re.fullmatch(r"[^\s@<>:;,/\"]{1,64}@[^\s@<>/:]{1,253}", address):
-        raise BadSetting("MAIL_FROM", "must be one e-mail address, such as comments@blog.example")
+        raise BadSetting("MAIL_FROM", "must be one email address, such as comments@blog.example")
     if not local.isascii():
-        raise BadSetting("MAIL_FROM", "must be plain ASCII before the @; many mail servers take nothing else")
+        raise BadSetting("MAIL_FROM", "must be plain ASCII before the @: many mail servers accept nothing else")
     return value.replace(domain, _host("MAIL_FROM", domain))
 
 
@@ -395,7 +401,7 @@ def _certificates(name: str, value: str) -> Path | None:
     try:
         ssl.create_default_context(cafile=path)
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise BadSetting(name, "must be the path of a file with certificates (PEM) that can be read") from None
+        raise BadSetting(name, "must be the path of a readable file with certificates (PEM)") from None
     return path
 
 
@@ -404,13 +410,11 @@ def _networks(value: str) -> tuple[Network, ...]:
     try:
         found = tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
     except ValueError:
-        mend = f"must be addresses or networks with commas between, such as {example}"
+        mend = f"must be addresses or networks separated by commas, such as {example}"
         raise BadSetting("TRUSTED_PROXIES", mend) from None
     for network in found:
         if network.prefixlen < SHORTEST_PREFIX[network.version]:
-            mend = (
-                f"{network} is most of the internet, so anybody could claim any address; name your proxies: {example}"
-            )
+            mend = f"{network} is most of the internet, so anyone could forge addresses; list your proxies: {example}"
             raise BadSetting("TRUSTED_PROXIES", mend)
     return found
 
@@ -432,7 +436,7 @@ def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
                 raise BadSetting(f"{prefix}{needed.upper()}", f"is missing; {provider} needs it to sign people in")
         for name, value in settings.items():
             if name not in known:
-                raise BadSetting(f"{prefix}{name.upper()}", f"is no setting; known are {', '.join(known)}")
+                raise BadSetting(f"{prefix}{name.upper()}", f"is not a setting; known settings: {', '.join(known)}")
             if name.endswith(("_url", "issuer")):
                 _url(f"{prefix}{name.upper()}", value, ("http", "https"), "https://provider.example/path")
         if "private_key" in settings:

@@ -129,7 +129,7 @@ def _make_database(config: Config) -> None:
         migrations.upgrade()
         db.engine.dispose()  # a connection must not be carried into the worker processes
     log.warning(
-        "made a new, empty database at %s; if your comments are in another one, stop this, and start in its folder or "
+        "created a new, empty database at %s; if your comments are in another one, stop, and start in its folder or "
         "set COMMENTSVC_DATABASE_URL",
         config.sqlite_path,
     )

@@ -21,15 +21,15 @@ def check_places(config: Config) -> None:
     try:
         is_file = folder.exists() and not folder.is_dir()
     except OSError as error:
-        raise BadSetting("INSTANCE_DIR", f"no folder can have this name: {error.strerror}") from None
+        raise BadSetting("INSTANCE_DIR", f"cannot be used as a folder: {error.strerror}") from None
     if is_file:
-        raise BadSetting("INSTANCE_DIR", f"{folder} is a file; it must be a folder that the service can write into")
+        raise BadSetting("INSTANCE_DIR", f"{folder} is a file; it must be a folder that the service can write to")
     path = config.sqlite_path
     try:
         if path is None or not path.exists():
             return
         if path.is_dir():
-            raise BadSetting("DATABASE_URL", f"{path} is a folder; it must be a file in one")
+            raise BadSetting("DATABASE_URL", f"{path} is a folder; it must be a file")
         if not path.is_file():  # to open a pipe waits for whoever writes into it
             raise BadSetting("DATABASE_URL", f"{path} is a device or pipe; it must be a file")
         with path.open("rb") as file:
@@ -37,7 +37,7 @@ def check_places(config: Config) -> None:
     except OSError as error:
         raise BadSetting("DATABASE_URL", f"{path} cannot be read: {error.strerror}") from None
     if header and not (header.startswith(SQLITE_HEADER) and len(header) == SQLITE_HEADER_BYTES):
-        raise BadSetting("DATABASE_URL", f"{path} is no SQLite database; name another file, or restore a backup")
+        raise BadSetting("DATABASE_URL", f"{path} is not an SQLite database; use another file, or restore a backup")
 
 
 def make_instance_folder(config: Config) -> None:
@@ -48,7 +48,7 @@ def make_instance_folder(config: Config) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        mend = f"the service cannot write into {config.instance_dir}: {error.strerror}; name another folder"
+        mend = f"the service cannot write to {config.instance_dir}: {error.strerror}; use another folder"
         raise BadSetting("INSTANCE_DIR", mend) from None
 
 
@@ -57,7 +57,7 @@ def make_database_file(config: Config) -> None:
     try:
         engine.create_file(config)
     except OSError as error:
-        mend = f"{config.sqlite_path} cannot be made: {error.strerror}; name a file in a folder that can be written to"
+        mend = f"{config.sqlite_path} cannot be created: {error.strerror}; use a file in a writable folder"
         raise BadSetting("DATABASE_URL", mend) from None
 
 
@@ -70,7 +70,7 @@ def address_to_listen_at(host: str, port: int) -> str:
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        raise Invalid("host", f"--host: “{host}” is neither an address nor a known name of this machine.") from None
+        raise Invalid("host", f"--host: “{host}” is not an address or host name of this machine.") from None
     family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,8 +80,8 @@ def address_to_listen_at(host: str, port: int) -> str:
             if error.errno == errno.EADDRINUSE:
                 raise _taken(port) from None
             if error.errno in (errno.EACCES, errno.EPERM):
-                raise CommentError(f"Port {port} may only be used by root; choose one from 1024 on.") from None
-            raise Invalid("host", f"--host: {host} is no address of this machine ({error.strerror}).") from None
+                raise CommentError(f"Only root can use port {port}; choose 1024 or higher.") from None
+            raise Invalid("host", f"--host: {host} is not an address of this machine ({error.strerror}).") from None
     return str(address[0])
 
 
@@ -102,4 +102,4 @@ def hold_port(address: str, port: int) -> socket.socket | None:
 
 
 def _taken(port: int) -> CommentError:
-    return CommentError(f"Port {port} is taken: something listens there already. Stop it, or choose another: --port.")
+    return CommentError(f"Port {port} is already in use. Stop the other program, or choose another port with --port.")

@@ -98,7 +98,7 @@ def test_from_nothing_to_a_moderated_site(run):
         (["site", "create", "b", "--name", "x"], 2, "--origin"),
         (["site", "create", "b", "--name", "x", "--origin", "https://b.example", "--moderation", "some"], 2, "some"),
         (["site", "create", "blog", "--name", "x", "--origin", "https://b.example"], 1, "blog"),
-        (["user", "create", "nobody", "--name", "x"], 2, "e-mail"),
+        (["user", "create", "nobody", "--name", "x"], 2, "email"),
         (["user", "create", "b@example.org", "--name", "x", "--role", "owner"], 2, "--site"),
         (["user", "create", "b@example.org", "--name", "x", "--site", "other"], 1, "site"),
         (["token", "create", "b@example.org"], 1, "commentsvc user create"),
@@ -156,8 +156,8 @@ TEXT_FILE = str(Path(__file__))
         ("serve", {"DATABASE_URL": "postgresql://u:secret@db.example:port/n"}, 1, "COMMENTSVC_DATABASE_URL"),
         ("site list", {"DATABASE_URL": "postgresql://u:secret@db.example/"}, 1, "names no database"),
         ("db upgrade", {"DATABASE_URL": "postgresql://u:se@cret@db.example/n"}, 1, "%40"),
-        ("serve", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is no SQLite database"),
-        ("worker", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is no SQLite database"),
+        ("serve", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is not an SQLite database"),
+        ("worker", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}"}, 1, "is not an SQLite database"),
         ("jobs list", {"DATABASE_URL": "sqlite:////"}, 1, "is a folder"),
         ("db upgrade", {"DATABASE_URL": f"sqlite:///{TEXT_FILE}/data.sqlite3"}, 1, "COMMENTSVC_DATABASE_URL"),
         ("serve", {"INSTANCE_DIR": TEXT_FILE}, 1, "COMMENTSVC_INSTANCE_DIR"),
@@ -213,7 +213,7 @@ def test_the_rest_of_a_database_file_is_no_database(run, tmp_path):
     for words in (["serve"], ["site", "list"]):
         status, _, trouble = run(*words, COMMENTSVC_DATABASE_URL=f"sqlite:///{tmp_path}/data.sqlite3")
         assert (status, len(trouble.splitlines())) == (1, 1)
-        assert "is no SQLite database" in trouble
+        assert "is not an SQLite database" in trouble
 
 
 def test_a_dotenv_file_that_cannot_be_read_ends_every_command_in_one_line(run, tmp_path):
@@ -332,11 +332,11 @@ def test_the_operator_signs_an_account_out_everywhere_and_ends_its_tokens(ready,
 
 def test_a_site_gets_a_language_and_words_of_its_own(ready, tmp_path):
     words = tmp_path / "words.json"
-    words.write_text(json.dumps({"Leave a Reply": {"de": "Ihre Meinung?"}}))
+    words.write_text(json.dumps({"Leave a comment": {"de": "Ihre Meinung?"}}))
     status, said, _ = ready("site", "set", "blog", "language=de-AT", f"texts=@{words}")
     assert status == 0
     assert "language=de\n" in said
-    assert """'Leave a Reply': {"de": "Ihre Meinung?"}""" in said
+    assert """'Leave a comment': {"de": "Ihre Meinung?"}""" in said
     _, said, _ = ready("site", "set", "blog", "body_max=5000")
     assert "Ihre Meinung?" in said, "another change leaves them alone"
     words.write_text("{}")
@@ -356,7 +356,7 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
         link = run("user", "create", "a@example.org", "--name", "Alice", "--admin")[1]
         assert "/auth/link/" in link
         form = {"csrf_token": find_csrf(server.get("/auth/signin")), "email": "a@example.org", "next": "/dashboard"}
-        assert "Type the code" in server.get("/auth/signin", form)
+        assert "Enter your code" in server.get("/auth/signin", form)
         end = time.monotonic() + 10
         while not list(tmp_path.glob("mail/*.eml")) and time.monotonic() < end:
             time.sleep(0.1)
@@ -478,21 +478,21 @@ def test_workers_stay_on_cores_of_their_own_where_there_is_one_for_each(
 
 
 def test_recount_tells_what_is_wrong_mends_it_and_says_so_by_its_exit_status(ready, tmp_path):
-    assert ready("recount") == (0, "Every kept number is right.\n", "")
+    assert ready("recount") == (0, "All stored numbers are correct.\n", "")
     assert ready("recount", "--dry-run", "--json")[:2] == (0, '{\n  "differences": []\n}\n')
     with contextlib.closing(sqlite3.connect(tmp_path / "instance" / "commentsvc.sqlite3")) as connection, connection:
         connection.execute("INSERT INTO tally (site_id, status, count) VALUES (1, 'approved', 6)")
-    line = "blog: tally.count of approved: kept 6, counted 0"
+    line = "blog: tally.count of approved: stored 6, counted 0"
     assert ready("recount", "--dry-run") == (1, f"{line}\n", "")
     status, said, _ = ready("recount", "--dry-run", "--site", "blog", "--json")
     difference = {"site": "blog", "number": "tally.count", "where": "approved", "kept": 6, "counted": 0}
     assert (status, json.loads(said)) == (1, {"differences": [{**difference, "mended": False}]})
 
-    assert ready("recount", "--site", "blog") == (0, f"{line}, mended\n", "")
+    assert ready("recount", "--site", "blog") == (0, f"{line}, corrected\n", "")
     assert ready("recount", "--dry-run")[0] == 0
     status, said, trouble = ready("recount", "--site", "other")
     assert (status, said) == (1, "") and "site" in trouble
-    assert "every kept number" in ready("recount", "--help")[1]
+    assert "every stored number" in ready("recount", "--help")[1]
 
 
 def test_a_service_whose_worker_is_killed_again_and_again_goes_on(ready, environ, tmp_path):
@@ -541,7 +541,7 @@ def test_a_port_that_is_taken_is_refused_in_one_line_and_the_first_service_stays
         for host in ("127.0.0.1", "localhost", "0.0.0.0"):
             status, _, trouble = ready("serve", "--port", str(server.port), "--host", host)
             assert status == 1
-            assert re.fullmatch(rf"commentsvc: Port {server.port} is taken[^\n]+--port\.\n", trouble)
+            assert re.fullmatch(rf"commentsvc: Port {server.port} is already in use[^\n]+--port\.\n", trouble)
         assert json.loads(server.get("/healthz"))["status"] == "ok"
     finally:
         server.stop()
@@ -551,7 +551,7 @@ def test_a_new_database_is_said_and_after_a_stop_the_file_alone_is_whole(run, en
     path = tmp_path / "instance" / "commentsvc.sqlite3"
     server = Server(environ, tmp_path, "--host", "localhost")
     try:
-        assert f"made a new, empty database at {path}" in server.log.read_text()
+        assert f"created a new, empty database at {path}" in server.log.read_text()
         run("site", "create", "blog", "--name", "A blog", "--origin", "https://blog.example")
         author = {"name": "Carol", "email": "carol@example.org"}
         body = {"site": "blog", "thread": "/post", "body": "Hello", "author": author}
@@ -634,7 +634,7 @@ def test_jobs_that_failed_are_listed_with_their_reason_tried_again_and_dropped(r
     ]
     assert found[0]["created_at"] == "2026-11-01T11:00:00Z"
     assert "550 no such user" in ready("jobs", "list")[1]
-    assert ready("jobs", "retry", "1")[:2] == (0, "1 job is tried again.\n")
+    assert ready("jobs", "retry", "1")[:2] == (0, "1 job will be retried.\n")
     status, said, trouble = ready("jobs", "drop", "1", "7")
     assert (status, said) == (1, "") and "job 7" in trouble
     assert ready("jobs", "drop")[:2] == (0, "1 job was deleted.\n")

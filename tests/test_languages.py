@@ -34,7 +34,7 @@ WIDGET = set(translations.widget_keys())
 
 
 def test_what_is_marked_is_found():
-    assert SENTENCES["Leave a Reply"] is None  # in a template
+    assert SENTENCES["Leave a comment"] is None  # in a template
     assert SENTENCES["Please write your comment first."] is None  # in core
     assert SENTENCES["%(num)s thoughts on “%(title)s”"] == "One thought on “%(title)s”"
     assert len(SENTENCES) > 150

@@ -28,16 +28,16 @@ def address(value: str, field: str, required: bool) -> str:
     value = value.strip()
     if not value:
         if required:
-            raise Invalid(field, phrase("Please give your e-mail address. It will not be published."))
+            raise Invalid(field, phrase("Enter your email address. It will not be published."))
         return ""
     if len(value) > EMAIL_MAX:
-        raise Invalid(field, phrase("An e-mail address has at most %(limit)s characters.", limit=EMAIL_MAX))
+        raise Invalid(field, phrase("An email address can have at most %(limit)s characters.", limit=EMAIL_MAX))
     try:
         if ENCODED_WORD.search(value):
             raise UnicodeError
         found = validate_email(value, check_deliverability=False, allow_domain_literal=False)
     except (EmailNotValidError, UnicodeError):
-        sentence = phrase("This is no complete e-mail address; it should look like %(example)s.", example=EXAMPLE)
+        sentence = phrase("Enter a complete email address, such as %(example)s.", example=EXAMPLE)
         raise Invalid(field, sentence) from None
     return found.normalized.lower()
 

@@ -72,14 +72,14 @@ def website(value: object, max_length: int = 200) -> str | None:
         url = f"https://{url}"
     if len(url) > max_length:
         sentence = phrase(
-            "%(label)s is %(length)s characters long; %(limit)s fit here.",
+            "%(label)s is %(length)s characters long; the limit is %(limit)s.",
             label=YOUR_WEBSITE,
             length=len(url),
             limit=max_length,
         )
         raise Invalid("website", sentence)
     if not is_web_url(url):
-        sentence = phrase("This is no complete web address; it should look like %(example)s.", example=EXAMPLE)
+        sentence = phrase("Enter a complete web address, such as %(example)s.", example=EXAMPLE)
         raise Invalid("website", sentence)
     return unicodedata.normalize("NFC", url)
 

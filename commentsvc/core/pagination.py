@@ -57,7 +57,7 @@ def cursor(value: str, sort: Sort) -> Cursor | None:
         if str(found) != value or found.sort is not sort or not numbers_fit:
             raise ValueError
     except (ValueError, OverflowError, binascii.Error):
-        raise Invalid("cursor", "This cursor is not one of ours; begin again without it.") from None
+        raise Invalid("cursor", "This cursor is not valid. Start again without it.") from None
     return found
 
 

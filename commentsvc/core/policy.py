@@ -119,7 +119,7 @@ def _names(value: object) -> str:
     lines = [" ".join(line.split()) for line in value.splitlines()] if isinstance(value, str) else None
     if lines is None or any("\0" in line or len(line) > NAME_MAX for line in lines) or len(lines) > PROTECTED_MAX:
         limits = f"up to {PROTECTED_MAX} names of up to {NAME_MAX} characters"
-        raise Invalid("protected_names", f"“protected_names” is text, one name a line: {limits}.")
+        raise Invalid("protected_names", f"“protected_names” is text, one name per line: {limits}.")
     return "\n".join(line for line in lines if line)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import Invalid
+from commentsvc.core.phrases import phrase
 
 ALGORITHM = "SHA-256"
 NUMBER_MAX = 50_000  # half of it is tried on average: some tenths of a second, a few seconds on an old phone
@@ -49,16 +50,16 @@ def proof(secret: str, site_key: str, solution: str, now: datetime) -> Proof | N
     Raises Invalid for what is no solution at all.
     """
     if len(solution) > SOLUTION_MAX:
-        raise Invalid("challenge", "This is no solution of a challenge.")
+        raise Invalid("challenge", phrase("The browser check failed. Please reload the page and try again."))
     try:
         read = json.loads(base64.b64decode(solution, validate=True))
         salt, digest, number, signature = (read[name] for name in ("salt", "challenge", "number", "signature"))
         signed = bytes.fromhex(signature)
         expires = _SALT.fullmatch(salt)
     except (binascii.Error, ValueError, TypeError, KeyError, RecursionError):
-        raise Invalid("challenge", "This is no solution of a challenge.") from None
+        raise Invalid("challenge", phrase("The browser check failed. Please reload the page and try again.")) from None
     if expires is None or not isinstance(digest, str) or not isinstance(number, int):
-        raise Invalid("challenge", "This is no solution of a challenge.")
+        raise Invalid("challenge", phrase("The browser check failed. Please reload the page and try again."))
     expires_at = datetime.fromtimestamp(int(expires[1]), UTC)
     is_ours = hmac.compare_digest(signed, _signature(secret, site_key, salt, digest))
     is_right = 0 < number <= NUMBER_MAX and hmac.compare_digest(_digest(salt, number).encode(), digest.encode())

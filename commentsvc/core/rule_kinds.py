@@ -42,13 +42,13 @@ MEANS = {
     RuleKind.WORDS: "Words and phrases",
     RuleKind.LINKS: "More links than",
     RuleKind.DOMAINS: "Links to these domains",
-    RuleKind.OTHER_DOMAINS: "Links to other domains than",
-    RuleKind.EMAIL: "E-mail addresses and @domains",
-    RuleKind.NAME: "Names",
-    RuleKind.WEBSITE: "Websites of authors",
-    RuleKind.IP: "Network addresses",
-    RuleKind.AGENT: "Browsers",
-    RuleKind.LANGUAGE: "Other languages than",
+    RuleKind.OTHER_DOMAINS: "Links to domains other than",
+    RuleKind.EMAIL: "Email addresses and @domains",
+    RuleKind.NAME: "Commenter’s name",
+    RuleKind.WEBSITE: "Commenter’s website",
+    RuleKind.IP: "IP addresses and networks",
+    RuleKind.AGENT: "Browser (user agent)",
+    RuleKind.LANGUAGE: "Languages other than",
 }
 # What a nudge may tell its author: those that are about the text itself.
 ABOUT_THE_TEXT = frozenset({RuleKind.WORDS, RuleKind.LINKS, RuleKind.DOMAINS, RuleKind.OTHER_DOMAINS})
@@ -143,7 +143,7 @@ def _words(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
         return None
     for text in submission.texts:
         if found := rule.words.find(text):
-            return RuleMatch(phrase("It has words that this blog's moderators look at."), found.text)
+            return RuleMatch(phrase("It contains words that this blog's moderators review."), found.text)
     return None
 
 
@@ -160,14 +160,14 @@ def _domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     website = domains.host_of(submission.website)
     for host in (*submission.link_hosts, *([website] if website else [])):
         if _listed(host, rule):
-            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a site that this blog's moderators review."), host)
     return None
 
 
 def _other_domains(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     for host in submission.link_hosts:
         if not _listed(host, rule):
-            return RuleMatch(phrase("It links to a place that this blog's moderators look at."), host)
+            return RuleMatch(phrase("It links to a site that this blog's moderators review."), host)
     return None
 
 
@@ -179,20 +179,20 @@ def _email(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     address = submission.email.lower()
     for key in (address, "@" + address.rpartition("@")[2]) if address else ():
         if (line := rule.tokens.get(key)) is not None:
-            return RuleMatch(phrase("This blog's moderators look at comments from this address."), line)
+            return RuleMatch(phrase("This blog's moderators review comments from this address."), line)
     return None
 
 
 def _name(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     found = rule.words.find(Text(submission.name))
-    return RuleMatch(phrase("This blog's moderators look at comments like this one."), found.text) if found else None
+    return RuleMatch(phrase("This blog's moderators review comments like this one."), found.text) if found else None
 
 
 def _website(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     address, host = _beginning(submission.website), domains.host_of(submission.website)
     for name in (*domains.with_parents(host), *(address[:end] for end in range(1, len(address) + 1))):
         if name and (line := rule.tokens.get(name)) is not None:
-            return RuleMatch(phrase("This blog's moderators look at comments like this one."), line)
+            return RuleMatch(phrase("This blog's moderators review comments like this one."), line)
     return None
 
 
@@ -203,19 +203,19 @@ def _beginning(url: str) -> str:
 
 def _ip(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.networks.find(submission.ip)
-    return RuleMatch(phrase("This blog's moderators look at comments from this network."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators review comments from this network."), line) if line else None
 
 
 def _agent(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     line = rule.parts.find(submission.user_agent.lower())
-    return RuleMatch(phrase("This blog's moderators look at comments like this one."), line) if line else None
+    return RuleMatch(phrase("This blog's moderators review comments like this one."), line) if line else None
 
 
 def _language(submission: RuleInput, rule: SiteRule) -> RuleMatch | None:
     written = submission.language
     if written is None or written in rule.value.lower().split():
         return None
-    return RuleMatch(phrase("This blog's moderators look at comments in this language."), written)
+    return RuleMatch(phrase("This blog's moderators review comments in this language."), written)
 
 
 _FINDERS: dict[RuleKind, Callable[[RuleInput, SiteRule], RuleMatch | None]] = {
@@ -239,30 +239,32 @@ def check_rule(kind: str, value: str, outcome: str, of_language: str = "") -> No
     if outcome not in set(Outcome) - {Outcome.APPROVE}:
         raise Invalid("outcome", "outcome is one of hold, spam, reject.")
     if not value.strip():
-        raise Invalid("value", "A rule needs a value: words, a number of links, addresses or networks.")
+        raise Invalid("value", "Enter at least one value.")
     if len(value) > VALUE_MAX or "\0" in value:
-        raise Invalid("value", f"A value has at most {VALUE_MAX:,} characters, and no NUL. Make two rules of it.")
+        raise Invalid("value", f"Values can have at most {VALUE_MAX:,} characters and no NUL. Use two rules.")
     if of_language and (kind != RuleKind.WORDS or of_language not in language_guess.LANGUAGES):
         known = ", ".join(sorted(language_guess.LANGUAGES))
-        raise Invalid("language", f"Only words may have a language, and it is one of {known}.")
+        raise Invalid("language", f"Only word rules can have a language, and it must be one of {known}.")
     if kind == RuleKind.LINKS and not (value.isascii() and value.isdigit() and len(value) <= 3):
-        raise Invalid("value", "For links the value is a number from 0 to 999.")
+        raise Invalid("value", "Enter a number of links from 0 to 999.")
     for line in value.split() if kind in _LINE_CHECKS else ():
         is_sound, wanted = _LINE_CHECKS[RuleKind(kind)]
         if not is_sound(line):
-            raise Invalid("value", f"“{line[:80]}” is no {wanted}.")
+            raise Invalid("value", f"“{line[:80]}” is not {wanted}.")
     if kind in (RuleKind.WORDS, RuleKind.NAME):
         for line in value.splitlines():
             if len(line) > word_list.ENTRY_MAX or len(line.split()) > word_list.ENTRY_WORDS_MAX:
-                raise Invalid("value", f"“{line[:80]}…” is too long: {word_list.ENTRY_WORDS_MAX} words a line at most.")
+                raise Invalid(
+                    "value", f"“{line[:80]}…” is too long: at most {word_list.ENTRY_WORDS_MAX} words per line."
+                )
 
 
 _LINE_CHECKS: dict[RuleKind, tuple[Callable[[str], bool], str]] = {
-    RuleKind.IP: (lambda line: networks.network(line) is not None, "address or network such as 192.0.2.0/24"),
-    RuleKind.DOMAINS: (domains.is_domain, "domain such as example.org"),
-    RuleKind.OTHER_DOMAINS: (domains.is_domain, "domain such as example.org"),
+    RuleKind.IP: (lambda line: networks.network(line) is not None, "an address or network such as 192.0.2.0/24"),
+    RuleKind.DOMAINS: (domains.is_domain, "a domain such as example.org"),
+    RuleKind.OTHER_DOMAINS: (domains.is_domain, "a domain such as example.org"),
     RuleKind.LANGUAGE: (
         lambda line: line.lower() in language_guess.LANGUAGES,
-        f"language that can be told: {', '.join(sorted(language_guess.LANGUAGES))}",
+        f"a language we can detect: {', '.join(sorted(language_guess.LANGUAGES))}",
     ),
 }

@@ -80,14 +80,14 @@ def subject(kind: str, value: str) -> Subject:
         domain = domains.domain(value.removeprefix("@"))
         if domains.is_domain(domain):
             return Subject(SubjectKind.DOMAIN, domain)
-        raise Invalid("subject", f"“{value[:80]}” is no domain such as example.org.")
+        raise Invalid("subject", f"“{value[:80]}” is not a domain such as example.org.")
     if kind == SubjectKind.NETWORK:
         network = networks.network(value)
         if network is not None and network.prefixlen in SIZES[network.version]:
             return Subject(SubjectKind.NETWORK, str(network))
         sizes = "/8 to /32, or for IPv6 /" + ", /".join(map(str, SIZES[6]))
-        raise Invalid("subject", f"“{value[:80]}” is no address or network such as 192.0.2.0/24 ({sizes}).")
-    raise Invalid("subject", f"Say who: {', '.join(SubjectKind)} and its value.")
+        raise Invalid("subject", f"“{value[:80]}” is not an address or network such as 192.0.2.0/24 ({sizes}).")
+    raise Invalid("subject", f"Give a subject: one of {', '.join(SubjectKind)}, and its value.")
 
 
 def check(kind: str, has_end: bool, has_reason: bool = True) -> SanctionKind:
@@ -95,7 +95,7 @@ def check(kind: str, has_end: bool, has_reason: bool = True) -> SanctionKind:
     if kind not in set(SanctionKind):
         raise Invalid("kind", f"kind is one of {', '.join(SanctionKind)}.")
     if kind == SanctionKind.SUSPEND and not has_end:
-        raise Invalid("until", "A suspension ends some day: say when, or ban them.")
+        raise Invalid("until", "Choose an end date, or ban instead.")
     if kind == SanctionKind.WARN and not has_reason:
-        raise Invalid("reason", "Write what you want to tell them.")
+        raise Invalid("reason", "Write a message to the commenter.")
     return SanctionKind(kind)

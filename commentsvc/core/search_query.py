@@ -67,7 +67,7 @@ def parse(query: str) -> Search:
     """
     query = query.replace("\0", "").strip()
     if len(query) > QUERY_MAX:
-        raise Invalid("q", f"A search has at most {QUERY_MAX} characters.")
+        raise Invalid("q", f"Use at most {QUERY_MAX} characters to search.")
     words: list[str] = []
     asked: dict[str, str] = {}
     for part in _PART.finditer(query):
@@ -77,9 +77,11 @@ def parse(query: str) -> Search:
             words += [value] if value else []
         elif key not in KEYS:
             known = ", ".join(f"{name}:" for name in KEYS)
-            raise Invalid("q", f"The search knows no “{key}:”, only {known}. To find the text itself, quote it.")
+            raise Invalid(
+                "q", f"“{key}:” is not a search filter. Filters: {known}. To search for the text itself, quote it."
+            )
         elif not value:
-            raise Invalid("q", f"Say what to look for after “{key}:”, such as {_EXAMPLE[key]}.")
+            raise Invalid("q", f"Enter a value after “{key}:”, such as {_EXAMPLE[key]}.")
         else:
             asked[key] = value
     return Search(
@@ -109,13 +111,13 @@ _EXAMPLE = {
 
 def _status(value: str) -> Status:
     if value.lower() not in set(Status):
-        raise Invalid("q", f"“status:{value}” is none of {', '.join(Status)}.")
+        raise Invalid("q", f"“{value}” is not a status. Use one of {', '.join(Status)}.")
     return Status(value.lower())
 
 
 def _has_link(value: str) -> bool:
     if value.lower() not in ("link", "links"):
-        raise Invalid("q", f"The search knows only has:link, not “has:{value}”.")
+        raise Invalid("q", f"“has:{value}” is not a search filter. Use has:link.")
     return True
 
 
@@ -127,7 +129,7 @@ def _day(key: str, value: str) -> datetime:
             raise ValueError
         return datetime.combine(found, time(), UTC)
     except ValueError:
-        raise Invalid("q", f"“{key}:{value}” is no day; write it as {_EXAMPLE[key]}.") from None
+        raise Invalid("q", f"“{key}:{value}” is not a date; write it like {_EXAMPLE[key]}.") from None
 
 
 def fits(search: Search, texts: Iterable[str]) -> bool:

@@ -43,7 +43,7 @@ def line(value: object, field: str, label: str, max_length: int, required: bool)
     folded = " ".join(_BIDI.sub("", folded).split())
     if _is_invisible(folded):
         if required:
-            raise Invalid(field, phrase("%(label)s is missing; please fill it in.", label=label))
+            raise Invalid(field, phrase("Please fill in this field: %(label)s.", label=label))
         return ""
     if len(folded) > max_length:
         raise too_long(field, label, len(folded), max_length)
@@ -74,7 +74,7 @@ def normal_form(value: str, name: str, label: str) -> str:
     if found := _UNWANTED.search(value):
         code = f"U+{ord(found.group()):04X}"
         sentence = phrase(
-            "%(label)s has a character that cannot be shown (%(code)s); please take it out.", label=label, code=code
+            "%(label)s has a character that cannot be shown (%(code)s); please remove it.", label=label, code=code
         )
         raise Invalid(name, sentence)
     return unicodedata.normalize("NFC", value if value.isascii() else _without_piles(value))
@@ -97,7 +97,7 @@ def _is_invisible(value: str) -> bool:
 
 def too_long(name: str, label: str, length: int, limit: int) -> Invalid:
     sentence = phrase(
-        "%(label)s is %(length)s characters long; %(limit)s fit here.", label=label, length=length, limit=limit
+        "%(label)s is %(length)s characters long; the limit is %(limit)s.", label=label, length=length, limit=limit
     )
     return Invalid(name, sentence)
 

@@ -87,10 +87,12 @@ def checked_texts(texts: object) -> dict[str, object]:
     sentence may have an object by plural category, which must have `other`.
     """
     if not isinstance(texts, dict) or len(texts) > TEXTS_MAX:
-        raise Invalid("texts", f"texts is an object of at most {TEXTS_MAX} English sentences and what to say instead.")
+        raise Invalid(
+            "texts", f"texts must be an object with at most {TEXTS_MAX} original English texts and your texts."
+        )
     for key, own in texts.items():
         if key not in keys():
-            raise Invalid("texts", f"There is no sentence “{key}”. Copy it exactly from commentsvc/locale/de.json.")
+            raise Invalid("texts", f"There is no text “{key}”. Copy the original English text exactly.")
         for part in _parts(key, own):
             _check_text(key, part)
     return texts
@@ -101,28 +103,28 @@ def _parts(key: str, own: object) -> list[object]:
     if not isinstance(own, dict):
         return [own]
     if not own:
-        raise Invalid("texts", f"What to say instead of “{key}” is missing.")
+        raise Invalid("texts", f"Your text for “{key}” is missing.")
     if set(own) <= CATEGORIES:
         if OTHER not in own:
             raise Invalid("texts", f"The plural forms of “{key}” lack “{OTHER}”.")
         return list(own.values())
     for tag in own:
         if tag not in languages.TAGS:
-            raise Invalid("texts", f"“{tag}” is no language here; they are {', '.join(languages.TAGS)}.")
+            raise Invalid("texts", f"“{tag}” is not a supported language. Use one of {', '.join(languages.TAGS)}.")
     return [part for forms in own.values() for part in _forms(key, forms)]
 
 
 def _forms(key: str, forms: object) -> list[object]:
     if isinstance(forms, dict) and not set(forms) <= CATEGORIES:
-        raise Invalid("texts", f"The plural forms of “{key}” are some of {', '.join(sorted(CATEGORIES))}.")
+        raise Invalid("texts", f"The plural forms of “{key}” must be among {', '.join(sorted(CATEGORIES))}.")
     return _parts(key, forms)
 
 
 def _check_text(key: str, text: object) -> None:
     if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
-        raise Invalid("texts", f"What to say instead of “{key}” is a text of 1 to {TEXT_MAX} characters.")
+        raise Invalid("texts", f"Your text for “{key}” needs 1 to {TEXT_MAX} characters.")
     unknown = placeholders(text) - placeholders(key)
     if unknown:
-        raise Invalid("texts", f"“{text}” has {', '.join(sorted(unknown))}, which “{key}” does not have.")
+        raise Invalid("texts", f"“{text}” has {', '.join(sorted(unknown))}, which is not in “{key}”.")
     if placeholders(key) - placeholders(text) - {"num"}:
         raise Invalid("texts", f"“{text}” must have the same %(…)s as “{key}”.")

@@ -152,7 +152,7 @@ def explain(
     """What each check says of a comment, in the order tried; None for one that has nothing to say."""
     case = Case(submission, policy, record, moment)
     if record.is_moderator:
-        return [("moderator", Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it.")))]
+        return [("moderator", Reason("moderator", Outcome.APPROVE, phrase("Written by a moderator.")))]
     said: list[tuple[str, Reason | None]] = [("person", _person(case)), ("mode", _mode(case))]
     if policy.mode is Mode.OFF:
         return said
@@ -170,7 +170,9 @@ def still_held(verdict: Verdict, earlier: Sequence[Reason]) -> Verdict:
 
 def too_many(match: str) -> Reason:
     """Why a comment is held when many come at once; `match` says from where."""
-    sentence = phrase("Many comments are coming in here at the moment, so a moderator reads this one first.")
+    sentence = phrase(
+        "Many comments are coming in right now, so a moderator will review this comment before it appears."
+    )
     return Reason("pace", Outcome.HOLD, sentence, match)
 
 
@@ -185,11 +187,9 @@ def tried(submission: RuleInput, rule: SiteRule) -> Reason | None:
 def _person(case: Case) -> Reason | None:
     standing = case.record.standing
     if standing is SanctionEffect.HELD:
-        return Reason(
-            "person", Outcome.HOLD, phrase("A moderator reads everything that you write here before it appears.")
-        )
+        return Reason("person", Outcome.HOLD, phrase("A moderator reviews all your comments here before they appear."))
     if standing is SanctionEffect.SHADOWED:
-        return Reason("person", Outcome.REJECT, phrase("Only its author sees it: a moderator decided that."))
+        return Reason("person", Outcome.REJECT, phrase("A moderator decided that only its author can see it."))
     if standing is SanctionEffect.TRUSTED:
         return Reason("person", Outcome.APPROVE, phrase("A moderator trusts its author."))
     return None
@@ -199,31 +199,29 @@ def _mode(case: Case) -> Reason:
     policy, record = case.policy, case.record
     name = f"mode {policy.mode}"
     if policy.mode is Mode.OFF:
-        return Reason(name, Outcome.APPROVE, phrase("Comments appear at once here."))
+        return Reason(name, Outcome.APPROVE, phrase("Comments appear immediately here."))
     if record.standing is SanctionEffect.TRUSTED:
-        return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear at once here."))
+        return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear immediately here."))
     if policy.mode is Mode.ALL:
-        return Reason(name, Outcome.HOLD, phrase("A moderator reads every comment here before it appears."))
+        return Reason(name, Outcome.HOLD, phrase("A moderator reviews every comment here before it appears."))
     if policy.mode is Mode.NEW:
         if record.approved < policy.approved_needed:
-            return Reason(
-                name, Outcome.HOLD, phrase("A moderator reads the first comments of everyone who is new here.")
-            )
+            return Reason(name, Outcome.HOLD, phrase("A moderator reviews the first comments of new commenters."))
         if record.age_days is not None and record.age_days < policy.young_days:
             days = policy.young_days
             sentence = counted(
-                "A moderator reads what accounts younger than one day write.",
-                "A moderator reads what accounts younger than %(num)s days write.",
+                "A moderator reviews comments from accounts younger than one day.",
+                "A moderator reviews comments from accounts younger than %(num)s days.",
                 days,
             )
             return Reason(name, Outcome.HOLD, sentence, f"{days} days")
-    return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear at once here."))
+    return Reason(name, Outcome.APPROVE, phrase("Comments like this one appear immediately here."))
 
 
 def _trap(case: Case) -> Reason | None:
     if not case.moment.is_trapped:
         return None
-    return Reason("trap", Outcome.SPAM, phrase("A field was filled in that people do not see."))
+    return Reason("trap", Outcome.SPAM, phrase("A hidden form field was filled in."))
 
 
 def _haste(case: Case) -> Reason | None:
@@ -231,7 +229,7 @@ def _haste(case: Case) -> Reason | None:
     # Whoever is known here may well say "Thanks!" in two seconds.
     if elapsed_ms is None or elapsed_ms >= least_s * 1000 or case.record.approved:
         return None
-    sentence = phrase("It was sent sooner after opening the form than people can write.")
+    sentence = phrase("It was sent too soon after the form was opened.")
     return Reason("haste", Outcome.HOLD, sentence, f"{elapsed_ms / 1000:.1f} s")
 
 
@@ -240,8 +238,8 @@ def _links(case: Case) -> Reason | None:
     if links <= most:
         return None
     sentence = counted(
-        "It has one link; a moderator reads comments with more than %(limit)s.",
-        "It has %(num)s links; a moderator reads comments with more than %(limit)s.",
+        "It has one link; a moderator reviews comments with more than %(limit)s.",
+        "It has %(num)s links; a moderator reviews comments with more than %(limit)s.",
         links,
         limit=most,
     )
@@ -252,9 +250,7 @@ def _copies(case: Case) -> Reason | None:
     if not case.policy.copies_held or not case.moment.copies:
         return None
     count = case.moment.copies
-    return Reason(
-        "copies", Outcome.HOLD, phrase("Nearly the same was said here lately, in another place."), f"{count} alike"
-    )
+    return Reason("copies", Outcome.HOLD, phrase("It nearly repeats another recent comment here."), f"{count} alike")
 
 
 def _pace(case: Case) -> Reason | None:
@@ -273,7 +269,10 @@ def _refusals(case: Case) -> Reason | None:
     count, most = case.record.refused_lately, case.policy.refusals_max
     if not most or count < most:
         return None
-    sentence = phrase("Several of your comments were refused here lately, so a moderator reads this one first.")
+    sentence = phrase(
+        "Several of your comments here were rejected recently, "
+        "so a moderator will review this comment before it appears."
+    )
     return Reason("refusals", Outcome.HOLD, sentence, f"{count} in {REFUSALS_DAYS} days")
 
 
@@ -282,17 +281,19 @@ def _spam_filter(case: Case) -> Reason | None:
     if not policy.spam_filter or score is None or score * 100 < policy.spam_hold or policy.spam_hold == NEVER_HOLDS:
         return None
     words = ", ".join(case.moment.spam_words)
-    sentence = phrase("It reads like comments that were spam here, so a moderator looks at it.")
+    sentence = phrase("It resembles earlier spam here, so a moderator will review it.")
     return Reason("spam filter", Outcome.HOLD, sentence, f"{score:.0%}: {words}" if words else f"{score:.0%}")
 
 
 def _outside(case: Case) -> Reason | None:
     answer = case.moment.outside
     if answer is Outside.NO_ANSWER:
-        sentence = phrase("Our check for spam could not be reached, so a moderator reads this one first.")
+        sentence = phrase(
+            "Our spam check could not be reached, so a moderator will review this comment before it appears."
+        )
         return Reason("outside check", Outcome.HOLD, sentence)
     if answer in (Outside.SPAM, Outside.BLATANT):
-        return Reason("outside check", Outcome.SPAM, phrase("A spam service takes it for spam."), answer)
+        return Reason("outside check", Outcome.SPAM, phrase("A spam service considers it spam."), answer)
     return None
 
 

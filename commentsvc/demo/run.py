@@ -66,13 +66,13 @@ def prepared(port: int, blog_port: int) -> Iterator[Config]:
         blog = Blog(base_url, Path(folder) / "mail")
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         _serve(make_server(HOST, blog_port, blog, threaded=True), "blog")
-        click.echo(f"\n  The blog         {blog_url}/")
-        click.echo(f"  The dashboard    {base_url}/dashboard")
-        click.echo("  Sign in there as Alice, who moderates the blog, with this link; it works once:")
-        click.echo(f"                   {base_url}/auth/link/{link}")
-        click.echo(f"  Outgoing mail    {blog_url}/mailbox")
-        click.echo(f"  Signing in       with stand-ins for Twitter, Facebook and others at {stand_ins.base_url}\n")
-        click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")
+        click.echo(f"\n  Blog:         {blog_url}/")
+        click.echo(f"  Dashboard:    {base_url}/dashboard")
+        click.echo("  Sign in to the dashboard as Alice, the owner, with this link (works once):")
+        click.echo(f"                {base_url}/auth/link/{link}")
+        click.echo(f"  Mailbox:      {blog_url}/mailbox")
+        click.echo(f"  Sign-in:      test providers in place of Twitter, Facebook and others at {stand_ins.base_url}\n")
+        click.echo("  Nothing leaves this machine. Press Ctrl+C to stop; all data is then deleted.\n")
         yield config
 
 
@@ -94,7 +94,7 @@ def _check_free(port: int, option: str) -> None:
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise CommentError(f"Port {port} is taken; choose another with {option}.") from None
+            raise CommentError(f"Port {port} is already in use; choose another with {option}.") from None
 
 
 def _fill(config: Config, blog_url: str) -> str:

@@ -46,9 +46,9 @@ def unlink(account_id: int, identity_id: int) -> None:
     identities = stored_identities.identities_of(account_id)
     found = next((i for i in identities if i.id == identity_id), None)
     if found is None:
-        raise NotFound(phrase("This way to sign in is not one of yours."))
+        raise NotFound(phrase("This sign-in method is not on your account."))
     if len(identities) == 1:
-        raise Conflict(phrase("This is your only way to sign in. Add another one first."), "last")
+        raise Conflict(phrase("This is your only sign-in method. Add another one first."), "last")
     db.session.delete(found)
     db.session.commit()
 
@@ -185,7 +185,7 @@ def _locked(account_id: int, now: datetime) -> Account:
     db.session.refresh(account, ["memberships"])
     for site in sites.lock_all(_owned(account)):
         if memberships.owners_of(site.id) == 1:
-            sentence = phrase("You are the only owner of “%(site)s”. Give it another owner first.", site=site.name)
+            sentence = phrase("You are the only owner of “%(site)s”. Make someone else an owner first.", site=site.name)
             raise Conflict(sentence, "owner")
     return account
 

@@ -25,7 +25,7 @@ LINK_LIFE = timedelta(days=7)
 REASON = Reason(
     address_checks.HOLD_RULE,
     Outcome.HOLD,
-    phrase("The holder of this e-mail address has to confirm the comment first, by a link in a mail."),
+    phrase("The owner of this email address must first confirm the comment, using a link sent by email."),
 )
 
 
@@ -59,7 +59,7 @@ def comment_of(number: int, now: datetime) -> Comment:
     if comment is None or now >= comment.created_at + LINK_LIFE:
         raise NotFound(moderator_mails.LOST)
     if not is_waiting(comment):
-        raise NotFound(phrase("This comment no longer waits for a confirmation."))
+        raise NotFound(phrase("This comment no longer needs confirmation."))
     return comment
 
 

@@ -51,7 +51,7 @@ def check_guest(site: Site, is_address_taken: bool) -> None:
     if site.policy.signin_required:
         raise NotAllowed(phrase("Please sign in to comment here."))
     if is_address_taken:
-        sentence = phrase("This address belongs to an account here. Sign in to use it, or give another.")
+        sentence = phrase("This address belongs to an account here. Sign in to use it, or enter another.")
         raise AddressTaken("author.email", sentence)
 
 
@@ -63,7 +63,7 @@ def check_name(name: str, has_account: bool, staff_names: Collection[str]) -> No
         sentence = phrase("Your name looks like a moderator's or the blog's own. Sign in again and choose another.")
         raise Invalid("author.name", sentence)
     if core_names.is_one_of(name, staff_names):
-        sentence = phrase("A moderator here has this name. Sign in if it is you, or give another.")
+        sentence = phrase("A moderator here uses this name. Sign in if this is you, or enter another name.")
         raise Invalid("author.name", sentence)
     raise Invalid("author.name", names_service.LOOKS_LIKE_STAFF)
 
@@ -84,10 +84,12 @@ def find_parent(site: Site, thread: Thread, author: Author, parent_id: int | Non
     if parent is None or not is_seen:
         raise Invalid(
             "parent_id",
-            phrase("The comment you answer is no longer here. You can still post this as a comment of its own."),
+            phrase("The comment you are replying to was removed. You can still post this as a new comment."),
         )
     if parent.depth + 1 >= site.policy.depth_max:
-        raise Invalid("parent_id", phrase("Replies go no deeper here. Please answer a comment further up."))
+        raise Invalid(
+            "parent_id", phrase("Replies can't be nested any deeper here. Please reply to a comment further up.")
+        )
     return parent
 
 
@@ -98,8 +100,8 @@ def check_pace(site: Site, recent: RecentPosts, now: datetime) -> None:
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
         sentence = counted(
-            "You are writing quickly. Please wait one second and send it again.",
-            "You are writing quickly. Please wait %(num)s seconds and send it again.",
+            "You're posting too fast. Please wait one second and try again.",
+            "You're posting too fast. Please wait %(num)s seconds and try again.",
             wait_s,
         )
         raise TooMany(sentence, wait_s)
@@ -114,7 +116,7 @@ def check_network(site: Site, recent: RecentPosts, ip: str, form: Form, secret: 
     after = site.policy.challenge_after
     wait = recent.wait_of_network(ip, now) if site.policy.flood_s else timedelta()
     if wait > timedelta():
-        sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
+        sentence = phrase("Too many comments from your network. Please wait ten minutes and try again.")
         raise TooMany(sentence, math.ceil(wait.total_seconds()))
     lately = sum(at > now - signals.PACE for at, _ in recent.of_network)
     if not 0 < after <= lately:
@@ -123,7 +125,7 @@ def check_network(site: Site, recent: RecentPosts, ip: str, form: Form, secret: 
         return [core_verdict.too_many(f"this network: {lately} in {core_verdict.PACE_S // 60} minutes")]
     proof = core_proof_of_work.proof(secret, site.key, form.solution, now) if form.solution else None
     if proof is None or not stored_proof_of_work.use(proof.signature, proof.expires_at):
-        sentence = phrase("Much has come in from your network. Your browser has to prove a moment's work first.")
+        sentence = phrase("Too many comments from your network. Your browser must pass a short check first.")
         raise Challenged(sentence, core_proof_of_work.new(secret, site.key, now))
     return ()
 
@@ -135,5 +137,5 @@ def warn_before_hold(verdict: Verdict, rulebook: rules.Rulebook) -> None:
     is_about_text = all(r.rule == "links" or kinds.get(r.rule) in rule_kinds.ABOUT_THE_TEXT for r in holding)
     if verdict.status is Status.PENDING and is_about_text:
         reasons = [{"sentence": reason.sentence, "match": reason.match} for reason in holding]
-        sentence = phrase("As it is, a moderator has to read this first. Change it, or send it to them as it is.")
+        sentence = phrase("This comment will be held for review. Edit it, or send it anyway.")
         raise Nudged(sentence, reasons)

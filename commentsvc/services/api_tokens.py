@@ -49,7 +49,7 @@ def revoke_api_token(account: Account, token_id: int, ip: str, now: datetime) ->
     accounts.locked(account.id)
     found = next((token for token in api_tokens.api_tokens_of(account) if token.id == token_id), None)
     if found is None:
-        raise NotFound("There is no such token of yours.")
+        raise NotFound("You have no such token.")
     found.revoked_at = now
     audit_log.add("token", now, site=found.site, by=account, subject=found.name, before={"made": True}, ip=ip)
     db.session.commit()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from commentsvc.core import text_input
 from commentsvc.core.errors import Conflict
+from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
 from commentsvc.store import accounts, appeals, comments, decisions, threads
 from commentsvc.store.accounts import Account
@@ -29,9 +30,9 @@ def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None
     threads.lock([comments.by_id(comment_id).thread_id])
     (comment,) = comments.of_ids([comment_id])
     if not can_appeal(comment):
-        raise Conflict("There is no refusal to appeal here: only what a moderator has refused can be looked at again.")
+        raise Conflict(phrase("There is nothing to appeal here: only rejections by a moderator can be appealed."))
     if appeals.of_comments([comment_id]):
-        raise Conflict("You have asked for another look at this comment before; that is possible once.", "appealed")
+        raise Conflict(phrase("You have already appealed this decision. You can appeal only once."), "appealed")
     appeals.add(comment, words, decisions.newest(comment_id).by_account_id, now)
     db.session.commit()
 

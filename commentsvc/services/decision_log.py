@@ -33,7 +33,7 @@ def rendered(source: str) -> str:
     """The HTML of a comment's Markdown; raises Invalid("body", …) when a reader would see nothing of it."""
     html = sanitizer.to_html(source)
     if not excerpts.plain(html, 10).strip():
-        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
+        raise Invalid("body", phrase("This would show no text. Please write some words."))
     return html
 
 

@@ -102,13 +102,13 @@ def own_comment(comment_id: int, now: datetime) -> Comment:
     threads.lock([comment.thread_id])
     comment = comments.of_ids([comment_id])[0]
     if comment.face not in (Status.APPROVED, Status.PENDING):
-        raise Conflict(phrase("A moderator has removed this comment; it can no longer be changed."), "removed")
+        raise Conflict(phrase("A moderator has removed this comment; it can no longer be edited."), "removed")
     age_s = (now - comment.created_at).total_seconds()
     if age_s > comment.site.policy.edit_window_s:
         minutes = comment.site.policy.edit_window_s // 60
         sentence = counted(
-            "A comment can be changed for one minute here; that time has passed.",
-            "A comment can be changed for %(num)s minutes here; that time has passed.",
+            "Comments can be edited for one minute here; that time has passed.",
+            "Comments can be edited for %(num)s minutes here; that time has passed.",
             minutes,
         )
         raise NotAllowed(sentence)

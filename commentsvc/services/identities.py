@@ -46,7 +46,7 @@ def link(person: Person, label: str, account: Account, write: IdentityMail, now:
     addition = Addition(person.provider, person.subject, name_of(person), account.email or "", label, write)
     if not add_identity(addition, account, now):
         raise Conflict(
-            phrase("This sign-in belongs to another account here. Sign in with it, and erase that account first.")
+            phrase("This sign-in belongs to another account here. Sign in with it and delete that account first.")
         )
     db.session.commit()
 

@@ -32,7 +32,7 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     sites.lock(site)
     member = accounts.find_account(email)
     if member is not None and memberships.find_membership(member, site) is not None:
-        raise Conflict(f"{email} is a member of this site already; change the role in the list.", "member")
+        raise Conflict(f"{email} is already on the team. Change the role in the list.", "member")
     for earlier in invitations.open_of(site, now):
         if earlier.email == email:
             earlier.ended_at = now
@@ -52,7 +52,7 @@ def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetim
     begin_write()
     found = invitations.locked(site, invitation_id)
     if found.ended_at is not None:
-        raise Conflict("This invitation was accepted or taken back already.", "no-change")
+        raise Conflict("This invitation was already accepted or cancelled.", "no-change")
     found.ended_at = now
     audit_log.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
     db.session.commit()
@@ -93,7 +93,10 @@ def set_role(
     membership = memberships.find_membership(account, site)
     if shown is not None and membership is not None and membership.role not in (shown, role):
         who = audit_log.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
-        raise Conflict(f"{who} has made {account.name} {membership.role} since you opened this page.", "changed-since")
+        raise Conflict(
+            f"{who} changed the role of {account.name} to {membership.role} since you opened this page.",
+            "changed-since",
+        )
     _check_owner_stays(site, account, role)
     _set(account, site, role, by, ip, now)
     db.session.commit()
@@ -126,10 +129,10 @@ def undo(entry: AuditEntry, site: Site, by: Account, ip: str, now: datetime) -> 
     """
     account = accounts.find_account(entry.subject)
     if account is None:
-        raise Conflict("This account is gone.", "changed-since")
+        raise Conflict("This account was deleted.", "changed-since")
     membership = memberships.find_membership(account, site)
     if (membership.role if membership else None) != entry.after.get("role"):
-        raise Conflict("This member's role was changed again since.", "changed-since")
+        raise Conflict("This member's role has changed since.", "changed-since")
     role = Role(entry.before["role"]) if "role" in entry.before else None
     _check_owner_stays(site, account, role)
     _set(account, site, role, by, ip, now, entry)
@@ -145,7 +148,7 @@ def _set(
     undoes: AuditEntry | None = None,
 ) -> None:
     if role is not None and not accounts.held([account.id]):
-        raise NotFound("This account was erased.")
+        raise NotFound("This account was deleted.")
     before = memberships.find_membership(account, site)
     was = {"role": before.role} if before else {}
     if role is None:
@@ -160,7 +163,7 @@ def _set(
 def _member(site: Site, account_id: int) -> Account:
     account = db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
     if account is None or memberships.find_membership(account, site) is None:
-        raise NotFound("This is no member of the site.")
+        raise NotFound("This person is not on the team of this site.")
     return account
 
 
@@ -168,4 +171,4 @@ def _check_owner_stays(site: Site, account: Account, role: Role | None) -> None:
     membership = memberships.find_membership(account, site)
     is_last = membership and membership.role == Role.OWNER and memberships.owners_of(site.id) == 1
     if is_last and role is not Role.OWNER:
-        raise Conflict("A site needs an owner. Make somebody else one first.", "owner")
+        raise Conflict("A site needs at least one owner. Make someone else an owner first.", "owner")

@@ -104,16 +104,16 @@ def decide(
     """
     words = _checked(DecisionText(note, told))
     if not ids or len(ids) > BATCH_MAX:
-        raise Invalid("ids", f"Name 1 to {BATCH_MAX} comments.")
+        raise Invalid("ids", f"Select 1 to {BATCH_MAX} comments.")
 
     begin_write()
     found = locked(ids, by)
     check_unchanged(found, seen or {})
     if action is not Action.DELETE and any(is_erased(comment) for comment in found):
-        raise Conflict("The author of one of these comments has erased it; it has no text any more.", "erased")
+        raise Conflict("One of these comments was deleted by its author.", "erased")
     made = apply(found, action, by, words, secrets.token_hex(16), now)
     if not made:
-        raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
+        raise Conflict(f"Already {status.TARGET[action]}.", "no-change")
     commit_and_keep()
     return DecisionOutcome(made, made[0].batch)
 
@@ -128,7 +128,7 @@ def decide_matching(
     """
     words = _checked(words)
     if batch is not None and not decisions.is_of(batch, by.account):
-        raise NotFound("There is no such act of yours to go on with.")
+        raise NotFound("There is no such action to continue.")
     batch = batch or secrets.token_hex(16)
     ids = comment_search.ids(wanted, BATCH_MAX)
     if not ids:
@@ -154,7 +154,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     is_large = size > BATCH_MAX
     members = decisions.of_batch(batch, BATCH_MAX)
     if not members or not all(_can_be_undone(d) for d in members):
-        raise NotFound(phrase("There is no such act to undo."))
+        raise NotFound(phrase("There is nothing to undo."))
     part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
     found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
     # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
@@ -164,7 +164,7 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
         can_undo = decisions.undoable(found)
         taken_back = [decision for decision in members if decision.id in can_undo]
     if not taken_back or (not is_large and len(taken_back) != size):
-        sentence = phrase("Something was decided on these comments since; look at them again.")
+        sentence = phrase("Someone has decided on these comments since. Check them again.")
         raise Conflict(sentence, "changed-since")
     new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
     was_published = {comment.id for comment in found.values() if comment.status == Status.APPROVED}
@@ -217,13 +217,13 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     """
     wanted = set(ids)
     if any(not 0 < number < 2**63 for number in wanted):
-        raise NotFound(phrase("One of these comments is not here."))
+        raise NotFound(phrase("One of these comments was not found."))
     accounts.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))
     found = comments.of_ids(wanted)
     sites = {c.site_id: c.site for c in found}.values()
     if len(found) != len(wanted) or not all(by.may_moderate(site) for site in sites):
-        raise NotFound(phrase("One of these comments is not here."))
+        raise NotFound(phrase("One of these comments was not found."))
     for site in sites:
         by.check_factor(site)
     return found
@@ -233,7 +233,7 @@ def _checked(words: DecisionText) -> DecisionText:
     words = replace(words, note=words.note.replace("\0", "").strip(), told=words.told.replace("\0", "").strip())
     for name, value in (("note", words.note), ("told", words.told)):
         if len(value) > NOTE_MAX:
-            raise Invalid(name, f"A note has at most {NOTE_MAX} characters.")
+            raise Invalid(name, f"Use at most {NOTE_MAX} characters.")
     return words
 
 
@@ -246,8 +246,8 @@ def check_unchanged(found: Sequence[Comment], seen: Mapping[int, int]) -> None:
     when = f"{last.created_at:%H:%M:%S} UTC on {last.created_at.day} {last.created_at:%B}"
     others = f" {len(moved) - 1} more have changed too." if len(moved) > 1 else ""
     raise Conflict(
-        f"{last.who} was faster: the comment of {moved[0].author_name} is {moved[0].status} since {when}.{others} "
-        "Nothing was changed; look again.",
+        f"{last.who} has already decided: the comment by {moved[0].author_name} "
+        f"is {moved[0].status} since {when}.{others} Nothing was changed.",
         "changed-since",
     )
 

@@ -26,7 +26,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
             "This comment has changed since you opened it. Nothing was changed; look again.", "changed-since"
         )
     if source == comment.source:
-        raise Conflict("Nothing to do: the text is the same.", "no-change")
+        raise Conflict("The text has not changed.", "no-change")
 
     _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
     decision = transitions.add_edit(comment, by, now)
@@ -52,5 +52,5 @@ def _html(source: str, renderer: str) -> str:
     """What came in as HTML, by an import, is edited as HTML."""
     html = sanitizer.html_to_html(source) if renderer == sanitizer.HTML_RENDERER else sanitizer.to_html(source)
     if not excerpts.plain(html, 10).strip():
-        raise Invalid("body", "Nothing of this would be visible; please write some words.")
+        raise Invalid("body", "This would show no text. Please write some words.")
     return html

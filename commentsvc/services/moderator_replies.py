@@ -40,14 +40,14 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
     source = text_input.body(source, policy.body_max)
     html = sanitizer.to_html(source)
     if not excerpts.plain(html, 10).strip():
-        raise Invalid("body", phrase("Nothing of this would be visible; please write some words."))
+        raise Invalid("body", phrase("This would show no text. Please write some words."))
     if moderation.is_erased(comment):
-        raise Conflict("The author has erased this comment; it has no text any more.", "erased")
+        raise Conflict("The author has deleted this comment.", "erased")
     if comment.kind != CommentKind.COMMENT or comment.depth + 1 >= policy.depth_max:
-        raise Invalid("body", phrase("No reply can stand below this comment: its thread goes no deeper."))
+        raise Invalid("body", phrase("You can't reply to this comment: replies can't be nested any deeper."))
     reply = _reply(comment, source, html, by, now)
     if comments.duplicates([DuplicateKey(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
-        raise Conflict(phrase("You have answered exactly this here already."), "duplicate")
+        raise Conflict(phrase("You've already posted this reply."), "duplicate")
     batch = tokens.new_batch()
     made = moderation.apply([comment], Action.APPROVE, by, DecisionText(), batch, now)
 
@@ -59,7 +59,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
 
 def _reply(comment: Comment, source: str, html: str, by: Moderator, now: datetime) -> Comment:
     account, site = by.account, comment.site
-    reason = Reason("moderator", Outcome.APPROVE, phrase("A moderator wrote it."))
+    reason = Reason("moderator", Outcome.APPROVE, phrase("Written by a moderator."))
     author = authors.get_or_add_author(site, account, account.name, account.email or "", "", now)
     return Comment(
         site_id=site.id,

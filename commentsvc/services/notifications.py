@@ -176,7 +176,7 @@ def subscription_of(token: str, secret: str, now: datetime) -> Subscription:
     number, _ = _read(token, secret, "confirm")
     subscription = subscriptions.by_id(number)
     if subscription.mailed_at is None or now >= subscription.mailed_at + subscriptions.LINK_LIFE:
-        raise NotFound(phrase("This link is more than 7 days old. Ask for mail once more with your next comment."))
+        raise NotFound(phrase("This link is more than 7 days old. Ask for emails again with your next comment."))
     return subscription
 
 
@@ -186,7 +186,7 @@ def confirm(token: str, secret: str, now: datetime) -> str:
     begin_write()
     subscription = subscription_of(token, secret, now)
     subscription.confirmed_at = subscription.confirmed_at or now
-    said = phrase("From now on you get a mail when somebody answers you on %(site)s.", site=subscription.site.name)
+    said = phrase("You'll now get an email when someone replies to you on %(site)s.", site=subscription.site.name)
     db.session.commit()
     return said
 
@@ -198,7 +198,7 @@ def notice_of(token: str, secret: str, now: datetime) -> tuple[ModeratorMail, Ac
         raise NotFound(moderator_mails.LOST)
     notice = moderator_mails.by_id(number)
     if now >= notice.created_at + LINK_LIFE:
-        raise NotFound(phrase("This link is more than 7 days old. Look into the dashboard: what still waits is there."))
+        raise NotFound(phrase("This link is more than 7 days old. You can find pending comments in the dashboard."))
     return notice, Action(action)
 
 
@@ -215,7 +215,7 @@ def act(token: str, secret: str, reply: str, now: datetime) -> DecisionOutcome:
     begin_write()
     notice = moderator_mails.locked(number)
     if notice.used_at is not None:
-        sentence = phrase("This mail was used already. You can change what you decided in the dashboard.")
+        sentence = phrase("This email was already used. You can change your decision in the dashboard.")
         raise Conflict(sentence, "used")
     by = Moderator(notice.account)
     _check_by_mail(notice.comment)
@@ -235,7 +235,7 @@ def undo(token: str, secret: str, now: datetime) -> None:
     """Take back what a link in a mail has done; raises NotFound when it has done nothing."""
     notice, _ = notice_of(token, secret, now)
     if notice.batch is None:
-        raise NotFound(phrase("There is no such act to undo."))
+        raise NotFound(phrase("There is nothing to undo."))
     _check_by_mail(notice.comment)
     moderation.undo(notice.batch, Moderator(notice.account), now)
 
@@ -243,7 +243,7 @@ def undo(token: str, secret: str, now: datetime) -> None:
 def _check_by_mail(comment: Comment) -> None:
     """Raise Conflict where the site requires a second factor: a link in a mail cannot show one."""
     if comment.site.policy.second_factor_required:
-        sentence = phrase("This site asks for a second factor, so its comments are decided in the dashboard.")
+        sentence = phrase("This site requires two-step verification. Moderate its comments in the dashboard.")
         raise Conflict(sentence, "second")
 
 
@@ -256,14 +256,16 @@ def stop(token: str, secret: str, now: datetime) -> str:
         watch = db.session.get(DigestSetting, number)
         if watch is not None:
             watch.pace = DigestInterval.OFF
-        said = phrase("You get no more mail about what waits there. The dashboard can switch it on again.")
+        said = phrase(
+            "You won't get any more emails about pending comments there. You can turn them on again in the dashboard."
+        )
     else:
         comment = _find(number)
         if comment is not None:
             threads.lock(comments.thread_ids_by([comment.author_id]))
             comments.stop_telling(comment)
             subscriptions.end(comment, now)
-        said = phrase("You get no more mail about answers there.")
+        said = phrase("You won't get any more emails about replies there.")
     db.session.commit()
     return said
 
@@ -288,11 +290,9 @@ def _check_unchanged(comment: Comment, notice: ModeratorMail) -> None:
     if comment.version == notice.version:
         return
     last = decisions.newest(comment.id)
-    sentence = phrase("The comment has changed since this mail was sent. Nothing was decided; look again.")
+    sentence = phrase("The comment has changed since this email was sent. Nothing was decided; check it again.")
     if last.by_account is not None:
-        sentence = phrase(
-            "%(name)s was faster and has decided already. Nothing was changed.", name=last.by_account.name
-        )
+        sentence = phrase("%(name)s has already decided. Nothing was changed.", name=last.by_account.name)
     raise Conflict(sentence, "changed-since")
 
 

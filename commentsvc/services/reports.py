@@ -50,7 +50,7 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
     why = _reason(reason)
     words = text_input.normalised(words, "text")
     if len(words) > TEXT_MAX:
-        raise Invalid("text", phrase("Please say it in at most %(limit)s characters.", limit=TEXT_MAX))
+        raise Invalid("text", phrase("Please use at most %(limit)s characters.", limit=TEXT_MAX))
     if why is ReportReason.OTHER and not words:
         raise Invalid("text", phrase("Please say in a few words what is wrong with this comment."))
 
@@ -109,10 +109,10 @@ def _check_pace(comment: Comment, sender: Sender, now: datetime) -> None:
     since = now - timedelta(seconds=WINDOW_S)
     own, near = reports.made_since(sender.account, sender.ip, since, now, FLAGS_NEAR_MAX)
     if own >= FLAGS_MAX or near >= FLAGS_NEAR_MAX:
-        raise TooMany(phrase("You have reported many comments just now. Please wait a few minutes."), WINDOW_S)
+        raise TooMany(phrase("You've reported many comments. Please wait a few minutes."), WINDOW_S)
     if sender.account is None and reports.open_by_guests_at(comment, sender.ip) >= GUESTS_MAX:
         raise TooMany(
-            phrase("This comment was reported from your network already; a moderator will look at it."), WINDOW_S
+            phrase("This comment was already reported from your network. A moderator will review it."), WINDOW_S
         )
 
 
@@ -126,7 +126,7 @@ def _is_enough(comment: Comment) -> bool:
 
 def _hold(comment: Comment, reported: Sequence[Report], now: datetime) -> None:
     """Back to the queue, by a decision that a moderator can undo; the reports stay open until one decides."""
-    sentence = counted("A reader flagged it.", "%(num)s readers flagged it.", len(reported))
+    sentence = counted("One reader reported it.", "%(num)s readers reported it.", len(reported))
     tallied = Counter(flag.reason for flag in reported).most_common()
     match = ", ".join(f"{why} ×{times}" if times > 1 else why for why, times in tallied)
     reason = {**asdict(Reason(reports.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}

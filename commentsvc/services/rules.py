@@ -140,11 +140,11 @@ def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
     sites.lock(site)
     entry = audit_log.by_id(entry_id)
     if entry.site_id != site.id or entry.kind != "rule":
-        raise NotFound("There is no such change of a rule here.")
+        raise NotFound("There is no such rule change.")
     rule = db.session.get(Rule, int(entry.subject))
     current = _written(rule) if rule else {}
     if current != entry.after:
-        raise Conflict("This rule was changed again since; look at it as it is now.", "changed-since")
+        raise Conflict("This rule has changed since. Check its current version.", "changed-since")
 
     if rule and not entry.before:
         db.session.delete(rule)

@@ -90,13 +90,16 @@ def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) ->
 
 
 def _sentences(found: Sanction) -> list[str]:
-    why = [phrase("They say: %(reason)s", reason=found.reason)] if found.reason else []
+    why = [phrase("Reason: %(reason)s", reason=found.reason)] if found.reason else []
     if found.kind == SanctionKind.WARN:
-        return [phrase("A moderator has a word for you before you go on."), *why]
+        return [
+            phrase("A moderator has sent you a warning. Confirm that you have read it before you comment again."),
+            *why,
+        ]
     if found.kind == SanctionKind.SUSPEND and found.until_at:
         until = f"{found.until_at:%Y-%m-%d %H:%M} UTC"
-        return [phrase("You can't write here before %(until)s: a moderator decided that.", until=until), *why]
-    return [phrase("You can't write here: a moderator decided that."), *why]
+        return [phrase("A moderator has suspended you from commenting here until %(until)s.", until=until), *why]
+    return [phrase("A moderator has banned you from commenting here."), *why]
 
 
 @retried
@@ -161,7 +164,7 @@ def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "
     begin_write()
     found = sanctions.locked(sanction_id)
     if found.lifted_at is not None:
-        raise Conflict("This sanction has been lifted already.", "no-change")
+        raise Conflict("This sanction was already removed.", "no-change")
     if found.site_id is None:
         _check_everywhere(by)
     before = _written(found)
@@ -183,7 +186,7 @@ def note(site: Site, author_id: int, words: str, by: Moderator, now: datetime) -
     """Write down something about a person for the other moderators."""
     words = words.strip()
     if not words or len(words) > WORDS_MAX:
-        raise Invalid("note", f"A note has 1 to {WORDS_MAX} characters.")
+        raise Invalid("note", f"A note needs 1 to {WORDS_MAX} characters.")
     begin_write()
     audit_log.add("note", now, site=site, by=by.account, subject=f"author:{author_id}", after={"note": words})
     db.session.commit()
@@ -192,13 +195,13 @@ def note(site: Site, author_id: int, words: str, by: Moderator, now: datetime) -
 def _check(order: SanctionOrder, kind: SanctionKind, by: Moderator, now: datetime) -> None:
     for name, words in (("reason", order.reason), ("note", order.note)):
         if len(words) > WORDS_MAX or "\0" in words:
-            raise Invalid(name, f"Up to {WORDS_MAX} characters fit here.")
+            raise Invalid(name, f"Use at most {WORDS_MAX} characters.")
     if order.until_at is not None and order.until_at <= now:
-        raise Invalid("until", "This moment has passed; choose one in the future.")
+        raise Invalid("until", "Choose a date in the future.")
     if not 0 <= order.reject_days <= DAYS_MAX:
-        raise Invalid("reject_days", f"0 to {DAYS_MAX} days.")
+        raise Invalid("reject_days", f"Enter 0 to {DAYS_MAX} days.")
     if order.reject_days and kind is SanctionKind.TRUST:
-        raise Invalid("reject_days", "What somebody wrote whom you trust is not refused with it.")
+        raise Invalid("reject_days", "You can't reject the comments of someone you trust.")
     if order.everywhere:
         _check_everywhere(by)
 
@@ -206,7 +209,7 @@ def _check(order: SanctionOrder, kind: SanctionKind, by: Moderator, now: datetim
 def _check_everywhere(by: Moderator) -> None:
     """What counts on every site takes an administrator, who has shown the second factor that any site requires."""
     if not by.may_everywhere:
-        raise NotAllowed("Only an administrator decides for every site, and not with a token of one site.")
+        raise NotAllowed("Only an administrator can do this for every site, and not with a token for one site.")
     for site in memberships.moderated_sites(by.account):
         by.check_factor(site)
 
@@ -221,7 +224,7 @@ def _check_subject(site: Site, subject: Subject, kind: SanctionKind) -> None:
     elif subject.kind is SubjectKind.EMAIL:
         account = accounts.find_account(subject.value)
     if account is not None and memberships.role_on(account, site) is not None and kind is not SanctionKind.TRUST:
-        raise NotAllowed("This is a moderator of the site. Take their role away first.")
+        raise NotAllowed("This person moderates the site. Remove them from the team first.")
 
 
 def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Moderator, now: datetime) -> str | None:
@@ -231,7 +234,9 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
     own = [c for c in comments.seen_since(site_id, since) if imposed.author_id in (None, c.author_id)]
     ids = [c.id for c in own if str(subject) in _subjects(c)]
     if len(ids) > REFUSED_MAX:
-        raise Invalid("reject_days", f"These are {len(ids)} comments; {REFUSED_MAX} at once. Take fewer days.")
+        raise Invalid(
+            "reject_days", f"This would reject {len(ids)} comments; the limit is {REFUSED_MAX}. Choose fewer days."
+        )
     if not ids:
         return None
     batch = tokens.new_batch()

@@ -32,7 +32,7 @@ FRESH_FOR = timedelta(minutes=15)
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 15  # 120 random bits need no salt and no slow hash
 _FOR_EVER_S = 10**9
-WRONG = phrase("This code is not right, or was used before. Take the newest from your app, or a recovery code.")
+WRONG = phrase("That code is wrong or was already used. Use the latest code from your app, or a recovery code.")
 
 
 Warn = Callable[[Account], RenderedMail]  # writes the mail that tells the holder of wrong tries
@@ -45,7 +45,7 @@ def add_totp(account: Account, session_id: int, seed: str, code: str, key: str, 
     """
     step = totp.find_step(seed, "".join(code.split()), now.timestamp(), after=0)
     if step is None:
-        raise Invalid("code", "This code is not right. Is the clock of your phone?")
+        raise Invalid("code", "That code is wrong. Check that your phone's clock is correct.")
     sealed = tokens.sealed(key, "totp", {"seed": seed}).encode()
     return _add(
         account,
@@ -64,7 +64,7 @@ def add_passkey(
     try:
         made = passkeys.made(party, answer, challenge)
     except ValueError:
-        raise Invalid("passkey", "The passkey could not be made. Please try again.") from None
+        raise Invalid("passkey", "The passkey could not be created. Try again.") from None
     row = SecondFactor(kind=FactorKind.PASSKEY, name=name, secret=made.public_key, counter=made.count)
     row.credential_id = made.credential_id
     return _add(account, session_id, row, ip, now)
@@ -79,7 +79,7 @@ def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
         (f for f in second_factors.locked(account.id, FactorKind.TOTP, FactorKind.PASSKEY) if f.id == factor_id), None
     )
     if found is None:
-        raise NotFound("This is no second factor of yours.")
+        raise NotFound("You have no such app or passkey.")
     db.session.delete(found)
     db.session.flush()
     if not second_factors.is_protected(account.id):
@@ -95,7 +95,7 @@ def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
     begin_write()
     accounts.locked(account.id)
     if not second_factors.is_protected(account.id):
-        raise Conflict("Add an app or a passkey first; the codes are for when you lose it.", "no-factor")
+        raise Conflict("Add an app or a passkey first. Recovery codes are a backup for it.", "no-factor")
     codes = _recovery_codes(account.id, now)
     audit_log.add("factor", now, by=account, subject="Recovery codes", after={"kind": "recovery"}, ip=ip)
     db.session.commit()
@@ -134,7 +134,7 @@ def by_passkey(
         found.counter = passkeys.shown(party, answer, challenge, key)
     except (ValueError, NotFound):
         _count_miss(holder, session, "A wrong passkey", warn, ip, now)
-        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or type a code.")) from None
+        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or enter a code.")) from None
     _prove(holder, session, found, ip, now)
 
 
@@ -148,8 +148,8 @@ def _checked_holder(account: Account, now: datetime) -> Account:
         wait_s = math.ceil((missed_at + WAITS[min(over, len(WAITS)) - 1] - now).total_seconds())
         if wait_s > 0:
             sentence = counted(
-                "Too many wrong tries for this account. Please wait one minute; until then no code is checked.",
-                "Too many wrong tries for this account. Please wait %(num)s minutes; until then no code is checked.",
+                "Too many failed attempts for this account. Please wait one minute before you try again.",
+                "Too many failed attempts for this account. Please wait %(num)s minutes before you try again.",
                 math.ceil(wait_s / 60),
             )
             raise TooMany(sentence, wait_s)
@@ -169,7 +169,7 @@ def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: st
         session.ended_at = now
     db.session.commit()
     if is_over:
-        raise NotSignedIn(phrase("Too many wrong codes. Sign in again from the beginning."))
+        raise NotSignedIn(phrase("Too many wrong codes. Start signing in again."))
 
 
 def is_fresh(session: Session, now: datetime) -> bool:

@@ -32,7 +32,7 @@ CODES_PER_NEIGHBOURHOOD = 60
 CODES_WINDOW = timedelta(hours=1)
 
 EMAIL = "email"  # the provider of who signs in by a mailed code or link
-WRONG_CODE = phrase("This code is not right, or no longer valid. Look at the newest mail, or ask for a new code.")
+WRONG_CODE = phrase("That code is wrong or has expired. Check the latest email, or ask for a new code.")
 
 
 class CodeMail(Protocol):
@@ -90,7 +90,7 @@ def send_code(
     is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD
     to_address = sessions.codes_mailed(email, asker.is_known, since, now)
     if limited and not asker.is_known and is_network_done:
-        sentence = phrase("Too many codes were asked for. Please wait an hour, or use a code you have.")
+        sentence = phrase("Too many codes were requested. Please wait an hour, or use a code you have.")
         raise TooMany(sentence, 3600)
     is_full = limited and to_address >= (CODES_PER_KNOWN_BROWSERS if asker.is_known else CODES_PER_EMAIL)
     holder = accounts.find_name_and_language(email)
@@ -236,7 +236,7 @@ def sign_out(token: str, now: datetime) -> None:
 def _good_link(link_token: str, now: datetime) -> SigninCode:
     found = sessions.code_by_link(tokens.digest(link_token))
     if not _is_usable(found, now) or not (found.joins or accounts.find_account(found.email)):
-        raise NotFound(phrase("This sign-in link has been used or is too old. Ask for a new one."))
+        raise NotFound(phrase("This sign-in link was already used or has expired. Ask for a new one."))
     return found
 
 

@@ -57,7 +57,7 @@ def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> N
     begin_write()
     site = _locked(site_id)
     if any(note.text == words for note in canned_responses.of_site(site)):
-        raise Conflict("This note is there already.", "no-change")
+        raise Conflict("This saved reply exists already.", "no-change")
     note = canned_responses.CannedResponse(site_id=site.id, text=words)
     db.session.add(note)
     audit_log.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
@@ -113,19 +113,19 @@ def _own_changes(site: Site, sent: Mapping[str, Any], shown: str) -> dict[str, A
 def _undo_setting(site: Site, entry: AuditEntry) -> None:
     current = current_settings(site)
     if any(current.get(name) != value for name, value in entry.after.items()):
-        raise Conflict("One of these settings was changed again since.", "changed-since")
+        raise Conflict("One of these settings has changed since.", "changed-since")
     _changed(site, entry.before)
 
 
 def _undo_note(site: Site, entry: AuditEntry) -> None:
     if "text" in entry.before:
         if any(note.text == entry.before["text"] for note in canned_responses.of_site(site)):
-            raise Conflict("This note is there again already.", "changed-since")
+            raise Conflict("This saved reply was already restored.", "changed-since")
         db.session.add(canned_responses.CannedResponse(site_id=site.id, text=entry.before["text"]))
         return
     found = next((note for note in canned_responses.of_site(site) if note.text == entry.after["text"]), None)
     if found is None:
-        raise Conflict("This note is gone already.", "changed-since")
+        raise Conflict("This saved reply was already deleted.", "changed-since")
     db.session.delete(found)
 
 
@@ -154,6 +154,6 @@ def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], di
 def _set_origins(site: Site, origins: Sequence[str]) -> None:
     wanted = list(dict.fromkeys(sites.normal_origin(origin) for origin in origins if origin.strip()))
     if not wanted:
-        raise Invalid("origins", "Name at least one origin, such as https://blog.example.")
+        raise Invalid("origins", "Enter at least one address, such as https://blog.example.")
     kept = {origin.origin: origin for origin in site.origins}
     site.origins = [kept.get(origin) or SiteOrigin(origin=origin) for origin in wanted]

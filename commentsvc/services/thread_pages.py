@@ -10,6 +10,7 @@ from functools import cached_property
 from commentsvc.core import tree
 from commentsvc.core.errors import NotFound
 from commentsvc.core.pagination import Cursor, Sort
+from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
 from commentsvc.store import comment_pages, comments, decisions, sites, threads
@@ -67,7 +68,7 @@ def locked(comment_id: int) -> Comment:
     threads.lock([comments.by_id(comment_id).thread_id])
     comment = comments.of_ids([comment_id])[0]
     if comment.status != Status.APPROVED:
-        raise NotFound("There is no comment with this number here.")
+        raise NotFound(phrase("There is no comment with this number here."))
     return comment
 
 

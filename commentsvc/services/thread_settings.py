@@ -76,9 +76,9 @@ def undo(entry_id: int, by: Moderator, ip: str, now: datetime) -> ThreadChange:
     entry = audit_log.by_id(entry_id)
     site = db.session.get(Site, entry.site_id) if entry.kind == THREAD else None
     if site is None or not by.may_moderate(site):
-        raise NotFound("There is no such act to undo.")
+        raise NotFound("There is nothing to undo.")
     if "mode" in entry.after and memberships.role_on(by.account, site) is not Role.OWNER:
-        raise NotAllowed("Only an owner of this site may change how a page takes comments.")
+        raise NotAllowed("Only an owner of this site can change the moderation of a page.")
     accounts.hold(by.account.id)
     tended = put_back(site, entry, by.account, ip, now)
     db.session.commit()
@@ -89,11 +89,11 @@ def put_back(site: Site, entry: AuditEntry, by: Account, ip: str, now: datetime)
     """As undo(), for an entry that the caller has checked; the caller commits."""
     found = threads.find(site, entry.subject) if entry.thread_id is None else db.session.get(Thread, entry.thread_id)
     if found is None or found.site_id != site.id:
-        raise Conflict("This page is gone.", "changed-since")
+        raise Conflict("This page no longer exists.", "changed-since")
     threads.lock([found.id])
     db.session.refresh(found)
     if any(getattr(found, name) != value for name, value in entry.after.items()):
-        raise Conflict("These settings of the page were changed again since; look at them again.", "changed-since")
+        raise Conflict("The settings of this page have changed since. Check them again.", "changed-since")
     if entry.before.get("pinned_id") is not None:
         try:
             _check_pin(found, entry.before["pinned_id"])
@@ -151,4 +151,4 @@ def _check_pin(thread: Thread, comment_id: int) -> None:
     if comment is None or comment.status != Status.APPROVED or comment.kind != CommentKind.COMMENT:
         raise Invalid("pinned", "Only a published comment of this thread can be pinned.")
     if comment.parent_id is not None:
-        raise Invalid("pinned", "Only a comment that answers no other can be pinned.")
+        raise Invalid("pinned", "Only a comment that is not a reply can be pinned.")

@@ -103,7 +103,7 @@ def _judge(site: Site, pending: Pending, lookups: Lookups) -> Judged | Posted:
         is_taken = draft.email in lookups.account_addresses and not pending.awaits_address
         admission.check_guest(site, is_taken)
     elif writer.account_id not in lookups.account_ids:
-        raise NotSignedIn(phrase("Your account is erased."))
+        raise NotSignedIn(phrase("Your account was deleted."))
     effect = SanctionEffect.NONE
     if not pending.is_moderator:
         admission.check_name(draft.name, writer.account_id is not None, lookups.protected_names or frozenset())
@@ -111,7 +111,7 @@ def _judge(site: Site, pending: Pending, lookups: Lookups) -> Judged | Posted:
             effect = sanctions_service.standing(site, writer.account_id, draft.email, writer.ip, now, author.id)
     parent = admission.find_parent(site, thread, author, draft.parent_id, now)
     if lookups.duplicate_key(pending) in lookups.duplicates:
-        raise Conflict(phrase("You have said exactly this here already; no need to say it twice."), "duplicate")
+        raise Conflict(phrase("You've already posted this."), "duplicate")
     record = signals.record(author, pending.is_moderator, effect, now)
     recent, must_wait = _check_rates(site, pending, author, record)
 

@@ -48,13 +48,13 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
 def _check_site_and_author(comment: Comment, value: int, by: Account) -> None:
     mode = comment.site.policy.votes
     if mode is Votes.OFF:
-        raise NotAllowed(phrase("This blog does not take votes."))
+        raise NotAllowed(phrase("Voting is turned off on this blog."))
     if mode is Votes.UP and value < 0:
-        raise Invalid("value", phrase("On this blog one votes for a comment, not against it: value is 1 or 0."))
+        raise Invalid("value", phrase("This blog only has votes for a comment: value must be 1 or 0."))
     if comment.author.account_id == by.id:
-        raise NotAllowed(phrase("This is your own comment; only others can vote on it."))
+        raise NotAllowed(phrase("You can't vote on your own comment."))
 
 
 def _check_pace(by: Account, now: datetime) -> None:
     if votes.changes_since(by, now - timedelta(seconds=WINDOW_S), now) >= CHANGES_MAX:
-        raise TooMany(phrase("You are voting quickly. Please wait a minute and vote again."), WINDOW_S)
+        raise TooMany(phrase("You're voting too fast. Please wait a minute and try again."), WINDOW_S)

@@ -84,7 +84,7 @@ def held(account_ids: Iterable[int]) -> set[int]:
 def hold(account_id: int) -> None:
     """Keep an account from being erased until the transaction ends; raises NotSignedIn when it has been."""
     if not held([account_id]):
-        raise NotSignedIn(phrase("Your account is erased."))
+        raise NotSignedIn(phrase("Your account was deleted."))
 
 
 def locked(account_id: int) -> Account:
@@ -92,7 +92,7 @@ def locked(account_id: int) -> Account:
     query = select(Account).where(Account.id == account_id, Account.erased_at.is_(None)).with_for_update(of=Account)
     found = db.session.scalar(query.execution_options(populate_existing=True))
     if found is None:
-        raise NotSignedIn(phrase("Your account is erased."))
+        raise NotSignedIn(phrase("Your account was deleted."))
     return found
 
 

@@ -133,5 +133,5 @@ def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[AuditEntr
 def by_id(entry_id: int) -> AuditEntry:
     entry = db.session.get(AuditEntry, entry_id) if 0 < entry_id < 2**63 else None
     if entry is None:
-        raise NotFound("There is no such entry in the journal.")
+        raise NotFound("There is no such entry in the change history.")
     return entry

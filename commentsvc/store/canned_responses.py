@@ -31,5 +31,5 @@ def of_site(site: Site) -> Sequence[CannedResponse]:
 def by_id(site: Site, note_id: int) -> CannedResponse:
     note = db.session.get(CannedResponse, note_id) if 0 < note_id < 2**63 else None
     if note is None or note.site_id != site.id:
-        raise NotFound("There is no such note here.")
+        raise NotFound("There is no such saved reply here.")
     return note

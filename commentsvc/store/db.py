@@ -299,7 +299,7 @@ def retried(verb: Callable[P, R]) -> Callable[P, R]:
 
 
 def lost_race() -> Conflict:
-    sentence = phrase("Somebody else changed the same at this moment. Nothing of yours was saved; please try again.")
+    sentence = phrase("Someone else changed this at the same time. Your changes were not saved; please try again.")
     return Conflict(sentence, "lost-race")
 
 

@@ -42,7 +42,9 @@ def by_token(token_hash: bytes, now: datetime) -> Invitation:
     query = select(Invitation).where(Invitation.token_hash == token_hash, Invitation.ended_at.is_(None))
     found = db.session.scalar(query.where(Invitation.expires_at > now).with_for_update(of=Invitation))
     if found is None:
-        raise NotFound(phrase("This invitation was used, taken back, or is more than a week old. Ask for a new one."))
+        raise NotFound(
+            phrase("This invitation was already used or cancelled, or it is more than a week old. Ask for a new one.")
+        )
     return found
 
 

@@ -235,7 +235,7 @@ def _chosen(ids: Sequence[int]) -> ColumnElement[bool]:
     known = set(db.session.scalars(select(Job.id).where(Job.id.in_(ids), Job.done_at.is_(None))))
     for job_id in ids:
         if job_id not in known:
-            raise NotFound(f"There is no job {job_id} that waits or failed. List them with: commentsvc jobs list")
+            raise NotFound(f"There is no waiting or failed job {job_id}. List jobs with: commentsvc jobs list")
     return Job.id.in_(ids)
 
 

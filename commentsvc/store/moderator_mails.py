@@ -14,7 +14,7 @@ from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 
-LOST = phrase("This link is not one of ours, or a part of it was lost. Copy the whole link from the mail.")
+LOST = phrase("This link is not valid or not complete. Copy the whole link from the email.")
 
 
 class ModeratorMail(Base):

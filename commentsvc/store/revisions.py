@@ -34,7 +34,7 @@ def newest(comment_id: int, replaced_at: datetime) -> Revision:
     query = select(Revision).where(Revision.comment_id == comment_id, Revision.replaced_at == replaced_at)
     found = db.session.scalar(query.order_by(Revision.id.desc()).limit(1))
     if found is None:
-        raise NotFound("The text before this edit is not kept.")
+        raise NotFound("The text before this edit was not kept.")
     return found
 
 

@@ -70,7 +70,7 @@ def by_credential(account_id: int, credential_id: bytes) -> SecondFactor:
     )
     found = db.session.scalar(query.with_for_update(of=SecondFactor))
     if found is None:
-        raise NotFound("This passkey is not one of this account's.")
+        raise NotFound("This passkey does not belong to this account.")
     return found
 
 

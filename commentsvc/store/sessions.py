@@ -135,7 +135,7 @@ def _newest_mailed(email: str, now: datetime) -> Select[SigninCode]:
 def code_by_link(link_hash: bytes) -> SigninCode:
     code = db.session.scalar(select(SigninCode).where(SigninCode.link_hash == link_hash).with_for_update())
     if code is None:
-        raise NotFound(phrase("This sign-in link has been used or is too old. Ask for a new one."))
+        raise NotFound(phrase("This sign-in link was already used or has expired. Ask for a new one."))
     return code
 
 

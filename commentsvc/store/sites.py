@@ -175,11 +175,11 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
             "beginning and ending with a letter or digit.",
         )
     if not name.strip() or len(name) > NAME_MAX:
-        raise Invalid("name", f"Give the site a name of 1 to {NAME_MAX} characters.")
+        raise Invalid("name", f"Enter a site name of 1 to {NAME_MAX} characters.")
     if not origins:
-        raise Invalid("origin", "Name at least one origin, such as https://blog.example.")
+        raise Invalid("origin", "Enter at least one address, such as https://blog.example.")
     if db.session.scalar(select(Site.id).where(Site.key == key)) is not None:
-        raise Conflict(f"There is a site “{key}” already.", "taken")
+        raise Conflict(f"The site “{key}” exists already.", "taken")
     site = Site(key=key, name=name.strip(), settings=policy.to_json(site_policy), created_at=now)
     site.origins = [SiteOrigin(origin=o) for o in dict.fromkeys(normal_origin(o) for o in origins)]
     db.session.add(site)
@@ -243,7 +243,7 @@ def normal_origin(value: str) -> str:
         or "@" in parts.netloc
         or not re.fullmatch(r"[a-z0-9.:-]+", parts.hostname)
     ):
-        raise Invalid("origin", f"“{value}” is no origin: write scheme and host only, such as https://blog.example.")
+        raise Invalid("origin", f"“{value}” is not a valid origin. Write it like https://blog.example, without a path.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

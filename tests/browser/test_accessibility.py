@@ -114,9 +114,9 @@ def test_names_and_roles(demo, reader):
     """)
     page.get_by_role("textbox", name="Comment").focus()
     expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
-    expect(page.get_by_role("form", name="Leave a Reply")).to_match_aria_snapshot("""
-        - form "Leave a Reply":
-          - heading "Leave a Reply" [level=3]
+    expect(page.get_by_role("form", name="Leave a comment")).to_match_aria_snapshot("""
+        - form "Leave a comment":
+          - heading "Leave a comment" [level=3]
           - paragraph:
             - textbox "Comment"
             - toolbar "Formatting":
@@ -127,7 +127,7 @@ def test_names_and_roles(demo, reader):
               - button "Code"
               - button "List"
               - button "Preview"
-          - paragraph: "Fill in your details below, or sign in:"
+          - paragraph: "Comment as a guest, or sign in:"
           - list:
             - listitem:
               - button "Twitter"

@@ -49,7 +49,7 @@ def test_sign_in_by_discovery_and_come_back_as_the_same(service, browser):
         page.wait_for_url(service + "/account")
         expect(page.get_by_role("heading", name="Ann Lee")).to_be_visible()
         expect(page.get_by_text("ann@example.org")).to_be_visible()
-        expect(page.locator("section", has_text="How I sign in").get_by_role("listitem")).to_have_count(1)
+        expect(page.locator("section", has_text="Sign-in methods").get_by_role("listitem")).to_have_count(1)
         context.close()
 
 

@@ -27,10 +27,10 @@ def mailed_code(demo, reader):
 
 def prove(window, mailed_code, address="ann@example.org", name="Ann Lee"):
     """Go through the service's window by the keyboard alone."""
-    window.get_by_label("Your e-mail address").fill(address)
+    window.get_by_label("Your email address").fill(address)
     window.keyboard.press("Enter")
     window.wait_for_url("**/auth/code")
-    window.get_by_label("The six digits of the code").fill(mailed_code())
+    window.get_by_label("6-digit code").fill(mailed_code())
     window.keyboard.press("Enter")
     window.get_by_label("The name shown with your comments").fill(name)
     window.keyboard.press("Enter")
@@ -45,7 +45,7 @@ def start_to_write(page):
 def begin(page, demo):
     page.goto(demo.post)
     start_to_write(page)
-    return page.get_by_role("button", name="E-mail", exact=True)
+    return page.get_by_role("button", name="Email", exact=True)
 
 
 def open_window(page, demo):
@@ -71,7 +71,7 @@ def post_and_check(page):
 def test_type_first_identify_later(demo, reader, mailed_code):
     page = reader()
     window = open_window(page, demo)
-    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+    expect(page.get_by_text("Connecting to Email…")).to_be_visible()
     expect(window.get_by_role("heading", name="Sign in to comment on Field Notes")).to_be_visible()
     prove(window, mailed_code)
     expect(page.get_by_text(USING)).to_be_visible()
@@ -129,7 +129,7 @@ def test_a_button_that_is_reached_before_the_second_file_arrives_keeps_the_focus
     page.goto(demo.post)
     with page.expect_request("**/embed/act-*.js"):
         page.get_by_role("textbox", name="Comment").focus()
-    button = page.get_by_role("button", name="E-mail", exact=True)
+    button = page.get_by_role("button", name="Email", exact=True)
     button.focus()
     held[0].continue_()
     expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
@@ -142,14 +142,14 @@ def test_cancel_leaves_the_form_as_it_was(demo, reader):
     page = reader()
     window = open_window(page, demo)
     page.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="Email", exact=True)).to_be_focused()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
     expect(page.get_by_role("textbox", name="Email")).to_be_visible()
     closes(window)
 
     window = open_window(page, demo)
     window.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Email", exact=True)).to_be_visible()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
 
 
@@ -158,7 +158,7 @@ def test_closing_the_window_is_not_taken_for_a_cancel(demo, reader):
     page = reader()
     open_window(page, demo).close()
     page.wait_for_timeout(1500)
-    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+    expect(page.get_by_text("Connecting to Email…")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_visible()
 
 
@@ -171,7 +171,7 @@ def test_a_sign_in_that_was_ended_elsewhere_keeps_the_words(demo, reader, mailed
     page.get_by_role("button", name="Post Comment").click()
     expect(page.get_by_role("alert")).to_contain_text("You have been signed out.")
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
-    expect(page.get_by_role("button", name="E-mail", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Email", exact=True)).to_be_visible()
 
 
 @pytest.mark.only_reads
@@ -183,7 +183,7 @@ def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
     page.evaluate("() => window.postMessage({commentsvc: {state: 'x', code: 'csc_x', iss: 'y'}}, '*')")
     page.wait_for_timeout(300)
     assert asked == []
-    expect(page.get_by_text("Connecting to E-mail…")).to_be_visible()
+    expect(page.get_by_text("Connecting to Email…")).to_be_visible()
 
 
 PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "Apple", "GitHub", "Microsoft", "Discord", "Example ID"]
@@ -259,7 +259,7 @@ def test_denied_at_the_provider_says_so_and_leads_on(demo, reader):
     window = opened.value
     window.get_by_role("button", name="Cancel").click()
     expect(window.get_by_role("heading", name="You are not signed in")).to_be_visible()
-    expect(window.get_by_text("You did not let GitHub tell us who you are")).to_be_visible()
+    expect(window.get_by_text("You did not allow GitHub to share who you are")).to_be_visible()
     window.get_by_role("link", name="Sign in another way").click()
     expect(window.get_by_role("link", name="Continue with Google")).to_be_visible()
 
@@ -310,8 +310,8 @@ def test_a_way_to_sign_in_is_added_by_its_holder_and_by_no_link(demo, reader):
     page.get_by_label("Your server").fill("social.example")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Continue as Bo").click()
-    expect(page.get_by_role("heading", name="Add this way to sign in?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Add this sign-in method?")).to_be_visible()
     expect(page.get_by_text("@bo@social.example")).to_be_visible()
     page.get_by_role("button", name="Add it to my account").click()
-    expect(page.get_by_text("This way to sign in is added.")).to_be_visible()
+    expect(page.get_by_text("Sign-in method added.")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Mastodon: Bo Nakamura")).to_be_visible()

@@ -69,7 +69,7 @@ def test_a_reply_by_keyboard_alone(demo, reader):
 
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")  # Cancel reply
-    expect(page.get_by_role("heading", name="Leave a Reply")).to_be_visible()
+    expect(page.get_by_role("heading", name="Leave a comment")).to_be_visible()
     expect(reply).to_be_focused()
 
     page.keyboard.press("Enter")
@@ -99,7 +99,7 @@ def test_mistakes_are_shown_where_they_are(demo, reader):
     expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
 
     write(page, email="carol")
-    expect(page.get_by_text("it should look like carol@example.org")).to_be_visible()
+    expect(page.get_by_text("such as carol@example.org")).to_be_visible()
     expect(page.get_by_role("textbox", name="Email")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
 
@@ -187,7 +187,7 @@ def test_reading_and_posting_with_scripts_off(demo, reader):
     page.get_by_role("textbox", name="Name").fill("Carol")
     page.get_by_role("textbox", name="Email").fill("carol")
     page.get_by_role("button", name="Post Comment").click()
-    expect(page.locator("#problem-email")).to_contain_text("it should look like carol@example.org")
+    expect(page.locator("#problem-email")).to_contain_text("such as carol@example.org")
     expect(page.locator("#problem-email")).to_be_in_viewport()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
     page.get_by_role("textbox", name="Email").fill("carol@example.org")

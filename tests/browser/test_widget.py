@@ -13,7 +13,7 @@ TARGET_PX = 24  # WCAG 2.2, 2.5.8
 
 
 def form(page):
-    return page.get_by_role("form", name="Leave a Reply")
+    return page.get_by_role("form", name="Leave a comment")
 
 
 def posted(page, words=WORDS):
@@ -206,7 +206,7 @@ def test_control_enter_sends_and_escape_cancels_a_reply(demo, reader):
     area.fill("half a thou")
     page.keyboard.press("Escape")
     expect(reply).to_be_focused()
-    expect(page.get_by_role("heading", name="Leave a Reply")).to_be_visible()
+    expect(page.get_by_role("heading", name="Leave a comment")).to_be_visible()
     reply.click()
     expect(area).to_have_value("half a thou")
     area.fill(WORDS)
@@ -235,15 +235,15 @@ def test_who_is_told_that_a_text_must_wait_changes_it_or_sends_it_all_the_same(d
     moderator.goto(demo.service + "/dashboard/blog/settings")
     moderator.locator("[name=mode]").select_option("rules")
     moderator.locator("[name=nudge]").check()
-    moderator.get_by_role("button", name="Save the settings").click()
+    moderator.get_by_role("button", name="Save settings").click()
     moderator.goto(demo.service + "/dashboard/blog/rules")
     moderator.locator("textarea[name=value]").first.fill("casino")
-    moderator.get_by_role("button", name="Add the rule").click()
+    moderator.get_by_role("button", name="Add rule").click()
     page = reader()
     page.goto(demo.post)
     write(page, "Come to the casino")
     hint = page.get_by_role("alert")
-    expect(hint).to_contain_text("a moderator has to read this first")
+    expect(hint).to_contain_text("This comment will be held for review")
     expect(hint.locator("mark")).to_have_text("casino")
     write(page, "Come to the library")
     expect(page.get_by_role("status").last).to_contain_text("Your comment is published.")

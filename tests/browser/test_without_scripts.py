@@ -31,7 +31,7 @@ def test_a_reader_without_scripts_sorts_reports_and_votes(demo, reader):
     expect(guest.get_by_label("Something else")).to_be_checked()
     guest.get_by_label("What should the moderators know?").fill("That was my line.")
     guest.get_by_role("button", name="Report").click()
-    expect(guest.get_by_role("status")).to_contain_text("moderators will look at the comment")
+    expect(guest.get_by_role("status")).to_contain_text("moderators will review the comment")
     expect(guest.get_by_role("status")).to_be_in_viewport()
 
     bob = reader(java_script_enabled=False)
@@ -40,7 +40,7 @@ def test_a_reader_without_scripts_sorts_reports_and_votes(demo, reader):
     bob.goto(address)
     choose(bob, "Hana Marek", "Vote")
     bob.get_by_role("button", name="Vote for it").click()
-    expect(bob.get_by_role("status")).to_contain_text("Your vote for it is counted.")
+    expect(bob.get_by_role("status")).to_contain_text("Your vote for it was counted.")
     guest.wait_for_timeout(1000)
     with urllib.request.urlopen(f"{demo.service}/api/v1/comments?site=blog&thread={THREAD}") as answer:
         scores = {c["author"]["name"]: c["score"] for c in json.load(answer)["comments"]}

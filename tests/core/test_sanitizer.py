@@ -581,7 +581,7 @@ def test_a_body_that_shows_nothing_is_empty(value):
 
 def test_a_long_body_is_told_its_length():
     assert len(text_input.body("x" * 10_000, 10_000)) == 10_000
-    with pytest.raises(Invalid, match=r"^Your comment is 10,412 characters long; 10,000 fit here\.$") as caught:
+    with pytest.raises(Invalid, match=r"^Your comment is 10,412 characters long; the limit is 10,000\.$") as caught:
         text_input.body("x" * 10_412, 10_000)
     assert caught.value.problems[0][0] == "body"
     with pytest.raises(Invalid, match="5,000,000 characters long"):
@@ -596,7 +596,7 @@ def test_a_body_must_be_text(value):
 
 @pytest.mark.parametrize("char", ["\x00", "\x07", "\x0b", "\x1b", "\x7f", "\x9b", "\ud800", "\udfff"])
 def test_control_characters_are_named(char):
-    code = rf"\(U\+{ord(char):04X}\); please take it out"
+    code = rf"\(U\+{ord(char):04X}\); please remove it"
     for call, name in (
         (lambda: text_input.body(f"a{char}b", 100), "body"),
         (lambda: text_input.normalised(f"a{char}b"), "body"),
@@ -632,11 +632,11 @@ def test_a_line_is_one_line(value, kept):
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (None, "Your name is missing"),
-        ("\u200b\u202e ", "Your name is missing"),
+        (None, "Please fill in this field: Your name."),
+        ("\u200b\u202e ", "Please fill in this field: Your name."),
         (7, "Your name must be text"),
-        ("x" * 101, "Your name is 101 characters long; 100 fit here"),
-        ("x" * 999, "Your name is 999 characters long; 100 fit here"),
+        ("x" * 101, "Your name is 101 characters long; the limit is 100"),
+        ("x" * 999, "Your name is 999 characters long; the limit is 100"),
     ],
 )
 def test_a_required_line_says_what_is_wrong(value, sentence):

@@ -43,14 +43,14 @@ def test_a_query_means(query, means):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("foo:bar", "knows no “foo:”"),
-        ("author:", "Say what to look for after “author:”"),
-        ('author:""', "Say what to look for"),
-        ("status:open", "none of pending, approved"),
-        ("has:image", "only has:link"),
-        ("before:yesterday", "is no day; write it as before:2026-03-01"),
-        ("after:2026-02-30", "is no day"),
-        ("after:20260201", "is no day"),
+        ("foo:bar", "“foo:” is not a search filter"),
+        ("author:", "Enter a value after “author:”"),
+        ('author:""', "Enter a value"),
+        ("status:open", "Use one of pending, approved"),
+        ("has:image", "Use has:link"),
+        ("before:yesterday", "is not a date; write it like before:2026-03-01"),
+        ("after:2026-02-30", "is not a date"),
+        ("after:20260201", "is not a date"),
         ("x" * 301, "at most 300 characters"),
     ],
 )

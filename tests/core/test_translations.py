@@ -6,7 +6,7 @@ from commentsvc.core import translations
 from commentsvc.core.errors import Invalid
 
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
-REPLY, COUNTED = "Leave a Reply", "%(num)s thoughts on “%(title)s”"
+REPLY, COUNTED = "Leave a comment", "%(num)s thoughts on “%(title)s”"
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_a_sites_own_words_are_taken(texts):
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
-        ([], "is an object"),
-        ({"No such sentence": "x"}, "no sentence"),
+        ([], "must be an object"),
+        ({"No such sentence": "x"}, "no text"),
         ({REPLY: ""}, "1 to"),
         ({REPLY: "x" * 1001}, "1 to"),
         ({REPLY: 7}, "1 to"),
         ({REPLY: None}, "1 to"),
         ({REPLY: {}}, "missing"),
-        ({REPLY: {"xx": "x"}}, "no language"),
+        ({REPLY: {"xx": "x"}}, "not a supported language"),
         ({REPLY: {"de": {}}}, "missing"),
         ({REPLY: "Hello %(name)s"}, "name"),
         ({REPLY: "100 %"}, "%"),
@@ -48,7 +48,7 @@ def test_a_sites_own_words_are_taken(texts):
     ],
 )
 def test_words_that_could_not_be_said_are_refused_with_the_reason(texts, says):
-    with pytest.raises(Invalid, match="texts|sentence|say|form|language|must|has|lack") as refused:
+    with pytest.raises(Invalid, match="texts|text|form|language|must|has|lack") as refused:
         translations.checked_texts(texts)
     assert says in str(refused.value)
     assert refused.value.problems[0][0] == "texts"

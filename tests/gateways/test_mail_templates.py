@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
 def values():
     site = Row(name="Field & Notes")
     thread = Row(title=EVIL, key="/post")
-    reason = {"sentence": "A moderator wrote it.", "template": "A moderator wrote it.", "match": ""}
+    reason = {"sentence": "Written by a moderator.", "template": "Written by a moderator.", "match": ""}
     parent = Row(author_name=EVIL)
     comment = Row(
         author_name=EVIL, author_email="m@evil.example", thread=thread, created_at=AT, parent=parent, reasons=[reason]

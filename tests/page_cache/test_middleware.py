@@ -285,7 +285,7 @@ def test_a_deleted_comment_with_replies_leaves_its_place_and_nothing_else(client
     assert page["comments"][1]["id"] == reply
     assert page["thread"]["count"] == 1
     fragment = client.get(THREAD).text
-    assert "This comment is no longer here." in fragment
+    assert "This comment was removed." in fragment
     assert "secret words" not in fragment and "Carol" not in fragment
 
     moderation.decide([reply], Action.SPAM, Moderator(alice), "", now)

@@ -77,9 +77,9 @@ def test_who_wants_it_at_once_gets_one_mail_for_each_comment_that_waits(
     make_comment(status=Status.PENDING, name="Carol", body=EVIL, parent=parent)
     (letter,) = mails()
     assert letter.to == "alice@example.org"
-    assert letter.subject == "[Blog notes] Carol on “A post” waits for you"
+    assert letter.subject == "[Blog notes] New comment by Carol on “A post”"
     for part in (letter.text, letter.html):
-        assert "A moderator reads every comment here" in part and "The question" in part
+        assert "A moderator reviews every comment here" in part and "The question" in part
         assert "evil[.]example" in part and "evil.example" not in part
         assert {a for a in re.findall(r"/m/\d+-(\w+)-", part)} == {"approve", "reject", "spam"}
     assert not re.search(r"<img|<b>bold", letter.html)
@@ -119,13 +119,13 @@ def test_a_digest_comes_once_an_hour_and_only_with_something_new(site, alice, bo
     assert notifications.send_digests(SENDER, now + HOUR) == 1
     assert notifications.send_digests(SENDER, now + HOUR) == 0
     (letter,) = mails()
-    assert (letter.to, letter.subject) == ("alice@example.org", "[Blog notes] 2 comments wait for you")
+    assert (letter.to, letter.subject) == ("alice@example.org", "[Blog notes] 2 comments are waiting for review")
     assert "First" in letter.text and "Second" in letter.text
     assert notifications.send_digests(SENDER, now + 2 * HOUR) == 0, "nothing new waits"
     make_comment(status=Status.PENDING, body="Third")
     assert notifications.send_digests(SENDER, now + 3 * HOUR) == 1
     (letter,) = mails()
-    assert letter.subject == "[Blog notes] 3 comments wait for you"
+    assert letter.subject == "[Blog notes] 3 comments are waiting for review"
     assert "Third" in letter.text and "First" not in letter.text
 
 
@@ -251,7 +251,7 @@ def test_who_was_slower_than_somebody_at_the_desk_hears_it(
     (letter,) = mails()
     moderation.decide([comment_id], Action.REJECT, Moderator(bob), "", now)
     answer = client.post(f"/m/{link(letter, 'approve')}")
-    assert answer.status_code == 409 and "Bob was faster" in answer.text
+    assert answer.status_code == 409 and "Bob has already decided" in answer.text
     assert status_of(comment_id) == "rejected"
 
 
@@ -326,7 +326,7 @@ def test_who_asked_for_it_hears_of_an_answer_once_and_only_when_it_is_published(
     assert mails() == []
     decided = moderation.decide([reply], Action.APPROVE, Moderator(alice), "", now)
     (letter,) = mails()
-    assert letter.to == "dave@example.org" and letter.subject == "Erin answered you on “A post”"
+    assert letter.to == "dave@example.org" and letter.subject == "Erin replied to you on “A post”"
     assert f"https://blog.example/post#comment-{reply}" in letter.text
     assert "evil[.]example" in letter.html and "evil.example" not in letter.html
     moderation.undo(decided.undo, Moderator(alice), now)
@@ -343,7 +343,7 @@ def test_a_moderators_own_answer_is_announced_too(alice, mails, now, confirmed):
     question = confirmed()
     moderator_replies.answer(question, "Because", Moderator(alice), None, now)
     (letter,) = mails()
-    assert letter.subject == "Alice answered you on “A post”"
+    assert letter.subject == "Alice replied to you on “A post”"
 
 
 def test_where_comments_appear_at_once_the_answer_is_announced_at_once(site, make_comment, mails, confirmed):
@@ -416,7 +416,7 @@ def test_what_is_taken_for_spam_makes_no_mail_to_the_address_it_gives(site, alic
     moderation.decide([question], Action.APPROVE, Moderator(alice), "", now)
     make_comment(name="Erin", body="No spam at all", parent=question)
     (letter,) = mails()
-    assert letter.subject == "Mail about answers on Blog notes? Please confirm"
+    assert letter.subject == "Email about replies on Blog notes? Please confirm"
 
 
 def test_two_who_ask_at_once_make_one_mail(app, site, now, mails, at_once):
@@ -455,15 +455,15 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
     letters = arrived()
     for to, tag in (("alice@example.org", "de"), ("bob@example.org", "fr")):
         letter, said = letters[to], translations.of(tag)
-        assert letter["Subject"] == said["[%(site)s] %(name)s on “%(title)s” waits for you"] % {
+        assert letter["Subject"] == said["[%(site)s] New comment by %(name)s on “%(title)s”"] % {
             "site": "Blog notes",
             "name": "Carol",
             "title": "/post",
         }
         text, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
         for key in (
-            "A moderator reads every comment here before it appears.",
-            "Approve, or approve and reply",
+            "A moderator reviews every comment here before it appears.",
+            "Approve, or reply and approve",
             "Reject",
         ):
             assert said[key] in text and str(escape(said[key])) in html, key
@@ -477,7 +477,7 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
     speaks(bob, "en")
     make_comment(status=Status.PENDING, name="Dora", body="Hello")
     letters = arrived()
-    assert {letter["Subject"] for letter in letters.values()} == {"[Blog notes] Dora on “/post” waits for you"}
+    assert {letter["Subject"] for letter in letters.values()} == {"[Blog notes] New comment by Dora on “/post”"}
 
 
 def test_a_digest_is_in_the_language_of_who_gets_it(site, alice, bob, watching, make_comment, mails, now):
@@ -488,7 +488,7 @@ def test_a_digest_is_in_the_language_of_who_gets_it(site, alice, bob, watching, 
         make_comment(status=Status.PENDING, body=body)
     assert notifications.send_digests(SENDER, now + HOUR) == 2
     letters = {letter.to: letter for letter in mails()}
-    assert letters["bob@example.org"].subject == "[Blog notes] 2 comments wait for you"
+    assert letters["bob@example.org"].subject == "[Blog notes] 2 comments are waiting for review"
     assert '<html lang="en" dir="ltr">' in letters["bob@example.org"].html
     alices = letters["alice@example.org"]
     assert alices.subject == "[Blog notes] تعليقان ينتظرانك"
@@ -512,8 +512,8 @@ def test_the_page_of_a_link_speaks_as_the_mail_did(client, site, alice, watching
     undo = re.search(r'action="([^"]+/undo[^"]*)"', done.text)[1]
     assert "Rückgängig gemacht" in client.post(undo, headers=english).text
     stop = re.search(r"/m/stop/\S+", letter.text)[0]
-    assert "Diese E-Mails abbestellen" in client.get(stop, headers=english).text
-    assert "Dieser Link bewirkt nichts mehr" in client.get("/m/1-approve-0?lang=de", headers=english).text
+    assert "E-Mails abbestellen" in client.get(stop, headers=english).text
+    assert "Dieser Link ist nicht mehr gültig" in client.get("/m/1-approve-0?lang=de", headers=english).text
 
 
 def test_an_answer_is_told_in_the_language_in_which_it_was_asked_for(site, make_comment, mails, confirmed):
@@ -533,7 +533,7 @@ def test_who_has_an_account_confirms_nothing_and_is_told_in_its_language(site, m
     question = ask_to_be_told(site, now, account=dave)
     make_comment(name="Erin", body="Sì", parent=question)
     (letter,) = mails()
-    assert letter.subject == "Erin Le ha risposto su «A post»"
+    assert letter.subject == "Erin le ha risposto su «A post»"
 
 
 def status_of(comment_id):

@@ -76,7 +76,7 @@ def test_only_new_people_hold_it_again_after_an_approval(held, alice, now):
     assert state(held) == ("approved", 2, 2)
     assert report(held, 6, at=now).is_held
     reasons = comments.by_id(held).reasons
-    assert [r["sentence"] for r in reasons if r["rule"] == "flags"] == ["3 readers flagged it."]
+    assert [r["sentence"] for r in reasons if r["rule"] == "flags"] == ["3 readers reported it."]
     check_kept_numbers()
 
 
@@ -95,7 +95,7 @@ def test_what_was_edited_since_may_be_reported_again(site, alice, held, now):
 def test_an_edit_does_not_lead_around_the_readers_who_had_it_held(site, alice, held, now):
     set_policy(site, mode=Mode.OFF, edit_window_s=7 * 24 * 3600)
     posted = edits.edit(held, "Just as bad", None, now)
-    assert (posted.status, posted.reason) == (Status.PENDING, "3 readers flagged it.")
+    assert (posted.status, posted.reason) == (Status.PENDING, "3 readers reported it.")
     assert state(held) == ("pending", 3, 3)
     moderation.decide([held], Action.APPROVE, Moderator(alice), "", now)
     report(held, 4, at=now)
@@ -107,7 +107,7 @@ def test_one_reader_is_spoken_of_as_one(site, make_comment, now):
     set_policy(site, flags_hold=1)
     comment_id = make_comment()
     report(comment_id, 1, at=now)
-    assert comments.by_id(comment_id).reasons[0]["sentence"] == "A reader flagged it."
+    assert comments.by_id(comment_id).reasons[0]["sentence"] == "One reader reported it."
 
 
 def test_many_readers_at_once_are_each_counted_and_hold_once(app, site, make_comment, at_once, now):

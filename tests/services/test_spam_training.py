@@ -135,7 +135,7 @@ def test_what_is_like_spam_waits_with_its_words_and_never_vanishes(site, taught,
     assert held.status == "pending"
     assert held.comment.spam_score > 0.9
     reason = next(r for r in held.comment.reasons if r["rule"] == "spam filter")
-    assert "watches" in reason["match"] and "like comments that were spam" in held.reason
+    assert "watches" in reason["match"] and "resembles earlier spam" in held.reason
     fine = write_here("The walrus in my garden")
     assert fine.status == "approved" and fine.comment.spam_score < 0.1
 

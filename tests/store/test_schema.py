@@ -80,7 +80,7 @@ def test_a_file_that_is_no_database_is_said(service, content):
     service.database.write_bytes(content)
     for command in (["db", "upgrade"], ["site", "list"], ["serve"]):
         status, said = run(service, *command)
-        assert (status, len(said)) == (1, 1) and re.search("not a database|no SQLite database", said[0]), said
+        assert (status, len(said)) == (1, 1) and re.search("not a database|not an SQLite database", said[0]), said
     assert service.database.read_bytes() == content
 
 

@@ -50,16 +50,14 @@ class FailureKind(StrEnum):
 
 SENTENCES = {
     FailureKind.DENIED: marked(
-        "You did not let %(label)s tell us who you are, so you are not signed in. Nothing was kept."
+        "You did not allow %(label)s to share who you are, so you are not signed in. Nothing was saved."
     ),
     FailureKind.EXPIRED: marked(
-        "Signing in with %(label)s took too long, or its answer was used already. Please try again."
+        "Signing in with %(label)s took too long, or this sign-in was already used. Please try again."
     ),
-    FailureKind.AWAY: marked(
-        "%(label)s does not answer at the moment. Please try again in a minute, or sign in another way."
-    ),
+    FailureKind.AWAY: marked("%(label)s is not responding. Please try again in a minute, or sign in another way."),
     FailureKind.WRONG: marked(
-        "%(label)s gave an answer that can't be trusted, so you are not signed in. Please try again; "
+        "%(label)s sent an invalid response, so you are not signed in. Please try again; "
         "if it happens again, tell the owner of this service."
     ),
 }

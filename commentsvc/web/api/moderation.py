@@ -195,7 +195,7 @@ def impose() -> tuple[Response, int]:
     site = access.require_moderated_site(shape.site, by)
     about = None if shape.comment is None else access.require_moderated_comment(shape.comment, by)
     if about is not None and about.site_id != site.id:
-        raise Invalid("comment", "This comment is of another site.")
+        raise Invalid("comment", "This comment belongs to another site.")
     imposed = sanctions_service.impose(site, shape.order(about), by, now(), access.client_ip())
     return jsonify(serializers.sanction_json(imposed, now(), by.sees_addresses(site))), 201
 
@@ -240,5 +240,5 @@ def _search(sees_addresses: bool) -> Search:
     if thread_key:
         search = replace(search, thread=schemas.thread_key(thread_key))
     if search.asks_for_address and not sees_addresses:
-        raise NotAllowed("Addresses are for owners here; an owner can allow moderators to see them.")
+        raise NotAllowed("Only owners can see addresses here. An owner can allow it for moderators in Settings.")
     return search

@@ -400,7 +400,7 @@ def thread_key(value: str) -> str:
             "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
         )
     if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) in (0xFFFE, 0xFFFF) for c in value):
-        raise Invalid("thread", "thread holds a control character; remove it.")
+        raise Invalid("thread", "thread has a control character; remove it.")
     return value
 
 

@@ -76,11 +76,11 @@ def _flag_json(flag: Report) -> dict[str, Any]:
 
 def flagged_json(flagged: ReportOutcome) -> dict[str, Any]:
     if flagged.is_held:
-        message = gettext("Thank you. The comment is out of sight until a moderator has decided on it.")
+        message = gettext("Thank you. The comment is hidden until a moderator has reviewed it.")
     elif flagged.is_answered:
-        message = gettext("Thank you. A moderator has decided on this comment since you reported it, and left it here.")
+        message = gettext("Thank you. A moderator has already reviewed this comment and kept it.")
     else:
-        message = gettext("Thank you. This blog's moderators will look at the comment.")
+        message = gettext("Thank you. This blog's moderators will review the comment.")
     return {"message": message, "hidden": flagged.is_held}
 
 

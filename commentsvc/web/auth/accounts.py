@@ -74,7 +74,7 @@ def appeal() -> BaseResponse:
         if authors.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
             raise NotFound("There is no comment of yours with this number here.")
         appeals_service.appeal(comment_id, request.form.get("text", ""), now(), account)
-        say(phrase("Sent: a moderator will look at it again."))
+        say(phrase("Appeal sent. A moderator will review the decision."))
     except (Conflict, Invalid, NotFound) as error:
         refuse(error)
     return _back()
@@ -97,7 +97,7 @@ def unlink() -> BaseResponse:
     access.require_recent_sign_in()
     try:
         accounts_service.unlink(account_id, find_number(request.form.get("identity", "")) or 0)
-        say(gettext("This way to sign in is removed."))
+        say(gettext("Sign-in method removed."))
     except (Conflict, NotFound) as error:
         refuse(error)
     return _back()
@@ -113,7 +113,7 @@ def end() -> BaseResponse:
         accounts_service.end_family(account_id, request.form["family"], now())
     else:
         accounts_service.end_session(account_id, find_number(request.form.get("session", "")) or 0, now())
-    say(gettext("Done: signed out there."))
+    say(gettext("That session was signed out."))
     return _back()
 
 
@@ -122,7 +122,7 @@ def erase() -> BaseResponse:
     account = access.require_second_factor().account
     access.require_recent_sign_in()
     if request.form.get("sure") != "yes":
-        refuse(Conflict(phrase("Tick the box to say that you are sure; nothing was erased.")))
+        refuse(Conflict(phrase("Tick the box to confirm. Nothing was deleted.")))
         return _back()
     try:
         accounts_service.erase(account.id, request.form.get("comments") != "go", now())
@@ -131,7 +131,7 @@ def erase() -> BaseResponse:
         return _back()
     logout_user()
     session.clear()
-    say(gettext("Your account is erased."))
+    say(gettext("Your account was deleted."))
     return redirect(url_for("home.show"), 303)
 
 

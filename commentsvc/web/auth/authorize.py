@@ -150,7 +150,7 @@ def _checked() -> tuple[Any, Site, str]:
 def _untrusted(cause: str) -> NotAllowed:
     """`cause` is for the blog's owner, who has to mend it."""
     sentence = phrase(
-        "This sign-in window was opened in a way that can't be trusted. Close it and try again from the blog; "
+        "This sign-in window was not opened correctly. Close it and try again from the blog; "
         "if it happens again, tell the blog's owner: %(cause)s",
         cause=cause,
     )

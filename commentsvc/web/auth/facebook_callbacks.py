@@ -39,7 +39,7 @@ def delete() -> Response:
 def show_deletion(code: str) -> str:
     found = tokens.unsealed(settings().secret_key, CODE, code, CODE_LIFE_S)
     if found is None:
-        raise NotFound(phrase("There is no such request here. Look at the address again."))
+        raise NotFound(phrase("There is no such request here. Check the address."))
     # Somebody may sign in again after a deletion; then there is something new to delete.
     is_done = identities.find_identity(NAME, found["user"]) is None
     return render_template("signin/deletion.html", code=code, is_done=is_done)

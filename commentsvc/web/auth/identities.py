@@ -37,11 +37,11 @@ def add() -> Response:
     asked = providers.answered("signin/add_identity.html")
     try:
         if asked is None:
-            raise NotFound(phrase("This page was open too long. Please begin again."))
+            raise NotFound(phrase("This page has expired. Please start again."))
         person, _ = asked
         label = providers.provider_named(person.provider).label + (f", {person.server}" if person.server else "")
         identities.link(person, label, holder.account, account_mails.of_identity, now())
-        say(gettext("This way to sign in is added."))
+        say(gettext("Sign-in method added."))
     except (Conflict, NotFound) as error:
         db.session.rollback()
         refuse(error)

@@ -254,7 +254,7 @@ def _quiet(response: Response) -> Response:
 
 def ways() -> list[tuple[str, str]]:
     """The ways to sign in that work here: a name for the widget, and a name for people."""
-    return [*offered(), ("email", gettext("E-mail"))] if settings().mail_url else offered()
+    return [*offered(), ("email", gettext("Email"))] if settings().mail_url else offered()
 
 
 def offered() -> list[tuple[str, str]]:
@@ -269,7 +269,7 @@ def label(provider: str) -> str:
 
 def provider_named(name: str) -> Provider:
     if name not in settings().providers:
-        raise NotFound(phrase("This way to sign in is not offered here."))
+        raise NotFound(phrase("This sign-in method is not available here."))
     found: Provider = current_app.extensions["providers"]()[name]
     return found
 
@@ -291,7 +291,9 @@ def _ask_instance(found: Provider, goal: str, typed: str, links_to: bool) -> Res
     problem = ""
     if typed:
         problem = gettext(
-            "“%(typed)s” is no server's name; it should look like %(example)s.", typed=typed, example="mastodon.social"
+            "“%(typed)s” is not the name of a server. It should look like %(example)s.",
+            typed=typed,
+            example="mastodon.social",
         )
     is_signed_in = current_user.is_authenticated
     action = url_for("identities.begin") if links_to else url_for("federation.login", provider=found.name)

@@ -51,7 +51,7 @@ def send() -> BaseResponse:
     try:
         address = emails.address(typed, "email", required=False)
         if not address:
-            raise Invalid("email", phrase("Please give the e-mail address of your account."))
+            raise Invalid("email", phrase("Enter the email address of your account."))
         joins = goal.startswith(JOINING)
         secret = settings().secret_key
         check_pace()
@@ -128,7 +128,7 @@ def type_code() -> BaseResponse:
 def use_code() -> BaseResponse:
     keep_opener(session.get(GOAL, ""))
     if ADDRESS not in session:
-        flash(gettext("This browser has asked for no code, or too long ago. Ask for a new one."), "refused")
+        flash(gettext("This browser has not asked for a code, or its code has expired. Ask for a new one."), "refused")
         return redirect(url_for("signin.ask"), 303)
     if not is_agreed(replaced_by(session[ADDRESS])):
         return _code_page(status=409)

@@ -100,7 +100,7 @@ def uphold(site_key: str, comment_id: int) -> Response:
     by = access.require_dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
     _uphold(comment.id, by)
-    return _answered(site_key, lambda: {"said": "The decision stands; its author sees that somebody looked again."})
+    return _answered(site_key, lambda: {"said": "Decision upheld. The commenter can see that the appeal was reviewed."})
 
 
 def _decide(place: Place, by: Moderator) -> Outcome:
@@ -120,7 +120,7 @@ def _decide(place: Place, by: Moderator) -> Outcome:
 def _decide_all(wanted: Wanted, by: Moderator) -> Outcome:
     action = request.form.get("action", "")
     if action not in set(Action):
-        raise Invalid("action", "Choose what to do with these comments.")
+        raise Invalid("action", "Choose an action.")
     batch = request.form.get("batch") or None
     decided = moderation.decide_matching(wanted, Action(action), by, DecisionText(_word("note", None)), batch, now())
     return _outcome(_sentence(Action(action), len(decided.decisions), len(decided.decisions)), decided)
@@ -132,10 +132,10 @@ def _undo(by: Moderator) -> Outcome:
     if entry_id is not None:
         return _undo_change(entry_id, by)
     if not BATCH.fullmatch(batch):
-        raise NotFound("There is no such act to undo.")
+        raise NotFound("There is nothing to undo.")
     decided = moderation.undo(batch, by, now(), into)
-    left = f" {decided.left} are left; press Undo again." if decided.left else ""
-    outcome = _outcome(f"Undone: {_comments(len(decided.decisions))} as before.{left}", decided)
+    left = f" {decided.left} more to undo; press Undo again." if decided.left else ""
+    outcome = _outcome(f"Undone.{left}", decided)
     return {**outcome, "flash": batch if decided.left else ""}
 
 
@@ -143,7 +143,7 @@ def _undo_change(entry_id: int, by: Moderator) -> Outcome:
     """Undo a change of a thread's settings, of which a card shows nothing."""
     access.require_moderated_change(entry_id, by)
     undo = thread_settings.undo(entry_id, by, access.client_ip(), now()).undo
-    return {"said": "Undone: the page is as before.", "undo": undo, "left": 0, "done": 0, "versions": {}}
+    return {"said": "Undone.", "undo": undo, "left": 0, "done": 0, "versions": {}}
 
 
 @retried
@@ -159,7 +159,7 @@ def _edit(comment_id: int, by: Moderator, seen: int | None) -> Outcome:
     begin_write()
     (comment,) = moderation.locked([comment_id], by)
     decision = moderator_edits.rewrite(comment, request.form.get("body", ""), by.account, seen, now())
-    return _outcome("The text is changed.", DecisionOutcome([decision], decision.batch))
+    return _outcome("Comment edited.", DecisionOutcome([decision], decision.batch))
 
 
 def _outcome(said: str, decided: DecisionOutcome) -> Outcome:
@@ -214,9 +214,9 @@ def _chosen() -> tuple[str, list[int]]:
     values = [number] if act else request.form.getlist("ids")
     act = act or request.form.get("action", "")
     if act not in {*Action, "answer"}:
-        raise Invalid("action", "Choose what to do with these comments.")
+        raise Invalid("action", "Choose an action.")
     if not values:
-        raise Invalid("ids", "Tick the comments first, then choose what to do with them.")
+        raise Invalid("ids", "Select at least one comment.")
     return act, [layout.find_number(value) or 0 for value in values]
 
 
@@ -236,7 +236,7 @@ def _check_of(of: list[Site], ids: list[int]) -> None:
     """Raise NotFound unless every comment is of these sites: a form of one site never acts on another."""
     found = comments.site_ids_of(ids)
     if len(found) != len(set(ids)) or not set(found.values()) <= {site.id for site in of}:
-        raise NotFound("One of these comments is not on this site any more. Nothing was changed.")
+        raise NotFound("One of these comments is no longer on this site. Nothing was changed.")
 
 
 def _sentence(action: Action, done: int, asked: int) -> str:

@@ -25,16 +25,16 @@ pages = Blueprint("persons", __name__, url_prefix="/dashboard")
 SHOWN = 20
 # The sizes of networks that are offered, and what they are called for who may not see addresses.
 NETWORKS = {
-    4: {"32": "their address on the network", "24": "their neighbourhood on the network"},
-    6: {"64": "their address on the network", "48": "their neighbourhood on the network"},
+    4: {"32": "their IP address", "24": "their network"},
+    6: {"64": "their IP address", "48": "their network"},
 }
 DOES = {
-    SanctionKind.TRUST: "Trust: the mode never holds them",
-    SanctionKind.WARN: "Warn: they must acknowledge it before they write on",
-    SanctionKind.HOLD: "Always hold: a moderator reads everything",
-    SanctionKind.SUSPEND: "Suspend until a day",
-    SanctionKind.SHADOW: "Shadow-ban: only they see what they write",
-    SanctionKind.BAN: "Ban: they may not write",
+    SanctionKind.TRUST: "Trusted: comments skip the queue",
+    SanctionKind.WARN: "Warn: they must acknowledge the warning before commenting again",
+    SanctionKind.HOLD: "Hold: all their comments are held for review",
+    SanctionKind.SUSPEND: "Suspend until…",
+    SanctionKind.SHADOW: "Shadow-ban: only they see their comments",
+    SanctionKind.BAN: "Ban: they can’t comment",
 }
 
 
@@ -69,7 +69,7 @@ def impose(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
     author = _author(site, author_id)
-    with layout.attempt("Decided. It counts from now on, and can be lifted below."):
+    with layout.attempt("Done. You can remove it below."):
         sanctions_service.impose(site, _order(author), by, now(), access.client_ip())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
@@ -79,7 +79,7 @@ def lift(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     access.require_moderated_site(site_key, by)
     sanction_id = layout.find_number(request.form.get("sanction", "")) or 0
-    with layout.attempt("Lifted, and what it had refused is back where nobody has decided since."):
+    with layout.attempt("Removed. The comments it had rejected are restored, except those decided since."):
         site = access.require_site_of_sanction(sanction_id, site_key, by)
         sanctions_service.lift(sanction_id, site, by, now(), access.client_ip())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
@@ -98,7 +98,7 @@ def note(site_key: str, author_id: int) -> Response:
 def _author(site: Site, author_id: int) -> Author:
     author = authors.find_author(author_id)
     if author is None or author.site_id != site.id:
-        raise NotFound("There is nobody with this number here.")
+        raise NotFound("There is no commenter with this number here.")
     return author
 
 
@@ -109,7 +109,7 @@ def _order(author: Author) -> SanctionOrder:
     try:
         until_at = datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None
     except ValueError:
-        raise Invalid("until", "Give the day as 2026-12-31.") from None
+        raise Invalid("until", "Write the date as 2026-12-31.") from None
     return SanctionOrder(
         form.get("kind", ""),
         subject.kind,
@@ -167,5 +167,5 @@ def _token(author: Author, subject: Subject) -> str:
 def _chosen(author: Author, token: str) -> Subject:
     found = next((subject for subject in _subjects(author) if _token(author, subject) == token), None)
     if found is None:
-        raise Invalid("subject", "Choose whom this is about; they have written from elsewhere meanwhile.")
+        raise Invalid("subject", "Choose again whom this applies to: this commenter’s addresses have changed.")
     return found

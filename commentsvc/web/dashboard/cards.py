@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from commentsvc.core import excerpts, text_diff
-from commentsvc.core.policy import Policy
+from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import Action, Status
 from commentsvc.core.text_diff import Piece
@@ -31,17 +31,17 @@ OFFERED = {
 OFFERED_FLAGGED = (Action.APPROVE, Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE)
 SAYS = {
     ReportReason.SPAM: "spam",
-    ReportReason.ABUSE: "abuse",
+    ReportReason.ABUSE: "abusive",
     ReportReason.OFF_TOPIC: "off topic",
     ReportReason.ILLEGAL: "illegal",
-    ReportReason.OTHER: "something else",
+    ReportReason.OTHER: "other",
 }
 LABEL = {
     Action.APPROVE: "Approve",
     Action.REJECT: "Reject",
     Action.SPAM: "Spam",
     Action.DELETE: "Delete",
-    Action.PENDING: "Unapprove",
+    Action.PENDING: "Back to pending",
 }
 # WordPress's letters; it has none for refusing without calling it spam.
 KEY = {Action.APPROVE: "a", Action.REJECT: "n", Action.SPAM: "s", Action.DELETE: "d", Action.PENDING: "u"}
@@ -50,8 +50,36 @@ DONE = {
     Action.REJECT: "rejected",
     Action.SPAM: "marked as spam",
     Action.DELETE: "deleted",
-    Action.PENDING: "put back to pending",
+    Action.PENDING: "moved back to pending",
 }
+MODE_NAMES: Mapping[str, str] = {
+    Mode.ALL: "All comments",
+    Mode.NEW: "First-time commenters",
+    Mode.RULES: "Only comments that match a rule",
+    Mode.OFF: "None",
+}
+CHECK_NAMES = {
+    "person": "Actions on the commenter",
+    "mode": "Moderation mode",
+    "trap": "Honeypot",
+    "haste": "Too fast",
+    "links": "Links",
+    "copies": "Duplicates",
+    "pace": "Rate limits",
+    "refusals": "Repeat offenders",
+    "spam filter": "Spam filter",
+    "outside check": "Spam service",
+    "flags": "Reader reports",
+    "moderator": "Written by a moderator",
+    "address": "Email confirmation",
+}
+
+
+def check_name(rule: str) -> str:
+    """The label of a check by its name in verdicts: `trap`, `mode all`, `rule 12`."""
+    if rule.startswith("mode ") and rule[5:] in set(Mode):
+        return f"{CHECK_NAMES['mode']}: {MODE_NAMES[Mode(rule[5:])]}"
+    return CHECK_NAMES.get(rule, rule.capitalize())
 
 
 @dataclass(frozen=True)

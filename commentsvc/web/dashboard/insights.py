@@ -28,7 +28,7 @@ PACE_OF = 200  # newest decisions that a pace is told from
 PUBLIC_DAYS = 90
 PUBLIC_NAMES = {
     Status.APPROVED: marked("Published"),
-    Status.PENDING: marked("Waiting"),
+    Status.PENDING: marked("Pending"),
     Status.REJECTED: marked("Rejected"),
     Status.SPAM: marked("Spam"),
     Status.DELETED: marked("Deleted"),

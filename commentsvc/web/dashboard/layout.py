@@ -35,6 +35,7 @@ def draw(template: str, by: Moderator, site: Site | None, **names: object) -> st
         "here": here,
     }
     on_cards = {"excerpt": _excerpt, "label": cards.LABEL, "letters": cards.KEY, "says": cards.SAYS}
+    on_cards |= {"mode_names": cards.MODE_NAMES, "check_name": cards.check_name}
     return render_template(template, **common, **on_cards, **names)
 
 
@@ -74,8 +75,8 @@ def shown() -> str | None:
 def overlap_problems(error: Overlap) -> dict[str, str]:
     """For each field that others have changed meanwhile: what they have set, and what to do."""
     return {
-        name: f"{who or 'Somebody else'} has changed this since you opened the page. It is now: {_told(value)}. "
-        "Save again to keep what you entered instead."
+        name: f"{who or 'Someone else'} has changed this since you opened the page. It is now: {_told(value)}. "
+        "Save again to keep your value."
         for name, (value, who) in error.now_is.items()
     }
 

@@ -9,13 +9,14 @@ from datetime import datetime
 from flask import Blueprint, request
 
 from commentsvc.core.pagination import PAGE_SIZE
+from commentsvc.core.policy import Mode
 from commentsvc.services import thread_settings
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import audit_log, decisions, memberships
 from commentsvc.store.decisions import EDIT, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
-from commentsvc.web.dashboard import layout
+from commentsvc.web.dashboard import cards, layout
 from commentsvc.web.http import access
 
 CHANGES_MAX = 200  # of threads on one page; they are rare
@@ -83,7 +84,7 @@ def _setting(name: str, value: object) -> str:
         return "no pinned comment" if value is None else f"comment {value} pinned"
     if name == "is_open":
         return "open" if value else "closed"
-    return f"moderation mode {value}" if value else "moderation mode of the site"
+    return f"held for review: {cards.MODE_NAMES[Mode(str(value))]}" if value else "held for review: site default"
 
 
 def _changes(

@@ -49,18 +49,18 @@ def change(site_key: str) -> Response:
     with layout.attempt():
         if act == "invite":
             members.invite(site, form.get("email", ""), _role(), by.account, settings().base_url, ip, now())
-            layout.say("Invited. The mail is on its way.")
+            layout.say("Invitation sent.")
         elif act == "take-back":
             members.take_back(site, number, by.account, ip, now())
-            layout.say("The invitation is taken back.")
+            layout.say("Invitation cancelled.")
         elif act == "role":
             members.set_role(site, number, _role(), by.account, ip, now(), form.get("shown"))
-            layout.say("The role is changed.")
+            layout.say("Role changed.")
         elif act == "remove":
             members.remove(site, number, by.account, ip, now())
-            layout.say("Removed. The changes can undo it.")
+            layout.say("Removed from the team. You can undo this in Settings, under “Change history”.")
         else:
-            raise Invalid("act", "Choose what to do.")
+            raise Invalid("act", "Choose an action.")
     return redirect(url_for("members.show", site_key=site_key), 303)
 
 

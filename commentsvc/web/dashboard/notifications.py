@@ -19,9 +19,9 @@ from commentsvc.web.http.app_setup import now
 pages = Blueprint("mails", __name__, url_prefix="/dashboard")
 
 MEANS = {
-    DigestInterval.AT_ONCE: "At once, one mail for each comment that waits",
-    DigestInterval.HOURLY: "Once an hour, when something new waits",
-    DigestInterval.DAILY: "Once a day, when something new waits",
+    DigestInterval.AT_ONCE: "Immediately, one email per comment",
+    DigestInterval.HOURLY: "Hourly, if new comments are pending",
+    DigestInterval.DAILY: "Daily, if new comments are pending",
     DigestInterval.OFF: "Never",
 }
 
@@ -42,7 +42,7 @@ def choose(site_key: str) -> Response:
     site = access.require_moderated_site(site_key, by)
     pace = request.form.get("pace", "")
     if pace not in set(DigestInterval):
-        raise Invalid("pace", "Choose how often.")
+        raise Invalid("pace", "Choose how often you want emails.")
     _keep(by, site, DigestInterval(pace))
     layout.say("Saved.")
     return redirect(url_for("mails.show", site_key=site_key), 303)

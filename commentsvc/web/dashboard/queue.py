@@ -28,12 +28,12 @@ NEW_MAX = 100
 SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
 EMPTY = {
-    Status.PENDING: "Nothing is waiting for you. Enjoy the quiet.",
-    Status.APPROVED: "No comment has been approved yet. The first one you approve will be here.",
-    Status.REJECTED: "You have not had to reject anything.",
-    Status.SPAM: "No spam. Long may it last.",
-    FLAGGED: "No reader reports anything.",
-    Status.DELETED: "Nothing has been deleted. What you delete waits here, and can be brought back.",
+    Status.PENDING: "All caught up. No pending comments.",
+    Status.APPROVED: "No approved comments yet.",
+    Status.REJECTED: "No rejected comments.",
+    Status.SPAM: "No comments marked as spam.",
+    FLAGGED: "No reported comments.",
+    Status.DELETED: "No deleted comments. You can restore deleted comments from here.",
 }
 
 
@@ -174,7 +174,7 @@ def find_place(site_key: str, by: Moderator) -> Place:
 def _search(query: str, place: Place, by: Moderator) -> Search:
     search = search_query.parse(query)
     if search.asks_for_address and not _sees_addresses(place, by):
-        raise Invalid("q", "Addresses are for owners here; an owner can allow moderators to see and search them.")
+        raise Invalid("q", "Only owners can search addresses here. An owner can allow it for moderators in Settings.")
     return search
 
 

@@ -53,36 +53,39 @@ class Check:
 
 
 CHECKS = (
-    Check("trap", "A field that people do not see was filled in: spam.", ()),
-    Check("haste", "It was sent so many seconds after opening the form, or sooner: waits. 0: never.", ("form_s_min",)),
-    Check("links", "It has more links than this: waits.", ("links_max",)),
-    Check("copies", "Nearly the same was said elsewhere within seven days: waits.", ("copies_held",)),
+    Check("trap", "Marks comments as spam when a hidden form field is filled in.", ()),
+    Check(
+        "haste", "Holds comments sent within this many seconds of opening the form. 0 turns this off.", ("form_s_min",)
+    ),
+    Check("links", "Holds comments with more links than this.", ("links_max",)),
+    Check("copies", "Holds comments that nearly repeat another comment from the last 7 days.", ("copies_held",)),
     Check(
         "pace",
-        "So many comments within ten minutes, of one person, network (/24, /48) or page: more wait. "
-        "So many on the whole site: the mode turns to “all”. 0: no limit.",
+        "Comments allowed in 10 minutes per person, network (/24, /48) or page; more are held. "
+        "Above the limit of the whole site, all new comments are held. 0 turns a limit off.",
         ("pace_author", "pace_network", "pace_thread", "pace_site"),
     ),
-    Check("refusals", "So much of the same author was refused within 30 days: waits. 0: never.", ("refusals_max",)),
-    Check("spam filter", "It reads like what was spam here; see the page of the filter.", ()),
-    Check("outside check", "The spam service that the operator has set takes it for spam.", ("outside_check",)),
+    Check("refusals", "Holds authors with this many rejections in 30 days. 0 turns this off.", ("refusals_max",)),
+    Check("spam filter", "Holds comments that resemble earlier spam; see “Spam filter” above.", ()),
+    Check("outside check", "Marks comments as spam when the external spam service says so.", ("outside_check",)),
 )
 OTHER_SETTINGS = {
-    "young_days": "In the mode “new”: accounts younger than so many days wait",
-    "close_after_days": "Pages take no more comments after so many days (0: always)",
-    "challenge_after": "Strangers' browsers have to work after so many comments of a network in ten minutes (0: never)",
-    "names_protected": "Guests may not go by the name of a moderator",
-    "nudge": "Tell authors once what a rule on words or links would hold, before it does",
+    "young_days": "Treat accounts younger than … days as new (0 turns this off)",
+    "close_after_days": "Close comments after … days (0 turns this off)",
+    "challenge_after": "Ask new visitors' browsers for a short proof of work "
+    "after … comments from one network in 10 minutes (0 turns this off)",
+    "names_protected": "Block guests from using moderators' names",
+    "nudge": "Let authors revise before a rule on words or links holds their comment",
 }
 LABELS = {
     "form_s_min": "Seconds",
     "links_max": "Links",
     "copies_held": "On",
-    "pace_author": "One person",
-    "pace_network": "One network",
-    "pace_thread": "One page",
-    "pace_site": "The whole site",
-    "refusals_max": "Refusals",
+    "pace_author": "Per person",
+    "pace_network": "Per network",
+    "pace_thread": "Per page",
+    "pace_site": "Whole site",
+    "refusals_max": "Rejections",
     "outside_check": "On",
     **OTHER_SETTINGS,
 }
@@ -157,11 +160,11 @@ def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]
 def _save(site: Site, rule: Rule | None, text: RuleText, by: Moderator) -> None:
     if rule is None:
         rules_service.add(site, text, by.account, now())
-        layout.say("The rule is there, and counts from the next comment on.")
+        layout.say("Rule added. It applies to new comments.")
         return
     changes = {"value": text.value, "outcome": text.outcome, "language": text.language}
     rules_service.change(rule.id, changes, by.account, now(), layout.shown())
-    layout.say("The rule is changed, and counts so from the next comment on.")
+    layout.say("Rule saved. It applies to new comments.")
 
 
 def _try(site: Site, rule: Rule | None, text: RuleText, form: dict[str, str]) -> Trial:
@@ -186,7 +189,7 @@ def remove(site_key: str, rule_id: int) -> Response:
     by = access.require_dashboard_moderator()
     rule = _of(access.require_owned_site(site_key, by), rule_id)
     rules_service.remove(rule.id, by.account, now())
-    layout.say("The rule is gone. It can be brought back below, under the last changes.")
+    layout.say("Rule deleted. You can undo this below, under “Recent rule changes”.")
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
@@ -194,7 +197,7 @@ def remove(site_key: str, rule_id: int) -> Response:
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    with layout.attempt("The rule is as it was before."):
+    with layout.attempt("Rule change undone."):
         rules_service.undo(layout.find_number(request.form.get("entry", "")) or 0, site, by.account, now())
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
@@ -203,7 +206,7 @@ def undo(site_key: str) -> Response:
 def set_checks(site_key: str) -> Response | tuple[str, int]:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    with layout.attempt("Saved; it counts from the next comment on."):
+    with layout.attempt("Saved. It applies to new comments."):
         sent = _settings_of_form(site.policy)
         try:
             rules_service.set_policy(site, sent, by.account, now(), access.client_ip(), layout.shown())
@@ -222,7 +225,7 @@ def set_thread_mode(site_key: str) -> Response:
         key = schemas.thread_key(request.form.get("thread", ""))
         changes = {"mode": request.form.get("mode") or None}
         tended = thread_settings.tend(site, key, changes, by.account, access.client_ip(), now())
-        layout.say("Saved; it counts from the next comment on that page on.", tended.undo or "")
+        layout.say("Saved. It applies to new comments on that page.", tended.undo or "")
     return redirect(url_for("rules.show", site_key=site_key) + "#pages", 303)
 
 
@@ -231,7 +234,7 @@ def end_flood(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     if rules_service.end_flood(site, by.account, now(), access.client_ip()):
-        layout.say("New comments are taken as before the flood.")
+        layout.say("Hold ended. New comments are handled as before the traffic spike.")
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 

@@ -14,14 +14,14 @@ from commentsvc.core import languages, policy
 from commentsvc.core.errors import Invalid, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.pagination import PAGE_SIZE
-from commentsvc.core.policy import Mode, Policy, Votes
+from commentsvc.core.policy import Policy, Votes
 from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services import site_settings
 from commentsvc.store import api_tokens as stored_api_tokens
 from commentsvc.store import audit_log, canned_responses, threads
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
-from commentsvc.web.dashboard import layout
+from commentsvc.web.dashboard import cards, layout
 from commentsvc.web.http import access
 from commentsvc.web.http.access import client_ip
 from commentsvc.web.http.app_setup import now
@@ -31,7 +31,7 @@ pages = Blueprint("settings", __name__, url_prefix="/dashboard")
 
 GROUPS = {
     "Moderation": ("mode", "approved_needed", "young_days", "links_max", "flags_hold", "refusals_max", "nudge"),
-    "Against spam": (
+    "Spam": (
         "spam_filter",
         "spam_hold",
         "outside_check",
@@ -41,8 +41,8 @@ GROUPS = {
         "form_s_min",
         "challenge_after",
     ),
-    "Against floods": ("flood_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
-    "Moderators": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
+    "Rate limits": ("flood_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
+    "Team": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
     "Commenting": (
         "is_open",
         "signin_required",
@@ -53,69 +53,85 @@ GROUPS = {
         "close_after_days",
         "votes",
     ),
-    "Readers and search engines": ("language", "noindex"),
+    "Language and search engines": ("language", "noindex"),
 }
 LINES = {"protected_names"}  # several lines of text
 INNER = {"flood_from"}  # what the service itself remembers
 SAYS = {
-    "mode": ("Who waits for a moderator", "What happens to a new comment before anybody has looked at it."),
-    "approved_needed": ("Approved comments that make an author known", "Counts where only those who are new wait."),
-    "links_max": ("Links that make a comment wait", "A comment with more links than this waits, whoever wrote it."),
+    "mode": ("Hold for review", "Which new comments wait for a moderator before they are published."),
+    "approved_needed": ("Approved comments needed to skip review", "Applies when first-time commenters are held."),
+    "links_max": ("Hold comments with more than … links", "Applies to all commenters except moderators."),
     "flags_hold": (
-        "Reports that take a comment off the page",
-        "So many readers hold it again; 0: none do.",
+        "Hide a comment after … reports",
+        "The comment goes back to the queue. 0 turns this off.",
     ),
     "moderators_see_addresses": (
-        "Moderators see addresses",
-        "E-mail and network addresses of those who comment; owners always see them.",
+        "Show commenters' addresses to moderators",
+        "Email and IP addresses. Owners always see them.",
     ),
-    "second_factor_required": ("Moderators need a second factor", "An app or a passkey, before they get in."),
-    "is_transparent": ("Public page about moderation", "Readers see how much is published and refused, and how fast."),
-    "is_open": ("Open for comments", "Without it every page of the site only shows what is there."),
-    "signin_required": ("Only signed-in readers comment", "Without it guests give a name and an address."),
-    "name_and_email_required": ("Guests must give name and address", "The address is never shown to readers."),
-    "body_max": ("Longest comment, in characters", "Longer ones are refused with a sentence that says so."),
-    "depth_max": ("Levels of replies", "1 is a flat list."),
-    "edit_window_s": ("Seconds in which an author can change a comment", "An edit is judged like a new comment."),
-    "flood_s": ("Seconds between two comments of one author", "Who writes faster is asked to wait."),
-    "votes": ("Votes", "Whether readers vote on comments, and on which side."),
-    "noindex": ("Keep out of search engines", "The hosted pages and the feeds; your own pages are yours."),
-    "close_after_days": ("Days after which a page closes", "Then it takes no more comments; 0: never by itself."),
-    "young_days": ("Days that an account is young", "Where those who are new wait, younger accounts wait too."),
-    "refusals_max": ("Refusals that make an author wait", "So many within 30 days; 0: never."),
-    "nudge": ("Warn authors before a rule holds them", "Once, so that they can say it better."),
+    "second_factor_required": (
+        "Require two-step verification",
+        "Moderators need an authenticator app or a passkey to use the dashboard.",
+    ),
+    "is_transparent": (
+        "Public transparency page",
+        "Shows readers how many comments are published and rejected, and how fast.",
+    ),
+    "is_open": ("Accept new comments", "When off, pages show existing comments only."),
+    "signin_required": ("Require sign-in to comment", "When off, guests can comment too."),
+    "name_and_email_required": ("Require name and email from guests", "The email address is never published."),
+    "body_max": ("Maximum comment length (characters)", "Longer comments are not accepted."),
+    "depth_max": ("Maximum depth of replies", "1 shows all comments as a flat list."),
+    "edit_window_s": (
+        "Edit window (seconds)",
+        "How long commenters can edit their comments. Edits are checked like new comments.",
+    ),
+    "flood_s": ("Minimum time between comments (seconds)", "Minimum seconds between two comments by the same person."),
+    "votes": ("Votes", "How readers can vote on comments."),
+    "noindex": ("Hide from search engines", "Applies to hosted pages and feeds, not to your own pages."),
+    "close_after_days": (
+        "Close comments after … days",
+        "Pages older than this accept no new comments. 0 turns this off.",
+    ),
+    "young_days": (
+        "Treat accounts younger than … days as new",
+        "Applies when first-time commenters are held. 0 turns this off.",
+    ),
+    "refusals_max": ("Hold authors after … rejections in 30 days", "0 turns this off."),
+    "nudge": (
+        "Let authors revise before a rule holds their comment",
+        "The author is told once and can edit the comment first.",
+    ),
     "spam_filter": (
-        "Learn from moderators what spam is",
-        "The filter sorts, and holds what is very like spam.",
+        "Use the spam filter",
+        "Learns from moderators' decisions. Sorts the queue and holds likely spam.",
     ),
-    "spam_hold": ("Likeness to spam that makes a comment wait, in per cent", "100: the filter only sorts."),
-    "outside_check": ("Ask the spam service", "Where whoever runs this service has set one up."),
-    "copies_held": ("Hold copies", "What says nearly the same as another comment of the last days waits."),
+    "spam_hold": ("Hold when spam score is at least … %", "100 turns holding off; the filter then only sorts."),
+    "outside_check": ("Use the external spam service", "Has no effect unless the administrator has set one up."),
+    "copies_held": ("Hold duplicates", "Hold comments that nearly repeat another comment from the last 7 days."),
     "names_protected": (
-        "Protect the names of staff",
+        "Protect team names",
         "Only moderators can use a moderator's name, the site's name, or a name such as Admin or Owner.",
     ),
-    "protected_names": ("More protected names", "Names that only moderators can use; one a line."),
-    "form_s_min": ("Seconds that writing takes at least", "What is sent sooner after opening the form waits."),
+    "protected_names": ("More protected names", "Names that only moderators can use, one per line."),
+    "form_s_min": ("Hold comments sent within … seconds of opening the form", "0 turns this off."),
     "challenge_after": (
-        "Strangers' comments until browsers must work",
-        "Of one network in ten minutes; 0: never.",
+        "Ask new visitors' browsers for a proof of work after … comments",
+        "Counts comments from one network in 10 minutes. 0 turns this off.",
     ),
-    "pace_author": ("Comments of one person in ten minutes", "From then on more wait; 0: no limit."),
-    "pace_network": ("Comments of one network in ten minutes", "From then on more wait; 0: no limit."),
-    "pace_thread": ("Comments on one page in ten minutes", "From then on more wait; 0: no limit."),
-    "pace_site": ("Comments on the site in ten minutes", "More are a flood: then everybody waits; 0: no limit."),
-    "language": ("Language", "Where neither the page nor the reader's browser asks for one; empty is English."),
+    "pace_author": ("Comments per person in 10 minutes", "More comments are held. 0 turns this off."),
+    "pace_network": ("Comments per network in 10 minutes", "More comments are held. 0 turns this off."),
+    "pace_thread": ("Comments per page in 10 minutes", "More comments are held. 0 turns this off."),
+    "pace_site": (
+        "Comments on the whole site in 10 minutes",
+        "Above this, all new comments are held until an owner ends it. 0 turns this off.",
+    ),
+    "language": ("Language", "Used when neither the page nor the reader's browser asks for another."),
 }
 CHOICES: Mapping[str, Mapping[str, str]] = {
-    "mode": {
-        Mode.ALL: "Everybody",
-        Mode.NEW: "Who has no approved comment here yet",
-        Mode.RULES: "Only what a rule holds",
-        Mode.OFF: "Nobody",
-    },
-    "votes": {Votes.UPDOWN: "Up and down", Votes.UP: "Only up", Votes.OFF: "None"},
-    "language": {"": "English, unless asked for another", **{tag: tag for tag in languages.TAGS}},
+    "mode": cards.MODE_NAMES,
+    "votes": {Votes.UPDOWN: "Up and down", Votes.UP: "Up only", Votes.OFF: "Off"},
+    "language": {"": "English (default)", **{tag: tag for tag in languages.TAGS}},
 }
 
 
@@ -154,9 +170,9 @@ def save(site_key: str) -> Response | tuple[str, int]:
         own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}
         problems = layout.overlap_problems(error)
-        title = "Others have changed settings since you opened this page. Nothing was saved."
+        title = "Someone else has changed these settings since you opened the page. Nothing was saved."
         return _page(site_key, problems, typed=typed, title=title), 409
-    layout.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "Nothing was different.")
+    layout.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "No changes to save.")
     return redirect(url_for("settings.show", site_key=site_key), 303)
 
 
@@ -189,7 +205,7 @@ def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     entry_id = layout.find_number(request.form.get("entry", "")) or 0
-    with layout.attempt("Undone: it is as before."):
+    with layout.attempt("Change undone."):
         site_settings.undo(site.id, entry_id, by.account, client_ip(), now())
     return redirect(url_for("settings.changes", site_key=site_key), 303)
 
@@ -212,7 +228,7 @@ def revoke_token(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     access.require_owned_site(site_key, by)
     token_id = layout.find_number(request.form.get("token", "")) or 0
-    with layout.attempt("The token is revoked; it works no more."):
+    with layout.attempt("Token revoked."):
         api_tokens_service.revoke_api_token(by.account, token_id, client_ip(), now())
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
@@ -275,7 +291,7 @@ def _field(name: str, value: object, typed: Mapping[str, Any]) -> Field:
 
 
 def _label(name: str) -> str:
-    own = {"name": "Name", "origins": "Origins", "texts": "Own words"}
+    own = {"name": "Name", "origins": "Allowed domains", "texts": "Custom wording"}
     return SAYS[name][0] if name in SAYS else own.get(name, name.replace("_", " ").capitalize())
 
 
@@ -317,5 +333,5 @@ def _words(typed: str) -> dict[str, str]:
     pairs = [line.partition(" = ") for line in lines]
     for line, (_, equals, own) in zip(lines, pairs, strict=True):
         if not equals or not own.strip():
-            raise Invalid("texts", f"“{line[:60]}” is no line of the form: our sentence = your words.")
+            raise Invalid("texts", f"“{line[:60]}”: write it as “Original text = Your text”.")
     return {key.strip(): own.strip() for key, _, own in pairs}

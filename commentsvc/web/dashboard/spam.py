@@ -41,7 +41,7 @@ def change(site_key: str) -> Response | tuple[str, int]:
     number = layout.find_number(request.form.get("spam_hold", "").strip())
     changes: dict[str, object] = {"spam_filter": request.form.get("spam_filter") == "yes"}
     changes["spam_hold"] = -1 if number is None else number
-    with layout.attempt("Saved; it counts from the next comment on."):
+    with layout.attempt("Saved. It applies to new comments."):
         try:
             rules.set_policy(site, changes, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
@@ -69,7 +69,7 @@ def learn(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     spam_training.start_imported(site, now())
-    layout.say("The filter is learning from what was imported; look again in a minute.")
+    layout.say("The filter is learning from imported comments. Check again in a minute.")
     return redirect(url_for("spam.show", site_key=site_key), 303)
 
 

@@ -83,8 +83,8 @@ def check_pace() -> None:
             continue
         metrics.REFUSED.labels(limit.name).inc()
         sentence = counted(
-            "Too much comes from your address. Please wait one second and send it again.",
-            "Too much comes from your address. Please wait %(num)s seconds and send it again.",
+            "Too many requests from your address. Please wait one second and try again.",
+            "Too many requests from your address. Please wait %(num)s seconds and try again.",
             wait_s,
         )
         raise TooMany(sentence, wait_s)
@@ -125,7 +125,7 @@ def current_bearer() -> Bearer | None:
         found = api_tokens.find_token(tokens.digest(value))
         if found is not None:
             return Bearer(found.account, found.site_id, has_shown_factor=found.has_shown_factor)
-    sentence = phrase("This token is not valid here; it has ended or was revoked. Sign in again, or get a new one.")
+    sentence = phrase("This token is not valid here: it has expired or was revoked. Sign in again, or get a new one.")
     raise NotSignedIn(sentence)
 
 
@@ -204,7 +204,7 @@ def require_moderated_change(entry_id: int, by: Moderator) -> Site:
     """The site whose thread a change of the journal is about; for everybody else there is no such change."""
     entry = audit_log.by_id(entry_id)
     if entry.site_id is None or entry.kind != audit_log.THREAD:
-        raise NotFound("There is no such act to undo.")
+        raise NotFound("There is nothing to undo.")
     return require_moderated_site(sites.by_id(entry.site_id).key, by)
 
 

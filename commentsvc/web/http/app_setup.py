@@ -51,7 +51,11 @@ class Forms(CSRFProtect):
         is_guarded = bool(request.endpoint) and request.method in current_app.config["WTF_CSRF_METHODS"]
         is_exempt = apply_exemptions and self._is_exempt()
         if is_guarded and not is_exempt and request.headers.get("Sec-Fetch-Site") in FOREIGN:
-            raise NotAllowed(phrase("This was sent from another website, so nothing was done. Open the page here."))
+            raise NotAllowed(
+                phrase(
+                    "This request came from another website, so nothing was changed. Open the page here and try again."
+                )
+            )
         super().protect(apply_exemptions)
 
 

@@ -45,12 +45,12 @@ STATUS: dict[type[CommentError], tuple[int, str]] = {
     NotProved: (401, marked("Not signed in")),
     NotFresh: (401, marked("Not signed in")),
     NotAllowed: (403, marked("Not allowed")),
-    Invalid: (422, marked("Please check what you sent")),
+    Invalid: (422, marked("Please check your input")),
     Conflict: (409, marked("This can't be done now")),
     Overlap: (409, marked("This can't be done now")),
-    TooMany: (429, marked("Too many at once")),
-    Challenged: (428, marked("Let your browser prove some work first")),
-    Nudged: (409, marked("A moderator would have to read this first")),
+    TooMany: (429, marked("Too many requests")),
+    Challenged: (428, marked("Your browser must pass a short check")),
+    Nudged: (409, marked("This comment would be held for review")),
     Sanctioned: (403, marked("Not allowed")),
 }
 AWAY_RETRY_S = 5
@@ -120,7 +120,7 @@ def _database(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and is_unknown(error):
         detail = gettext(
             "We can't tell whether this was saved. Please keep your text and send it again in a few seconds; "
-            "it is not taken twice."
+            "it will not be posted twice."
         )
     response = problem(503, gettext("Back in a moment"), detail, "away")
     response.headers["Retry-After"] = str(AWAY_RETRY_S)
@@ -136,8 +136,8 @@ def _end_transaction() -> None:
 
 def _stale_form(error: CSRFError) -> Response:
     detail = gettext(
-        "This form was opened too long ago or in another session. Go back, reload the page and send it again. "
-        "If it happens once more, let this site keep a cookie: without one it can't know you again."
+        "This form has expired. Go back, reload the page and try again. "
+        "If it keeps happening, allow cookies for this site."
     )
     return problem(400, gettext("Please reload the page"), detail, "stale-form")
 
@@ -145,7 +145,7 @@ def _stale_form(error: CSRFError) -> Response:
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 413:
-        detail = gettext("This is more than a comment may hold. Please shorten it.")
+        detail = gettext("This comment is too long. Please shorten it.")
         return problem(413, gettext("Too large"), detail, "too-large")
     if status < 400:  # a redirect that werkzeug raises
         return make_response(error.get_response())
@@ -153,7 +153,7 @@ def _http(error: HTTPException) -> Response:
         return _of_ours(status)
     slug = error.name.lower().replace(" ", "-")
     if status == 404:
-        return problem(404, gettext("Not found"), gettext("There is nothing at this address."), slug)
+        return problem(404, gettext("Not found"), gettext("There is no page at this address."), slug)
     text = "This address does not take this method." if status == 405 else error.description or ""
     response = problem(status, error.name, text, slug)
     if status == 405 and error.get_response().headers.get("Allow"):
@@ -162,7 +162,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _of_ours(status: int) -> Response:
-    detail = gettext("An error of ours; it has been written to the log.")
+    detail = gettext("Something went wrong on our side. We've logged it.")
     return problem(status, gettext("Something went wrong"), detail, "internal")
 
 

@@ -90,7 +90,7 @@ def _busy() -> _Refused:
 
 
 def _failed() -> _Refused:
-    return _Refused(500, "internal", "Something went wrong", "An error of ours; it has been written to the log.")
+    return _Refused(500, "internal", "Something went wrong", "Something went wrong on our side. We've logged it.")
 
 
 class _Room:

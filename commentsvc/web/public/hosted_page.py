@@ -46,9 +46,9 @@ SAID = {
 }
 SAID_NO = marked("Your comment was not published.")
 VOTED = {
-    "1": marked("Your vote for it is counted."),
-    "-1": marked("Your vote against it is counted."),
-    "0": marked("Your vote is taken back."),
+    "1": marked("Your vote for it was counted."),
+    "-1": marked("Your vote against it was counted."),
+    "0": marked("Your vote was removed."),
 }
 ORDERS = {
     Sort.OLDEST: marked("Oldest first"),
@@ -174,7 +174,7 @@ def _check_form() -> None:
         try:
             validate_csrf(request.form.get("csrf_token"))
         except ValidationError:
-            raise NotAllowed(phrase("This page was open for long. Your text is kept; please send it again.")) from None
+            raise NotAllowed(phrase("This page has expired. Your text is kept; please send it again.")) from None
 
 
 def _form() -> dict[str, str]:
@@ -193,7 +193,7 @@ def _comment_here(site_key: str, value: str) -> int:
     """The number of a comment of the thread that the form is about; raises NotFound for any other."""
     thread, number = threads.find(sites.by_key(site_key), _key()), _number(value)
     if thread is None or number is None or comments.find_parent(thread, number) is None:
-        raise NotFound(phrase("This comment is no longer here."))
+        raise NotFound(phrase("This comment was removed."))
     return number
 
 

@@ -21,9 +21,9 @@ csrf.exempt(pages)  # no cookie counts here, and nobody can make another's brows
 PARENT_MAX = 600
 # Of each act that a mail offers: what the page asks, what its button says, and what is said afterwards.
 WORDS = {
-    Action.APPROVE: (marked("Approve this comment?"), marked("Approve"), marked("The comment is approved.")),
-    Action.REJECT: (marked("Reject this comment?"), marked("Reject"), marked("The comment is rejected.")),
-    Action.SPAM: (marked("Mark this comment as spam?"), marked("Spam"), marked("The comment is marked as spam.")),
+    Action.APPROVE: (marked("Approve this comment?"), marked("Approve"), marked("Comment approved.")),
+    Action.REJECT: (marked("Reject this comment?"), marked("Reject"), marked("Comment rejected.")),
+    Action.SPAM: (marked("Mark this comment as spam?"), marked("Spam"), marked("Comment marked as spam.")),
 }
 
 
@@ -57,7 +57,7 @@ def undo(token: str) -> Response:
     except (Conflict, NotFound) as error:
         db.session.rollback()
         return _gone(error)
-    return _done(gettext("Undone: the comment is as before."))
+    return _done(gettext("Undone. The comment is as it was before."))
 
 
 @pages.get("/stop/<token>")

@@ -105,7 +105,7 @@ def test_a_site_may_take_votes_for_a_comment_only_or_none(client, site, make_com
     set_policy(site, votes="off")
     refused = vote(client, comment_id, -1, carl)
     assert refused.status_code == 403
-    assert "does not take votes" in refused.json["detail"]
+    assert "Voting is turned off" in refused.json["detail"]
     assert client.get("/api/v1/viewer?site=blog&thread=/post", headers=carl).json["rights"]["vote"] is False
 
 
@@ -238,7 +238,7 @@ def test_enough_readers_bring_a_comment_back_to_the_queue_and_a_moderator_settle
     assert ids(listed(client)) == [comment_id]
     third = flag(client, comment_id, "spam", erik)
     assert (third.status_code, third.json["hidden"]) == (201, True)
-    assert "until a moderator has decided" in third.json["message"]
+    assert "until a moderator has reviewed" in third.json["message"]
     assert ids(listed(client)) == []
     assert flag(client, comment_id, "spam", fred).status_code == 404
 
@@ -248,7 +248,7 @@ def test_enough_readers_bring_a_comment_back_to_the_queue_and_a_moderator_settle
     assert held["reasons"][0] == {
         "rule": "flags",
         "outcome": "hold",
-        "sentence": "3 readers flagged it.",
+        "sentence": "3 readers reported it.",
         "match": "abuse ×2, spam",
     }
     assert held["flag_count"] == len(held["flags"]) == 3
@@ -261,7 +261,7 @@ def test_enough_readers_bring_a_comment_back_to_the_queue_and_a_moderator_settle
     # Those who were answered do not count again, others do.
     answered = flag(client, comment_id, "spam", carl)
     assert (answered.status_code, answered.json["hidden"]) == (200, False)
-    assert "left it here" in answered.json["message"]
+    assert "kept it" in answered.json["message"]
     assert flag(client, comment_id, "spam", fred).status_code == 201
     (found,) = queue(client, auth).json["comments"]
     assert found["flag_count"] == 1

@@ -89,7 +89,7 @@ def providers_of(account_id):
 def test_the_page_shows_what_is_kept(client, ann):
     page = client.get("/account").text
     assert page.count("/post</bdi></a>") == 2  # its title is shown once a comment there is approved
-    assert "GitHub: <bdi>annlee</bdi>" in page and "(this one)" in page
+    assert "GitHub: <bdi>annlee</bdi>" in page and "(this browser)" in page
     copy = client.get("/account/copy.json")
     assert "attachment" in copy.headers["Content-Disposition"]
     assert [c["text"] for c in copy.json["comments"]] == ["Words 1", "Words 0"]
@@ -114,19 +114,19 @@ def test_another_way_to_sign_in_is_added_only_by_proof_and_the_last_one_stays(ap
     act(client, "/account/unlink", identity=number)
     assert providers_of(ann) == ["discord"]
     number = db.session.scalar(select(Identity.id).where(Identity.provider == "discord"))
-    assert "only way to sign in" in act(client, "/account/unlink", identity=number).text
+    assert "only sign-in method" in act(client, "/account/unlink", identity=number).text
     assert providers_of(ann) == ["discord"]
 
 
 def test_an_identity_is_named_before_it_is_added_and_a_mail_tells_of_it(client, ann):
     page = ask_to_link(client, "mastodon", stand_ins.PEOPLE[1], instance="social.example")
     assert page.status_code == 200
-    for words in ("Add this way to sign in?", "Bo Nakamura", "@bo@social.example", "Your server", "Mastodon"):
+    for words in ("Add this sign-in method?", "Bo Nakamura", "@bo@social.example", "Your server", "Mastodon"):
         assert words in page.text, words
     assert providers_of(ann) == ["github"], "looking adds nothing"
     assert agree(client, page).location == "/account"
     assert providers_of(ann) == ["github", "mastodon"]
-    assert "This way to sign in is added." in client.get("/account").text
+    assert "Sign-in method added." in client.get("/account").text
     mail = db.session.scalars(select(Job).where(Job.kind == "mail")).one().payload
     assert mail["to"] == "ann@example.org"
     assert "Bo Nakamura (Mastodon, social[.]example) can now sign in to your account" in mail["text"]
@@ -189,7 +189,7 @@ def test_adding_takes_a_token_a_fresh_proof_and_the_session_that_began_it(app, c
     form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
     form["csrf_token"] = find_csrf(other.get("/account").text)
     assert other.post("/account/link/add", data=form).location == "/account"
-    assert "too long" in other.get("/account").text and providers_of(ann) == ["github"]
+    assert "has expired" in other.get("/account").text and providers_of(ann) == ["github"]
 
     begun = begin_to_link(client, "discord")
     act(client, "/auth/signout")
@@ -267,7 +267,7 @@ def test_erasing_leaves_nothing_that_leads_to_the_person(app, client, ann, choic
     page = act(client, "/account/erase", comments=choice)
     assert "Tick the box" in page.text
     page = act(client, "/account/erase", comments=choice, sure="yes")
-    assert "Your account is erased" in page.text
+    assert "Your account was deleted" in page.text
     db.session.rollback()
     account = db.session.get_one(Account, ann)
     assert (account.name, account.email, account.picture) == ("Deleted account", None, None)

@@ -232,7 +232,7 @@ def test_a_request_that_is_not_ours_ends_on_a_page_and_goes_nowhere(client, sign
     for answer in (client.get(widget.path), _post(client, widget.path)):
         assert answer.status_code == 403, answer.text
         assert "Location" not in answer.headers
-        assert "opened in a way" in answer.text or "response_mode" in answer.text
+        assert "not opened correctly" in answer.text or "response_mode" in answer.text
     assert db.session.scalars(select(AuthCode)).all() == []
 
 

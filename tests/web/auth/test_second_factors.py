@@ -49,7 +49,7 @@ def send(csrf):
 def app_of(alices, csrf):
     """Alice's authenticator app, added; gives what shows its codes, and her recovery codes."""
     html = alices.get("/account/security").text
-    seed = re.search(r"type this into it: <code>([A-Z2-7 ]+)</code>", html)[1].replace(" ", "")
+    seed = re.search(r"enter this key: <code>([A-Z2-7 ]+)</code>", html)[1].replace(" ", "")
     sealed = re.search(r'name="seed" value="([^"]+)"', html)[1]
     # Codes live for thirty seconds and one before and after: a test that begins late in one waits for the next.
     late_s = time.time() % 30
@@ -75,7 +75,7 @@ def test_after_an_app_is_added_signing_in_takes_its_code(app, alice, app_of, sig
     for path in ("/dashboard/blog", "/account", "/account/security", "/dashboard/blog/settings"):
         assert client.get(path).location.startswith("/auth/second?next="), path
     wrong = send(client, "/auth/second", code="000000", next="/dashboard/blog")
-    assert wrong.status_code == 422 and "not right" in wrong.text
+    assert wrong.status_code == 422 and "That code is wrong" in wrong.text
     right = send(client, "/auth/second", code=f" {show()[:3]} {show()[3:]}", next="/dashboard/blog?status=spam")
     assert (right.status_code, right.location) == (303, "/dashboard/blog?status=spam")
     assert client.get("/dashboard/blog").status_code == 200
@@ -178,7 +178,7 @@ def test_what_cannot_be_taken_lightly_asks_once_more(alices, alice, bob, app_of,
     answer = send(alices, "/dashboard/blog/members", **remove)
     assert (answer.status_code, answer.location.split("?")[0]) == (303, "/auth/again")
     page = alices.get(answer.location)
-    assert "Show once more that it is you" in page.text
+    assert "Confirm it&#39;s you" in page.text
     assert send(alices, "/dashboard/blog/tokens", name="x").location.startswith("/auth/again")
     assert send(alices, "/account/security/recovery").location.startswith("/auth/again")
     assert send(alices, "/account/erase", sure="yes").location.startswith("/auth/again")
@@ -205,11 +205,11 @@ def test_without_a_factor_a_mailed_code_shows_it(make_app, now, csrf):
         token = csrf(client.get("/account").text)
         answer = client.post("/dashboard/blog/tokens", data={"csrf_token": token, "name": "x"})
         assert answer.location.startswith("/auth/again")
-        assert "We mail a code to <b><bdi>alice@example.org</bdi></b>" in client.get(answer.location).text
+        assert "email a code to <b><bdi>alice@example.org</bdi></b>" in client.get(answer.location).text
         answer = client.post("/auth/again", data={"csrf_token": token, "next": "/dashboard/blog/settings"})
         assert answer.location == "/auth/code"
         page = client.get("/auth/code").text
-        assert "on its way to <b><bdi>alice@example.org</bdi></b>" in page and "belongs to a moderator" not in page
+        assert "sent a code to <b><bdi>alice@example.org</bdi></b>" in page and "belongs to a moderator" not in page
         assert 'href="/auth/again?next=/dashboard/blog/settings"' in page and 'href="/dashboard/blog/settings"' in page
         db.session.remove()
 
@@ -317,7 +317,7 @@ def test_wrong_codes_count_for_the_account_over_all_its_sessions(app, alice, app
     assert guess() == [422, 422, 429, 429], "the sixth wrong one begins a wait"
     db.session.rollback()
     mail = db.session.scalars(select(Job).where(Job.kind == "mail")).one().payload
-    assert mail["to"] == "alice@example.org" and "wrong second factor several times" in mail["text"]
+    assert mail["to"] == "alice@example.org" and "failed two-step verification several times" in mail["text"]
     for right in (show(1), codes[0]):
         answer = send(later_browser(app, alice, sign_in), "/auth/second", code=right)
         assert answer.status_code == 429 and 0 < int(answer.headers["Retry-After"]) <= 60

@@ -124,7 +124,7 @@ def test_a_wrong_code_says_so_and_stays(client, alice, ask, type_code):
     wrong = "000000" if code_in(mails()[-1]) != "000 000" else "000001"
     answer = type_code(wrong)
     assert answer.status_code == 422
-    assert "This code is not right" in answer.text and 'name="code"' in answer.text
+    assert "That code is wrong" in answer.text and 'name="code"' in answer.text
     assert not is_signed_in(client)
 
 
@@ -149,7 +149,7 @@ def test_a_newer_code_makes_the_older_one_worthless(client, alice, ask, type_cod
 def test_something_that_is_no_address_is_shown_with_the_mend(client, ask):
     answer = ask("alice at home")
     assert answer.status_code == 422
-    assert "no complete e-mail address" in answer.text and 'value="alice at home"' in answer.text
+    assert "Enter a complete email address" in answer.text and 'value="alice at home"' in answer.text
 
 
 def test_one_network_that_asks_for_too_many_codes_is_told_for_how_long_to_wait(make_app, csrf):

@@ -53,14 +53,14 @@ def test_the_numbers_are_those_of_what_happened(alices, busy):
 def test_the_page_says_them_in_charts_and_in_tables(alices, busy, days):
     page = alices.get(f"/dashboard/blog/insights?days={days}")
     assert page.status_code == 200
-    assert 'role="img" aria-label="Comments a day: At most' in page.text and "<rect class=" in page.text
-    assert "The same as a table" in page.text and "=Page 0" in page.text
-    assert "80 %" in page.text
+    assert 'role="img" aria-label="Comments per day: Peak:' in page.text and "<rect class=" in page.text
+    assert "Show as a table" in page.text and "=Page 0" in page.text
+    assert "80%" in page.text
 
 
 def test_an_empty_site_has_insights_too(alices):
     page = alices.get("/dashboard/blog/insights")
-    assert page.status_code == 200 and "nothing waits" in page.text
+    assert page.status_code == 200 and "queue is empty" in page.text
     assert alices.get("/dashboard/blog/insights?days=8").status_code == 422
 
 

@@ -41,7 +41,7 @@ def test_an_act_answers_with_what_undoes_it_and_the_new_versions(desk, make_comm
     assert (answer.status_code, answer.json["said"], answer.json["done"]) == (200, "2 comments approved.", 2)
     assert answer.json["versions"] == {str(i): 2 for i in ids}
     undone = desk("undo", undo=answer.json["undo"])
-    assert (undone.json["said"], undone.json["left"]) == ("Undone: 2 comments as before.", 0)
+    assert (undone.json["said"], undone.json["left"]) == ("Undone.", 0)
     assert undone.json["versions"] == {str(i): 3 for i in ids}
     assert {row(i).status for i in ids} == {"pending"}
 
@@ -52,7 +52,7 @@ def test_who_was_slower_hears_who_was_faster_and_when_and_nothing_changes(desk, 
     answer = desk("decide", action="spam", ids=ids, seen=[f"{i}:1" for i in ids])
     assert (answer.status_code, answer.json["slug"]) == (409, "changed-since")
     assert re.search(
-        r"Bob was faster: the comment of Carol is approved since \d\d:\d\d:\d\d UTC", answer.json["refused"]
+        r"Bob has already decided: the comment by Carol is approved since \d\d:\d\d:\d\d UTC", answer.json["refused"]
     )
     assert [row(i).status for i in ids] == ["approved", "pending"]
 
@@ -64,7 +64,7 @@ def test_the_api_says_the_same_to_who_sends_versions(client, alice, bob, token, 
     moderation.decide([comment_id], Action.REJECT, Moderator(bob), "", now)
     body = {"ids": [comment_id], "action": "approve", "versions": {str(comment_id): seen}}
     answer = client.post("/api/v1/moderation/decisions", json=body, headers=headers)
-    assert answer.status_code == 409 and "Bob was faster" in answer.json["detail"]
+    assert answer.status_code == 409 and "Bob has already decided" in answer.json["detail"]
     answer = client.post("/api/v1/moderation/decisions", json={**body, "versions": {}}, headers=headers)
     assert answer.status_code == 200
 
@@ -157,10 +157,10 @@ def test_the_same_answer_twice_is_refused(desk, make_comment):
 def test_a_moderators_edit_keeps_the_text_before_shows_the_difference_and_is_undone(desk, make_comment):
     comment_id = make_comment(status=Status.APPROVED, body="I like it")
     answer = desk(f"comment/{comment_id}/edit", body="I hate it", version=row(comment_id).version)
-    assert answer.json["said"] == "The text is changed."
+    assert answer.json["said"] == "Comment edited."
     assert (row(comment_id).source, row(comment_id).status) == ("I hate it", "approved")
     page = desk.client.get(f"/dashboard/blog/comment/{comment_id}").text
-    assert "<del>like</del><ins>hate</ins>" in page and "changed the text" in page
+    assert "<del>like</del><ins>hate</ins>" in page and "edited the text" in page
 
     assert desk("undo", undo=answer.json["undo"]).status_code == 200
     assert row(comment_id).source == "I like it"
@@ -205,7 +205,7 @@ def test_a_query_with_a_status_leads_to_that_list(desk):
 def test_a_query_that_is_none_is_answered_in_words_on_the_page(desk, make_comment):
     page = desk.client.get("/dashboard/blog?q=foo:bar")
     assert page.status_code == 422
-    assert "The search knows no “foo:”" in page.text and 'value="foo:bar"' in page.text
+    assert "“foo:” is not a search filter" in page.text and 'value="foo:bar"' in page.text
 
 
 def test_a_moderator_sees_addresses_only_when_an_owner_allows(app, site, bob, sign_in, token, make_comment):
@@ -298,7 +298,7 @@ def test_an_appeal_goes_to_another_moderator_where_there_is_one(app, desk, alice
     bobs = app.test_client()
     sign_in(bobs, bob)
     page = bobs.get("/dashboard/blog/appeals").text
-    assert "Look again, please" in page and "against <bdi>Alice</bdi>" in page
+    assert "Look again, please" in page and "against the decision by <bdi>Alice</bdi>" in page
     moderation.decide([comment_id], Action.APPROVE, Moderator(bob), "", now)
     assert "Look again" not in bobs.get("/dashboard/blog/appeals").text
 
@@ -321,7 +321,7 @@ def test_what_readers_report_has_its_own_list_and_keeping_it_answers_them(desk, 
     assert desk.client.post(f"/api/v1/comments/{comment_id}/flag", json=report).status_code in (200, 201, 202)
     page = desk.client.get("/dashboard/blog?status=flagged").text
     assert "Reported" in page and "Quiet" not in page
-    assert "<b>abuse</b>" in page and "He &lt;b&gt;insults&lt;/b&gt; me" in page and "Keep<kbd" in page
+    assert "<b>abusive</b>" in page and "He &lt;b&gt;insults&lt;/b&gt; me" in page and "Dismiss reports<kbd" in page
     assert desk.client.get("/dashboard/blog/counts?status=flagged").json["counts"]["flagged"] == 1
 
     kept = desk("decide", one=f"approve:{comment_id}", seen=f"{comment_id}:{row(comment_id).version}")
@@ -340,6 +340,6 @@ def test_a_card_shows_what_was_decided_about_its_author_and_how_like_spam_it_is(
         values = {"site_id": 1, "kind": "hold", "subject": "email:carol@example.org", "token": "t", "created_at": now}
         db.session.add(Sanction(**values))
     page = desk.client.get("/dashboard/blog?sort=likely-spam").text
-    assert page.count('class="chip sanction">hold</span>') == 1 and "87 % like spam" in page
+    assert page.count('class="chip sanction">hold</span>') == 1 and "87% likely spam" in page
     assert [int(n) for n in re.findall(r'id="comment-(\d+)"', page)][0] == comment_id
     assert desk.client.get("/dashboard/blog?sort=best").status_code == 422

@@ -90,7 +90,7 @@ def test_the_queue_shows_what_a_moderator_needs_to_decide(bobs, make_comment):
     assert "<bdi>Carol &lt;i&gt;</bdi>" in page and "<em>answer</em>" in page
     assert 'href="https://blog.example/post"' in page and "A &lt;b&gt;post&lt;/b&gt;" in page
     assert "<bdi>Alan</bdi>" in page and "The first word" in page
-    assert "A moderator reads every comment here before it appears." in page
+    assert "A moderator reviews every comment here before it appears." in page
 
 
 def test_tabs_count_exactly_and_name_the_current_one(bobs, make_comment):
@@ -184,7 +184,7 @@ def test_a_moderator_approves_two_and_undoes_it(bobs, post, make_comment):
     answer = post("/dashboard/blog/undo", undo=undo_in(page), back=back)
     assert (answer.status_code, answer.location) == (303, back)
     page = bobs.get(back)
-    assert "Undone: 2 comments as before." in page.text
+    assert "Undone." in page.text
     assert shown(page) == ids and tabs(page) == {"pending": 3, "approved": 0, "rejected": 0, "spam": 0, "deleted": 0}
 
 
@@ -194,7 +194,7 @@ def test_an_act_cannot_be_undone_after_somebody_decided_anew(bobs, post, make_co
     batch = undo_in(bobs.get("/dashboard/blog"))
     post("/dashboard/blog/decide", one=f"spam:{comment_id}")
     post("/dashboard/blog/undo", undo=batch)
-    assert "Something was decided on these comments since" in bobs.get("/dashboard/blog").text
+    assert "Someone has decided on these comments since" in bobs.get("/dashboard/blog").text
     assert status_of(comment_id) == ["spam"]
 
 
@@ -202,7 +202,7 @@ def test_what_somebody_else_has_decided_already_is_told_in_words(bobs, post, mak
     ids = [make_comment(status=Status.PENDING, body=f"{n}") for n in range(2)]
     post("/dashboard/blog/decide", one=f"approve:{ids[0]}")
     post("/dashboard/blog/decide", one=f"approve:{ids[0]}")
-    assert "already approved" in bobs.get("/dashboard/blog").text
+    assert "Already approved" in bobs.get("/dashboard/blog").text
     post("/dashboard/blog/decide", action="approve", ids=ids)
     assert "1 comment approved (1 already approved)." in bobs.get("/dashboard/blog").text
 
@@ -210,10 +210,10 @@ def test_what_somebody_else_has_decided_already_is_told_in_words(bobs, post, mak
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"action": "approve"}, "Tick the comments first"),
-        ({"action": "publish", "ids": "1"}, "Choose what to do"),
-        ({"one": "approve:x"}, "not on this site"),
-        ({"one": "approve:99999999999999999999"}, "not on this site"),
+        ({"action": "approve"}, "Select at least one comment."),
+        ({"action": "publish", "ids": "1"}, "Choose an action."),
+        ({"one": "approve:x"}, "no longer on this site"),
+        ({"one": "approve:99999999999999999999"}, "no longer on this site"),
         ({"one": "approve:1", "note": "x" * 1001}, "at most 1000 characters"),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_form_that_cannot_be_done_is_answered_in_words(bobs, post, make_commen
 @pytest.mark.parametrize("undo", ["", "x", "0" * 32, "\0" * 32])
 def test_an_act_that_never_was_cannot_be_undone(bobs, post, undo):
     assert post("/dashboard/blog/undo", undo=undo).status_code == 303
-    assert "There is no such act to undo." in bobs.get("/dashboard/blog").text
+    assert "There is nothing to undo." in bobs.get("/dashboard/blog").text
 
 
 def test_a_form_leads_back_only_into_the_service(post, make_comment):
@@ -296,7 +296,7 @@ def test_the_log_says_who_did_what_and_why_newest_first(bobs, post, make_comment
     assert "<bdi>Bob</bdi>" in newest and re.search(r"pending .*spam", newest) and "Buy now" in newest
     assert "same on &lt;b&gt;three&lt;/b&gt; blogs" in newest and 'name="undo"' in newest
     assert "rule: mode all" in first and re.search(r"new .*pending", first) and 'name="undo"' not in first
-    assert "A moderator reads every comment" in first
+    assert "A moderator reviews every comment" in first
 
 
 def test_an_act_on_several_is_undone_from_the_log_as_one(bobs, post, make_comment):

@@ -209,6 +209,6 @@ def test_a_role_that_was_changed_meanwhile_is_looked_at_again(two, site, now):
     fresh = {"csrf_token": opened(alices, path, "member")["csrf_token"], "member": dora.id, "shown": "moderator"}
     sent(alices, path, fresh, act="role", role="owner")
     answer = bobs.post(path, data={**stale, "act": "role", "role": "moderator"}, follow_redirects=True)
-    assert "Alice has made Dora owner since you opened this page." in answer.text
+    assert "Alice changed the role of Dora to owner since you opened this page." in answer.text
     db.session.rollback()
     assert memberships.role_on(accounts.account_by_email("dora@example.org"), site) is Role.OWNER

@@ -95,8 +95,8 @@ def test_the_widgets_texts_are_served_with_their_plurals(client, site):
 
 def test_a_site_says_it_in_its_own_words_and_another_does_not(client, site, other_site, set_texts, make_comment):
     make_comment()
-    assert "Leave a Reply" in client.get(HOSTED).text
-    set_texts({"Leave a Reply": "Say <b>something</b>", "Reply": {"de": "Erwidern"}, "Cancel": "Not <i>now</i>"})
+    assert "Leave a comment" in client.get(HOSTED).text
+    set_texts({"Leave a comment": "Say <b>something</b>", "Reply": {"de": "Erwidern"}, "Cancel": "Not <i>now</i>"})
     assert "Say &lt;b&gt;something&lt;/b&gt;" in client.get(HOSTED + "&lang=en").text, "words, never markup"
     assert ">Erwidern<" in client.get(FRAGMENT + "&lang=de").text
     assert ">Reply<" in client.get(FRAGMENT + "&lang=en").text
@@ -119,7 +119,7 @@ def test_errors_speak_the_language_of_who_asks(client, site):
     for address, headers in (("/api/v1/comments?lang=de", {}), ("/api/v1/comments", GERMAN)):
         refused = client.post(address, json=body, headers=headers)
         assert refused.status_code == 422
-        assert refused.json["title"] == in_german("Please check what you sent")
+        assert refused.json["title"] == in_german("Please check your input")
         messages = {problem["field"]: problem["message"] for problem in refused.json["errors"]}
         assert messages["body"] == in_german("Please write your comment first.")
         assert "carol@example.org" in messages["author.email"]
@@ -138,9 +138,9 @@ def test_a_label_within_an_error_is_translated_too(client, site):
 def test_why_a_comment_waits_is_told_again_in_another_language(client, make_comment, site):
     body = {"site": "blog", "thread": "/post", "body": "Hello", "author": {"name": "Carol", "email": "c@example.org"}}
     posted = client.post("/api/v1/comments", json=body, headers={"Idempotency-Key": "once"})
-    assert posted.json["reason"] == "A moderator reads every comment here before it appears."
+    assert posted.json["reason"] == "A moderator reviews every comment here before it appears."
     token = {"X-Edit-Token": posted.json["edit_token"]}
-    key = "A moderator reads every comment here before it appears."
+    key = "A moderator reviews every comment here before it appears."
     assert in_german(key) in client.get(f"/embed/v1/comment?id={posted.json['id']}&lang=de", headers=token).text
     again = client.post("/api/v1/comments?lang=de", json=body, headers={"Idempotency-Key": "once"})
     assert again.json["id"] == posted.json["id"]
@@ -157,9 +157,9 @@ def test_what_became_of_a_comment_is_said_on_the_hosted_page(app, client, site):
 
 
 def test_pages_for_people_speak_their_language(client):
-    assert in_german("Comments for any page, read before they appear") in client.get("/", headers=GERMAN).text
+    assert in_german("Comments for any page, reviewed before they appear") in client.get("/", headers=GERMAN).text
     missing = client.get("/nothing-here", headers=GERMAN)
-    assert in_german("There is nothing at this address.") in missing.text
+    assert in_german("There is no page at this address.") in missing.text
     assert '<html lang="he" dir="rtl">' in client.get("/auth/signin?lang=he").text
 
 
@@ -187,4 +187,4 @@ def test_moderators_read_why_in_their_language_and_nothing_of_how_it_is_kept(cli
     queue = client.get("/api/v1/moderation/comments?site=blog&lang=de", headers=token(alice)).json
     (reason,) = queue["comments"][0]["reasons"]
     assert set(reason) == {"rule", "outcome", "sentence", "match"}
-    assert reason["sentence"] == in_german("A moderator reads every comment here before it appears.")
+    assert reason["sentence"] == in_german("A moderator reviews every comment here before it appears.")

@@ -60,7 +60,7 @@ def status_of(*ids):
 def blank(text, comment_id):
     """An answer without what tells two comments apart anyway: numbers, times, seals."""
     text = re.sub(
-        r'<li>[^<]*moderators look at[^<]*</li>|\{[^{}]*"rule [0-9]+"[^{}]*\}|<tr>.*?rule \d+.*?</tr>', "", text
+        r'<li>[^<]*moderators review[^<]*</li>|\{[^{}]*"rule [0-9]+"[^{}]*\}|<tr>.*?[Rr]ule \d+.*?</tr>', "", text
     )
     return re.sub(r"\d+|[0-9a-f]{32,}", "#", text)
 

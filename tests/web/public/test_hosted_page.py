@@ -261,7 +261,7 @@ def test_a_guest_reports_by_a_form(app, client, site, alice, token, make_comment
     answer = client.post("/t/blog/flag?thread=/post", data={**sent, "text": "It names my sister"}, headers=AT_HOME)
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/t/blog?thread=%2Fpost#said"
-    assert "Thank you. This blog&#39;s moderators will look at the comment." in client.get(ADDRESS).text
+    assert "Thank you. This blog&#39;s moderators will review the comment." in client.get(ADDRESS).text
     (found,) = client.get("/api/v1/moderation/comments?site=blog&status=flagged", headers=token(alice)).json["comments"]
     assert [(f["reason"], f["text"]) for f in found["flags"]] == [("other", "It names my sister")]
 
@@ -277,8 +277,8 @@ def test_who_is_signed_in_votes_by_a_form(client, site, alice, sign_in, make_com
 
     assert vote("1").status_code == 303
     page = client.get(about).text
-    assert "Your vote for it is counted." in page
-    assert "Votes so far: 1. You voted for it." in page and "Take my vote back" in page
+    assert "Your vote for it was counted." in page
+    assert "Votes so far: 1. You voted for it." in page and "Remove my vote" in page
     assert vote("-1").status_code == 303
     assert "Votes so far: -1. You voted against it." in client.get(about).text
     assert vote("0").status_code == 303

@@ -77,8 +77,8 @@ def test_the_author_of_a_waiting_comment_is_led_to_the_hosted_page(client, sent,
 def test_a_moderator_sees_a_waiting_title_as_the_commenters(client, sent, alice, sign_in):
     sign_in(client, alice)
     page = client.get("/dashboard/blog").get_data(as_text=True)
-    assert f"page title given by the commenter: “<bdi>{PILLS}</bdi>”" in page
-    assert f"page address given by the commenter: <bdi>{PAGE}</bdi>" in page
+    assert f"page title sent with the comment: “<bdi>{PILLS}</bdi>”" in page
+    assert f"page address sent with the comment: <bdi>{PAGE}</bdi>" in page
 
 
 def test_a_moderators_title_and_address_win(client, sent, alice, token, later):
