@@ -18,19 +18,19 @@ from commentsvc.store import engine, migrations
 from commentsvc.store.db import db
 
 
-def write(message: str, migrations: Path) -> Path:
+def write(message: str, folder: Path) -> Path:
     """Compare the models with an empty database that has all revisions; gives the file that was written."""
-    before = set((migrations / "versions").glob("*.py"))
+    before = set((folder / "versions").glob("*.py"))
     number = 1 + max(int(path.name[:4]) for path in before)
-    with tempfile.TemporaryDirectory(prefix="commentsvc-migration-") as folder:
-        settings = {"COMMENTSVC_SECRET_KEY": secrets.token_urlsafe(32), "COMMENTSVC_INSTANCE_DIR": folder}
+    with tempfile.TemporaryDirectory(prefix="commentsvc-migration-") as instance_dir:
+        settings = {"COMMENTSVC_SECRET_KEY": secrets.token_urlsafe(32), "COMMENTSVC_INSTANCE_DIR": instance_dir}
         config = from_environment(settings, dotenv=None)
         engine.create_file(config)
         with create_app(config).app_context():
             migrations.upgrade()
-            flask_migrate.migrate(directory=str(migrations), message=message, rev_id=f"{number:04}")
+            flask_migrate.migrate(directory=str(folder), message=message, rev_id=f"{number:04}")
             db.engine.dispose()
-    (written,) = set((migrations / "versions").glob("*.py")) - before
+    (written,) = set((folder / "versions").glob("*.py")) - before
     subprocess.run([Path(sys.executable).with_name("ruff"), "format", "--quiet", written], check=True)
     return written
 

@@ -20,6 +20,6 @@ def test_the_disk_is_bounded_by_bytes_and_forgets_the_oldest_pages(tmp_path):
         os.utime(written, (number, number))
     assert len(list(tmp_path.glob("*.page"))) == PRUNE_EVERY, "pruned once in so many writes"
     store.put("last", PAGE)
-    assert {n for n in (*map(str, range(PRUNE_EVERY)), "last") if store.get(n, 0.0)} == {
+    assert {n for n in (*map(str, range(PRUNE_EVERY)), "last") if store.get(n)} == {
         *(str(PRUNE_EVERY - 2), str(PRUNE_EVERY - 1), "last")
     }

@@ -13,6 +13,7 @@ from sqlalchemy import select, text, update
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action
+from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.services import accounts as accounts_service
 from commentsvc.services import (
     api_tokens,
@@ -42,7 +43,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.sign_in import Asker, Browser
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Posted, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     audit_log,
@@ -58,12 +59,14 @@ from commentsvc.store import (
 from commentsvc.store import identities as stored_identities
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.accounts import Account
+from commentsvc.store.canned_responses import CannedResponse
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import _number_of, db, is_postgres, lost_race, retried, write
 from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Membership, Role
 from commentsvc.store.reports import Report
+from commentsvc.store.second_factors import SecondFactor
 from commentsvc.store.sessions import SigninCode
 from commentsvc.store.sites import Site
 from commentsvc.store.votes import Vote
@@ -299,7 +302,8 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
         lambda: write_as(account, sites.by_key("blog"), now, "/another page", "too late"),
     )
     assert results[1] is None
-    assert isinstance(results[2], NotSignedIn) or not is_postgres()
+    # PostgreSQL gives shared locks of a row past an exclusive one that waits; what comes in is erased with the rest.
+    assert isinstance(results[2], NotSignedIn | Posted)
     assert all(c.author_name == accounts_service.ERASED and c.author_email is None for c in found(Comment))
     assert keeps or {c.source for c in found(Comment)} == {""}
     check_kept_numbers()
@@ -499,7 +503,7 @@ def test_a_note_is_added_and_removed_once(site, alice, now, race):
     by, site_id = alice.id, site.id
     add = [lambda: site_settings.add_note(site_id, "Stay on topic", db.session.get(Account, by), "", now)] * 3
     assert sorted(type(r).__name__ for r in race(hold("site"), *add)) == ["Conflict", "Conflict", "NoneType"]
-    number = found(site_settings.notes.CannedNote)[0].id
+    number = found(CannedResponse)[0].id
     remove = [lambda: site_settings.remove_note(site_id, number, db.session.get(Account, by), "", now)] * 3
     assert sorted(type(r).__name__ for r in race(hold("site"), *remove)) == ["NoneType", "NotFound", "NotFound"]
     assert [entry.kind for entry in found(audit_log.AuditEntry)] == ["canned", "canned"]
@@ -632,7 +636,7 @@ def test_the_pace_of_mailed_codes_holds_for_many_at_once(site, now, race):
 
 
 def no_mail(*_words):
-    return sign_in.Written("", "", "")
+    return RenderedMail("", "", "")
 
 
 def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
@@ -665,17 +669,14 @@ def test_how_often_one_is_mailed_is_chosen_in_two_tabs(site, alice, now, race):
 
 
 def test_recovery_codes_made_in_two_tabs_are_one_set(site, carol, now, race):
-    seed = second_factors.totp.new_seed() if hasattr(second_factors.totp, "new_seed") else None
     with write():
         db.session.add(
-            second_factors.Factor(
-                account_id=carol.id, kind="totp", name="App", secret=(seed or "s").encode(), counter=0, created_at=now
-            )
+            SecondFactor(account_id=carol.id, kind="totp", name="App", secret=b"seed", counter=0, created_at=now)
         )
     account = stored_accounts.find_account("carol@example.net")
     results = race(hold("account"), *[lambda: second_factors.new_recovery_codes(account, "", now)] * 3)
     assert [r for r in results if isinstance(r, Exception)] == []
-    assert sum(factor.kind == "recovery" for factor in found(second_factors.Factor)) == second_factors.RECOVERY_CODES
+    assert sum(factor.kind == "recovery" for factor in found(SecondFactor)) == second_factors.RECOVERY_CODES
 
 
 def test_the_last_way_to_sign_in_stays(site, carol, now, race):
