@@ -203,3 +203,58 @@ def test_a_noun_has_one_spelling_on_every_floor():
     """A module's name in the singular and in the plural, or with and without its last "s", would be two."""
     names = {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__", "db"}
     assert {name for name in names if f"{name}s" in names} == set()
+
+
+# They know the paths of other services.
+FOREIGN_PATHS = ("gateways/providers/", "demo/providers.py")
+FIRST_PARTS = "account api auth avatars dashboard embed feeds healthz m metrics readyz t transparency well-known"
+ROUTE = re.compile(rf"(?:^|[^\w:/])/\.?({'|'.join(FIRST_PARTS.split())})(?=[/?.]|$)")
+TEMPLATE_ROUTE = re.compile(r"(?<!placeholder)(?<!data-key)=\s*[\"']/|\}\}/\w")
+
+
+def written_routes(package):
+    """Paths of the service that are written elsewhere than in core/routes."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        if place == "core/routes.py" or place.startswith(FOREIGN_PATHS):
+            continue
+        tree = ast.parse(path.read_text())
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                found += [f"{place}: {node.value!r}"] if ROUTE.search(node.value) else []
+            for mark in getattr(node, "decorator_list", []):
+                is_route = isinstance(mark, ast.Call) and ast.unparse(mark.func).startswith("pages.")
+                found += (
+                    [f"{place}: {ast.unparse(mark)}"] if is_route and isinstance(mark.args[0], ast.Constant) else []
+                )
+            if isinstance(node, ast.keyword) and node.arg == "url_prefix":
+                found.append(f"{place}: {ast.unparse(node)}")
+    for path in sorted(path for path in package.rglob("templates/**/*") if path.is_file()):
+        found += [f"{path.name}: {hit}" for hit in TEMPLATE_ROUTE.findall(path.read_text())]
+    return found
+
+
+def test_a_path_of_the_service_is_written_in_core_routes_alone():
+    assert written_routes(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "is_found"),
+    [
+        ("a.py", "link = f'{base}/t/{key}'", True),
+        ("a.py", "page = '/dashboard'", True),
+        ("a.py", "goal.startswith('/auth/authorize?')", True),
+        ("a.py", "@pages.get('/<site_key>/rules')\ndef show(): ...", True),
+        ("a.py", "pages = Blueprint('a', __name__, url_prefix=PREFIX)", True),
+        ("a.py", "'''Answers /t/blog.'''\nkind, page = 'text/t', 'https://api/x'", False),
+        ("templates/a.html", "<a href='/t/blog'>", True),
+        ("templates/a.html", "<a href='{{ queue }}/mails'>", True),
+        ("templates/a.html", "<a href='{{ queue }}'>and/or</a>", False),
+    ],
+)
+def test_a_written_path_is_found(tmp_path, place, source, is_found):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / place).write_text(source)
+    assert bool(written_routes(tmp_path)) == is_found

@@ -19,6 +19,7 @@ from commentsvc import config as settings
 from commentsvc import create_app
 from commentsvc import server as server_process
 from commentsvc.config import Config
+from commentsvc.core import routes
 from commentsvc.core.errors import CommentError
 from commentsvc.core.policy import Policy
 from commentsvc.demo.blog import CONTENT, SITE, Blog
@@ -55,9 +56,9 @@ def run(port: int, blog_port: int) -> None:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         _serve(make_server(HOST, blog_port, blog, threaded=True), "blog")
         click.echo(f"\n  The blog         {blog_url}/")
-        click.echo(f"  The dashboard    {base_url}/dashboard")
+        click.echo(f"  The dashboard    {base_url}{routes.DASHBOARD}")
         click.echo("  Sign in there as Alice, who moderates the blog, with this link; it works once:")
-        click.echo(f"                   {base_url}/auth/link/{link}")
+        click.echo(f"                   {base_url}{routes.fill(routes.SIGN_IN_LINK, token=link)}")
         click.echo(f"  Outgoing mail    {blog_url}/mailbox")
         click.echo(f"  Signing in       with stand-ins for Twitter, Facebook and others at {stand_ins.base_url}\n")
         click.echo("  Nothing leaves this machine, and all of it is gone when you stop it with Ctrl+C.\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
-from commentsvc.core import languages
+from commentsvc.core import languages, routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -14,17 +14,17 @@ SESSION_COOKIE = "commentsvc"
 QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to", "about"})
 DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", ""), ("about", "")}
 PREFIXES = (
-    "/api/v1/comments",
-    "/embed/v1/comments",
-    "/embed/v1/texts",
-    "/api/v1/counts",
-    "/api/v1/recent",
-    "/t/",
-    "/feeds/",
-    "/embed.js",
-    "/avatars/",
+    routes.API_COMMENTS,
+    routes.EMBED_COMMENTS,
+    routes.EMBED_TEXTS,
+    routes.API_COUNTS,
+    routes.API_RECENT,
+    routes.HOSTED_PAGES,
+    routes.FEEDS,
+    routes.WIDGET_SCRIPT,
+    routes.AVATARS,
 )
-EMBED_FILES = ("/embed/", (".js", ".css"))
+EMBED_FILES = (routes.WIDGET_FILES, (".js", ".css"))
 # Who sends one of these may be answered personally, or asks with a condition that must be looked at first.
 UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
 
@@ -41,7 +41,7 @@ def page_key(environ: WSGIEnvironment) -> str | None:
         return None
     if not path.startswith(PREFIXES) and not (path.startswith(EMBED_FILES[0]) and path.endswith(EMBED_FILES[1])):
         return None
-    if path.startswith("/t/") and f"{SESSION_COOKIE}=" in environ.get("HTTP_COOKIE", ""):
+    if path.startswith(routes.HOSTED_PAGES) and f"{SESSION_COOKIE}=" in environ.get("HTTP_COOKIE", ""):
         return None
     query = environ.get("QUERY_STRING", "")
     # Neither names that mean nothing nor defaults spelled out must make new pages to build.
@@ -50,7 +50,7 @@ def page_key(environ: WSGIEnvironment) -> str | None:
     known = sorted({pair for pair in named if pair[0] in QUERY_NAMES} - DEFAULTS)
     address = f"{path}?{urlencode(known)}" if known else path
     # A hosted page is in the reader's own language; what stands behind the mark is put to Flask as such.
-    return f"{address}#{language_key(environ, known)}" if path.startswith("/t/") else address
+    return f"{address}#{language_key(environ, known)}" if path.startswith(routes.HOSTED_PAGES) else address
 
 
 def language_key(environ: WSGIEnvironment, known: list[tuple[str, str]]) -> str:

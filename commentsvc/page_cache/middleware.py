@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
+from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.page_cache.concurrency import ConcurrencyLimit
 from commentsvc.store import versions as stored_versions
@@ -57,12 +58,12 @@ WAIT_MAX_S = 2.0
 # whatever long work others do, they go on.
 INSIDE_MAX = 4
 POSTS_MAX = 2
-POSTS = "/api/v1/comments"
+POSTS = routes.API_COMMENTS
 BUILDS_MAX = 2
 RECEIVED_MAX_BYTES = 256 * 1024  # larger requests are refused inside
 # Asked by those who watch the service: they must be answered also while everything else waits.
-HEALTH = "/healthz"
-UNLIMITED = frozenset({HEALTH, "/readyz", "/metrics"})
+HEALTH = routes.HEALTH
+UNLIMITED = frozenset({HEALTH, routes.READY, routes.METRICS})
 # Told of each confirmed answer once in a half second; the last is that half second's number since 1970.
 Listener: TypeAlias = Callable[[RequestKey, CachedPage, PreparedResponse, int], None]
 
@@ -102,7 +103,7 @@ class PageCache:
         slot = self._now()
         asked = environ.get
         path = environ["PATH_INFO"]
-        wish = asked("HTTP_ACCEPT_LANGUAGE", "") if path.startswith("/t/") else ""
+        wish = asked("HTTP_ACCEPT_LANGUAGE", "") if path.startswith(routes.HOSTED_PAGES) else ""
         spelled = (path, asked("QUERY_STRING", ""), asked("HTTP_ACCEPT_ENCODING", ""), wish)
         ready = slot.ready.get(spelled)
         if ready is None or environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(UNUSUAL):
@@ -230,7 +231,7 @@ class PageCache:
 
     def _ask(self, key: str, environ: WSGIEnvironment) -> UpstreamResponse:
         """Put the question to Flask as anybody would: no cookie, no credentials, no conditions."""
-        address, _, wish = key.rpartition("#") if key.startswith("/t/") else (key, "", "")
+        address, _, wish = key.rpartition("#") if key.startswith(routes.HOSTED_PAGES) else (key, "", "")
         query = address.partition("?")[2]
         question: dict[str, Any] = {
             name: value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import brotli
 
+from commentsvc.core import routes
 from commentsvc.store.versions import PageDependency
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def prepared(page: CachedPage, spelled: RequestKey, slot: ClockWindow) -> Prepar
     body = page.body(encoding)
     stamp = etag_number(page.tag, encoding)
     etag = f'"{stamp:x}-{len(body):x}"'
-    vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith("/t/") else "Accept-Encoding"
+    vary = "Accept-Encoding, Accept-Language, Cookie" if path.startswith(routes.HOSTED_PAGES) else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
     if page.watched == FIXED:
         headers.append(("X-Accel-Expires", "300"))

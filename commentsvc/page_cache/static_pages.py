@@ -32,6 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import BadSetting, Config
+from commentsvc.core import routes
 from commentsvc.page_cache.middleware import PageCache
 from commentsvc.page_cache.pages import WINDOW_S, CachedPage, PreparedResponse, RequestKey
 from commentsvc.store import versions
@@ -48,7 +49,7 @@ BYTES_MAX = 64 * 2**20
 HANDED_IN_MAX = 100  # for one turn
 SEEN_MAX = 10_000
 BOTH_HALVES = 0b11
-KINDS = {"/embed/v1/comments": "embed", "/api/v1/comments": "api"}
+KINDS = {routes.EMBED_COMMENTS: "embed", routes.API_COMMENTS: "api"}
 # As browsers spell a query. A slash would lead into another folder; in this one there are none, so that nginx, which
 # takes the words as they come, finds nothing behind one.
 QUERY = re.compile(r"[A-Za-z0-9._~*&=%+-]{1,200}")

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from sqlalchemy.exc import DBAPIError
 
-from commentsvc.core import excerpts, tokens
+from commentsvc.core import excerpts, routes, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.pagination import Sort
 from commentsvc.core.phrases import phrase
@@ -58,22 +57,22 @@ class MailLinks:
     secret: str
 
     def act_link(self, notice_id: int, action: Action, language: str) -> str:
-        return self._link("", "act", notice_id, action, language)
+        return self._link(routes.MAIL_ACT, "act", notice_id, action, language)
 
     def stop_link(self, kind: str, number: int, language: str) -> str:
-        return self._link("stop/", "stop", number, kind, language)
+        return self._link(routes.MAIL_STOP, "stop", number, kind, language)
 
     def comment_link(self, comment_id: int, language: str) -> str:
         """To the page where the holder of a comment's address confirms it."""
-        return self._link("comment/", "comment", comment_id, "confirm", language)
+        return self._link(routes.MAIL_CONFIRM_COMMENT, "comment", comment_id, "confirm", language)
 
     def confirm_link(self, subscription_id: int, language: str) -> str:
-        return self._link("confirm/", "confirm", subscription_id, "answers", language)
+        return self._link(routes.MAIL_CONFIRM_SUBSCRIPTION, "confirm", subscription_id, "answers", language)
 
-    def _link(self, place: str, purpose: str, number: int, what: str, language: str) -> str:
+    def _link(self, pattern: str, purpose: str, number: int, what: str, language: str) -> str:
         """The page speaks as the mail did."""
-        mac = _mac(self.secret, purpose, number, what)
-        return f"{self.base_url}/m/{place}{number}-{what}-{mac}?lang={language}"
+        token = f"{number}-{what}-{_mac(self.secret, purpose, number, what)}"
+        return self.base_url + routes.fill(pattern, token=token, lang=language)
 
 
 NOBODY = MailLinks("", "")  # where no mail with links is written
@@ -275,11 +274,13 @@ def is_for_moderators(token: str) -> bool:
 
 def _tell_answered(parent: Comment, comment: Comment, voice: Translator, sender: MailLinks, now: datetime) -> None:
     stop = sender.stop_link("answers", parent.id, voice.tag)
-    thread_key = quote(comment.thread.key, safe="")
-    page = comment.thread.url or f"{sender.base_url}/t/{comment.site.key}?thread={thread_key}"
-    names = {"comment": comment, "parent": parent, "site": comment.site, "thread": comment.thread, "stop": stop}
+    thread = comment.thread
+    page = routes.comment_anchor(
+        routes.thread_page(sender.base_url, comment.site.key, thread.key, thread.url), comment.id
+    )
+    names = {"comment": comment, "parent": parent, "site": comment.site, "thread": thread, "stop": stop}
     words = excerpts.plain(comment.html, EXCERPT_MAX)
-    written = mail_templates.render("answered", voice, words=words, page=f"{page}#comment-{comment.id}", **names)
+    written = mail_templates.render("answered", voice, words=words, page=page, **names)
     _queue(parent.author_email or "", written, stop, now)
 
 
@@ -319,13 +320,14 @@ def _send(watch: DigestSetting, waiting: Sequence[Comment], count: int, sender: 
         notice_id = moderator_mails.add(watch.account, comment, now)
         if notice_id is not None:
             offered = () if watch.site.policy.second_factor_required else OFFERED
-            links = {action: sender.act_link(notice_id, action, voice.tag) for action in offered}
-            shown.append(_shown(comment, links))
+            acts = {action: sender.act_link(notice_id, action, voice.tag) for action in offered}
+            shown.append(_shown(comment, acts))
     if not shown:
         return False
     stop = sender.stop_link("watch", watch.id, voice.tag)
-    queue = f"{sender.base_url}/dashboard/{watch.site.key}"
-    names = {"account": watch.account, "site": watch.site, "count": count, "queue": queue, "stop": stop}
+    pages = {"queue": routes.QUEUE, "settings": routes.NOTIFICATIONS}
+    links = {name: sender.base_url + routes.fill(page, site_key=watch.site.key) for name, page in pages.items()}
+    names = {"account": watch.account, "site": watch.site, "count": count, "stop": stop, **links}
     sees_addresses = Moderator(watch.account).sees_addresses(watch.site)
     _queue(
         watch.account.email or "",

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from commentsvc.config import Config
+from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.page_cache.middleware import HEALTH, UNLIMITED, PageCache
 from commentsvc.web.http.app_setup import REQUEST_MAX_BYTES, RULES_MAX_BYTES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 # An owner's word list is sent here; the view refuses who may not send one.
-LARGE_PATHS = ("/api/v1/moderation/", "/dashboard/")
+LARGE_PATHS = (f"{routes.API_MODERATION}/", f"{routes.DASHBOARD}/")
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Time for a body: this long for any, and longer for what comes at this rate or faster, up to the most.
 BODY_MIN_S = 15.0
@@ -137,7 +138,7 @@ class Application:
     async def __rsgi__(self, scope: RsgiScope, connection: RsgiConnection) -> None:
         method, path, headers = scope.method, scope.path, scope.headers
         if method == "GET" and not ("cookie" in headers or "authorization" in headers or "x-edit-token" in headers):
-            language = headers.get("accept-language", "") if path.startswith("/t/") else ""
+            language = headers.get("accept-language", "") if path.startswith(routes.HOSTED_PAGES) else ""
             spelled = (path, scope.query_string, headers.get("accept-encoding", ""), language)
             ready = self._edge.hot(spelled)
             if ready is not None:
@@ -209,7 +210,7 @@ class Application:
     def _refuse(self, connection: RsgiConnection, refusal: _Refused) -> None:
         metrics.REFUSED.labels(refusal.slug).inc()
         document = {
-            "type": f"{self._base_url}/api/v1/docs#problem-{refusal.slug}",
+            "type": self._base_url + routes.problem(refusal.slug),
             "title": refusal.title,
             "status": refusal.status,
             "detail": refusal.detail,

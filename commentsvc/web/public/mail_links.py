@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from commentsvc.core import excerpts
+from commentsvc.core import excerpts, routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
@@ -15,7 +15,7 @@ from commentsvc.web.auth.accounts import STATUS_NAMES
 from commentsvc.web.http.app_setup import csrf, now, settings
 from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
 
-pages = Blueprint("mail_links", __name__, url_prefix="/m")
+pages = Blueprint("mail_links", __name__)
 csrf.exempt(pages)  # no cookie counts here, and nobody can make another's browser know the link
 
 PARENT_MAX = 600
@@ -27,7 +27,7 @@ WORDS = {
 }
 
 
-@pages.get("/<token>")
+@pages.get(routes.MAIL_ACT)
 def ask(token: str) -> Response:
     """Only asks: mail scanners and previews follow links."""
     try:
@@ -36,7 +36,7 @@ def ask(token: str) -> Response:
         return _gone(error)
 
 
-@pages.post("/<token>")
+@pages.post(routes.MAIL_ACT)
 def act(token: str) -> Response:
     try:
         notifications.act(token, settings().secret_key, request.form.get("reply", ""), now())
@@ -50,7 +50,7 @@ def act(token: str) -> Response:
     return _done(gettext(WORDS[action][2]), undo=token)
 
 
-@pages.post("/<token>/undo")
+@pages.post(routes.MAIL_UNDO)
 def undo(token: str) -> Response:
     try:
         notifications.undo(token, settings().secret_key, now())
@@ -60,12 +60,12 @@ def undo(token: str) -> Response:
     return _done(gettext("Undone: the comment is as before."))
 
 
-@pages.get("/stop/<token>")
+@pages.get(routes.MAIL_STOP)
 def ask_to_stop(token: str) -> Response:
     return make_response(render_template("notice/stop.html", is_desk=notifications.is_for_moderators(token)))
 
 
-@pages.post("/stop/<token>")
+@pages.post(routes.MAIL_STOP)
 def stop(token: str) -> Response:
     """By the page's button, or by a mail program's own (RFC 8058)."""
     is_desk = notifications.is_for_moderators(token)
@@ -76,7 +76,7 @@ def stop(token: str) -> Response:
     return _done(tell(said), is_desk=is_desk)
 
 
-@pages.get("/confirm/<token>")
+@pages.get(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def ask_to_confirm(token: str) -> Response:
     try:
         found = notifications.subscription_of(token, settings().secret_key, now())
@@ -85,7 +85,7 @@ def ask_to_confirm(token: str) -> Response:
     return make_response(render_template("notice/confirm.html", site=None, of=found.site, address=found.email))
 
 
-@pages.post("/confirm/<token>")
+@pages.post(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def confirm(token: str) -> Response:
     try:
         said = notifications.confirm(token, settings().secret_key, now())
@@ -97,7 +97,7 @@ def confirm(token: str) -> Response:
     )
 
 
-@pages.get("/comment/<token>")
+@pages.get(routes.MAIL_CONFIRM_COMMENT)
 def ask_to_confirm_comment(token: str) -> Response:
     try:
         comment = address_checks.comment_of(notifications.comment_number(token, settings().secret_key), now())
@@ -108,7 +108,7 @@ def ask_to_confirm_comment(token: str) -> Response:
     return make_response(page)
 
 
-@pages.post("/comment/<token>")
+@pages.post(routes.MAIL_CONFIRM_COMMENT)
 def confirm_comment(token: str) -> Response:
     try:
         comment = address_checks.confirm(notifications.comment_number(token, settings().secret_key), now())
