@@ -258,3 +258,35 @@ def test_a_written_path_is_found(tmp_path, place, source, is_found):
     (tmp_path / "templates").mkdir()
     (tmp_path / place).write_text(source)
     assert bool(written_routes(tmp_path)) == is_found
+
+
+def jobs_in_the_wrong_place(package):
+    """Calls that queue a job outside of services, or without a payload of core/job_kinds."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "jobs.add":
+                is_payload = re.match(r"\w+Job\(", ast.unparse(node.args[0])) and place.startswith("services/")
+                found += [] if is_payload else [f"{place}: {ast.unparse(node)}"]
+    return found
+
+
+def test_jobs_are_queued_by_services_and_with_typed_payloads():
+    assert jobs_in_the_wrong_place(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("store/a.py", "jobs.add(MailJob(to), now)"),
+        ("services/a.py", "jobs.add('mail', {'to': email}, now)"),
+        ("services/a.py", "jobs.add(kind, now)"),
+    ],
+)
+def test_a_job_in_the_wrong_place_is_found(tmp_path, place, source):
+    for folder in ("store", "services"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / place).write_text(source)
+    assert jobs_in_the_wrong_place(tmp_path)

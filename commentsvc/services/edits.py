@@ -13,7 +13,7 @@ from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Facts, Record, SanctionEffect
 from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import rules, signals, spam_training, thread_pages
+from commentsvc.services import mail_queue, rules, signals, spam_training, thread_pages
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.decision_log import (
     log_verdict,
@@ -28,7 +28,6 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     comments,
     decisions,
-    digest_settings,
     revisions,
     threads,
 )
@@ -82,7 +81,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     db.session.flush()
     log_verdict([(comment, before, verdict, core_verdict.version(policy, rulebook.digest))], now)
     thread_pages.moved([(comment, before)])
-    digest_settings.announce(comment, now)
+    mail_queue.add_pending_notice(comment, now)
     commit_and_keep()
     return message_to_author(comment, verdict)
 

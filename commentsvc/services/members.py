@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from commentsvc.core import emails, routes, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways import mail_templates
-from commentsvc.services import sign_in
+from commentsvc.services import mail_queue, sign_in
 from commentsvc.services.sign_in import Browser
-from commentsvc.store import accounts, audit_log, invitations, jobs, memberships, sites
+from commentsvc.store import accounts, audit_log, invitations, memberships, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.db import begin_write, db, retried
@@ -42,7 +41,7 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     voice = site.voice(member.language if member else None)
     link = base_url + routes.fill(routes.INVITATION, token=token, lang=voice.tag)
     written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=link)
-    jobs.add("mail", {"to": email, **asdict(written)}, now)
+    mail_queue.add(email, written, now)
     db.session.commit()
 
 

@@ -22,8 +22,8 @@ from commentsvc.core.verdict import Facts, Outside, Reason, SanctionEffect, Verd
 from commentsvc.gateways.spam_service import SpamService
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.services import address_checks as address_checks_service
+from commentsvc.services import mail_queue, rules, signals, spam_training, thread_pages
 from commentsvc.services import names as names_service
-from commentsvc.services import rules, signals, spam_training, thread_pages
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.admission import (
     AddressTaken,
@@ -44,11 +44,9 @@ from commentsvc.store import address_checks as stored_address_checks
 from commentsvc.store import (
     audit_log,
     comments,
-    digest_settings,
     idempotency,
     search_index,
     sites,
-    subscriptions,
     threads,
 )
 from commentsvc.store import authors as stored_authors
@@ -294,13 +292,13 @@ def _keep_all(site: Site, judged: Sequence[Judged]) -> None:
     for one in sorted(judged, key=lambda one: one.entry.draft.email):  # of subscriptions; always in one order
         entry, comment = one.entry, one.comment
         thread_pages.queue_reply_notifications([(comment, None)], entry.now)
-        digest_settings.announce(comment, entry.now)
+        mail_queue.add_pending_notice(comment, entry.now)
         is_kept_or_waits = one.verdict.status in (Status.APPROVED, Status.PENDING)
         if entry.awaits_address:
             if one.verdict.status is Status.PENDING:
                 address_checks_service.ask(comment, entry.language, entry.secret, entry.now)
         elif comment.notify and entry.writer.account_id is None and is_kept_or_waits:
-            subscriptions.ask(comment, entry.language, entry.now)
+            mail_queue.ask_about_replies(comment, entry.language, entry.now)
 
 
 def _outside_answer(

@@ -16,9 +16,9 @@ from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Reason
-from commentsvc.services import thread_pages
+from commentsvc.services import mail_queue, thread_pages
 from commentsvc.services.submissions import Sender
-from commentsvc.store import accounts, authors, decisions, digest_settings, memberships, reports
+from commentsvc.store import accounts, authors, decisions, memberships, reports
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.reports import TEXT_MAX, Report, ReportReason
@@ -143,4 +143,4 @@ def _hold(comment: Comment, reported: Sequence[Report], now: datetime) -> None:
         reasons=[reason],
     )
     thread_pages.moved([(comment, Status.APPROVED)])
-    digest_settings.announce(comment, now)
+    mail_queue.add_pending_notice(comment, now)

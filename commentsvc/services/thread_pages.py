@@ -10,6 +10,7 @@ from functools import cached_property
 
 from commentsvc.core import tree
 from commentsvc.core.errors import NotFound
+from commentsvc.core.job_kinds import ReplyNoticeJob
 from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
@@ -110,7 +111,7 @@ def queue_reply_notifications(moves: Sequence[tuple[Comment, Status | None]], no
     answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
     published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
     for comment_id in comments.awaited_replies(published) if published else ():
-        jobs.add("answered", {"comment_id": comment_id}, now)
+        jobs.add(ReplyNoticeJob(comment_id), now)
 
 
 def locked(comment_id: int) -> Comment:

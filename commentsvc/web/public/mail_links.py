@@ -1,4 +1,4 @@
-"""Where the links in mails lead: a page that asks first, then the act. The link itself is the proof."""
+"""The pages of the links in mails: each asks first, and acts on a POST. The link itself is the permission."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from commentsvc.core import excerpts, routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
-from commentsvc.services import address_checks, notifications
-from commentsvc.store.db import db
+from commentsvc.services import address_checks, mail_links
 from commentsvc.store.sites import Site
 from commentsvc.web.auth.accounts import STATUS_NAMES
 from commentsvc.web.http.app_setup import csrf, now, settings
 from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
 
 pages = Blueprint("mail_links", __name__)
-csrf.exempt(pages)  # no cookie counts here, and nobody can make another's browser know the link
+csrf.exempt(pages)  # no cookie counts here, and a forged request would need to know the link
 
 PARENT_MAX = 600
-# Of each act that a mail offers: what the page asks, what its button says, and what is said afterwards.
+# For each action that a mail offers: the question, the label of the button, and the message afterwards.
 WORDS = {
     Action.APPROVE: (marked("Approve this comment?"), marked("Approve"), marked("The comment is approved.")),
     Action.REJECT: (marked("Reject this comment?"), marked("Reject"), marked("The comment is rejected.")),
@@ -39,38 +38,35 @@ def ask(token: str) -> Response:
 @pages.post(routes.MAIL_ACT)
 def act(token: str) -> Response:
     try:
-        notifications.act(token, settings().secret_key, request.form.get("reply", ""), now())
+        mail_links.act(token, settings().secret_key, request.form.get("reply", ""), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error)
     except (Conflict, Invalid) as error:
-        db.session.rollback()
         return _ask_page(token, tell_error(error), 409 if isinstance(error, Conflict) else 422)
-    _, action = notifications.notice_of(token, settings().secret_key, now())
+    _, action = mail_links.moderator_mail_of(token, settings().secret_key, now())
     return _done(gettext(WORDS[action][2]), undo=token)
 
 
 @pages.post(routes.MAIL_UNDO)
 def undo(token: str) -> Response:
     try:
-        notifications.undo(token, settings().secret_key, now())
+        mail_links.undo(token, settings().secret_key, now())
     except (Conflict, NotFound) as error:
-        db.session.rollback()
         return _gone(error)
     return _done(gettext("Undone: the comment is as before."))
 
 
 @pages.get(routes.MAIL_STOP)
 def ask_to_stop(token: str) -> Response:
-    return make_response(render_template("notice/stop.html", is_desk=notifications.is_for_moderators(token)))
+    return make_response(render_template("notice/stop.html", is_desk=mail_links.is_for_moderators(token)))
 
 
 @pages.post(routes.MAIL_STOP)
 def stop(token: str) -> Response:
     """By the page's button, or by a mail program's own (RFC 8058)."""
-    is_desk = notifications.is_for_moderators(token)
+    is_desk = mail_links.is_for_moderators(token)
     try:
-        said = notifications.stop(token, settings().secret_key, now())
+        said = mail_links.stop(token, settings().secret_key, now())
     except NotFound as error:
         return _gone(error, is_desk)
     return _done(tell(said), is_desk=is_desk)
@@ -79,7 +75,7 @@ def stop(token: str) -> Response:
 @pages.get(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def ask_to_confirm(token: str) -> Response:
     try:
-        found = notifications.subscription_of(token, settings().secret_key, now())
+        found = mail_links.subscription_of(token, settings().secret_key, now())
     except NotFound as error:
         return _gone(error, is_desk=False)
     return make_response(render_template("notice/confirm.html", site=None, of=found.site, address=found.email))
@@ -88,19 +84,16 @@ def ask_to_confirm(token: str) -> Response:
 @pages.post(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def confirm(token: str) -> Response:
     try:
-        said = notifications.confirm(token, settings().secret_key, now())
+        said = mail_links.confirm_subscription(token, settings().secret_key, now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
-    return _done(
-        tell(said), is_desk=False, blog=notifications.subscription_of(token, settings().secret_key, now()).site
-    )
+    return _done(tell(said), is_desk=False, blog=mail_links.subscription_of(token, settings().secret_key, now()).site)
 
 
 @pages.get(routes.MAIL_CONFIRM_COMMENT)
 def ask_to_confirm_comment(token: str) -> Response:
     try:
-        comment = address_checks.comment_of(notifications.comment_number(token, settings().secret_key), now())
+        comment = address_checks.comment_of(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
         return _gone(error, is_desk=False)
     words = excerpts.plain(comment.html, PARENT_MAX)
@@ -111,9 +104,8 @@ def ask_to_confirm_comment(token: str) -> Response:
 @pages.post(routes.MAIL_CONFIRM_COMMENT)
 def confirm_comment(token: str) -> Response:
     try:
-        comment = address_checks.confirm(notifications.comment_number(token, settings().secret_key), now())
+        comment = address_checks.confirm(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
     site = comment.site
     said = gettext("Thank you. Your comment on %(site)s is confirmed.", site=site.name)
@@ -121,8 +113,8 @@ def confirm_comment(token: str) -> Response:
 
 
 def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
-    notice, action = notifications.notice_of(token, settings().secret_key, now())
-    comment = notice.comment
+    mail, action = mail_links.moderator_mail_of(token, settings().secret_key, now())
+    comment = mail.comment
     question, label, _ = map(gettext, WORDS[action])
     page = render_template(
         "notice/ask.html",
@@ -134,7 +126,7 @@ def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
         can_reply=action is Action.APPROVE,
         typed=request.form.get("reply", ""),
         problem=problem,
-        used=notice.used_at is not None,
+        used=mail.used_at is not None,
     )
     return make_response(page, status)
 

@@ -12,7 +12,7 @@ from commentsvc import worker
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import members, notifications, posting
-from commentsvc.services.notifications import MailLinks
+from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.submissions import Draft, Sender
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import digest_settings
@@ -39,7 +39,7 @@ class PostOffice:
 def deliver(at):
     """Run the due jobs and give the mails they send."""
     office = PostOffice()
-    while worker.run_due(office, at, sender=MAILS):
+    while worker.run_due(office, at, links=MAILS):
         pass
     return office.letters
 
