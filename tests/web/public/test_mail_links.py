@@ -167,3 +167,15 @@ def test_every_link_of_a_mail_leads_to_a_page(make, app, client, post, site, ali
         answer = client.get(page.removeprefix(BASE))
         assert answer.status_code == 200, f"{link}: {answer.status}"
         assert not place or f'id="{place}"' in answer.text, link
+
+
+def test_a_link_decides_nothing_once_the_site_requires_a_second_factor(client, post, site, alice, now):
+    (letter,) = moderator_mail_at_once(post, site, alice, now)
+    act = next(link for link in links_of(letter) if "-approve-" in link).removeprefix(BASE)
+    set_policy(site, second_factor_required=True)
+    answer = client.post(act)
+    assert answer.status_code == 409 and "asks for a second factor" in answer.text
+    set_policy(site, second_factor_required=False)
+    assert client.post(act).status_code == 200
+    set_policy(site, second_factor_required=True)
+    assert client.post(act.replace("?", "/undo?")).status_code == 404
