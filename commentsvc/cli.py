@@ -24,7 +24,7 @@ from commentsvc import config as commentsvc_config
 from commentsvc import create_app, start_checks
 from commentsvc.config import BadSetting, Config
 from commentsvc.core import pagination as paging
-from commentsvc.core import sanitizer, spam_filter, text_input
+from commentsvc.core import routes, sanitizer, spam_filter, text_input
 from commentsvc.core.errors import BadFile, CommentError, Invalid
 from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import RuleInput
@@ -47,7 +47,7 @@ NO_FILE = "unable to open database file"  # SQLite's words
 MEND_NO_FILE = "Run commentsvc db upgrade to create it, or check COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR."
 PORT = click.IntRange(1, 65535)
 JOB_ID = click.IntRange(1, 2**63 - 1)
-PAGE_PATHS = {"html": "/embed/v1/comments", "json": "/api/v1/comments"}
+PAGE_PATHS = {"html": routes.EMBED_COMMENTS, "json": routes.API_COMMENTS}
 
 
 def main() -> None:
@@ -204,7 +204,7 @@ def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) 
     with write():
         site = sites.add(key, name, list(origins), Policy(mode=Mode(moderation)), datetime.now(UTC))
     click.echo(f"Site “{site.key}” added. Put these two lines where the comments should appear:\n")
-    click.echo(f'<script type="module" src="{read_config().base_url}/embed.js"></script>')
+    click.echo(f'<script type="module" src="{read_config().base_url}{routes.WIDGET_SCRIPT}"></script>')
     click.echo(f'<comment-thread site="{site.key}"></comment-thread>')
 
 
@@ -278,7 +278,7 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
         if site_key:
             members.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
         link_token = sign_in.printed_link(account, now)
-    click.echo(f"{read_config().base_url}/auth/link/{link_token}")
+    click.echo(read_config().base_url + routes.fill(routes.SIGN_IN_LINK, token=link_token))
 
 
 @user_commands.command("sign-out")

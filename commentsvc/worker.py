@@ -1,4 +1,4 @@
-"""Does background jobs: a thread looks what is due, and others do it, some for each kind of job."""
+"""Runs background jobs: one thread looks for due jobs, and a few threads for each queue do them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import smtplib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,122 +18,112 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
 from commentsvc.core.errors import NotFound
+from commentsvc.core.job_kinds import PAYLOADS, JobKind
 from commentsvc.gateways import metrics
-from commentsvc.gateways.mail import Mailer, OutgoingMail, Undeliverable, mailer
-from commentsvc.gateways.spam_service import NoService, SpamService, spam_service
-from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import avatars, notifications, spam_training, thread_pages
-from commentsvc.services.notifications import MailLinks
-from commentsvc.store import address_checks as stored_address_checks
-from commentsvc.store import idempotency, jobs, proof_of_work, rule_hits
-from commentsvc.store.db import begin_write, db, first_line, is_away, retried
-from commentsvc.store.jobs import OWN, TRIES_MAX, Claim
+from commentsvc.gateways.mail import Mailer, Undeliverable, mailer
+from commentsvc.gateways.spam_service import SpamService, spam_service
+from commentsvc.services import cleaning, mail_links, notifications, spam_training
+from commentsvc.services import jobs as jobs_service
+from commentsvc.services.jobs import NO_SPAM_SERVICE, JobTools, PermanentFailure
+from commentsvc.services.mail_links import MailLinks
+from commentsvc.store import jobs
+from commentsvc.store.db import end_read_transaction, first_line, is_away, retried, write
+from commentsvc.store.jobs import LOCAL_QUEUE, TRIES_MAX, ClaimedJob
 
 log = logging.getLogger(__name__)
 
-NOBODY = NoService()
-
 
 @dataclass(frozen=True)
-class Tools:
-    """What jobs need of the outside world; `named_hosts` are those of the operator's settings."""
-
-    post_office: Mailer
-    named_hosts: Collection[str]
-    spam_service: SpamService = NOBODY
-    sender: MailLinks = notifications.NOBODY
-
-
-@dataclass(frozen=True)
-class Queue:
+class JobQueue:
     """Jobs of one kind, or of all kinds that talk to no other server."""
 
     name: str
-    at_once: int  # in one process
-    has_hosts: bool = False  # then one at a time of each host
+    threads_max: int  # in one process
+    has_hosts: bool = False  # then one job at a time for each host
 
 
-# A server that hangs keeps as many threads as `at_once` says, and those of no other queue.
-QUEUES = (Queue(OWN, 1), Queue("mail", 4), Queue("picture", 4, has_hosts=True), Queue("teach", 1))
-ROUND = 10  # jobs that a thread does before it looks whether it should stop
+# A server that hangs occupies at most `threads_max` threads, and none of another queue.
+QUEUES = (
+    JobQueue(LOCAL_QUEUE, 1),
+    JobQueue(JobKind.MAIL, 4),
+    JobQueue(JobKind.AVATAR, 4, has_hosts=True),
+    JobQueue(JobKind.TEACH_SPAM_SERVICE, 1),
+)
+ROUND = 10  # jobs that a thread does before it checks whether it should stop
 IDLE_S = 1.0
 AWAY_S = 5.0
 CLEAN_EVERY_S = 3600.0
 DIGESTS_EVERY_S = 60.0
-FAILED_AGAIN_S = 60.0  # until something that raised is tried again, or the log would hold nothing else
-FINISH_MAX_S = 5.0  # jobs that run when we are told to stop
+RETRY_FAILED_S = 60.0  # before a periodic task that raised runs again, so that it does not flood the log
+FINISH_MAX_S = 5.0  # for running jobs, when the process is told to stop
 
 
-class Permanent(Exception):
-    """A job failed, and another try would fail the same way."""
+PERMANENT = (PermanentFailure, Undeliverable, NotFound)
 
 
-PERMANENT = (Permanent, Undeliverable, NotFound)
+class HeldJobs:
+    """The jobs that threads of this process run now, and for each queue the hosts that they talk to.
 
-
-class InHand:
-    """The jobs that threads of this process do now, and by queue the servers that they talk to.
-
-    Such a job is claimed by no other thread, also when its lease is over because the clock was put forward.
+    No other thread claims such a job, even when its lease has ended because the clock was put forward.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._busy: dict[str, set[str]] = {queue.name: set() for queue in QUEUES}
+        self._hosts: dict[str, set[str]] = {queue.name: set() for queue in QUEUES}
         self._ids: set[int] = set()
 
-    def busy(self, queue: Queue) -> frozenset[str]:
-        return frozenset(self._busy[queue.name] - {""}) if queue.has_hosts else frozenset()
+    def busy_hosts(self, queue: JobQueue) -> frozenset[str]:
+        return frozenset(self._hosts[queue.name] - {""}) if queue.has_hosts else frozenset()
 
     def ids(self) -> frozenset[int]:
         return frozenset(self._ids)
 
-    def claim(self, queue: Queue, now: datetime) -> Claim | None:
-        """Within a transaction of the caller: two threads must not choose the same host."""
+    def claim(self, queue: JobQueue, now: datetime) -> ClaimedJob | None:
+        """Claim the next job of a queue in the caller's transaction; two threads never get jobs of the same host."""
         with self._lock:
-            job = jobs.claim(now, queue.name, self.busy(queue), self.ids())
+            job = jobs.claim(now, queue.name, self.busy_hosts(queue), self.ids())
             if job is not None:
-                self._busy[queue.name].add(job.host)
+                self._hosts[queue.name].add(job.host)
                 self._ids.add(job.id)
             return job
 
-    def leave_host(self, queue: Queue, job: Claim) -> None:
+    def release_host(self, queue: JobQueue, job: ClaimedJob) -> None:
         with self._lock:
-            self._busy[queue.name].discard(job.host)
+            self._hosts[queue.name].discard(job.host)
 
-    def let_go(self, job: Claim) -> None:
+    def release(self, job: ClaimedJob) -> None:
         with self._lock:
             self._ids.discard(job.id)
 
 
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
-    """Do jobs as they come due until `stop` is set; a database that is away is waited for."""
-    sender = MailLinks(config.base_url, config.secret_key)
-    tools = Tools(mailer(config), config.named_hosts, spam_service(config), sender)
-    crew = Crew(app, tools, stop)
-    chores = (
-        Chore("learning", IDLE_S, lambda now: spam_training.follow(now) > 0),
-        Chore("cleaning", CLEAN_EVERY_S, _Cleaning()),
-        Chore("digests", DIGESTS_EVERY_S, lambda now: bool(notifications.send_digests(sender, now))),
+    """Do jobs as they come due until `stop` is set; while the database is away, wait for it."""
+    links = MailLinks(config.base_url, config.secret_key)
+    tools = JobTools(mailer(config), config.named_hosts, spam_service(config), links)
+    threads = JobThreads(app, tools, stop)
+    tasks = (
+        PeriodicTask("learning", IDLE_S, lambda now: spam_training.follow(now) > 0),
+        PeriodicTask("cleaning", CLEAN_EVERY_S, _Cleaning()),
+        PeriodicTask("digests", DIGESTS_EVERY_S, lambda now: bool(notifications.send_digests(links, now))),
     )
-    is_told = False
+    is_logged = False
     while not stop.is_set():
         idle_s = IDLE_S
         try:
             with app.app_context():
-                crew.begin_what_is_due(datetime.now(UTC))
-                for chore in chores:
-                    if chore.do():
+                threads.start_for_due_jobs(datetime.now(UTC))
+                for task in tasks:
+                    if task.run_if_due():
                         idle_s = 0.0
-            is_told = False
-        except Exception as error:  # nothing may end this loop: mail would stop without anybody noticing
-            # Once while the database is away, which may be for hours.
-            if not (is_told and _is_away(error)):
+            is_logged = False
+        except Exception as error:  # nothing may end this loop: mail would stop and nobody would notice
+            # One line while the database is away, which may be for hours.
+            if not (is_logged and _is_away(error)):
                 _log_trouble(error, "the look for due jobs failed; it is repeated")
-            is_told = _is_away(error)
+            is_logged = _is_away(error)
             idle_s = AWAY_S
         stop.wait(idle_s)
-    crew.join(FINISH_MAX_S)
+    threads.join(FINISH_MAX_S)
 
 
 def _is_away(error: BaseException) -> bool:
@@ -147,41 +137,42 @@ def _log_trouble(error: Exception, otherwise: str) -> None:
         log.exception(otherwise)
 
 
-class Crew:
-    """The threads that do jobs: started for what is due, ended when nothing is."""
+class JobThreads:
+    """The threads that do jobs: each is started for due jobs, and ends when its queue has none."""
 
-    def __init__(self, app: Flask, tools: Tools, stop: threading.Event) -> None:
+    def __init__(self, app: Flask, tools: JobTools, stop: threading.Event) -> None:
         self._app, self._tools, self._stop = app, tools, stop
-        self._in_hand = InHand()
+        self._held = HeldJobs()
         self._running: Counter[str] = Counter()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
-    def begin_what_is_due(self, now: datetime) -> None:
+    def start_for_due_jobs(self, now: datetime) -> None:
         for queue in QUEUES:
-            free = queue.at_once - self._running[queue.name]
-            due = jobs.count_due(now, queue.name, self._in_hand.busy(queue), free, self._in_hand.ids()) if free else 0
+            free = queue.threads_max - self._running[queue.name]
+            busy_hosts, held_ids = self._held.busy_hosts(queue), self._held.ids()
+            due = jobs.count_due(now, queue.name, busy_hosts, free, held_ids) if free else 0
             for _ in range(due):
                 thread = threading.Thread(target=self._work, args=(queue,), name=f"jobs {queue.name}", daemon=True)
                 with self._lock:
                     self._running[queue.name] += 1
                     self._threads.add(thread)
                 thread.start()
-        db.session.rollback()
+        end_read_transaction()
 
     def join(self, limit_s: float) -> None:
-        """Wait for the jobs that run; those that take longer are done again by another worker."""
+        """Wait for running jobs; another worker does those again that take longer."""
         ends_at = time.monotonic() + limit_s
         for thread in list(self._threads):
             thread.join(max(0.0, ends_at - time.monotonic()))
 
-    def _work(self, queue: Queue) -> None:
+    def _work(self, queue: JobQueue) -> None:
         try:
             with self._app.app_context():
                 while not self._stop.is_set():
-                    if not run_queue(queue, self._tools, datetime.now(UTC), self._in_hand, self._stop):
+                    if not run_queue(queue, self._tools, datetime.now(UTC), self._held, self._stop):
                         break
-        except Exception as error:  # a thread that ends is started again for what is due
+        except Exception as error:  # the loop starts another thread for the due jobs
             _log_trouble(error, "a thread for jobs failed; another is started")
         finally:
             with self._lock:
@@ -190,137 +181,136 @@ class Crew:
 
 
 @dataclass
-class Chore:
-    """Something besides jobs that is done now and then; `work` gives whether there is more to do at once."""
+class PeriodicTask:
+    """Work besides the jobs, done every `every_s`; `work` returns whether it has more to do at once."""
 
     name: str
     every_s: float
     work: Callable[[datetime], bool]
     _next_at: float = field(default=0.0)
 
-    def do(self) -> bool:
-        """Do it if it is time. One that raises is tried again later, and keeps no other from being done."""
+    def run_if_due(self) -> bool:
+        """Run the task if it is time; a task that raises is tried again later and stops no other task."""
         if time.monotonic() < self._next_at:
             return False
         try:
             has_more = self.work(datetime.now(UTC))
         except Exception as error:
-            db.session.rollback()
+            end_read_transaction()
             if _is_away(error):
                 raise
-            log.exception("%s failed; it is tried again in %d s", self.name, FAILED_AGAIN_S)
-            self._next_at = time.monotonic() + FAILED_AGAIN_S
+            log.exception("%s failed; it is tried again in %d s", self.name, RETRY_FAILED_S)
+            self._next_at = time.monotonic() + RETRY_FAILED_S
             return False
         self._next_at = time.monotonic() + (0.0 if has_more else self.every_s)
         return has_more
 
 
 def run_due(
-    post_office: Mailer,
+    mailer: Mailer,
     now: datetime,
     named_hosts: Collection[str] = (),
-    service: SpamService = NOBODY,
-    sender: MailLinks = notifications.NOBODY,
+    service: SpamService = NO_SPAM_SERVICE,
+    links: MailLinks = mail_links.NO_LINKS,
 ) -> int:
-    """Do what is due in this thread, ROUND jobs of each queue at most; gives how many were tried."""
-    tools = Tools(post_office, named_hosts, service, sender)
-    return sum(run_queue(queue, tools, now, InHand(), threading.Event()) for queue in QUEUES)
+    """Do due jobs in this thread, at most ROUND of each queue; returns how many were tried."""
+    tools = JobTools(mailer, named_hosts, service, links)
+    return sum(run_queue(queue, tools, now, HeldJobs(), threading.Event()) for queue in QUEUES)
 
 
-def run_queue(queue: Queue, tools: Tools, now: datetime, in_hand: InHand, stop: threading.Event) -> int:
-    """Do jobs of a queue that are due, ROUND at most; gives how many were tried. One that fails is kept."""
+def run_queue(queue: JobQueue, tools: JobTools, now: datetime, held: HeldJobs, stop: threading.Event) -> int:
+    """Do due jobs of a queue, at most ROUND; returns how many were tried. A job that fails is kept."""
     began, tried = time.monotonic(), 0
-    job = _take(queue, now, in_hand)
+    job = _claim(queue, now, held)
     while job is not None:
         try:
             try:
                 failure = _attempt(job, tools)
             finally:
-                in_hand.leave_host(queue, job)
+                held.release_host(queue, job)
             tried += 1
             metrics.JOBS.labels(job.kind, "failed" if failure else "done").inc()
-            # Jobs take their time: a wait, and the next one's lease, begin when they really do.
+            # Retry delays, and the lease of the next job, count from the end of this job, not from `now`.
             at = now + timedelta(seconds=time.monotonic() - began)
             is_last = tried == ROUND or stop.is_set()
-            following = _note_and_take(job, failure, queue, in_hand, at, is_last, stop)
+            following = _record_and_claim(job, failure, queue, held, at, is_last, stop)
         finally:
-            in_hand.let_go(job)
+            held.release(job)
         job = following
     return tried
 
 
 @retried
-def _take(queue: Queue, now: datetime, in_hand: InHand) -> Claim | None:
-    begin_write()
-    job = in_hand.claim(queue, now)
-    _commit(queue, job, in_hand)
-    return job
+def _claim(queue: JobQueue, now: datetime, held: HeldJobs) -> ClaimedJob | None:
+    with _releasing(held, queue) as claimed, write():
+        claimed += [held.claim(queue, now)]
+    return claimed[0]
 
 
 @retried
-def _note_and_take(
-    job: Claim,
+def _record_and_claim(
+    job: ClaimedJob,
     failure: Failure | None,
-    queue: Queue,
-    in_hand: InHand,
+    queue: JobQueue,
+    held: HeldJobs,
     at: datetime,
     is_last: bool,
     stop: threading.Event,
-) -> Claim | None:
-    """Note what became of a job and take the next one, in one transaction: a worker that dies has only one in hand.
+) -> ClaimedJob | None:
+    """Record the result of a job and claim the next one, in one transaction: a worker holds one job at a time.
 
-    While the database is away it is tried again for as long as the lease runs: what was done (a mail that was sent)
-    would else be done a second time.
+    While the database is away, retry until the lease ends; otherwise another worker would repeat the job, such as
+    send its mail a second time.
     """
     ends_at = time.monotonic() + (job.lease_until - at).total_seconds()
     while True:
         try:
-            begin_write()
-            if failure is None:
-                jobs.finish(job, at)
-            else:
-                jobs.fail(job, failure.reason, at, failure.is_final)
-            following = None if is_last else in_hand.claim(queue, at)
-            _commit(queue, following, in_hand)
-            return following
+            with _releasing(held, queue) as claimed, write():
+                if failure is None:
+                    jobs.finish(job, at)
+                else:
+                    jobs.fail(job, failure.reason, at, failure.is_final)
+                claimed += [None if is_last else held.claim(queue, at)]
+            return claimed[0]
         except (DBAPIError, PoolTimeout) as error:
-            with suppress(DBAPIError):
-                db.session.rollback()
             if not _is_away(error) or stop.is_set() or time.monotonic() > ends_at:
                 raise
         stop.wait(IDLE_S)
 
 
-def _commit(queue: Queue, claimed: Claim | None, in_hand: InHand) -> None:
+@contextmanager
+def _releasing(held: HeldJobs, queue: JobQueue) -> Iterator[list[ClaimedJob | None]]:
+    """Collects the job that a transaction claims, and releases it when the transaction fails."""
+    claimed: list[ClaimedJob | None] = []
     try:
-        db.session.commit()
+        yield claimed
     except BaseException:
-        if claimed is not None:
-            in_hand.leave_host(queue, claimed)
-            in_hand.let_go(claimed)
+        for job in claimed:
+            if job is not None:
+                held.release_host(queue, job)
+                held.release(job)
         raise
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed; `is_final` when another try would fail the same way."""
+    """The reason why a job failed; `is_final` when another try would fail the same way."""
 
     reason: str
     is_final: bool = False
 
 
-def _attempt(job: Claim, tools: Tools) -> Failure | None:
-    """Do one job outside of any transaction; gives what went wrong, or None. Whatever it raises is its own failure."""
+def _attempt(job: ClaimedJob, tools: JobTools) -> Failure | None:
+    """Do one job outside of any transaction; returns its failure, or None. Any exception is a failure of this job."""
     if job.tries > TRIES_MAX:
-        return Failure("whoever tried it died of it, or lost the database")
-    work = KINDS.get(job.kind)
-    if work is None:
+        return Failure("each worker that tried it died, or lost the database")
+    if job.kind not in PAYLOADS:
         return Failure(f"no worker knows jobs of the kind “{job.kind}”; a newer version wrote it")
     try:
-        work(job, tools)
+        jobs_service.perform(job.payload, job.key, tools, datetime.now(UTC))
     except (Exception, SystemExit) as error:
         with suppress(DBAPIError):
-            db.session.rollback()
+            end_read_transaction()
         is_final = isinstance(error, PERMANENT)
         said = first_line(error) if isinstance(error, DBAPIError) else str(error)
         after = "it is given up" if is_final or job.tries >= TRIES_MAX else "it is tried again"
@@ -330,7 +320,7 @@ def _attempt(job: Claim, tools: Tools) -> Failure | None:
 
 
 def _for_logs(error: BaseException) -> str:
-    """What the log may hold of an error: no address and no words of a commenter. `commentsvc jobs list` shows all."""
+    """An error without addresses and without words of a commenter; `commentsvc jobs list` shows the whole error."""
     name = type(error).__name__
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{name} {error.smtp_code}"
@@ -339,83 +329,13 @@ def _for_logs(error: BaseException) -> str:
     return f"{name}; see: commentsvc jobs list"
 
 
-def _mail(job: Claim, tools: Tools) -> None:
-    payload = job.payload
-    to, subject, text, html = (payload[part] for part in ("to", "subject", "text", "html"))
-    if not all(isinstance(part, str) for part in (to, subject, text, html)):
-        raise Permanent("the job holds no whole mail")
-    tools.post_office.send(OutgoingMail(to, subject, text, html, job.key, payload.get("headers", {})))
-
-
-def _picture(job: Claim, tools: Tools) -> None:
-    try:
-        avatars.fetch(job.payload["account_id"], job.payload["url"], tools.named_hosts)
-    except ValueError as error:  # what is there is no picture
-        raise Permanent(str(error)) from error
-
-
-def _waiting(job: Claim, tools: Tools) -> None:
-    notifications.tell_at_once(job.payload["comment_id"], tools.sender, datetime.now(UTC))
-
-
-def _answered(job: Claim, tools: Tools) -> None:
-    notifications.tell_answered(job.payload["comment_id"], tools.sender, datetime.now(UTC))
-
-
-def _confirm(job: Claim, tools: Tools) -> None:
-    notifications.ask_to_confirm(job.payload["subscription_id"], tools.sender, datetime.now(UTC))
-
-
-def _confirm_comment(job: Claim, tools: Tools) -> None:
-    address_checks_service.mail(job.payload["comment_id"], job.payload["language"], tools.sender, datetime.now(UTC))
-
-
-def _learn(job: Claim, _tools: Tools) -> None:
-    spam_training.learn_imported(job.payload["site_id"], job.payload["after_id"], datetime.now(UTC))
-
-
-def _teach(job: Claim, tools: Tools) -> None:
-    spam_training.teach(job.payload["comment_id"], job.payload["is_spam"], tools.spam_service)
-
-
-def _no_mail(_job: Claim, _tools: Tools) -> None:
-    """A sign-in code that nobody gets: asking for one costs the same whether the address has an account or not."""
-
-
-KINDS: dict[str, Callable[[Claim, Tools], None]] = {
-    "mail": _mail,
-    "no_mail": _no_mail,
-    "picture": _picture,
-    "learn": _learn,
-    "teach": _teach,
-    "waiting": _waiting,
-    "answered": _answered,
-    "confirm": _confirm,
-    "confirm_comment": _confirm_comment,
-}
-
-
 class _Cleaning:
-    """Deletes what is kept for a while only, and closes old threads."""
+    """Deletes expired rows, and closes old threads."""
 
     def __init__(self) -> None:
         self._since = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
 
     def __call__(self, now: datetime) -> bool:
-        pruned = _clean(self._since, now)
+        pruned = cleaning.clean(self._since, now)
         self._since = now
         return pruned > 0
-
-
-@retried
-def _clean(since: datetime, now: datetime) -> int:
-    """Gives how many finished jobs were deleted: a part of them at a time."""
-    begin_write()
-    idempotency.forget_old(now)
-    proof_of_work.forget_old(now)
-    stored_address_checks.forget_old(now)
-    rule_hits.forget_old(now)
-    thread_pages.close_old(since, now)
-    pruned = jobs.prune(now)
-    db.session.commit()
-    return pruned

@@ -231,3 +231,90 @@ def test_only_transitions_change_a_comments_status():
 def test_a_change_of_a_comments_status_is_found():
     source = "comment.status = X\ncomment.version += 1\none.comment.status\ndecisions.add(comment, X)"
     assert list(status_changes(ast.parse(source))) == [1, 2, 4]
+
+
+# They know the paths of other services.
+FOREIGN_PATHS = ("gateways/providers/", "demo/providers.py")
+FIRST_PARTS = "account api auth avatars dashboard embed feeds healthz m metrics readyz t transparency well-known"
+ROUTE = re.compile(rf"(?:^|[^\w:/])/\.?({'|'.join(FIRST_PARTS.split())})(?=[/?.]|$)")
+TEMPLATE_ROUTE = re.compile(r"(?<!placeholder)(?<!data-key)=\s*[\"']/|\}\}/\w")
+
+
+def written_routes(package):
+    """Paths of the service that are written elsewhere than in core/routes."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        if place == "core/routes.py" or place.startswith(FOREIGN_PATHS):
+            continue
+        tree = ast.parse(path.read_text())
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                found += [f"{place}: {node.value!r}"] if ROUTE.search(node.value) else []
+            for mark in getattr(node, "decorator_list", []):
+                is_route = isinstance(mark, ast.Call) and ast.unparse(mark.func).startswith("pages.")
+                found += (
+                    [f"{place}: {ast.unparse(mark)}"] if is_route and isinstance(mark.args[0], ast.Constant) else []
+                )
+            if isinstance(node, ast.keyword) and node.arg == "url_prefix":
+                found.append(f"{place}: {ast.unparse(node)}")
+    for path in sorted(path for path in package.rglob("templates/**/*") if path.is_file()):
+        found += [f"{path.name}: {hit}" for hit in TEMPLATE_ROUTE.findall(path.read_text())]
+    return found
+
+
+def test_a_path_of_the_service_is_written_in_core_routes_alone():
+    assert written_routes(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "is_found"),
+    [
+        ("a.py", "link = f'{base}/t/{key}'", True),
+        ("a.py", "page = '/dashboard'", True),
+        ("a.py", "goal.startswith('/auth/authorize?')", True),
+        ("a.py", "@pages.get('/<site_key>/rules')\ndef show(): ...", True),
+        ("a.py", "pages = Blueprint('a', __name__, url_prefix=PREFIX)", True),
+        ("a.py", "'''Answers /t/blog.'''\nkind, page = 'text/t', 'https://api/x'", False),
+        ("templates/a.html", "<a href='/t/blog'>", True),
+        ("templates/a.html", "<a href='{{ queue }}/mails'>", True),
+        ("templates/a.html", "<a href='{{ queue }}'>and/or</a>", False),
+    ],
+)
+def test_a_written_path_is_found(tmp_path, place, source, is_found):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / place).write_text(source)
+    assert bool(written_routes(tmp_path)) == is_found
+
+
+def jobs_in_the_wrong_place(package):
+    """Calls that queue a job outside of services, or without a payload of core/job_kinds."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "jobs.add":
+                is_payload = re.match(r"\w+Job\(", ast.unparse(node.args[0])) and place.startswith("services/")
+                found += [] if is_payload else [f"{place}: {ast.unparse(node)}"]
+    return found
+
+
+def test_jobs_are_queued_by_services_and_with_typed_payloads():
+    assert jobs_in_the_wrong_place(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("store/a.py", "jobs.add(MailJob(to), now)"),
+        ("services/a.py", "jobs.add('mail', {'to': email}, now)"),
+        ("services/a.py", "jobs.add(kind, now)"),
+    ],
+)
+def test_a_job_in_the_wrong_place_is_found(tmp_path, place, source):
+    for folder in ("store", "services"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / place).write_text(source)
+    assert jobs_in_the_wrong_place(tmp_path)

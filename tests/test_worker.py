@@ -14,11 +14,13 @@ from commentsvc import create_app, worker
 from commentsvc.config import from_environment
 from commentsvc.core.errors import NotFound
 from commentsvc.gateways.mail import SmtpMailer, Undeliverable
+from commentsvc.services import jobs as jobs_service
 from commentsvc.store import jobs, threads
 from commentsvc.store.db import db, write
 from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Job
 from tests.support import servers
 from tests.support.cast import SECRET, set_policy
+from tests.support.jobs import add_stored
 
 MAIL = {"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"}
 
@@ -39,7 +41,7 @@ class PostOffice:
 def job(app, now):
     def add(kind="mail", payload=MAIL):
         with write():
-            jobs.add(kind, payload, now)
+            add_stored(kind, payload, now)
 
     return add
 
@@ -93,7 +95,7 @@ def test_after_the_last_try_it_is_given_up_and_kept(job, now):
 def test_a_job_that_cannot_be_done_does_not_stop_the_others(job, now, kind, payload, reason):
     job(kind, payload)
     with write():
-        jobs.add("mail", MAIL, now)
+        add_stored("mail", MAIL, now)
 
     class Real(PostOffice):
         def send(self, letter):
@@ -110,10 +112,10 @@ def test_a_job_that_cannot_be_done_does_not_stop_the_others(job, now, kind, payl
 
 def test_a_job_in_hand_is_not_taken_by_another_thread_when_the_clock_is_put_forward(job, now):
     job()
-    in_hand, mail = worker.InHand(), next(queue for queue in worker.QUEUES if queue.name == "mail")
+    in_hand, mail = worker.HeldJobs(), next(queue for queue in worker.QUEUES if queue.name == "mail")
 
     def work(at):
-        return worker.run_queue(mail, worker.Tools(office, ()), at, in_hand, threading.Event())
+        return worker.run_queue(mail, jobs_service.JobTools(office, ()), at, in_hand, threading.Event())
 
     class PutForward(PostOffice):
         def send(self, letter):
@@ -212,7 +214,7 @@ def test_the_loop_does_what_comes_and_stops_when_told(make_app, tmp_path, now):
     try:
         with app.app_context():
             with write():
-                jobs.add("mail", MAIL, now)
+                add_stored("mail", MAIL, now)
             db.session.remove()
         end = time.monotonic() + 15
         while time.monotonic() < end and not list(tmp_path.glob("mail/*.eml")):
@@ -268,9 +270,9 @@ def test_poison_of_every_kind_fails_alone_and_the_mail_behind_it_goes_out(app, s
     inbox, address = smtp()
     with write():
         for kind, payload in POISON:
-            jobs.add(kind, payload, now)
+            add_stored(kind, payload, now)
         for n in range(3):
-            jobs.add("mail", {**MAIL, "to": f"reader{n}@example.org"}, now)
+            add_stored("mail", {**MAIL, "to": f"reader{n}@example.org"}, now)
     ids = list(db.session.scalars(select(Job.id).order_by(Job.id)))
     mailer = SmtpMailer(f"smtp://{address}", "comments@blog.example")
     while worker.run_due(mailer, now):
@@ -347,8 +349,8 @@ def test_a_key_is_random_and_the_same_for_every_try_also_for_jobs_of_older_versi
 def test_one_host_has_one_job_at_a_time_and_the_others_are_not_held_up(app, now):
     with write():
         for host in ("slow.example", "slow.example", "fast.example"):
-            jobs.add("picture", {}, now, url=f"https://{host}/1.png")
-        jobs.add("picture", {}, now, url="https://[broken")
+            add_stored("picture", {}, now, url=f"https://{host}/1.png")
+        add_stored("picture", {}, now, url="https://[broken")
     with write():
         assert jobs.count_due(now, "picture", {"slow.example"}, 9) == 2
         taken = [jobs.claim(now, "picture", {"slow.example"}) for _ in range(3)]
@@ -358,7 +360,7 @@ def test_one_host_has_one_job_at_a_time_and_the_others_are_not_held_up(app, now)
 def test_ended_jobs_are_pruned_in_time_and_nothing_else_is(app, now):
     with write():
         for n in range(5):
-            jobs.add("mail", MAIL, now - timedelta(days=200 + n))
+            add_stored("mail", MAIL, now - timedelta(days=200 + n))
     old, kept_done, kept_failed, gone_failed, waits = db.session.scalars(select(Job).order_by(Job.id))
     with write():
         old.done_at = now - DONE_KEPT - timedelta(seconds=1)
@@ -408,9 +410,9 @@ def test_a_mail_server_that_hangs_holds_up_no_other_kind_of_job(make_app, now):
         with app.app_context():
             with write():
                 for n in range(8):
-                    jobs.add("mail", {**MAIL, "to": f"reader{n}@example.org"}, now)
-                jobs.add("waiting", {"comment_id": 1}, now)
-                jobs.add("teach", {"comment_id": 1, "is_spam": True}, now)
+                    add_stored("mail", {**MAIL, "to": f"reader{n}@example.org"}, now)
+                add_stored("waiting", {"comment_id": 1}, now)
+                add_stored("teach", {"comment_id": 1, "is_spam": True}, now)
             with worker_of(app):
                 done = select(Job.id).where(Job.kind == "waiting", Job.done_at.is_not(None))
                 until(lambda: db.session.scalar(done))
@@ -429,7 +431,7 @@ def test_jobs_go_on_after_the_loop_itself_failed(make_app, tmp_path, now, monkey
     app = make_app(MAIL_URL=f"mailbox://{tmp_path}/mail")
     with app.app_context():
         with write():
-            jobs.add("mail", MAIL, now)
+            add_stored("mail", MAIL, now)
             db.session.execute(text("ALTER TABLE job RENAME TO job_elsewhere"))
         try:
             with worker_of(app):

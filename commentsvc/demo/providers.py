@@ -31,6 +31,8 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+from commentsvc.core import routes
+
 ELSEWHERE = "https://elsewhere.example"
 APPLE_TEAM = "TEAM123456"
 APPLE_KEY_ID = "KEY1234567"
@@ -203,7 +205,7 @@ class ProviderStandIns:
         return "read:accounts" if self.troubles.get("mastodon") == "4.2" else "profile"
 
     def _register(self, request: Request) -> Response:
-        redirect_uri = f"{self.service_url}/auth/mastodon/callback"
+        redirect_uri = self.service_url + routes.fill(routes.PROVIDER_CALLBACK, provider="mastodon")
         asked = request.get_json()
         if asked.get("redirect_uris") != [redirect_uri] or asked.get("scopes") != self._mastodon_scope():
             raise Refused(_json({"error": "Validation failed"}, 422))
@@ -233,7 +235,7 @@ class ProviderStandIns:
     def _login(self, request: Request, name: str, kind: ProviderBehaviour, trouble: str | None) -> Response:
         asked = request.args
         client_id, _ = self.clients[name]
-        redirect_uri = f"{self.service_url}/auth/{name}/callback"
+        redirect_uri = self.service_url + routes.fill(routes.PROVIDER_CALLBACK, provider=name)
         scopes = asked.get("scope", "").replace(",", " ").split()
         wrong = [
             word

@@ -21,6 +21,7 @@ from commentsvc import config as settings
 from commentsvc import create_app
 from commentsvc import server as server_process
 from commentsvc.config import Config
+from commentsvc.core import routes
 from commentsvc.core.errors import CommentError
 from commentsvc.core.policy import Policy
 from commentsvc.demo.blog import CONTENT, SITE, Blog
@@ -67,9 +68,9 @@ def prepared(port: int, blog_port: int) -> Iterator[Config]:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         _serve(make_server(HOST, blog_port, blog, threaded=True), "blog")
         click.echo(f"\n  Blog:         {blog_url}/")
-        click.echo(f"  Dashboard:    {base_url}/dashboard")
+        click.echo(f"  Dashboard:    {base_url}{routes.DASHBOARD}")
         click.echo("  Sign in to the dashboard as Alice, the owner, with this link (works once):")
-        click.echo(f"                {base_url}/auth/link/{link}")
+        click.echo(f"                {base_url}{routes.fill(routes.SIGN_IN_LINK, token=link)}")
         click.echo(f"  Mailbox:      {blog_url}/mailbox")
         click.echo(f"  Sign-in:      test providers in place of Twitter, Facebook and others at {stand_ins.base_url}\n")
         click.echo("  Nothing leaves this machine. Press Ctrl+C to stop; all data is then deleted.\n")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from commentsvc.core import phrases, tokens, verdict
 from commentsvc.core.errors import NotFound
+from commentsvc.core.job_kinds import ConfirmCommentJob
 from commentsvc.core.phrases import phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason
 from commentsvc.gateways import mail_templates
-from commentsvc.services import transitions
-from commentsvc.services.notifications import MailLinks
+from commentsvc.services import mail_queue, transitions
+from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.transitions import Actor, Transition
 from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
 from commentsvc.store.comments import Comment
@@ -33,7 +33,7 @@ def ask(comment: Comment, language: str | None, secret: str, now: datetime) -> N
     """Have the address of a comment asked, unless it got enough such mails today; the caller commits."""
     email = comment.author_email or ""
     if address_checks.take_mail(comment.ip, tokens.keyed(secret, "address check", email), now):
-        jobs.add("confirm_comment", {"comment_id": comment.id, "language": language}, now)
+        jobs.add(ConfirmCommentJob(comment.id, language), now)
 
 
 @retried
@@ -43,9 +43,9 @@ def mail(comment_id: int, language: str | None, sender: MailLinks, now: datetime
     comment = next(iter(comments.of_ids([comment_id])), None)
     if comment is not None and is_waiting(comment) and comment.author_email:
         voice = comment.site.voice(language)
-        link = sender.comment_link(comment.id, voice.tag)
+        link = sender.confirm_comment_link(comment.id, voice.tag)
         written = mail_templates.render("confirm_comment", voice, site=comment.site, link=link)
-        jobs.add("mail", {"to": comment.author_email, **asdict(written)}, now)
+        mail_queue.add(comment.author_email, written, now)
     db.session.commit()
 
 

@@ -12,7 +12,7 @@ from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Facts, Record, SanctionEffect
 from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import rules, signals, spam_training, transitions
+from commentsvc.services import mail_queue, rules, signals, spam_training, transitions
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.decision_log import (
     message_to_author,
@@ -26,7 +26,6 @@ from commentsvc.services.transitions import BY_AUTHOR, Actor, JudgedComment, Tra
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     comments,
-    digest_settings,
     revisions,
     threads,
 )
@@ -77,7 +76,7 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     comment.spam_score = score
     version = core_verdict.version(policy, rulebook.digest)
     transitions.apply_verdicts([JudgedComment(comment, before, verdict, version)], now)
-    digest_settings.announce(comment, now)
+    mail_queue.add_pending_notice(comment, now)
     commit_and_keep()
     return message_to_author(comment, verdict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
 from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.gateways.providers.base import Person
-from commentsvc.store import accounts, identities, jobs
+from commentsvc.services import mail_queue
+from commentsvc.store import accounts, identities
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import begin_write, db, retried
 
@@ -63,7 +64,7 @@ def add_identity(addition: Addition, account: Account, now: datetime) -> bool:
         identities.add_identity(account, addition.provider, addition.subject, addition.name, now)
     if is_new and account.email:
         written = addition.write(account, addition.label, addition.name)
-        jobs.add("mail", {"to": account.email, **asdict(written)}, now)
+        mail_queue.add(account.email, written, now)
     return True
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from commentsvc.core import emails, tokens
+from commentsvc.core import emails, routes, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.gateways import mail_templates
-from commentsvc.services import sign_in
+from commentsvc.services import mail_queue, sign_in
 from commentsvc.services.sign_in import Browser
-from commentsvc.store import accounts, audit_log, invitations, jobs, memberships, sites
+from commentsvc.store import accounts, audit_log, invitations, memberships, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.db import begin_write, db, retried
@@ -39,10 +38,10 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
     db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
     audit_log.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
-    link = f"{base_url}/auth/join/{token}"
     voice = site.voice(member.language if member else None)
-    written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=f"{link}?lang={voice.tag}")
-    jobs.add("mail", {"to": email, **asdict(written)}, now)
+    link = base_url + routes.fill(routes.INVITATION, token=token, lang=voice.tag)
+    written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=link)
+    mail_queue.add(email, written, now)
     db.session.commit()
 
 

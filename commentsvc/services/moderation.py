@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from commentsvc.core import status
+from commentsvc.core import routes, status
 from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
@@ -57,7 +57,7 @@ class Moderator:
         """Raise NotProved when the site requires a second factor of its moderators and none was shown."""
         if site.policy.second_factor_required and not self.has_shown_factor:
             raise NotProved(
-                f"“{site.name}” asks for a second factor. Add one at /account/security, then go on. A token must be "
+                f"“{site.name}” asks for a second factor. Add one at {routes.SECURITY}, then go on. A token must be "
                 "made by a session that has shown one.",
                 has_factor=False,
             )

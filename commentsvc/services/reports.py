@@ -15,10 +15,10 @@ from commentsvc.core.phrases import counted, phrase
 from commentsvc.core.rule_kinds import Outcome
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason
-from commentsvc.services import thread_pages, transitions
+from commentsvc.services import mail_queue, thread_pages, transitions
 from commentsvc.services.submissions import Sender
 from commentsvc.services.transitions import Actor, Transition
-from commentsvc.store import accounts, authors, digest_settings, memberships, reports
+from commentsvc.store import accounts, authors, memberships, reports
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.reports import TEXT_MAX, Report, ReportReason
@@ -133,4 +133,4 @@ def _hold(comment: Comment, reported: Sequence[Report], now: datetime) -> None:
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != reports.HOLD_RULE)]
     held = Transition(comment, Status.PENDING, reasons=[reason])
     transitions.apply([held], Actor(rule=reports.HOLD_RULE), None, now)
-    digest_settings.announce(comment, now)
+    mail_queue.add_pending_notice(comment, now)

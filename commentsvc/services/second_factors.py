@@ -6,7 +6,6 @@ import base64
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from commentsvc.core import text_input, tokens, totp
@@ -15,7 +14,8 @@ from commentsvc.core.phrases import counted, phrase
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.gateways.passkeys import Party, Passkey
-from commentsvc.store import accounts, audit_log, jobs, second_factors, sessions
+from commentsvc.services import mail_queue
+from commentsvc.store import accounts, audit_log, second_factors, sessions
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.second_factors import NAME_MAX, FactorKind, SecondFactor
@@ -163,7 +163,7 @@ def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: st
     session.tries += 1
     audit_log.add("factor", now, by=holder, subject=what, ip=ip)
     if holder.factor_misses == FREE_MISSES + 1 and holder.email:
-        jobs.add("mail", {"to": holder.email, **asdict(warn(holder))}, now)
+        mail_queue.add(holder.email, warn(holder), now)
     is_over = session.tries >= TRIES_MAX
     if is_over:
         session.ended_at = now

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from commentsvc.core import tokens
 from commentsvc.core.errors import CommentError, Invalid, NotFound, TooMany
+from commentsvc.core.job_kinds import AvatarJob
 from commentsvc.core.networks import NetworkScope, network_of
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.gateways.providers.base import Person
+from commentsvc.services import mail_queue
 from commentsvc.services.identities import Addition, add_identity, name_of
 from commentsvc.store import accounts, audit_log, comments, identities, jobs, sessions
 from commentsvc.store.accounts import Account
@@ -112,7 +114,7 @@ def send_code(
     )
     goes_out = not is_full and (holder is not None or joins)
     letter = write(*(holder or ("", None)), code, link_token)
-    jobs.add("mail" if goes_out else "no_mail", {"to": email, **asdict(letter)}, now)
+    (mail_queue.add if goes_out else mail_queue.add_unsent)(email, letter, now)
     db.session.commit()
 
 
@@ -200,7 +202,7 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
     if email and account.email == email:
         comments.adopt_guests(account, email, now)
     if person.picture_url:
-        jobs.add("picture", {"account_id": account.id, "url": person.picture_url}, now, url=person.picture_url)
+        jobs.add(AvatarJob(account.id, person.picture_url), now)
     token = _open_session(account, person.provider, browser, now)
     db.session.commit()
     return token

@@ -1,4 +1,4 @@
-"""Follows the moderators' decisions: teaches the spam filter by them, and queues what a spam service got wrong."""
+"""Trains the spam filter on the moderators' decisions, and reports mistakes to the spam service."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from commentsvc.core import spam_filter, verdict
+from commentsvc.core.job_kinds import LearnImportedJob, TeachSpamServiceJob
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.spam_filter import WordCounts
@@ -17,19 +18,19 @@ from commentsvc.gateways.spam_question import SpamQuestion
 from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import comments, decisions, jobs, spam_words, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import end_read_transaction, retried, write
 from commentsvc.store.sites import Site
 
 HAM, SPAM = "ham", "spam"
-_COUNTS = {Status.APPROVED: HAM, Status.SPAM: SPAM}  # rejected is not spam, and says nothing
+_COUNTS = {Status.APPROVED: HAM, Status.SPAM: SPAM}  # a rejected comment is neither
 FOLLOWER = "learning"
-BATCH = 100  # comments at once: a transaction that posting can wait for
-# A decision's number is given before it is committed: the numbers before one that is so old are all there.
+BATCH = 100  # comments in one transaction, so that posts do not wait long for it
+# Ids are assigned before their transactions commit: every id below that of a decision of this age is committed.
 SETTLED = timedelta(seconds=20)
 
 
 def opinion(site: Site, policy: Policy, submission: RuleInput) -> tuple[float | None, tuple[str, ...]]:
-    """What the site's filter thinks of a comment: how like spam it is, and by which words; None before it knows."""
+    """The spam score of a comment (0 to 1) and its strongest words; None while the filter has learnt too little."""
     if not policy.spam_filter:
         return None, ()
     total = spam_words.total(site)
@@ -42,60 +43,53 @@ def opinion(site: Site, policy: Policy, submission: RuleInput) -> tuple[float | 
 
 @retried
 def follow(now: datetime) -> int:
-    """Learn from the next decisions of moderators; gives how many were looked at.
+    """Learn from the next decisions of moderators; returns how many.
 
-    Each comment is counted as what its newest decision made of it, so that learning twice, or from a decision that
-    was undone since, leaves the counts right.
+    Each comment counts by its current status, so that learning twice, or from a decision that was undone since, leaves
+    the counts right.
     """
     has_more = bool(decisions.after(spam_words.position(FOLLOWER), now - SETTLED, 1))
-    db.session.rollback()
-    if not has_more:  # as it is nearly always; then nobody has to wait for our lock
+    end_read_transaction()
+    if not has_more:  # the usual case: then no write transaction makes others wait
         return 0
 
-    begin_write()
-    follower = spam_words.follower(FOLLOWER)
-    made = decisions.after(follower.decision_id, now - SETTLED, BATCH)
-    if not made:
-        db.session.rollback()
-        return 0
-
-    _count(_locked({d.comment_id for d in made}), now)
-    follower.decision_id = made[-1].id
-    follower.moved_at = now
-    db.session.commit()
-    return len(made)
+    with write():
+        follower = spam_words.follower(FOLLOWER)
+        made = decisions.after(follower.decision_id, now - SETTLED, BATCH)
+        if made:
+            _count(_locked({d.comment_id for d in made}), now)
+            follower.decision_id = made[-1].id
+            follower.moved_at = now
+        return len(made)
 
 
 @retried
 def start_imported(site: Site, now: datetime) -> None:
-    begin_write()
-    jobs.add("learn", {"site_id": site.id, "after_id": 0}, now)
-    db.session.commit()
+    with write():
+        jobs.add(LearnImportedJob(site.id, 0), now)
 
 
 @retried
 def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
-    """Learn from comments that were decided on elsewhere, before they were brought in here; goes on by itself."""
-    begin_write()
-    ids = [comment.id for comment in comments.imported_after(site_id, after_id, BATCH)]
-
-    _count([comment for comment in _locked(ids) if not comment.learnt], now)
-    if ids:
-        jobs.add("learn", {"site_id": site_id, "after_id": ids[-1]}, now)
-    db.session.commit()
+    """Learn from the next BATCH comments that were imported with their status; queues the batch after it."""
+    with write():
+        ids = [comment.id for comment in comments.imported_after(site_id, after_id, BATCH)]
+        _count([comment for comment in _locked(ids) if not comment.learnt], now)
+        if ids:
+            jobs.add(LearnImportedJob(site_id, ids[-1]), now)
 
 
 def teach(comment_id: int, is_spam: bool, service: SpamService) -> None:
-    """Tell the spam service what a moderator decided; raises OSError when that failed and is worth another try."""
+    """Report a moderator's decision to the spam service; raises OSError when another try may succeed."""
     comment = comments.by_id(comment_id)
     blog = comment.site.origins[0].origin if comment.site.origins else ""
     asked = asked_of(comment.submission, blog, comment.page_url or comment.thread.url, comment.parent_id is not None)
-    db.session.rollback()
+    end_read_transaction()  # no network call inside a transaction
     service.teach(asked, is_spam)
 
 
 def asked_of(submission: RuleInput, blog: str, page: str, is_reply: bool) -> SpamQuestion:
-    """The comment as the spam service is asked about it."""
+    """The question to the spam service about a comment."""
     return SpamQuestion(
         blog=blog,
         permalink=page,
@@ -110,16 +104,16 @@ def asked_of(submission: RuleInput, blog: str, page: str, is_reply: bool) -> Spa
 
 
 def forget(comment: Comment) -> None:
-    """Take back what was learnt from a comment, before its text changes; the caller commits."""
+    """Remove a comment from the counts, before its text changes; the caller commits."""
     _add([(comment, -1, comment.learnt)] if comment.learnt else [])
     comment.learnt = None
 
 
 @contextmanager
 def learnt_anew(found: Sequence[Comment]) -> Iterator[None]:
-    """Around a change of what comments say or by whom: what was learnt from each is counted as it is afterwards.
+    """Keep the counts right while the block changes texts or authors of comments.
 
-    Nothing stays learnt of a text that is emptied. The caller has locked the comments, and commits.
+    Comments with an empty text afterwards no longer count. The caller has locked the comments, and commits.
     """
     learnt = [comment for comment in found if comment.learnt]
     _add([(comment, -1, comment.learnt or "") for comment in learnt])
@@ -130,13 +124,13 @@ def learnt_anew(found: Sequence[Comment]) -> Iterator[None]:
 
 
 def _locked(comment_ids: Collection[int]) -> list[Comment]:
-    """The comments, with their threads locked first: nobody changes a text while we count its words."""
+    """The comments, with their threads locked first, so that no text changes while its words are counted."""
     threads.lock(comments.thread_ids_of(comment_ids))
     return comments.of_ids(comment_ids)
 
 
 def _count(found: Iterable[Comment], now: datetime) -> None:
-    """Bring what the filter has counted each comment as in line with its status."""
+    """Count each comment by its status, and queue a report where the spam service was wrong."""
     changes: list[tuple[Comment, int, str]] = []
     for comment in found:
         counts_as = _COUNTS.get(Status(comment.status)) if comment.site.policy.spam_filter else comment.learnt
@@ -145,7 +139,7 @@ def _count(found: Iterable[Comment], now: datetime) -> None:
             changes += [(comment, 1, counts_as)] if counts_as else []
             comment.learnt = counts_as
         if _was_wrong(comment):
-            jobs.add("teach", {"comment_id": comment.id, "is_spam": comment.status == Status.SPAM}, now)
+            jobs.add(TeachSpamServiceJob(comment.id, comment.status == Status.SPAM), now)
     _add(changes)
 
 
@@ -163,7 +157,7 @@ def _add(changes: Iterable[tuple[Comment, int, str]]) -> None:
 
 
 def _was_wrong(comment: Comment) -> bool:
-    """Whether a spam service was asked about this comment and a moderator decided otherwise."""
+    """Whether the spam service answered one thing about this comment and a moderator decided the other."""
     answer = verdict.facts(comment.facts).moment.outside
     if comment.status == Status.SPAM:
         return answer is Outside.HAM

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from commentsvc.core import status, tokens
+from commentsvc.core.job_kinds import ReplyNoticeJob
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.gateways import metrics
@@ -241,4 +242,4 @@ def queue_reply_notifications(moves: Sequence[Move], now: datetime) -> None:
     answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
     published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
     for comment_id in comments.awaited_replies(published) if published else ():
-        jobs.add("answered", {"comment_id": comment_id}, now)
+        jobs.add(ReplyNoticeJob(comment_id), now)

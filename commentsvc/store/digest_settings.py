@@ -1,4 +1,4 @@
-"""Watches: which moderator wants mail about what waits on which site, how often, and how far they have been told."""
+"""Digest settings: how often a moderator wants mail about the pending comments of a site, and what was mailed last."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, select,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from commentsvc.core.status import Status
-from commentsvc.store import jobs
 from commentsvc.store.accounts import Account
-from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
 from commentsvc.store.memberships import Membership
 from commentsvc.store.sites import Site
@@ -38,7 +35,7 @@ class DigestSetting(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
     pace: Mapped[str] = mapped_column(String(8), default=DigestInterval.HOURLY)
     told_at: Mapped[datetime] = mapped_column(UtcTime)
-    told_id: Mapped[int] = mapped_column(BigInteger, default=0)  # the newest comment that a digest has told of
+    told_id: Mapped[int] = mapped_column(BigInteger, default=0)  # the newest comment when the last digest was sent
     account: Mapped[Account] = relationship(lazy="joined")
     site: Mapped[Site] = relationship(lazy="joined")
 
@@ -50,16 +47,10 @@ def find(account: Account, site: Site) -> DigestSetting | None:
 
 
 def set_pace(account: Account, site: Site, pace: DigestInterval, now: datetime) -> None:
-    """Choose how often; the caller commits."""
+    """Set how often an account gets mail about a site; the caller commits."""
     insert = postgresql.insert if is_postgres() else sqlite.insert
     row = insert(DigestSetting).values(account_id=account.id, site_id=site.id, pace=pace, told_at=now, told_id=0)
     db.session.execute(row.on_conflict_do_update(index_elements=["account_id", "site_id"], set_={"pace": pace}))
-
-
-def announce(comment: Comment, now: datetime) -> None:
-    """Queue what tells moderators at once that a comment waits, in the transaction that makes it wait."""
-    if comment.status == Status.PENDING and at_once(comment.site_id):
-        jobs.add("waiting", {"comment_id": comment.id}, now)
 
 
 def at_once(site_id: int) -> Sequence[DigestSetting]:
@@ -72,7 +63,7 @@ def at_once(site_id: int) -> Sequence[DigestSetting]:
 
 
 def begin_for_members(now: datetime) -> None:
-    """Give every member who never chose the hourly digest, beginning now."""
+    """Add the hourly digest, beginning now, for every member who has no setting yet; the caller commits."""
     without = select(Membership.account_id, Membership.site_id).outerjoin(
         DigestSetting,
         (DigestSetting.account_id == Membership.account_id) & (DigestSetting.site_id == Membership.site_id),
@@ -91,7 +82,7 @@ def begin_for_members(now: datetime) -> None:
 
 
 def due(pace: DigestInterval, now: datetime) -> Sequence[DigestSetting]:
-    """The digests whose time has come."""
+    """The settings with this interval whose last digest is at least one interval old."""
     query = (
         select(DigestSetting)
         .where(DigestSetting.pace == pace, DigestSetting.told_at <= now - EVERY[pace])
@@ -100,8 +91,8 @@ def due(pace: DigestInterval, now: datetime) -> Sequence[DigestSetting]:
     return db.session.scalars(query.options(joinedload(DigestSetting.account), joinedload(DigestSetting.site))).all()
 
 
-def tell(watch: DigestSetting, told_id: int, now: datetime) -> bool:
-    """Take a digest's turn; false when another worker has taken it."""
-    taken = update(DigestSetting).where(DigestSetting.id == watch.id, DigestSetting.told_at == watch.told_at)
+def take_turn(setting: DigestSetting, told_id: int, now: datetime) -> bool:
+    """Record that a digest is sent now; False when another worker was faster. The caller commits."""
+    taken = update(DigestSetting).where(DigestSetting.id == setting.id, DigestSetting.told_at == setting.told_at)
     row = db.session.execute(taken.values(told_at=now, told_id=told_id).returning(DigestSetting.id)).first()
     return row is not None

@@ -1,4 +1,4 @@
-"""Jobs: what must follow a commit, written in the same commit; claimed by a lease, retried, kept when they fail."""
+"""Jobs: the follow-up work of a commit, added by that commit; leased, retried, and kept when they fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, ColumnElement, Index, Integer, String, Text, cast, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from commentsvc.core import job_kinds
 from commentsvc.core.errors import NotFound
+from commentsvc.core.job_kinds import REMOTE_KINDS, JobKind, JobPayload
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 LEASE_S = 120
@@ -24,13 +26,11 @@ OPEN = "done_at IS NULL AND failed_at IS NULL"
 DONE = "done_at IS NOT NULL"
 FAILED = "failed_at IS NOT NULL"
 ERROR_MAX = 2000
-# Kinds that talk to a server elsewhere. Each has a queue of its own, so that a slow server delays no other kind.
-OUTSIDE = frozenset({"mail", "picture", "teach"})
-OWN = ""  # the queue of all other kinds
-# A done job says only that it was done. A failed one waits for the operator, but its payload holds addresses.
+LOCAL_QUEUE = ""  # of all kinds that talk to no other server
+# A done job has no payload any more. A failed one is kept for the operator, but its payload holds addresses.
 DONE_KEPT = timedelta(days=1)
 FAILED_KEPT = timedelta(days=90)
-PRUNED_MAX = 500  # rows a transaction: posts can wait for that
+PRUNED_MAX = 500  # rows in one transaction, so that posts do not wait long for it
 
 
 class Job(Base):
@@ -43,14 +43,14 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    queue: Mapped[str] = mapped_column(String(32), default=OWN, server_default=OWN)
+    queue: Mapped[str] = mapped_column(String(32), default=LOCAL_QUEUE, server_default=LOCAL_QUEUE)
     host: Mapped[str] = mapped_column(
         String(255), default="", server_default=""
     )  # the server it talks to, if it varies
-    # Random, the same for every try: a mail server knows a second delivery by it. None: made by a version before 0035.
+    # Random, the same for every try, so that a mail server can tell a second delivery. None: from before revision 0035.
     key: Mapped[str | None] = mapped_column(String(32))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # None: at once. A time only for retries, so that a clock set back delays no first try.
+    # None: at once. Only retries have a time, so that a clock that is set back delays no first try.
     run_at: Mapped[datetime | None] = mapped_column(UtcTime)
     lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
     tries: Mapped[int] = mapped_column(Integer, default=0)
@@ -60,15 +60,20 @@ class Job(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
-def add(kind: str, payload: dict[str, Any], now: datetime, url: str = "") -> None:
-    """Queue a job; `url` is what it asks for, where jobs of its kind talk to different servers."""
-    queue = kind if kind in OUTSIDE else OWN
-    key = secrets.token_hex(12)
-    db.session.add(Job(kind=kind, queue=queue, host=_host(url), key=key, payload=payload, created_at=now))
+def add(payload: JobPayload, now: datetime) -> None:
+    """Queue a job; the caller commits."""
+    kind, key = payload.kind, secrets.token_hex(12)
+    stored = job_kinds.to_json(payload)
+    host = _host(payload.remote_url)
+    db.session.add(Job(kind=kind, queue=queue_of(kind), host=host, key=key, payload=stored, created_at=now))
+
+
+def queue_of(kind: str) -> str:
+    return kind if kind in REMOTE_KINDS else LOCAL_QUEUE
 
 
 def _host(url: str) -> str:
-    """The server of an address; '' for one that is none: the job itself says what is wrong with it."""
+    """The host of a URL; '' when it has none: then the job fails by itself, with a reason."""
     try:
         return (urlsplit(url).hostname or "")[:255]
     except ValueError:
@@ -76,31 +81,34 @@ def _host(url: str) -> str:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A job in a worker's hands, until its lease ends."""
+class ClaimedJob:
+    """A job that one worker holds until its lease ends."""
 
     id: int
-    kind: str
+    kind: str  # as stored: a newer version may know more kinds
     host: str
     key: str
-    payload_json: str  # not read here: what can't be read is the fault of one job, not of the queue
-    tries: int  # this one counted
+    payload_json: str  # parsed by `payload`, so that a broken one fails its own job and not the queue
+    tries: int  # with the current one
     lease_until: datetime
 
     @property
-    def payload(self) -> Any:
-        return json.loads(self.payload_json)
+    def payload(self) -> JobPayload:
+        """Raises ValueError for a kind or payload that this version cannot read."""
+        return job_kinds.from_json(JobKind(self.kind), json.loads(self.payload_json))
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(Job.lease_until.is_(None), Job.lease_until < now)
 
 
-def claim(now: datetime, queue: str, busy_hosts: Collection[str] = (), held_ids: Collection[int] = ()) -> Claim | None:
-    """Take the job of a queue that is due first for LEASE_S, or None; none of these jobs, and none for these hosts.
+def claim(
+    now: datetime, queue: str, busy_hosts: Collection[str] = (), held_ids: Collection[int] = ()
+) -> ClaimedJob | None:
+    """Lease the first due job of a queue for LEASE_S; None when there is none besides `held_ids` and `busy_hosts`.
 
-    A worker that dies loses its job to the next one when the lease ends. First tries go before retries: what fails
-    again and again does not delay what comes.
+    When the lease of a worker that died ends, another worker can claim the job. First tries go before retries, so
+    that jobs that fail again and again do not delay new ones.
     """
     for is_due in (Job.run_at.is_(None), Job.run_at <= now):
         due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
@@ -114,19 +122,19 @@ def claim(now: datetime, queue: str, busy_hosts: Collection[str] = (), held_ids:
     return None
 
 
-def _lease(job_id: int, now: datetime) -> Claim:
+def _lease(job_id: int, now: datetime) -> ClaimedJob:
     lease_until = now + timedelta(seconds=LEASE_S)
     taken = update(Job).where(Job.id == job_id).values(lease_until=lease_until, tries=Job.tries + 1)
     payload = cast(Job.payload, Text)
     row = db.session.execute(taken.returning(Job.kind, Job.host, Job.key, Job.created_at, payload, Job.tries)).one()
     key = row.key or f"{row.created_at:%Y%m%d%H%M%S%f}.{job_id}"
-    return Claim(job_id, row.kind, row.host, key, row[4] or "null", row.tries, lease_until)
+    return ClaimedJob(job_id, row.kind, row.host, key, row[4] or "null", row.tries, lease_until)
 
 
 def count_due(
     now: datetime, queue: str, busy_hosts: Collection[str], limit: int, held_ids: Collection[int] = ()
 ) -> int:
-    """How many jobs of a queue could be claimed now, up to `limit`; takes no lock."""
+    """The number of jobs of a queue that could be claimed now, up to `limit`; takes no lock."""
     is_due = or_(Job.run_at.is_(None), Job.run_at <= now)
     due = select(Job.id).where(text(OPEN), Job.queue == queue, is_due, _is_free(now))
     if busy_hosts:
@@ -136,37 +144,37 @@ def count_due(
     return len(db.session.scalars(due.limit(limit)).all())
 
 
-def finish(claim: Claim, now: datetime) -> None:
-    """Note that it is done; what it was about (addresses, codes) is not kept."""
-    _note(claim, payload={}, done_at=now)
+def finish(job: ClaimedJob, now: datetime) -> None:
+    """Mark a job as done and delete its payload, which may hold addresses and codes."""
+    _update_held(job, payload={}, done_at=now)
 
 
-def fail(claim: Claim, error: str, now: datetime, is_final: bool = False) -> None:
-    """Try again later, each time after a longer while (1, 2, 4 … minutes); after TRIES_MAX keep it with its reason.
+def fail(job: ClaimedJob, error: str, now: datetime, is_final: bool = False) -> None:
+    """Schedule the next try, after 1, 2, 4 … up to WAIT_MAX_M minutes; after TRIES_MAX give the job up with its reason.
 
-    `is_final`: another try would fail the same way, so there is none.
+    With `is_final` it is given up at once, because another try would fail the same way.
     """
     reason = _storable(error)
-    if is_final or claim.tries >= TRIES_MAX:
-        _note(claim, last_error=reason, failed_at=now)
+    if is_final or job.tries >= TRIES_MAX:
+        _update_held(job, last_error=reason, failed_at=now)
     else:
-        wait = timedelta(minutes=min(2 ** (claim.tries - 1), WAIT_MAX_M))
-        _note(claim, last_error=reason, run_at=now + wait)
+        wait = timedelta(minutes=min(2 ** (job.tries - 1), WAIT_MAX_M))
+        _update_held(job, last_error=reason, run_at=now + wait)
 
 
 def _storable(error: str) -> str:
-    """A reason may quote anything: PostgreSQL takes no NUL, and neither database a lone surrogate."""
+    """An error may quote any text, but PostgreSQL refuses NUL, and both databases refuse a lone surrogate."""
     return error.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()[:ERROR_MAX]
 
 
-def _note(claim: Claim, **values: object) -> None:
-    """Only of what is still in the worker's hands: who took it over notes what became of it."""
-    held = update(Job).where(Job.id == claim.id, Job.lease_until == claim.lease_until)
+def _update_held(job: ClaimedJob, **values: object) -> None:
+    """Update only while this worker still holds the lease; otherwise the worker that took over records the result."""
+    held = update(Job).where(Job.id == job.id, Job.lease_until == job.lease_until)
     db.session.execute(held.values(lease_until=None, **values))
 
 
 def prune(now: datetime) -> int:
-    """Delete jobs that ended long ago, PRUNED_MAX of a kind at most; gives how many; the caller commits."""
+    """Delete old done and failed jobs, at most PRUNED_MAX of each; returns how many. The caller commits."""
     pruned = 0
     for column, kept in ((Job.done_at, DONE_KEPT), (Job.failed_at, FAILED_KEPT)):
         old = select(Job.id).where(column.is_not(None), column < now - kept).order_by(column).limit(PRUNED_MAX)
@@ -178,8 +186,8 @@ def prune(now: datetime) -> int:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A job that is not done, as the operator sees it; `about` is the address or server it is for."""
+class JobSummary:
+    """A job that is not done, as the operator sees it; `about` is the recipient or the server."""
 
     id: int
     kind: str
@@ -191,18 +199,18 @@ class Listed:
     about: str
 
 
-def listed(now: datetime) -> list[Listed]:
-    """All jobs that wait, run or were given up, the oldest first."""
+def listed(now: datetime) -> list[JobSummary]:
+    """All jobs that are waiting, running or given up, the oldest first."""
     columns = (Job.id, Job.kind, Job.host, Job.tries, Job.created_at, Job.run_at, Job.lease_until, Job.failed_at)
     query = select(*columns, Job.last_error, cast(Job.payload, Text).label("payload"))
-    found: list[Listed] = []
+    found: list[JobSummary] = []
     for is_wanted in (text(OPEN), text(FAILED)):
         for row in db.session.execute(query.where(is_wanted)):
             is_held = row.lease_until is not None and row.lease_until >= now
             state = "failed" if row.failed_at else "running" if is_held else "waiting"
             about, reason = row.host or _recipient(row.payload), row.last_error or ""
             due_at = row.run_at if state == "waiting" else None
-            found.append(Listed(row.id, row.kind, state, row.tries, row.created_at, due_at, reason, about))
+            found.append(JobSummary(row.id, row.kind, state, row.tries, row.created_at, due_at, reason, about))
     return sorted(found, key=lambda job: job.id)
 
 
@@ -216,16 +224,16 @@ def _recipient(payload_json: str | None) -> str:
 
 
 def retry(ids: Sequence[int]) -> int:
-    """Make these jobs, or all that were given up, due at once and give them all their tries again; gives how many.
+    """Make these jobs, or all that were given up, due at once with all their tries; returns how many.
 
-    Raises NotFound for a number that no job has which is not done; then nothing is changed. The caller commits.
+    Raises NotFound, and changes nothing, for an id of no job or of a done one. The caller commits.
     """
     again = update(Job).where(_chosen(ids)).values(failed_at=None, run_at=None, tries=0)
     return len(db.session.scalars(again.returning(Job.id)).all())
 
 
 def drop(ids: Sequence[int]) -> int:
-    """Delete these jobs, or all that were given up; gives how many. Raises NotFound as `retry` does."""
+    """Delete these jobs, or all that were given up; returns how many. Raises NotFound as `retry` does."""
     return len(db.session.scalars(delete(Job).where(_chosen(ids)).returning(Job.id)).all())
 
 
@@ -241,9 +249,9 @@ def _chosen(ids: Sequence[int]) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class QueueStats:
-    """How the queue stands: what waits, how long the job that is due longest has been due, what was given up.
+    """Counts of waiting and of given-up jobs, and how long the oldest due job has been due.
 
-    `is_worked_on`: a worker holds a job now.
+    `is_worked_on` says that a worker holds a job now.
     """
 
     waiting: int

@@ -1,4 +1,4 @@
-"""Subscriptions: which guests' addresses want mail about answers on a site, and whether that is confirmed."""
+"""Subscriptions: guests' e-mail addresses that want mail about replies on a site, confirmed or not yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import EMAIL_MAX
-from commentsvc.store import jobs
 from commentsvc.store.accounts import LANGUAGE_MAX
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
@@ -21,7 +20,7 @@ LINK_LIFE = timedelta(days=7)
 
 
 class Subscription(Base):
-    """An address is only told of answers once its holder has confirmed that it is theirs."""
+    """Mail about replies goes to an address only after its holder has confirmed it."""
 
     __tablename__ = "subscription"
     __table_args__ = (UniqueConstraint("site_id", "email"),)
@@ -29,15 +28,15 @@ class Subscription(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
     email: Mapped[str] = mapped_column(String(EMAIL_MAX))
-    language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of the page where it was last asked for
+    language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of the page where the guest last asked
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    mailed_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it was asked to confirm; None: a job will
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcTime)  # the mail that asks to confirm; None: queued
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship(lazy="joined")
 
 
 def find(comment: Comment) -> Subscription | None:
-    """That of the address a guest's comment was written with."""
+    """The subscription of the address with which a guest wrote a comment, if any."""
     query = select(Subscription).where(Subscription.site_id == comment.site_id)
     return db.session.scalar(query.where(Subscription.email == comment.author_email))
 
@@ -49,14 +48,14 @@ def by_id(number: int) -> Subscription:
     return found
 
 
-def ask(comment: Comment, language: str | None, now: datetime) -> None:
-    """Note the wish of a guest's comment; an address that never confirmed it is asked to, once a week at most.
+def add_request(comment: Comment, language: str | None, now: datetime) -> int | None:
+    """Record that a guest asked for mail about replies; returns the subscription whose address must be asked, if any.
 
-    The caller commits. Anybody can type anybody's address: more than one mail a week must not come of it.
+    An unconfirmed address is asked at most once a week, since anybody can type anybody's address. The caller commits.
     """
     values = {"site_id": comment.site_id, "email": comment.author_email, "language": language, "created_at": now}
     insert = postgresql.insert if is_postgres() else sqlite.insert
-    # Two comments at once under one address: one of them makes the row, and only it asks.
+    # Of two comments at once with one address, one adds the row, and only that one gets its id.
     row = insert(Subscription).values(values).on_conflict_do_nothing().returning(Subscription.id)
     number = db.session.scalar(row)
     if number is None:
@@ -67,19 +66,18 @@ def ask(comment: Comment, language: str | None, now: datetime) -> None:
             db.session.execute(theirs.values(language=language))
         lapsed = theirs.where(Subscription.confirmed_at.is_(None), Subscription.mailed_at <= now - LINK_LIFE)
         number = db.session.scalar(lapsed.values(mailed_at=None).returning(Subscription.id))
-    if number is not None:
-        jobs.add("confirm", {"subscription_id": number}, now)
+    return number
 
 
 def take_turn(number: int, now: datetime) -> Subscription | None:
-    """The subscription that is to be asked now, noted as asked; None when it was, or no longer has to be."""
+    """Mark a subscription as asked and return it; None when it was asked or confirmed already. The caller commits."""
     mine = update(Subscription).where(Subscription.id == number, Subscription.mailed_at.is_(None))
     taken = mine.where(Subscription.confirmed_at.is_(None)).values(mailed_at=now).returning(Subscription.id)
     return db.session.get(Subscription, number) if db.session.scalar(taken) is not None else None
 
 
 def end(comment: Comment, now: datetime) -> None:
-    """No more to this address: who wants it again confirms again, a week from now at the earliest."""
+    """Send no more mail to this address; it can be asked to confirm again in a week. The caller commits."""
     theirs = update(Subscription).where(
         Subscription.site_id == comment.site_id, Subscription.email == comment.author_email
     )

@@ -19,10 +19,11 @@ from pathlib import Path
 
 from flask_migrate import downgrade
 
-from commentsvc.store import jobs, migrations
+from commentsvc.store import migrations
 from commentsvc.store.db import write
 from tests.faults.load import new_words
 from tests.faults.setups import NotHere, Setup, sleep_until
+from tests.support.jobs import add_stored
 
 SLOW_CLIENTS = 200
 IMPORTED = 1_500
@@ -335,7 +336,7 @@ def poison_jobs(setup: Setup, _round):
     )
     with setup.in_app(), write():
         for kind, payload in poison:
-            jobs.add(kind, payload, datetime.now(UTC))
+            add_stored(kind, payload, datetime.now(UTC))
     if setup.postgres is None:
         setup.change("UPDATE job SET payload = '{\"to\": ' WHERE kind = 'fax'")
     yield

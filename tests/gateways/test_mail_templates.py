@@ -25,7 +25,8 @@ def values():
     shown = [Row(comment=comment, words=EVIL, parent_words=EVIL, found=["evil.example"], links=links)]
     both = {"site": site, "stop": "https://c.example/stop"}
     account = Row(name="Alice")
-    desk = {"account": account, "queue": "https://c.example/q", "shown": shown, "sees_addresses": True}
+    pages = {"queue": "https://c.example/q", "settings": "https://c.example/q/mails"}
+    desk = {"account": account, "shown": shown, "sees_addresses": True, **pages}
     answer = {"comment": comment, "parent": parent, "thread": thread, "words": EVIL, "page": "https://b.example/p"}
     link = {"link": "https://c.example/link"}
     return {

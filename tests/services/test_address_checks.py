@@ -10,8 +10,8 @@ from commentsvc.core.errors import Invalid
 from commentsvc.core.status import Action
 from commentsvc.services import address_checks as address_checks_service
 from commentsvc.services import edits, moderation, posting, sign_in, submissions
+from commentsvc.services.mail_links import MailLinks as Mails
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.notifications import MailLinks as Mails
 from commentsvc.services.sign_in import Browser
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, authors, comments, sites
@@ -68,7 +68,7 @@ def waits(posted):
 def mails(now):
     db.session.rollback()
     office = Kept()
-    while worker.run_due(office, now + timedelta(hours=1), sender=MAILS):
+    while worker.run_due(office, now + timedelta(hours=1), links=MAILS):
         pass
     db.session.rollback()
     return office.letters

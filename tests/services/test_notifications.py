@@ -15,9 +15,9 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
 from commentsvc.gateways.mail import SmtpMailer
 from commentsvc.services import accounts as accounts_service
-from commentsvc.services import moderation, moderator_replies, notifications, posting, rules, submissions
+from commentsvc.services import mail_links, moderation, moderator_replies, notifications, posting, rules, submissions
+from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.notifications import MailLinks
 from commentsvc.services.rules import RuleText
 from commentsvc.services.submissions import Draft, Submission
 from commentsvc.store import accounts as stored_accounts
@@ -48,7 +48,7 @@ def mails(now):
 
     def deliver(at=now):
         office = PostOffice()
-        while worker.run_due(office, at, sender=SENDER):
+        while worker.run_due(office, at, links=SENDER):
             pass
         return office.letters
 
@@ -91,7 +91,7 @@ def test_a_job_that_runs_twice_sends_once(site, alice, watching, make_comment, m
     watching(alice, site, DigestInterval.AT_ONCE)
     comment_id = make_comment(status=Status.PENDING)
     assert len(mails()) == 1
-    notifications.tell_at_once(comment_id, SENDER, now)
+    notifications.send_pending_notice(comment_id, SENDER, now)
     assert mails() == []
 
 
@@ -169,7 +169,7 @@ def test_who_moderates_no_longer_is_told_nothing_and_their_links_do_nothing(
     make_comment(status=Status.PENDING, body="Two")
     assert mails() == []
     with pytest.raises(NotFound):
-        notifications.act(link(letter, "approve"), SECRET, "", now)
+        mail_links.act(link(letter, "approve"), SECRET, "", now)
     db.session.rollback()
     assert comments.by_id(comment_id).status == "pending"
 
@@ -277,7 +277,7 @@ def test_links_end_after_seven_days_and_are_bound_to_one_comment_and_act(
         assert client.post(f"/m/{forged}").status_code == 404
     late = now + timedelta(days=7, minutes=5)  # the mail was signed some time after `now`
     with pytest.raises(NotFound) as caught:
-        notifications.act(token, SECRET, "", late)
+        mail_links.act(token, SECRET, "", late)
     assert "more than 7 days old" in str(caught.value)
 
 
@@ -390,7 +390,7 @@ def test_a_link_to_confirm_is_for_one_address_and_ends_after_a_week(client, site
         assert client.get(f"/m/confirm/{forged}").status_code == 404
         assert client.post(f"/m/confirm/{forged}").status_code == 404
     with pytest.raises(NotFound) as caught:
-        notifications.confirm(token, SECRET, now + timedelta(days=7, hours=1))
+        mail_links.confirm_subscription(token, SECRET, now + timedelta(days=7, hours=1))
     assert "more than 7 days old" in str(caught.value)
     db.session.rollback()
     ask_to_be_told(site, now + timedelta(days=8), body="Again")
@@ -447,7 +447,7 @@ def test_each_moderator_is_written_to_in_their_language(site, alice, bob, watchi
 
     def arrived():
         inbox.envelopes.clear()
-        while worker.run_due(office, now, sender=SENDER):
+        while worker.run_due(office, now, links=SENDER):
             pass
         return {letter["To"]: letter for letter in inbox.letters}
 

@@ -24,7 +24,6 @@ from commentsvc.services import (
     members,
     moderation,
     moderator_replies,
-    notifications,
     posting,
     reports,
     sanctions,
@@ -649,7 +648,7 @@ def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
     results = race(hold("tally"), wish(1), wish(2), wish(3))
     assert [r for r in results if isinstance(r, Exception)] == []
     assert len(found(subscriptions.Subscription)) == 1
-    assert [job.kind for job in found(notifications.jobs.Job)].count("confirm") == 1
+    assert [job.kind for job in found(Job)].count("confirm") == 1
 
 
 def test_how_often_one_is_mailed_is_chosen_in_two_tabs(site, alice, now, race):

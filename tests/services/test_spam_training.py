@@ -164,10 +164,10 @@ def test_what_was_decided_elsewhere_can_be_learnt_from_after_an_import(site, wri
             comment.status = "spam" if comment.id % 2 else "approved"
     spam_training.learn_imported(site.id, 0, now)
     rounds = 0
-    while job := jobs.claim(now, jobs.OWN):
+    while job := jobs.claim(now, jobs.LOCAL_QUEUE):
         jobs.finish(job, now)
         db.session.commit()
-        spam_training.learn_imported(job.payload["site_id"], job.payload["after_id"], now)
+        spam_training.learn_imported(job.payload.site_id, job.payload.after_id, now)
         rounds += 1
     assert rounds == 3 and spam_words.total(site) == WordCounts(115, 115)
     spam_training.learn_imported(site.id, 0, now)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, g, jsonify, make_response, render_template, request
 
-from commentsvc.core import sanitizer, text_input, tokens
+from commentsvc.core import routes, sanitizer, text_input, tokens
 from commentsvc.core.errors import Invalid
 from commentsvc.services import appeals, edits, group_commit, sanctions
 from commentsvc.services.submissions import Posted, Submission
@@ -24,7 +24,7 @@ METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 PREFLIGHT_S = "600"
 
 
-@pages.post("/api/v1/comments")
+@pages.post(routes.API_COMMENTS)
 def post() -> tuple[Response, int]:
     shape = schemas.parsed(schemas.CommentIn)
     site = access.require_site_for_posts(shape.site)
@@ -37,7 +37,7 @@ def post() -> tuple[Response, int]:
     return jsonify(serializers.posted_json(posted, edit_token)), _status_code(posted)
 
 
-@pages.patch("/api/v1/comments/<int:comment_id>")
+@pages.patch(routes.API_COMMENT)
 def edit(comment_id: int) -> tuple[Response, int]:
     comment, account = access.require_own_comment(comment_id)
     source = text_input.body(schemas.parsed(schemas.EditIn).body, comment.site.policy.body_max)
@@ -45,21 +45,21 @@ def edit(comment_id: int) -> tuple[Response, int]:
     return jsonify(serializers.posted_json(posted, None)), 200 if _status_code(posted) == 201 else 202
 
 
-@pages.delete("/api/v1/comments/<int:comment_id>")
+@pages.delete(routes.API_COMMENT)
 def withdraw(comment_id: int) -> tuple[str, int]:
     access.require_own_comment(comment_id)
     edits.withdraw(comment_id, now())
     return "", 204
 
 
-@pages.post("/api/v1/comments/<int:comment_id>/appeal")
+@pages.post(routes.API_COMMENT_APPEAL)
 def appeal(comment_id: int) -> tuple[Response, int]:
     _, account = access.require_own_comment(comment_id)
     appeals.appeal(comment_id, schemas.parsed(schemas.AppealIn).text, now(), account)
     return jsonify({"appealed": True}), 202
 
 
-@pages.get("/api/v1/viewer")
+@pages.get(routes.API_VIEWER)
 def viewer() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     holder = access.require_viewer(site)
@@ -76,7 +76,7 @@ def viewer() -> Response:
     return response
 
 
-@pages.post("/api/v1/sanctions/acknowledge")
+@pages.post(routes.API_SANCTION_ACKNOWLEDGE)
 def acknowledge() -> tuple[str, int]:
     shape = schemas.parsed(schemas.AcknowledgedIn)
     access.require_site_for_writes(shape.site)
@@ -84,7 +84,7 @@ def acknowledge() -> tuple[str, int]:
     return "", 204
 
 
-@pages.post("/api/v1/preview")
+@pages.post(routes.API_PREVIEW)
 def preview() -> Response:
     shape = schemas.parsed(schemas.PreviewIn)
     site = access.require_site_for_writes(shape.site)
@@ -112,7 +112,7 @@ def _idempotency_key() -> str | None:
 @pages.before_app_request
 def _preflight() -> Response | None:
     """Answer a browser that asks first: reads are for any origin, writes for those of a site."""
-    if request.method != "OPTIONS" or not request.path.startswith(("/api/v1/", "/embed/v1/")):
+    if request.method != "OPTIONS" or not request.path.startswith((f"{routes.API}/", f"{routes.EMBED}/")):
         return None
     origin = request.headers.get("Origin", "")
     wants_to_read = request.headers.get("Access-Control-Request-Method", "GET") in ("GET", "HEAD")
@@ -130,7 +130,7 @@ def _preflight() -> Response | None:
 def _look_who_may_read_the_answer() -> None:
     """Before anything is written: an answer to what was saved must not fail because the database has died since."""
     origin = request.headers.get("Origin")
-    is_write = request.method in ("POST", "PUT", "PATCH", "DELETE") and request.path.startswith("/api/v1/")
+    is_write = request.method in ("POST", "PUT", "PATCH", "DELETE") and request.path.startswith(f"{routes.API}/")
     if origin is not None and is_write:
         g.writing_origin = origin if _may_write(origin) else ""
 

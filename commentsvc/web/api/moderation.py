@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from commentsvc.core import pagination as paging
-from commentsvc.core import search_query
+from commentsvc.core import routes, search_query
 from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
@@ -29,14 +29,14 @@ from commentsvc.web.api.schemas import S
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import RULES_MAX_BYTES, csrf, now
 
-pages = Blueprint("api_moderation", __name__, url_prefix="/api/v1/moderation")
+pages = Blueprint("api_moderation", __name__)
 csrf.exempt(pages)
 
 SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
 
 
-@pages.get("/comments")
+@pages.get(routes.API_QUEUE)
 def queue() -> Response:
     by = access.require_token_moderator()
     site = access.require_moderated_site(request.args.get("site", ""), by)
@@ -63,7 +63,7 @@ def _counts(site: Site) -> dict[str, int]:
     return {str(status): n for status, n in counters.of_site(site).items()} | {FLAGGED: counters.flagged_on(site)}
 
 
-@pages.post("/decisions")
+@pages.post(routes.API_DECISIONS)
 def decide() -> Response:
     by = access.require_token_moderator()
     shape = schemas.parsed(schemas.DecisionsIn)
@@ -73,7 +73,7 @@ def decide() -> Response:
     )
 
 
-@pages.post("/undo")
+@pages.post(routes.API_UNDO)
 def undo() -> Response:
     by = access.require_token_moderator()
     named = schemas.parsed(schemas.UndoIn).undo
@@ -88,7 +88,7 @@ def undo() -> Response:
     )
 
 
-@pages.get("/decisions")
+@pages.get(routes.API_DECISIONS)
 def log() -> Response:
     by = access.require_token_moderator()
     site = access.require_moderated_site(request.args.get("site", ""), by)
@@ -100,7 +100,7 @@ def log() -> Response:
     return jsonify({"decisions": listed, "next": str(following) if following else None})
 
 
-@pages.post("/threads")
+@pages.post(routes.API_THREADS)
 def tend_thread() -> Response:
     by = access.require_token_moderator()
     shape = schemas.parsed(schemas.ThreadIn)
@@ -119,13 +119,13 @@ def _tended_json(tended: ThreadChange) -> dict[str, Any]:
     return {"thread": serializers.thread_json(page), "undo": tended.undo}
 
 
-@pages.get("/rules")
+@pages.get(routes.API_RULES)
 def list_rules() -> Response:
     site = access.require_owned_site(request.args.get("site", ""), access.require_token_moderator())
     return jsonify({"rules": [serializers.rule_json(rule) for rule in stored_rules.of_site(site)]})
 
 
-@pages.post("/rules")
+@pages.post(routes.API_RULES)
 def add_rule() -> tuple[Response, int]:
     by = access.require_token_moderator()
     shape = _long(schemas.RuleIn)
@@ -133,7 +133,7 @@ def add_rule() -> tuple[Response, int]:
     return jsonify(serializers.rule_json(rules_service.add(site, shape.text, by.account, now()))), 201
 
 
-@pages.patch("/rules/<int:rule_id>")
+@pages.patch(routes.API_RULE)
 def change_rule(rule_id: int) -> Response:
     by = access.require_token_moderator()
     access.require_owned_rule(rule_id, by)
@@ -141,7 +141,7 @@ def change_rule(rule_id: int) -> Response:
     return jsonify(serializers.rule_json(rules_service.change(rule_id, changes, by.account, now())))
 
 
-@pages.delete("/rules/<int:rule_id>")
+@pages.delete(routes.API_RULE)
 def remove_rule(rule_id: int) -> tuple[str, int]:
     by = access.require_token_moderator()
     access.require_owned_rule(rule_id, by)
@@ -149,7 +149,7 @@ def remove_rule(rule_id: int) -> tuple[str, int]:
     return "", 204
 
 
-@pages.post("/rules/test")
+@pages.post(routes.API_RULES_TEST)
 def test_rule() -> Response:
     by = access.require_token_moderator()
     shape = _long(schemas.RuleTestIn)
@@ -159,7 +159,7 @@ def test_rule() -> Response:
     return jsonify({"speaks": found is not None, "reason": serializers.reason_json(found) if found else None})
 
 
-@pages.post("/rules/backtest")
+@pages.post(routes.API_RULES_BACKTEST)
 def backtest() -> Response:
     by = access.require_token_moderator()
     shape = _long(schemas.BacktestIn)
@@ -169,7 +169,7 @@ def backtest() -> Response:
     return jsonify(serializers.backtest_json(found, shown))
 
 
-@pages.get("/comments/<int:comment_id>/judgement")
+@pages.get(routes.API_VERDICT)
 def judgement(comment_id: int) -> Response:
     by = access.require_token_moderator()
     comment = access.require_moderated_comment(comment_id, by)
@@ -178,7 +178,7 @@ def judgement(comment_id: int) -> Response:
     )
 
 
-@pages.get("/sanctions")
+@pages.get(routes.API_SANCTIONS)
 def list_sanctions() -> Response:
     by = access.require_token_moderator()
     site = access.require_moderated_site(request.args.get("site", ""), by)
@@ -188,7 +188,7 @@ def list_sanctions() -> Response:
     return jsonify({"sanctions": listed, "next": str(following) if following else None})
 
 
-@pages.post("/sanctions")
+@pages.post(routes.API_SANCTIONS)
 def impose() -> tuple[Response, int]:
     by = access.require_token_moderator()
     shape = schemas.parsed(schemas.SanctionIn)
@@ -200,7 +200,7 @@ def impose() -> tuple[Response, int]:
     return jsonify(serializers.sanction_json(imposed, now(), by.sees_addresses(site))), 201
 
 
-@pages.delete("/sanctions/<int:sanction_id>")
+@pages.delete(routes.API_SANCTION)
 def lift(sanction_id: int) -> Response:
     by = access.require_token_moderator()
     site = access.require_site_of_sanction(sanction_id, request.args.get("site", ""), by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template
 from pydantic.json_schema import models_json_schema
 
 from commentsvc.core import pagination as paging
+from commentsvc.core import routes
 from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import EMAIL_MAX
 from commentsvc.core.status import Status
@@ -20,7 +22,7 @@ from commentsvc.web.api.schemas import Schema
 from commentsvc.web.http.app_setup import settings
 from commentsvc.web.public.thread_reads import COUNTS_MAX
 
-pages = Blueprint("api_docs", __name__, url_prefix="/api/v1")
+pages = Blueprint("api_docs", __name__)
 
 ANYONE, AUTHOR, MODERATOR, OWNER = "anyone", "guest or bearer", "moderator", "owner"
 VIEWER = "whoever brings a token"
@@ -29,7 +31,7 @@ VIEWER = "whoever brings a token"
 @dataclass(frozen=True)
 class Call:
     method: str
-    path: str
+    route: str
     who: str
     does: str
     answers: tuple[int, ...]
@@ -37,6 +39,11 @@ class Call:
     gives: type[Schema] | None = None
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Below the API's own path, with its number as OpenAPI writes it."""
+        return re.sub(r"<[^>]+>", "{id}", self.route).removeprefix(routes.API)
 
 
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
@@ -62,7 +69,7 @@ LIST = ("site", "thread", "sort", "cursor", "limit")
 CALLS = (
     Call(
         "get",
-        "/comments",
+        routes.API_COMMENTS,
         ANYONE,
         "A page of a thread: `limit` top-level comments with their replies, parents first. "
         "An unknown thread of a known site is an empty one.",
@@ -72,7 +79,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/counts",
+        routes.API_COUNTS,
         ANYONE,
         "Approved comments of up to 200 threads: repeat `thread`.",
         (200, 304, 404, 422),
@@ -81,7 +88,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/recent",
+        routes.API_RECENT,
         ANYONE,
         "The newest approved comments of the site with their threads.",
         (200, 304, 404, 422),
@@ -90,7 +97,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/comments",
+        routes.API_COMMENTS,
         AUTHOR,
         "Write a comment: 201 when published at once, 202 when held, with the reason. "
         "The same `Idempotency-Key` gets the first answer again. 428 brings a `challenge` to solve, 409 `nudge` the "
@@ -102,7 +109,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/comments/{id}",
+        routes.API_COMMENT,
         ANYONE,
         "One comment: approved for anyone, else for its author and moderators.",
         (200, 304, 401, 404),
@@ -111,7 +118,7 @@ CALLS = (
     ),
     Call(
         "patch",
-        "/comments/{id}",
+        routes.API_COMMENT,
         AUTHOR,
         "Change one's comment within the edit window; it is judged again (202 when held).",
         (200, 202, 400, 401, 403, 404, 409, 413, 422, 503),
@@ -121,7 +128,7 @@ CALLS = (
     ),
     Call(
         "delete",
-        "/comments/{id}",
+        routes.API_COMMENT,
         AUTHOR,
         "Take one's comment back within the site's edit window.",
         (204, 401, 403, 404, 409, 503),
@@ -129,7 +136,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/comments/{id}/appeal",
+        routes.API_COMMENT_APPEAL,
         AUTHOR,
         "Ask once for another look at a comment of one's own that was refused; another moderator answers.",
         (202, 400, 401, 403, 404, 409, 422, 503),
@@ -139,7 +146,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/viewer",
+        routes.API_VIEWER,
         VIEWER,
         "Who I am on this site, what of mine waits in this thread, how I voted there, and what I may do.",
         (200, 401, 403, 404, 422),
@@ -148,7 +155,7 @@ CALLS = (
     ),
     Call(
         "put",
-        "/comments/{id}/vote",
+        routes.API_COMMENT_VOTE,
         VIEWER,
         "Vote for a published comment of somebody else, or against it where the site takes that; the same again "
         "changes nothing.",
@@ -158,7 +165,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/comments/{id}/flag",
+        routes.API_COMMENT_FLAG,
         AUTHOR,
         "Report a published comment to the moderators: 201, or 200 when this person had reported it before.",
         (200, 201, 400, 401, 403, 404, 422, 429, 503),
@@ -167,7 +174,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/sanctions/acknowledge",
+        routes.API_SANCTION_ACKNOWLEDGE,
         ANYONE,
         "Say that a warning was read: its `token` came with it. Then one may write again.",
         (204, 400, 403, 404, 409, 422),
@@ -175,7 +182,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/preview",
+        routes.API_PREVIEW,
         ANYONE,
         "The HTML that would be published.",
         (200, 400, 403, 404, 413, 422),
@@ -184,7 +191,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/moderation/comments",
+        routes.API_QUEUE,
         MODERATOR,
         "The queue with counts per status; `sort` is newest, oldest or likely-spam; `q` takes the dashboard's search "
         "language. `status` is also `flagged`: published, with reports that nobody has answered.",
@@ -194,7 +201,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/decisions",
+        routes.API_DECISIONS,
         MODERATOR,
         "Decide on up to 500 comments, all or nothing.",
         (200, 400, 401, 403, 404, 409, 422, 503),
@@ -203,7 +210,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/undo",
+        routes.API_UNDO,
         MODERATOR,
         "Put the comments of an act back as they were, or the settings of a thread: `undo` is what the act answered. "
         "409 when something was changed since. The answer's own `undo` takes the undoing back.",
@@ -213,7 +220,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/moderation/decisions",
+        routes.API_DECISIONS,
         MODERATOR,
         "The log, newest first.",
         (200, 401, 403, 404, 422),
@@ -222,7 +229,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/threads",
+        routes.API_THREADS,
         MODERATOR,
         "Pin a comment of a thread, close the thread, or (owner) give it a mode of its own; what is not named stays. "
         "`undo` in the answer is for POST /moderation/undo; null when nothing was changed.",
@@ -232,7 +239,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/moderation/comments/{id}/judgement",
+        routes.API_VERDICT,
         MODERATOR,
         "Why a comment is where it is: what each rule said then, and would say with today's settings.",
         (200, 401, 403, 404),
@@ -240,7 +247,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/moderation/sanctions",
+        routes.API_SANCTIONS,
         MODERATOR,
         "The site's sanctions, newest first.",
         (200, 401, 403, 404, 422),
@@ -249,7 +256,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/sanctions",
+        routes.API_SANCTIONS,
         MODERATOR,
         "Trust, warn, hold, suspend, shadow-ban or ban somebody, and refuse what they wrote lately.",
         (201, 400, 401, 403, 404, 422, 503),
@@ -258,7 +265,7 @@ CALLS = (
     ),
     Call(
         "delete",
-        "/moderation/sanctions/{id}",
+        routes.API_SANCTION,
         MODERATOR,
         "Lift a sanction, and bring back what it refused.",
         (200, 401, 403, 404, 409, 503),
@@ -267,7 +274,7 @@ CALLS = (
     ),
     Call(
         "get",
-        "/moderation/rules",
+        routes.API_RULES,
         OWNER,
         "The site's rules.",
         (200, 401, 403, 404),
@@ -276,7 +283,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/rules",
+        routes.API_RULES,
         OWNER,
         "Add a rule.",
         (201, 400, 401, 403, 404, 422),
@@ -285,17 +292,17 @@ CALLS = (
     ),
     Call(
         "patch",
-        "/moderation/rules/{id}",
+        routes.API_RULE,
         OWNER,
         "Change a rule.",
         (200, 400, 401, 403, 404, 422),
         schemas_pages.RuleChangeIn,
         gives=answer_schemas.RuleOut,
     ),
-    Call("delete", "/moderation/rules/{id}", OWNER, "Remove a rule.", (204, 401, 403, 404)),
+    Call("delete", routes.API_RULE, OWNER, "Remove a rule.", (204, 401, 403, 404)),
     Call(
         "post",
-        "/moderation/rules/test",
+        routes.API_RULES_TEST,
         OWNER,
         "What a rule says of a text, before there is such a rule.",
         (200, 400, 401, 403, 404, 422),
@@ -304,7 +311,7 @@ CALLS = (
     ),
     Call(
         "post",
-        "/moderation/rules/backtest",
+        routes.API_RULES_BACKTEST,
         OWNER,
         "What a rule, or changed settings, would have made of the newest comments, and of what moderators decided.",
         (200, 400, 401, 403, 404, 422),
@@ -331,16 +338,17 @@ MEANS = {
 }
 
 
-@pages.get("/openapi.json")
+@pages.get(routes.API_OPENAPI)
 def openapi() -> Response:
     response = jsonify(document(settings().base_url))
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 
 
-@pages.get("/docs")
+@pages.get(routes.API_DOCS)
 def docs() -> Response:
-    return make_response(render_template("api_docs.html", calls=CALLS, means=MEANS, base_url=settings().base_url))
+    api_url = settings().base_url + routes.API
+    return make_response(render_template("api_docs.html", calls=CALLS, means=MEANS, api_url=api_url))
 
 
 @cache
@@ -353,7 +361,7 @@ def document(base_url: str) -> dict[str, Any]:
     )
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
-        paths.setdefault(f"/api/v1{call.path}", {})[call.method] = _operation(call)
+        paths.setdefault(routes.API + call.path, {})[call.method] = _operation(call)
     return {
         "openapi": "3.1.0",
         "info": {"title": "commentsvc", "version": "1", "description": "Moderated comments for any page."},
@@ -387,10 +395,10 @@ def _operation(call: Call) -> dict[str, Any]:
 
 
 def _in_query(call: Call, name: str) -> dict[str, Any]:
-    is_moderation = call.path.startswith("/moderation")
+    is_moderation = call.route.startswith(routes.API_MODERATION)
     is_needed = name == "site" or (name == "thread" and not is_moderation)
     schema = {**QUERY, **(MODERATION_QUERY if is_moderation else {})}[name]
-    if (name, call.path) == ("thread", "/counts"):
+    if (name, call.route) == ("thread", routes.API_COUNTS):
         schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": COUNTS_MAX}
     return {"name": name, "in": "query", "required": is_needed, "schema": schema}
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from commentsvc.core import routes
 from commentsvc.services import reports, votes
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import csrf, now, settings
 
-pages = Blueprint("reacting", __name__, url_prefix="/api/v1/comments")
+pages = Blueprint("reacting", __name__)
 csrf.exempt(pages)  # as in api.py: who reacts proves it in the request itself
 
 
-@pages.put("/<int:comment_id>/vote")
+@pages.put(routes.API_COMMENT_VOTE)
 def vote(comment_id: int) -> Response:
     site = access.require_published_comment(comment_id).site
     account = access.require_viewer(site).account
@@ -22,7 +23,7 @@ def vote(comment_id: int) -> Response:
     return jsonify({"score": score, "value": value})
 
 
-@pages.post("/<int:comment_id>/flag")
+@pages.post(routes.API_COMMENT_FLAG)
 def flag(comment_id: int) -> tuple[Response, int]:
     site = access.require_published_comment(comment_id).site
     sender = access.current_sender(site)

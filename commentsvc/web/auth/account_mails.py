@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import url_for
-
+from commentsvc.core import routes
 from commentsvc.core.translator import Translator
 from commentsvc.gateways import mail_templates
 from commentsvc.gateways.mail_templates import RenderedMail
@@ -31,6 +30,6 @@ def of_identity(account: Account, label: str, identity: str) -> RenderedMail:
 
 def _write(name: str, account: Account, **values: object) -> RenderedMail:
     speaks = voice_of(account.language)
-    page = settings().base_url + url_for("account.show", lang=speaks.tag)
+    page = settings().base_url + routes.fill(routes.ACCOUNT, lang=speaks.tag)
     service = settings().base_url.partition("://")[2]
     return mail_templates.render(name, speaks, name=account.name, page=page, service=service, **values)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, jsonify, redirect, render_template, re
 from flask_login import logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from commentsvc.core import languages, tokens
+from commentsvc.core import languages, routes, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
@@ -20,7 +20,7 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import gettext, language
 
-pages = Blueprint("account", __name__, url_prefix="/account")
+pages = Blueprint("account", __name__)
 
 STATUS_NAMES = {
     Status.PENDING: marked("awaiting moderation"),
@@ -32,7 +32,7 @@ STATUS_NAMES = {
 SHOWN = 50  # comments on the page; the copy has them all
 
 
-@pages.get("")
+@pages.get(routes.ACCOUNT)
 def show() -> str:
     holder = access.require_second_factor()
     account = holder.account
@@ -59,14 +59,14 @@ def show() -> str:
     )
 
 
-@pages.get("/copy.json")
+@pages.get(routes.ACCOUNT_COPY)
 def copy() -> Response:
     response = jsonify(accounts_service.copy_of(access.require_second_factor().account, now()))
     response.headers["Content-Disposition"] = "attachment; filename=my-comments.json"
     return response
 
 
-@pages.post("/appeal")
+@pages.post(routes.ACCOUNT_APPEAL)
 def appeal() -> BaseResponse:
     account = access.require_second_factor().account
     comment_id = find_number(request.form.get("comment", "")) or 0
@@ -80,7 +80,7 @@ def appeal() -> BaseResponse:
     return _back()
 
 
-@pages.post("/language")
+@pages.post(routes.ACCOUNT_LANGUAGE)
 def choose_language() -> BaseResponse:
     account = access.require_second_factor().account
     try:
@@ -91,7 +91,7 @@ def choose_language() -> BaseResponse:
     return _back()
 
 
-@pages.post("/unlink")
+@pages.post(routes.ACCOUNT_UNLINK)
 def unlink() -> BaseResponse:
     account_id = access.require_second_factor().account.id
     access.require_recent_sign_in()
@@ -103,7 +103,7 @@ def unlink() -> BaseResponse:
     return _back()
 
 
-@pages.post("/end")
+@pages.post(routes.ACCOUNT_END)
 def end() -> BaseResponse:
     holder = access.require_second_factor()
     account_id, own = holder.account.id, tokens.digest(holder.token)
@@ -117,7 +117,7 @@ def end() -> BaseResponse:
     return _back()
 
 
-@pages.post("/erase")
+@pages.post(routes.ACCOUNT_ERASE)
 def erase() -> BaseResponse:
     account = access.require_second_factor().account
     access.require_recent_sign_in()

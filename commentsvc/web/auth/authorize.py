@@ -21,7 +21,7 @@ from flask import (
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from commentsvc.core import text_input
+from commentsvc.core import routes, text_input
 from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX
@@ -37,12 +37,12 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import csrf, now, settings
 from commentsvc.web.http.i18n import speak_for, tell_error
 
-pages = Blueprint("authorize", __name__, url_prefix="/auth")
+pages = Blueprint("authorize", __name__)
 
 MODES = ("web_message", "fragment")
 
 
-@pages.get("/authorize")
+@pages.get(routes.AUTHORIZE)
 def ask() -> BaseResponse:
     grant, site, mode = _checked()
     goal = request.full_path
@@ -61,7 +61,7 @@ def ask() -> BaseResponse:
     return _confirm(site, goal)
 
 
-@pages.post("/authorize")
+@pages.post(routes.AUTHORIZE)
 def answer() -> BaseResponse:
     grant, site, mode = _checked()
     if request.form.get("act") == "cancel":
@@ -83,7 +83,7 @@ def answer() -> BaseResponse:
     return _hand_over(grant, mode)
 
 
-@pages.post("/token")
+@pages.post(routes.TOKEN)
 def token() -> Response:
     """Trade a code and its verifier, or a refresh token, for tokens; for pages of the site alone."""
     _check_origin(request.form.get("client_id", ""))
@@ -101,7 +101,7 @@ def _token_response() -> Response:
     return response
 
 
-@pages.post("/revoke")
+@pages.post(routes.REVOKE)
 def revoke() -> Response:
     site = _check_origin(request.form.get("client_id", ""))
     widget_tokens_service.revoke(request.form.get("token", ""), site, now())

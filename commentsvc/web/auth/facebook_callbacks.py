@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import tokens
+from commentsvc.core import routes, tokens
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.services import accounts as accounts_service
@@ -15,17 +15,17 @@ from commentsvc.web.http.app_setup import csrf, now, settings
 NAME = "facebook"
 CODE = "deletion of what facebook gave"
 CODE_LIFE_S = 10 * 365 * 24 * 3600
-pages = Blueprint("facebook_calls", __name__, url_prefix="/auth/facebook")
+pages = Blueprint("facebook_calls", __name__)
 csrf.exempt(pages)  # Facebook signs what it posts
 
 
-@pages.post("/deauthorize")
+@pages.post(routes.FACEBOOK_DEAUTHORIZE)
 def deauthorize() -> Response:
     accounts_service.cut_off(NAME, _user(), now())
     return make_response("", 200)
 
 
-@pages.post("/data-deletion")
+@pages.post(routes.FACEBOOK_DATA_DELETION)
 def delete() -> Response:
     user = _user()
     accounts_service.forget_provider(NAME, user, now())
@@ -35,7 +35,7 @@ def delete() -> Response:
     return jsonify({"url": url, "confirmation_code": code})
 
 
-@pages.get("/deletion/<code>")
+@pages.get(routes.FACEBOOK_DELETION)
 def show_deletion(code: str) -> str:
     found = tokens.unsealed(settings().secret_key, CODE, code, CODE_LIFE_S)
     if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from commentsvc.core import routes
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.services import identities
@@ -15,10 +16,10 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import gettext
 
-pages = Blueprint("identities", __name__, url_prefix="/account/link")
+pages = Blueprint("identities", __name__)
 
 
-@pages.post("")
+@pages.post(routes.ACCOUNT_LINK)
 def begin() -> Response:
     """To the provider that the form of the account's page names."""
     holder = access.require_second_factor()
@@ -29,7 +30,7 @@ def begin() -> Response:
     return providers.begin(found, url_for("account.show"), instance, links_to=holder.session.id)
 
 
-@pages.post("/add")
+@pages.post(routes.ACCOUNT_LINK_ADD)
 def add() -> Response:
     """Add the identity that the page has named."""
     holder = access.require_second_factor()

@@ -30,7 +30,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from commentsvc.config import Config
-from commentsvc.core import tokens
+from commentsvc.core import routes, tokens
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.provider_clients import host_of
@@ -47,7 +47,7 @@ from commentsvc.web.http.app_setup import FROM_BLOG, csrf, keep_opener, now, set
 from commentsvc.web.http.i18n import gettext, tell_error
 from commentsvc.web.http.safe_redirect import local_path
 
-pages = Blueprint("federation", __name__, url_prefix="/auth")
+pages = Blueprint("federation", __name__)
 log = logging.getLogger(__name__)
 
 # In the browser's own session: an answer that another browser fetched is nobody's here (login CSRF).
@@ -60,7 +60,7 @@ FIELD_MAX = 2000
 STATUS = {FailureKind.DENIED: 403, FailureKind.EXPIRED: 400, FailureKind.AWAY: 503, FailureKind.WRONG: 502}
 
 
-@pages.get("/<provider>/login")
+@pages.get(routes.PROVIDER_LOGIN)
 def login(provider: str) -> BaseResponse:
     """To the provider; whoever is signed in already is asked first, so that no link replaces their session."""
     found = provider_named(provider)
@@ -75,7 +75,7 @@ def login(provider: str) -> BaseResponse:
     return make_response(render_template("signin/instead.html", **names))
 
 
-@pages.post("/<provider>/login")
+@pages.post(routes.PROVIDER_LOGIN)
 def login_instead(provider: str) -> BaseResponse:
     """The answer of who was asked whether to sign in with the provider instead."""
     found = provider_named(provider)
@@ -114,12 +114,12 @@ def begin(found: Provider, goal: str, typed: str, instead_of: int = 0, links_to:
     return redirect(address)
 
 
-@pages.get("/<provider>/callback")
+@pages.get(routes.PROVIDER_CALLBACK)
 def callback(provider: str) -> BaseResponse:
     return _finish(provider_named(provider), _once(request.args))
 
 
-@pages.post("/<provider>/callback")
+@pages.post(routes.PROVIDER_CALLBACK)
 def take_posted_answer(provider: str) -> BaseResponse:
     """Bring a form that a provider's page posts to a GET of our own: only that has the browser's Lax cookie.
 
@@ -135,7 +135,7 @@ def take_posted_answer(provider: str) -> BaseResponse:
 csrf.exempt(take_posted_answer)  # what comes in is looked at only after the redirect, by its state
 
 
-@pages.get("/<provider>/finish")
+@pages.get(routes.PROVIDER_FINISH)
 def finish_posted(provider: str) -> BaseResponse:
     found = provider_named(provider)
     kept = request.args.get("k", "")
@@ -199,7 +199,7 @@ def _sealed_for(template: str) -> str:
     return f"{template} {access.require_signed_in().session.id}"
 
 
-@pages.post("/<provider>/instead")
+@pages.post(routes.PROVIDER_INSTEAD)
 def sign_in_instead(provider: str) -> BaseResponse:
     """The answer of who was asked whether to sign in as somebody else."""
     found = provider_named(provider)
@@ -230,7 +230,7 @@ def _admit(found: Provider, person: Person, goal: str) -> BaseResponse:
     return welcome(token, goal)
 
 
-@pages.post("/<provider>/confirm")
+@pages.post(routes.PROVIDER_CONFIRM)
 def confirm(provider: str) -> BaseResponse:
     """Mail the code that confirms an identity for the account of a moderator; typing it adds the one to the other."""
     found = provider_named(provider)

@@ -7,7 +7,7 @@ import json
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import tokens, totp
+from commentsvc.core import routes, tokens, totp
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound, TooMany
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party
@@ -31,13 +31,13 @@ CHALLENGE = "passkey_challenge"
 SEED_LIFE_S = 3600
 
 
-@pages.get("/auth/second")
+@pages.get(routes.SECOND_FACTOR)
 def ask() -> Response:
     """The second factor, after signing in, or once more before something dangerous."""
     return _ask_page(_goal(request.args.get("next", "")))
 
 
-@pages.post("/auth/second")
+@pages.post(routes.SECOND_FACTOR)
 def prove() -> Response:
     holder = access.require_signed_in()
     goal, key = _goal(request.form.get("next", "")), settings().secret_key
@@ -57,7 +57,7 @@ def prove() -> Response:
     return redirect(goal, 303)
 
 
-@pages.get("/auth/second/passkey")
+@pages.get(routes.SECOND_FACTOR_PASSKEY)
 def passkey_options() -> Response:
     holder = access.require_signed_in()
     known = [
@@ -69,7 +69,7 @@ def passkey_options() -> Response:
     return jsonify(options)
 
 
-@pages.post("/auth/second/passkey")
+@pages.post(routes.SECOND_FACTOR_PASSKEY)
 def prove_by_passkey() -> Response:
     holder = access.require_signed_in()
     answer, challenge = request.form.get("answer", ""), session.pop(CHALLENGE, "")
@@ -85,7 +85,7 @@ def prove_by_passkey() -> Response:
     return jsonify({"goal": _goal(request.form.get("next", ""))})
 
 
-@pages.get("/auth/again")
+@pages.get(routes.SIGN_IN_AGAIN)
 def ask_again() -> Response:
     """Who is signed in shows once more who they are: by their second factor, or by a mailed code."""
     holder = access.require_signed_in()
@@ -97,18 +97,18 @@ def ask_again() -> Response:
     return make_response(render_template("signin/again.html", email=holder.account.email, goal=goal))
 
 
-@pages.post("/auth/again")
+@pages.post(routes.SIGN_IN_AGAIN)
 def mail_again() -> Response:
     holder = access.require_signed_in()
     return send_again(holder.account.email or "", _goal(request.form.get("next", "")))
 
 
-@pages.get("/account/security")
+@pages.get(routes.SECURITY)
 def show() -> str:
     return _page()
 
 
-@pages.post("/account/security/app")
+@pages.post(routes.SECURITY_APP)
 def add_app() -> Response | str:
     holder = access.require_second_factor()
     form, key = request.form, settings().secret_key
@@ -127,7 +127,7 @@ def add_app() -> Response | str:
     return _page(codes)
 
 
-@pages.get("/account/security/passkey")
+@pages.get(routes.SECURITY_PASSKEY)
 def new_passkey_options() -> Response:
     holder = access.require_second_factor()
     account = holder.account
@@ -139,7 +139,7 @@ def new_passkey_options() -> Response:
     return jsonify(options)
 
 
-@pages.post("/account/security/passkey")
+@pages.post(routes.SECURITY_PASSKEY)
 def add_passkey() -> Response:
     holder = access.require_second_factor()
     form, challenge = request.form, session.pop(CHALLENGE, "")
@@ -153,7 +153,7 @@ def add_passkey() -> Response:
     return jsonify({"codes": codes, "said": "The passkey is added."})
 
 
-@pages.post("/account/security/remove")
+@pages.post(routes.SECURITY_REMOVE)
 def remove() -> Response:
     holder = access.require_second_factor()
     access.require_recent_sign_in()
@@ -168,7 +168,7 @@ def remove() -> Response:
     return redirect(url_for("security.show"), 303)
 
 
-@pages.post("/account/security/recovery")
+@pages.post(routes.SECURITY_RECOVERY)
 def new_codes() -> Response | str:
     holder = access.require_second_factor()
     access.require_recent_sign_in()

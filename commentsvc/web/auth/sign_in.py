@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, g, make_response, redirect, render
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from commentsvc.core import emails, tokens
+from commentsvc.core import emails, routes, tokens
 from commentsvc.core.errors import Invalid, NotFound, TooMany
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways import mail_templates
@@ -21,7 +21,7 @@ from commentsvc.web.http.app_setup import FROM_BLOG, SignedIn, keep_opener, now,
 from commentsvc.web.http.i18n import gettext, tell_error
 from commentsvc.web.http.safe_redirect import local_path
 
-pages = Blueprint("signin", __name__, url_prefix="/auth")
+pages = Blueprint("signin", __name__)
 
 # In the browser's session between the two steps, so that a code is typed where it was asked for.
 ADDRESS = "signin_address"
@@ -30,20 +30,20 @@ ASKER = "signin_asker"
 # What a provider said of somebody who must first confirm the address of their account by a mailed code.
 UNCONFIRMED = "unconfirmed_identity"
 # Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
-JOINING = (FROM_BLOG, "/t/")
+JOINING = (FROM_BLOG, routes.HOSTED_PAGES)
 # The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
 # this one, asking again would be noise.
 JUST_SIGNED_IN = "just_signed_in_for"
 NAMED = "named_blog_for"
 
 
-@pages.get("/signin")
+@pages.get(routes.SIGN_IN)
 def ask() -> BaseResponse:
     goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
     return redirect(goal) if current_user.is_authenticated else _ask_page(goal)
 
 
-@pages.post("/signin")
+@pages.post(routes.SIGN_IN)
 def send() -> BaseResponse:
     goal = local_path(request.form.get("next", ""), url_for("queue.sites"))
     keep_opener(goal)
@@ -118,13 +118,13 @@ def _addition() -> Addition | None:
     return Addition(*names, kept["label"], account_mails.of_identity)
 
 
-@pages.get("/code")
+@pages.get(routes.SIGN_IN_CODE)
 def type_code() -> BaseResponse:
     keep_opener(session.get(GOAL, ""))
     return _code_page() if ADDRESS in session else redirect(url_for("signin.ask"))
 
 
-@pages.post("/code")
+@pages.post(routes.SIGN_IN_CODE)
 def use_code() -> BaseResponse:
     keep_opener(session.get(GOAL, ""))
     if ADDRESS not in session:
@@ -141,13 +141,13 @@ def use_code() -> BaseResponse:
     return welcome(token, session[GOAL])
 
 
-@pages.get("/link/<token>")
+@pages.get(routes.SIGN_IN_LINK)
 def ask_before_link(token: str) -> Response:
     """Only asks: mail scanners follow links, and would use it up or be signed in."""
     return _link_page(token, 200)
 
 
-@pages.post("/link/<token>")
+@pages.post(routes.SIGN_IN_LINK)
 def use_link(token: str) -> BaseResponse:
     try:
         _, email = sign_in.whom_a_link_signs_in(token, now())
@@ -168,7 +168,7 @@ def _link_page(token: str, status: int) -> Response:
     return make_response(page, status)
 
 
-@pages.post("/signout")
+@pages.post(routes.SIGN_OUT)
 def sign_out() -> BaseResponse:
     if current_user.is_authenticated:
         sign_in.sign_out(current_user.token, now())
@@ -230,7 +230,7 @@ def _write_mail(name: str, language: str | None, code: str, link_token: str) -> 
         speaks,
         name=name,
         code=f"{code[:3]} {code[3:]}",
-        link=settings().base_url + url_for("signin.ask_before_link", token=link_token, lang=speaks.tag),
+        link=settings().base_url + routes.fill(routes.SIGN_IN_LINK, token=link_token, lang=speaks.tag),
         service=settings().base_url.partition("://")[2],
         minutes=int(sign_in.CODE_LIFE.total_seconds()) // 60,
     )

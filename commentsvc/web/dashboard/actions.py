@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from commentsvc.core import routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import TARGET, Action, Status
@@ -28,21 +29,21 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.safe_redirect import local_path
 
-pages = Blueprint("acts", __name__, url_prefix="/dashboard")
+pages = Blueprint("acts", __name__)
 
 BATCH = re.compile(r"[0-9a-f]{32}")
 Outcome = dict[str, Any]  # what an act says to a page or to a script
 STATUS = {Conflict: 409, NotFound: 404, NotAllowed: 403, Invalid: 422}
 
 
-@pages.post("/<site_key>/decide")
+@pages.post(routes.DECIDE)
 def decide(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     place = queue.find_place(site_key, by)
     return _answered(site_key, lambda: _decide(place, by))
 
 
-@pages.post("/<site_key>/decide-all")
+@pages.post(routes.DECIDE_ALL)
 def decide_all(site_key: str) -> Response:
     """The next 500 of all that match; a script calls again, with the act's name, until nothing is left."""
     by = access.require_dashboard_moderator()
@@ -50,14 +51,14 @@ def decide_all(site_key: str) -> Response:
     return _answered(site_key, lambda: _decide_all(wanted, by))
 
 
-@pages.post("/<site_key>/undo")
+@pages.post(routes.UNDO)
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     queue.find_place(site_key, by)
     return _answered(site_key, lambda: _undo(by))
 
 
-@pages.get("/<site_key>/comment/<int:comment_id>")
+@pages.get(routes.COMMENT)
 def show(site_key: str, comment_id: int) -> str:
     by = access.require_dashboard_moderator()
     place = queue.find_place(site_key, by)
@@ -76,7 +77,7 @@ def show(site_key: str, comment_id: int) -> str:
     )
 
 
-@pages.get("/<site_key>/card/<int:comment_id>")
+@pages.get(routes.COMMENT_CARD)
 def card(site_key: str, comment_id: int) -> str:
     """One card as it is now, for a page that shows it already."""
     by = access.require_dashboard_moderator()
@@ -86,7 +87,7 @@ def card(site_key: str, comment_id: int) -> str:
     return layout.draw("dashboard/one_card.html", by, None, **names)
 
 
-@pages.post("/<site_key>/comment/<int:comment_id>/edit")
+@pages.post(routes.COMMENT_EDIT)
 def edit(site_key: str, comment_id: int) -> Response:
     by = access.require_dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
@@ -94,7 +95,7 @@ def edit(site_key: str, comment_id: int) -> Response:
     return _answered(site_key, lambda: _edit(comment.id, by, seen))
 
 
-@pages.post("/<site_key>/comment/<int:comment_id>/uphold")
+@pages.post(routes.COMMENT_UPHOLD)
 def uphold(site_key: str, comment_id: int) -> Response:
     """Answer an appeal by leaving the comment where it is."""
     by = access.require_dashboard_moderator()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import domains, sanction_kinds, tokens
+from commentsvc.core import domains, routes, sanction_kinds, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind
 from commentsvc.services import sanctions as sanctions_service
@@ -20,7 +20,7 @@ from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now, settings
 
-pages = Blueprint("persons", __name__, url_prefix="/dashboard")
+pages = Blueprint("persons", __name__)
 
 SHOWN = 20
 # The sizes of networks that are offered, and what they are called for who may not see addresses.
@@ -38,7 +38,7 @@ DOES = {
 }
 
 
-@pages.get("/<site_key>/people/<int:author_id>")
+@pages.get(routes.AUTHOR)
 def show(site_key: str, author_id: int) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
@@ -64,7 +64,7 @@ def show(site_key: str, author_id: int) -> str:
     )
 
 
-@pages.post("/<site_key>/people/<int:author_id>/sanction")
+@pages.post(routes.AUTHOR_SANCTION)
 def impose(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
@@ -74,7 +74,7 @@ def impose(site_key: str, author_id: int) -> Response:
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
 
-@pages.post("/<site_key>/people/<int:author_id>/lift")
+@pages.post(routes.AUTHOR_LIFT)
 def lift(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     access.require_moderated_site(site_key, by)
@@ -85,7 +85,7 @@ def lift(site_key: str, author_id: int) -> Response:
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
 
-@pages.post("/<site_key>/people/<int:author_id>/note")
+@pages.post(routes.AUTHOR_NOTE)
 def note(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
 from commentsvc.core import insights as core_insights
+from commentsvc.core import routes
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Status
@@ -72,7 +73,7 @@ class Insights:
         return {status: sum(day.counts[status] for day in self.days) for status in Status}
 
 
-@pages.get("/dashboard/<site_key>/insights")
+@pages.get(routes.INSIGHTS)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
@@ -88,13 +89,13 @@ def show(site_key: str) -> str:
     return layout.draw("dashboard/insights.html", by, site, now=now(), **names)
 
 
-@pages.get("/dashboard/<site_key>/insights.json")
+@pages.get(routes.INSIGHTS_JSON)
 def as_json(site_key: str) -> Response:
     site = access.require_moderated_site(site_key, access.require_dashboard_moderator())
     return jsonify(_document(gather(site, _days(), now())))
 
 
-@pages.get("/dashboard/<site_key>/insights.csv")
+@pages.get(routes.INSIGHTS_CSV)
 def as_csv(site_key: str) -> Response:
     """One table: a line for each day, and below it the pages that were written on most."""
     site = access.require_moderated_site(site_key, access.require_dashboard_moderator())
@@ -107,7 +108,7 @@ def as_csv(site_key: str) -> Response:
     return response
 
 
-@pages.get("/transparency/<site_key>")
+@pages.get(routes.TRANSPARENCY)
 def transparency(site_key: str) -> Response:
     """For readers, where the owner has chosen so: how much is published, refused and why, and how fast."""
     site = sites.by_key(site_key)

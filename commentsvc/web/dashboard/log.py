@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flask import Blueprint, request
 
+from commentsvc.core import routes
 from commentsvc.core.pagination import PAGE_SIZE
 from commentsvc.core.policy import Mode
 from commentsvc.services import thread_settings
@@ -21,7 +22,7 @@ from commentsvc.web.http import access
 
 CHANGES_MAX = 200  # of threads on one page; they are rare
 
-pages = Blueprint("log", __name__, url_prefix="/dashboard")
+pages = Blueprint("log", __name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class ThreadChangeLine:
         return self.change.created_at
 
 
-@pages.get("/<site_key>/log")
+@pages.get(routes.LOG)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)

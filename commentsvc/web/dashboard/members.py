@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import tokens
+from commentsvc.core import routes, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.services import members
 from commentsvc.store import audit_log, invitations, memberships
@@ -21,7 +21,7 @@ from commentsvc.web.http.i18n import tell_error
 pages = Blueprint("members", __name__)
 
 
-@pages.get("/dashboard/<site_key>/members")
+@pages.get(routes.MEMBERS)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -37,7 +37,7 @@ def show(site_key: str) -> str:
     )
 
 
-@pages.post("/dashboard/<site_key>/members")
+@pages.post(routes.MEMBERS)
 def change(site_key: str) -> Response:
     """Invite, take an invitation back, give another role, or remove: the button says which."""
     by = access.require_dashboard_moderator()
@@ -64,7 +64,7 @@ def change(site_key: str) -> Response:
     return redirect(url_for("members.show", site_key=site_key), 303)
 
 
-@pages.get("/auth/join/<token>")
+@pages.get(routes.INVITATION)
 def ask_to_join(token: str) -> Response:
     """Only asks: mail scanners follow links."""
     try:
@@ -73,7 +73,7 @@ def ask_to_join(token: str) -> Response:
         return _gone(error)
 
 
-@pages.post("/auth/join/<token>")
+@pages.post(routes.INVITATION)
 def join(token: str) -> Response:
     try:
         if not is_agreed(replaced_by(invitations.by_token(tokens.digest(token), now()).email)):

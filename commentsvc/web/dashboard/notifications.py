@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import languages
+from commentsvc.core import languages, routes
 from commentsvc.core.errors import Invalid
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import accounts, digest_settings
@@ -16,7 +16,7 @@ from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 
-pages = Blueprint("mails", __name__, url_prefix="/dashboard")
+pages = Blueprint("mails", __name__)
 
 MEANS = {
     DigestInterval.AT_ONCE: "Immediately, one email per comment",
@@ -26,7 +26,7 @@ MEANS = {
 }
 
 
-@pages.get("/<site_key>/mails")
+@pages.get(routes.NOTIFICATIONS)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
@@ -36,7 +36,7 @@ def show(site_key: str) -> str:
     return layout.draw("dashboard/mails.html", by, site, pace=pace, means=MEANS, speaks=speaks)
 
 
-@pages.post("/<site_key>/mails")
+@pages.post(routes.NOTIFICATIONS)
 def choose(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)

@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import pagination as core_pages
-from commentsvc.core import search_query
+from commentsvc.core import routes, search_query
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.pagination import Sort
 from commentsvc.core.search_query import Search
@@ -20,7 +20,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards, layout
 from commentsvc.web.http import access
 
-pages = Blueprint("queue", __name__, url_prefix="/dashboard")
+pages = Blueprint("queue", __name__)
 
 ALL = "_all"  # stands in the address for all sites of a moderator; no site has such a key
 COUNTED_MAX = 10_000
@@ -46,7 +46,7 @@ class Place:
     sites: list[Site]
 
 
-@pages.get("", strict_slashes=False)
+@pages.get(routes.DASHBOARD, strict_slashes=False)
 def sites() -> Response | str:
     by = access.require_dashboard_moderator()
     found = memberships.moderated_sites(by.account)
@@ -57,7 +57,7 @@ def sites() -> Response | str:
     return layout.draw("dashboard/sites.html", by, None, pending=pending)
 
 
-@pages.get("/<site_key>")
+@pages.get(routes.QUEUE)
 def show(site_key: str) -> Response | tuple[str, int] | str:
     by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
@@ -100,7 +100,7 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
     return (drawn, 422) if problem else drawn
 
 
-@pages.get("/<site_key>/counts")
+@pages.get(routes.QUEUE_COUNTS)
 def counts(site_key: str) -> Response:
     """The numbers beside the tabs, and how many came since the page was drawn; 304 while nothing moves."""
     by = access.require_dashboard_moderator()
@@ -118,7 +118,7 @@ def counts(site_key: str) -> Response:
     return response.make_conditional(request)
 
 
-@pages.get("/<site_key>/matching")
+@pages.get(routes.QUEUE_MATCHING)
 def matching(site_key: str) -> Response:
     """How many the list holds, counted up to a limit, and up to which comment; for an act on all of them."""
     by = access.require_dashboard_moderator()
@@ -133,7 +133,7 @@ def matching(site_key: str) -> Response:
     return jsonify({"count": count if is_exact else COUNTED_MAX, "is_exact": is_exact, "until": until})
 
 
-@pages.get("/<site_key>/appeals")
+@pages.get(routes.QUEUE_APPEALS)
 def appealed(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     place = find_place(site_key, by)

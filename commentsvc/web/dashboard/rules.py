@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import language_guess, policy, rule_kinds
+from commentsvc.core import language_guess, policy, routes, rule_kinds
 from commentsvc.core.errors import Invalid, NotFound, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.policy import Policy
@@ -34,7 +34,7 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import RULES_MAX_BYTES, now, settings
 from commentsvc.web.http.i18n import tell_error
 
-pages = Blueprint("rules", __name__, url_prefix="/dashboard")
+pages = Blueprint("rules", __name__)
 
 COUNTED = timedelta(days=30)
 BACKTEST = 2_000  # comments that the page tries a rule on; the API goes up to 10,000
@@ -105,13 +105,13 @@ class Trial:
     shown: dict[int, Comment] | None = None
 
 
-@pages.get("/<site_key>/rules")
+@pages.get(routes.RULES)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     return _page(by, access.require_owned_site(site_key, by))
 
 
-@pages.get("/<site_key>/rules/<int:rule_id>")
+@pages.get(routes.RULE)
 def show_one(site_key: str, rule_id: int) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -119,12 +119,12 @@ def show_one(site_key: str, rule_id: int) -> str:
     return _rule_page(by, site, rule, _filled(rule), Trial())
 
 
-@pages.post("/<site_key>/rules")
+@pages.post(routes.RULES)
 def add(site_key: str) -> Response | str | tuple[str, int]:
     return _act(site_key, None)
 
 
-@pages.post("/<site_key>/rules/<int:rule_id>")
+@pages.post(routes.RULE)
 def change(site_key: str, rule_id: int) -> Response | str | tuple[str, int]:
     return _act(site_key, rule_id)
 
@@ -176,7 +176,7 @@ def _try(site: Site, rule: Rule | None, text: RuleText, form: dict[str, str]) ->
     return Trial(is_tried=True, found=rules_service.tried(text, *sample, site.policy.body_max))
 
 
-@pages.post("/<site_key>/rules/<int:rule_id>/switch")
+@pages.post(routes.RULE_SWITCH)
 def switch(site_key: str, rule_id: int) -> Response:
     by = access.require_dashboard_moderator()
     rule = _of(access.require_owned_site(site_key, by), rule_id)
@@ -184,7 +184,7 @@ def switch(site_key: str, rule_id: int) -> Response:
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/rules/<int:rule_id>/remove")
+@pages.post(routes.RULE_REMOVE)
 def remove(site_key: str, rule_id: int) -> Response:
     by = access.require_dashboard_moderator()
     rule = _of(access.require_owned_site(site_key, by), rule_id)
@@ -193,7 +193,7 @@ def remove(site_key: str, rule_id: int) -> Response:
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/rules/undo")
+@pages.post(routes.RULES_UNDO)
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -202,7 +202,7 @@ def undo(site_key: str) -> Response:
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/checks")
+@pages.post(routes.CHECKS)
 def set_checks(site_key: str) -> Response | tuple[str, int]:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -217,7 +217,7 @@ def set_checks(site_key: str) -> Response | tuple[str, int]:
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)
 
 
-@pages.post("/<site_key>/thread-mode")
+@pages.post(routes.THREAD_MODE)
 def set_thread_mode(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -229,7 +229,7 @@ def set_thread_mode(site_key: str) -> Response:
     return redirect(url_for("rules.show", site_key=site_key) + "#pages", 303)
 
 
-@pages.post("/<site_key>/end-flood")
+@pages.post(routes.END_FLOOD)
 def end_flood(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import languages, policy
+from commentsvc.core import languages, policy, routes
 from commentsvc.core.errors import Invalid, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.pagination import PAGE_SIZE
@@ -27,7 +27,7 @@ from commentsvc.web.http.access import client_ip
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.app_setup import settings as service_settings
 
-pages = Blueprint("settings", __name__, url_prefix="/dashboard")
+pages = Blueprint("settings", __name__)
 
 GROUPS = {
     "Moderation": ("mode", "approved_needed", "young_days", "links_max", "flags_hold", "refusals_max", "nudge"),
@@ -148,12 +148,12 @@ class Field:
     bounds: tuple[int, int]
 
 
-@pages.get("/<site_key>/settings")
+@pages.get(routes.SETTINGS)
 def show(site_key: str) -> str:
     return _page(site_key)
 
 
-@pages.post("/<site_key>/settings")
+@pages.post(routes.SETTINGS)
 def save(site_key: str) -> Response | tuple[str, int]:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -176,7 +176,7 @@ def save(site_key: str) -> Response | tuple[str, int]:
     return redirect(url_for("settings.show", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/notes")
+@pages.post(routes.NOTES)
 def change_notes(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -189,7 +189,7 @@ def change_notes(site_key: str) -> Response:
     return redirect(url_for("settings.show", site_key=site_key) + "#notes", 303)
 
 
-@pages.get("/<site_key>/changes")
+@pages.get(routes.CHANGES)
 def changes(site_key: str) -> str:
     """The journal of the site: who changed what, from what, when."""
     by = access.require_dashboard_moderator()
@@ -200,7 +200,7 @@ def changes(site_key: str) -> str:
     return layout.draw("dashboard/changes.html", by, site, is_first_page=before_id is None, **names)
 
 
-@pages.post("/<site_key>/changes/undo")
+@pages.post(routes.CHANGES_UNDO)
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -210,7 +210,7 @@ def undo(site_key: str) -> Response:
     return redirect(url_for("settings.changes", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/tokens")
+@pages.post(routes.TOKENS)
 def make_token(site_key: str) -> Response | str:
     """A new token is on the page that answers, and nowhere else, ever."""
     by = access.require_dashboard_moderator()
@@ -223,7 +223,7 @@ def make_token(site_key: str) -> Response | str:
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 
 
-@pages.post("/<site_key>/tokens/revoke")
+@pages.post(routes.TOKENS_REVOKE)
 def revoke_token(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     access.require_owned_site(site_key, by)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import policy, sanitizer, spam_filter, text_input
+from commentsvc.core import policy, routes, sanitizer, spam_filter, text_input
 from commentsvc.core.errors import Invalid, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.policy import Policy
@@ -23,18 +23,18 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now, settings
 from commentsvc.web.http.i18n import tell_error
 
-pages = Blueprint("spam", __name__, url_prefix="/dashboard")
+pages = Blueprint("spam", __name__)
 
 SHOWN = 20
 
 
-@pages.get("/<site_key>/spam")
+@pages.get(routes.SPAM)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     return _page(by, access.require_owned_site(site_key, by))
 
 
-@pages.post("/<site_key>/spam")
+@pages.post(routes.SPAM)
 def change(site_key: str) -> Response | tuple[str, int]:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -51,7 +51,7 @@ def change(site_key: str) -> Response | tuple[str, int]:
     return redirect(url_for("spam.show", site_key=site_key), 303)
 
 
-@pages.post("/<site_key>/spam/try")
+@pages.post(routes.SPAM_TRY)
 def test(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
@@ -64,7 +64,7 @@ def test(site_key: str) -> str:
     return _page(by, site, typed, "", spam_training.opinion(site, Policy(), submission))
 
 
-@pages.post("/<site_key>/spam/learn")
+@pages.post(routes.SPAM_LEARN)
 def learn(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
+from commentsvc.core import routes
 from commentsvc.core.errors import NotFound
 from commentsvc.core.verdict import Reason
 from commentsvc.services import rules
@@ -14,7 +15,7 @@ from commentsvc.store import comments
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 
-pages = Blueprint("explanation", __name__, url_prefix="/dashboard")
+pages = Blueprint("explanation", __name__)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class VerdictLine:
     now: Reason | None
 
 
-@pages.get("/<site_key>/judgement/<int:comment_id>")
+@pages.get(routes.VERDICT)
 def show(site_key: str, comment_id: int) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)

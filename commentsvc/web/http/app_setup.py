@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.routing import RequestRedirect
 
 from commentsvc.config import Config
-from commentsvc.core import tokens
+from commentsvc.core import routes, tokens
 from commentsvc.core.errors import NotAllowed
 from commentsvc.core.phrases import phrase
 from commentsvc.gateways import spam_service as gateway
@@ -31,7 +31,7 @@ SESSION_DAYS = 14
 FOR_OTHER_ORIGINS = "cross-origin"
 REMEMBER_COOKIE = "commentsvc_remember"
 # Where signing in from a blog begins and ends.
-FROM_BLOG = "/auth/authorize?"
+FROM_BLOG = f"{routes.AUTHORIZE}?"
 # Of what browsers let a page do, what none of ours needs.
 PERMISSIONS = ", ".join(
     f"{name}=()" for name in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
@@ -195,7 +195,7 @@ def _keep_to_ourselves(response: Response) -> None:
 
 def _keeps_opener(response: Response) -> bool:
     """Whether this is a step of signing in from a blog; a redirect is one, wherever it leads from."""
-    if not request.path.startswith("/auth/"):
+    if not request.path.startswith(routes.AUTH):
         return False
     if 300 <= response.status_code < 400 or g.get("keeps_opener"):
         return True

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from commentsvc.core import routes
 from commentsvc.page_cache.keys import Routes
 from commentsvc.page_cache.static_pages import StaticKind
 from commentsvc.web.http import security_headers
 
 SESSION_COOKIE = "commentsvc"
-HEALTH = "/healthz"
+HEALTH = routes.HEALTH
 
 ROUTES = Routes(
     public_prefixes=(
-        "/api/v1/comments",
-        "/embed/v1/comments",
-        "/embed/v1/texts",
-        "/api/v1/counts",
-        "/api/v1/recent",
-        "/t/",
-        "/feeds/",
-        "/embed.js",
-        "/avatars/",
+        routes.API_COMMENTS,
+        routes.EMBED_COMMENTS,
+        routes.EMBED_TEXTS,
+        routes.API_COUNTS,
+        routes.API_RECENT,
+        routes.HOSTED_PAGES,
+        routes.FEEDS,
+        routes.WIDGET_SCRIPT,
+        routes.AVATARS,
     ),
-    asset_prefix="/embed/",
+    asset_prefix=routes.WIDGET_FILES,
     asset_suffixes=(".js", ".css"),
-    localized_prefix="/t/",
+    localized_prefix=routes.HOSTED_PAGES,
     session_cookie=SESSION_COOKIE,
-    post_path="/api/v1/comments",
-    unlimited=frozenset({HEALTH, "/readyz", "/metrics"}),
+    post_path=routes.API_COMMENTS,
+    unlimited=frozenset({HEALTH, routes.READY, routes.METRICS}),
 )
 # deploy/nginx.conf adds these headers to a file. A page with any other header is left to the service.
 _HEADERS = {
@@ -38,7 +39,7 @@ _HEADERS = {
     "Referrer-Policy": security_headers.REFERRER_POLICY,
 }
 STATIC_KINDS = {
-    "/embed/v1/comments": StaticKind(
+    routes.EMBED_COMMENTS: StaticKind(
         "embed",
         {
             "Content-Type": "text/html; charset=utf-8",
@@ -46,5 +47,5 @@ STATIC_KINDS = {
             **_HEADERS,
         },
     ),
-    "/api/v1/comments": StaticKind("api", {"Content-Type": "application/json", **_HEADERS}),
+    routes.API_COMMENTS: StaticKind("api", {"Content-Type": "application/json", **_HEADERS}),
 }

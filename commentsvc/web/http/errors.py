@@ -6,7 +6,6 @@ import logging
 import traceback
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Flask, Response, flash, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -15,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from commentsvc.core import links
+from commentsvc.core import links, routes
 from commentsvc.core.errors import (
     Challenged,
     CommentError,
@@ -54,7 +53,7 @@ STATUS: dict[type[CommentError], tuple[int, str]] = {
     Sanctioned: (403, marked("Not allowed")),
 }
 AWAY_RETRY_S = 5
-FOR_PROGRAMS = ("/api/", "/embed/")
+FOR_PROGRAMS = (routes.API_OF_ANY_VERSION, routes.WIDGET_FILES)
 
 
 def init_app(app: Flask) -> None:
@@ -78,7 +77,7 @@ def _known(error: CommentError) -> Response:
         return _to_prove(error)
     status, title = STATUS[type(error)]
     if isinstance(error, NotSignedIn) and not _for_programs() and request.method in ("GET", "HEAD"):
-        return make_response(redirect("/auth/signin?" + urlencode({"next": request.full_path.rstrip("?")})))
+        return make_response(redirect(routes.fill(routes.SIGN_IN, next=request.full_path.rstrip("?"))))
     problems = [(field, tell(reason)) for field, reason in error.problems] if isinstance(error, Invalid) else []
     response = problem(status, gettext(title), tell_error(error), error.slug, problems, error.more)
     if isinstance(error, TooMany):
@@ -94,15 +93,15 @@ def _to_prove(error: NotProved | NotFresh) -> Response:
     goal = request.full_path.rstrip("?") if is_page else _page_before()
     if isinstance(error, NotProved) and not error.has_factor:
         flash(str(error), "refused")
-        return make_response(redirect("/account/security", 303))
-    place = "/auth/again" if isinstance(error, NotFresh) else "/auth/second"
-    return make_response(redirect(f"{place}?{urlencode({'next': goal})}", 303))
+        return make_response(redirect(routes.SECURITY, 303))
+    place = routes.SIGN_IN_AGAIN if isinstance(error, NotFresh) else routes.SECOND_FACTOR
+    return make_response(redirect(routes.fill(place, next=goal), 303))
 
 
 def _page_before() -> str:
     """Where the form stands that was sent, as far as the browser says so."""
     parts = links.parts_of(request.referrer or "")
-    return local_path(parts.path if parts else "", "/dashboard")
+    return local_path(parts.path if parts else "", routes.DASHBOARD)
 
 
 def _database(error: Exception) -> Response:
@@ -179,7 +178,7 @@ def problem(
         return make_response(render_template("error.html", title=title, detail=detail, status=status), status)
     document: dict[str, object] = {
         **(more or {}),
-        "type": f"{settings().base_url}/api/v1/docs#problem-{slug}",
+        "type": settings().base_url + routes.problem(slug),
         "title": title,
         "status": status,
         "detail": detail,

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, make_respons
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.store import availability, comments, counters, jobs, migrations
 from commentsvc.store.db import db, is_away
@@ -27,12 +28,12 @@ SECURITY_TXT_LIFE = timedelta(days=180)  # a year at most (RFC 9116 §2.5.5)
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@pages.get("/healthz")
+@pages.get(routes.HEALTH)
 def process() -> Response:
     return jsonify({"status": "ok"})
 
 
-@pages.get("/readyz")
+@pages.get(routes.READY)
 def ready() -> tuple[Response, int]:
     """Whether this process can do everything: 503 when not. Published pages are served all the same."""
     found = availability.of(db.engine).look()
@@ -65,7 +66,7 @@ def _queue() -> dict[str, Any]:
     return {"status": state, "waiting": found.waiting, "oldest_s": round(found.oldest_s), "failed": found.failed}
 
 
-@pages.get("/metrics")
+@pages.get(routes.METRICS)
 def counts() -> Response:
     """For Prometheus, on this machine or with the token. Without the database the rest is still told.
 
@@ -109,7 +110,7 @@ def _gauges() -> dict[str, tuple[str, str, dict[str, float]]]:
     }
 
 
-@pages.get("/.well-known/security.txt")
+@pages.get(routes.SECURITY_TXT)
 def security() -> Response:
     """RFC 9116; not there until the operator says who reads it."""
     config = settings()
@@ -119,7 +120,7 @@ def security() -> Response:
         "Contact": config.security_contact,
         "Expires": machine_time(now() + SECURITY_TXT_LIFE),
         "Preferred-Languages": "en",
-        "Canonical": f"{config.base_url}/.well-known/security.txt",
+        "Canonical": f"{config.base_url}{routes.SECURITY_TXT}",
     }
     response = make_response("".join(f"{name}: {value}\n" for name, value in fields.items()))
     response.mimetype = "text/plain"

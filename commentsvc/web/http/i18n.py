@@ -12,13 +12,13 @@ from flask_babel import Domain
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 
-from commentsvc.core import languages, translations
+from commentsvc.core import languages, routes, translations
 from commentsvc.core.errors import CommentError
 from commentsvc.core.translator import Translator, bdi, bold
 from commentsvc.store.sites import Site
 
 babel = flask_babel.Babel()
-ENGLISH_ONLY = ("/dashboard", "/account/security")  # the moderators' desk
+ENGLISH_ONLY = (routes.DASHBOARD, routes.SECURITY)  # the moderators' desk
 
 
 def language() -> str:

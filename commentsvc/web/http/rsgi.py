@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from commentsvc.config import Config
+from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.page_cache.middleware import PageCache
 from commentsvc.web.http.app_setup import REQUEST_MAX_BYTES, RULES_MAX_BYTES
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 # An owner's word list is sent here; the view refuses who may not send one.
-LARGE_PATHS = ("/api/v1/moderation/", "/dashboard/")
+LARGE_PATHS = (f"{routes.API_MODERATION}/", f"{routes.DASHBOARD}/")
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Time for a body: this long for any, and longer for what comes at this rate or faster, up to the most.
 BODY_MIN_S = 15.0
@@ -210,7 +211,7 @@ class Application:
     def _refuse(self, connection: RsgiConnection, refusal: _Refused) -> None:
         metrics.REFUSED.labels(refusal.slug).inc()
         document = {
-            "type": f"{self._base_url}/api/v1/docs#problem-{refusal.slug}",
+            "type": self._base_url + routes.problem(refusal.slug),
             "title": refusal.title,
             "status": refusal.status,
             "detail": refusal.detail,

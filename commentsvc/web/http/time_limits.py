@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from commentsvc.core import routes
 from commentsvc.store.time_limits import LONG_REQUEST, REQUEST, within
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Here people ask for much at once: queues, searches, figures, exports, hundreds of decisions.
-LONG = ("/dashboard", "/account", "/api/v1/moderation")
+LONG = (routes.DASHBOARD, routes.ACCOUNT, routes.API_MODERATION)
 
 
 def init_app(app: Flask) -> None:

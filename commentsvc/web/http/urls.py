@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import zlib
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from flask import Flask, current_app
 
-from commentsvc.core import redaction
+from commentsvc.core import redaction, routes
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store.comments import Comment
 from commentsvc.web.http.app_setup import settings
@@ -16,7 +15,7 @@ from commentsvc.web.http.i18n import language_asked
 
 
 def hosted_path(site_key: str, key: str, **more: object) -> str:
-    return f"/t/{quote(site_key)}?{urlencode({'thread': key, **more})}"
+    return routes.hosted_page(site_key, key, **more)
 
 
 def hosted_url(site_key: str, key: str, **more: object) -> str:
@@ -30,7 +29,7 @@ def initial(name: str) -> str:
 
 def avatar(picture: str | None) -> str | None:
     """Where a picture is: with us, and nowhere else."""
-    return f"{settings().base_url}/avatars/{picture}.webp" if picture else None
+    return settings().base_url + routes.fill(routes.AVATAR, name=picture) if picture else None
 
 
 def hue(name: str) -> int:
@@ -40,8 +39,8 @@ def hue(name: str) -> int:
 
 def permalink(comment: Comment) -> str:
     thread = comment.thread
-    page = thread.url or hosted_url(comment.site.key, thread.key)
-    return f"{page.partition('#')[0]}#comment-{comment.id}"
+    page = routes.thread_page(settings().base_url, comment.site.key, thread.key, thread.url)
+    return routes.comment_anchor(page, comment.id)
 
 
 def terms(page: ThreadPage) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
 from flask import Blueprint, Response, make_response, request
 
+from commentsvc.core import routes
 from commentsvc.page_cache.middleware import DEPENDS_ON
 from commentsvc.store import comments, counters, sites, threads
 from commentsvc.store.comments import Comment
@@ -33,7 +33,7 @@ xml.register_namespace("thr", THREADING)
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@pages.get("/feeds/<site_key>.atom")
+@pages.get(routes.FEED)
 def atom(site_key: str) -> Response:
     key = schemas.thread_key(request.args["thread"]) if request.args.get("thread") else None
     begin_read()
@@ -53,8 +53,8 @@ def atom(site_key: str) -> Response:
 
 def address(site_key: str, key: str | None = None) -> str:
     """Where the feed of a site, or of one of its threads, is."""
-    query = f"?thread={quote(key, safe='')}" if key is not None else ""
-    return f"{settings().base_url}/feeds/{quote(site_key)}.atom{query}"
+    query = {"thread": key} if key is not None else {}
+    return settings().base_url + routes.fill(routes.FEED, site_key=site_key, **query)
 
 
 def _drawn(site: Site, key: str | None, thread: Thread | None, newest: Sequence[Comment]) -> bytes:
@@ -90,14 +90,14 @@ def _add_entry(feed: xml.Element, comment: Comment) -> None:
     _add(entry, "updated", machine_time(_updated_at(comment)))
     _add(entry, "link", rel="alternate", type="text/html", href=urls.permalink(comment))
     if comment.parent_id is not None:
-        place = urls.permalink(comment).partition("#")[0] + f"#comment-{comment.parent_id}"
+        place = routes.comment_anchor(urls.permalink(comment), comment.parent_id)
         answered = {"ref": _id(comment.parent_id), "href": place, "type": "text/html"}
         xml.SubElement(entry, f"{{{THREADING}}}in-reply-to", answered)
     _add(entry, "content", comment.html, type="html")
 
 
 def _id(comment_id: int) -> str:
-    return f"{settings().base_url}/api/v1/comments/{comment_id}"
+    return settings().base_url + routes.fill(routes.API_COMMENT, comment_id=comment_id)
 
 
 def _updated_at(comment: Comment) -> datetime:

@@ -12,7 +12,7 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
-from commentsvc.core import excerpts
+from commentsvc.core import excerpts, routes
 from commentsvc.core import pagination as paging
 from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, TooMany
 from commentsvc.core.pagination import Sort
@@ -75,14 +75,14 @@ class PageState:
     trouble: str = ""
 
 
-@pages.get("/t/<site_key>")
+@pages.get(routes.HOSTED_PAGE)
 def show(site_key: str) -> Response:
     said = session.pop("said", "") if _has_session() else ""
     asked = PageState(request.args.get("reply_to", ""), request.args.get("about", ""))
     return _drawn(asked, gettext(said) if said else None)
 
 
-@pages.post("/t/<site_key>")
+@pages.post(routes.HOSTED_PAGE)
 def reply(site_key: str) -> BaseResponse:
     parent_id = request.form.get("parent_id", "")
 
@@ -107,7 +107,7 @@ def reply(site_key: str) -> BaseResponse:
     return _done(site_key, send, PageState(reply_to=parent_id, form=_form()))
 
 
-@pages.post("/t/<site_key>/vote")
+@pages.post(routes.HOSTED_PAGE_VOTE)
 def vote(site_key: str) -> BaseResponse:
     number, value = request.form.get("comment", ""), request.form.get("value", "")
 
@@ -122,7 +122,7 @@ def vote(site_key: str) -> BaseResponse:
     return _done(site_key, send, PageState(about=number))
 
 
-@pages.post("/t/<site_key>/flag")
+@pages.post(routes.HOSTED_PAGE_FLAG)
 def flag(site_key: str) -> BaseResponse:
     number, form = request.form.get("comment", ""), _form()
 

@@ -1,25 +1,24 @@
-"""Where the links in mails lead: a page that asks first, then the act. The link itself is the proof."""
+"""The pages of the links in mails: each asks first, and acts on a POST. The link itself is the permission."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from commentsvc.core import excerpts
+from commentsvc.core import excerpts, routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
-from commentsvc.services import address_checks, notifications
-from commentsvc.store.db import db
+from commentsvc.services import address_checks, mail_links
 from commentsvc.store.sites import Site
 from commentsvc.web.auth.accounts import STATUS_NAMES
 from commentsvc.web.http.app_setup import csrf, now, settings
 from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
 
-pages = Blueprint("mail_links", __name__, url_prefix="/m")
-csrf.exempt(pages)  # no cookie counts here, and nobody can make another's browser know the link
+pages = Blueprint("mail_links", __name__)
+csrf.exempt(pages)  # no cookie counts here, and a forged request would need to know the link
 
 PARENT_MAX = 600
-# Of each act that a mail offers: what the page asks, what its button says, and what is said afterwards.
+# For each action that a mail offers: the question, the label of the button, and the message afterwards.
 WORDS = {
     Action.APPROVE: (marked("Approve this comment?"), marked("Approve"), marked("Comment approved.")),
     Action.REJECT: (marked("Reject this comment?"), marked("Reject"), marked("Comment rejected.")),
@@ -27,7 +26,7 @@ WORDS = {
 }
 
 
-@pages.get("/<token>")
+@pages.get(routes.MAIL_ACT)
 def ask(token: str) -> Response:
     """Only asks: mail scanners and previews follow links."""
     try:
@@ -36,71 +35,65 @@ def ask(token: str) -> Response:
         return _gone(error)
 
 
-@pages.post("/<token>")
+@pages.post(routes.MAIL_ACT)
 def act(token: str) -> Response:
     try:
-        notifications.act(token, settings().secret_key, request.form.get("reply", ""), now())
+        mail_links.act(token, settings().secret_key, request.form.get("reply", ""), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error)
     except (Conflict, Invalid) as error:
-        db.session.rollback()
         return _ask_page(token, tell_error(error), 409 if isinstance(error, Conflict) else 422)
-    _, action = notifications.notice_of(token, settings().secret_key, now())
+    _, action = mail_links.moderator_mail_of(token, settings().secret_key, now())
     return _done(gettext(WORDS[action][2]), undo=token)
 
 
-@pages.post("/<token>/undo")
+@pages.post(routes.MAIL_UNDO)
 def undo(token: str) -> Response:
     try:
-        notifications.undo(token, settings().secret_key, now())
+        mail_links.undo(token, settings().secret_key, now())
     except (Conflict, NotFound) as error:
-        db.session.rollback()
         return _gone(error)
     return _done(gettext("Undone. The comment is as it was before."))
 
 
-@pages.get("/stop/<token>")
+@pages.get(routes.MAIL_STOP)
 def ask_to_stop(token: str) -> Response:
-    return make_response(render_template("notice/stop.html", is_desk=notifications.is_for_moderators(token)))
+    return make_response(render_template("notice/stop.html", is_desk=mail_links.is_for_moderators(token)))
 
 
-@pages.post("/stop/<token>")
+@pages.post(routes.MAIL_STOP)
 def stop(token: str) -> Response:
     """By the page's button, or by a mail program's own (RFC 8058)."""
-    is_desk = notifications.is_for_moderators(token)
+    is_desk = mail_links.is_for_moderators(token)
     try:
-        said = notifications.stop(token, settings().secret_key, now())
+        said = mail_links.stop(token, settings().secret_key, now())
     except NotFound as error:
         return _gone(error, is_desk)
     return _done(tell(said), is_desk=is_desk)
 
 
-@pages.get("/confirm/<token>")
+@pages.get(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def ask_to_confirm(token: str) -> Response:
     try:
-        found = notifications.subscription_of(token, settings().secret_key, now())
+        found = mail_links.subscription_of(token, settings().secret_key, now())
     except NotFound as error:
         return _gone(error, is_desk=False)
     return make_response(render_template("notice/confirm.html", site=None, of=found.site, address=found.email))
 
 
-@pages.post("/confirm/<token>")
+@pages.post(routes.MAIL_CONFIRM_SUBSCRIPTION)
 def confirm(token: str) -> Response:
     try:
-        said = notifications.confirm(token, settings().secret_key, now())
+        said = mail_links.confirm_subscription(token, settings().secret_key, now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
-    return _done(
-        tell(said), is_desk=False, blog=notifications.subscription_of(token, settings().secret_key, now()).site
-    )
+    return _done(tell(said), is_desk=False, blog=mail_links.subscription_of(token, settings().secret_key, now()).site)
 
 
-@pages.get("/comment/<token>")
+@pages.get(routes.MAIL_CONFIRM_COMMENT)
 def ask_to_confirm_comment(token: str) -> Response:
     try:
-        comment = address_checks.comment_of(notifications.comment_number(token, settings().secret_key), now())
+        comment = address_checks.comment_of(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
         return _gone(error, is_desk=False)
     words = excerpts.plain(comment.html, PARENT_MAX)
@@ -108,12 +101,11 @@ def ask_to_confirm_comment(token: str) -> Response:
     return make_response(page)
 
 
-@pages.post("/comment/<token>")
+@pages.post(routes.MAIL_CONFIRM_COMMENT)
 def confirm_comment(token: str) -> Response:
     try:
-        comment = address_checks.confirm(notifications.comment_number(token, settings().secret_key), now())
+        comment = address_checks.confirm(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
     site = comment.site
     said = gettext("Thank you. Your comment on %(site)s is confirmed.", site=site.name)
@@ -121,8 +113,8 @@ def confirm_comment(token: str) -> Response:
 
 
 def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
-    notice, action = notifications.notice_of(token, settings().secret_key, now())
-    comment = notice.comment
+    mail, action = mail_links.moderator_mail_of(token, settings().secret_key, now())
+    comment = mail.comment
     question, label, _ = map(gettext, WORDS[action])
     page = render_template(
         "notice/ask.html",
@@ -134,7 +126,7 @@ def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
         can_reply=action is Action.APPROVE,
         typed=request.form.get("reply", ""),
         problem=problem,
-        used=notice.used_at is not None,
+        used=mail.used_at is not None,
     )
     return make_response(page, status)
 

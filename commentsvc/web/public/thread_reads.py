@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.security import safe_join
 
-from commentsvc.core import excerpts, tree
+from commentsvc.core import excerpts, routes, tree
 from commentsvc.core import pagination as paging
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.phrases import phrase
@@ -63,7 +63,7 @@ def thread_page() -> ThreadPage:
     return page
 
 
-@pages.get("/api/v1/comments")
+@pages.get(routes.API_COMMENTS)
 def thread_json() -> Response:
     page = thread_page()
     shown = [serializers.comment_json(comment) for comment in tree.walk(page.roots)]
@@ -74,12 +74,12 @@ def thread_json() -> Response:
     return jsonify(answer)
 
 
-@pages.get("/embed/v1/comments")
+@pages.get(routes.EMBED_COMMENTS)
 def fragment() -> str:
     return render_template("fragment.html", page=thread_page())
 
 
-@pages.get("/embed/v1/comment")
+@pages.get(routes.EMBED_COMMENT)
 def own_comment_fragment() -> Response:
     number = request.args.get("id", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
@@ -94,7 +94,7 @@ def own_comment_fragment() -> Response:
     )
 
 
-@pages.get("/api/v1/comments/<int:comment_id>")
+@pages.get(routes.API_COMMENT)
 def comment_json(comment_id: int) -> Response:
     found = access.require_readable_comment(comment_id)
     comment, moderator = found.comment, found.moderator
@@ -111,7 +111,7 @@ def _private(response: Response) -> Response:
     return response
 
 
-@pages.get("/api/v1/counts")
+@pages.get(routes.API_COUNTS)
 def counts() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     keys = [schemas.thread_key(key) for key in request.args.getlist("thread")]
@@ -124,7 +124,7 @@ def counts() -> Response:
     return jsonify({"counts": found, "texts": texts})
 
 
-@pages.get("/api/v1/recent")
+@pages.get(routes.API_RECENT)
 def recent() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     limit = paging.limit(request.args.get("limit", ""), RECENT_SIZE)
@@ -142,7 +142,7 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
     }
 
 
-@pages.get("/embed/v1/texts")
+@pages.get(routes.EMBED_TEXTS)
 def texts() -> Response:
     """What the widget says, in one language; with a site, in that site's words."""
     key = request.args.get("site", "")
@@ -155,26 +155,26 @@ def texts() -> Response:
     return response
 
 
-@pages.get("/embed/v1/may-write")
+@pages.get(routes.EMBED_MAY_WRITE)
 def may_write() -> Response:
     """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
     site = sites.by_key(request.args.get("site", ""))
     return _private(jsonify({"may_write": access.may_write(site)}))
 
 
-@pages.get("/avatars/<name>.webp")
+@pages.get(routes.AVATAR)
 def picture(name: str) -> Response:
     response = make_response(avatars.by_hash(name).body)
     response.mimetype = "image/webp"
     return _fixed(response, FOR_EVER)  # the name is the hash of the bytes
 
 
-@pages.get("/embed.js")
+@pages.get(routes.WIDGET_SCRIPT)
 def script() -> Response:
     return _file("", "embed.js", A_WHILE)
 
 
-@pages.get("/embed/<name>")
+@pages.get(routes.WIDGET_FILE)
 def part(name: str) -> Response:
     """A part of the widget; one with the hash of its bytes in its name is never asked for again."""
     return _file("embed", name, FOR_EVER if HASHED.search(name) else A_WHILE)

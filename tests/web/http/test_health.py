@@ -17,6 +17,7 @@ from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import jobs
 from commentsvc.store.db import db, write
+from tests.support.jobs import add_stored
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 
@@ -63,12 +64,12 @@ def test_what_moderators_decide_and_what_waits_for_them_is_told(client, told, si
 
 def test_jobs_that_wait_are_told_and_a_queue_that_nobody_works_on_is_called_late(client, told, now):
     with write():
-        jobs.add("mail", {}, now - timedelta(seconds=30))
+        add_stored("mail", {}, now - timedelta(seconds=30))
     assert told("jobs_waiting") == 1
     assert told("jobs_oldest_seconds") == pytest.approx(30, abs=5)
     assert client.get("/readyz").json["queue"]["status"] == "ok"
     with write():
-        jobs.add("mail", {}, now - timedelta(seconds=1000))
+        add_stored("mail", {}, now - timedelta(seconds=1000))
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["database"]) == (503, "ok")
     assert "no worker does jobs" in answer.json["queue"]["status"]

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from commentsvc import worker
 from commentsvc.gateways import log_lines
 from commentsvc.gateways.mail import NullMailer, SmtpMailer
-from commentsvc.store import jobs
 from commentsvc.store.db import db, is_postgres, write
 from commentsvc.store.memberships import Role
 from tests.support import servers
 from tests.support.cast import add_account, add_site, find_csrf
+from tests.support.jobs import add_stored
 
 WORDS, NAME, EMAIL, IP = "plantedwords", "Plantedname", "plantedmail@example.org", "203.0.113.77"
 SECRET = "plantedtoken" * 4
@@ -155,7 +155,7 @@ def test_a_mail_that_does_not_go_is_logged_without_whom_it_is_to_and_what_it_say
         for mailer in (SmtpMailer(url, "comments@blog.example"), NullMailer()):
             letter = {"to": EMAIL, "subject": f"{NAME} answered you on “{WORDS}”", "text": WORDS, "html": WORDS}
             with write():
-                jobs.add("mail", letter, datetime.now(UTC))
+                add_stored("mail", letter, datetime.now(UTC))
             assert worker.run_due(mailer, datetime.now(UTC)) >= 1
     finally:
         controller.stop()
