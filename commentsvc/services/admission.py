@@ -91,7 +91,7 @@ def find_parent(site: Site, thread: Thread, author: Author, draft: Draft, now: d
 
 def check_pace(site: Site, pace: RecentPosts, now: datetime) -> None:
     """Refuse an author who writes quickly. Others of the same network may be a whole school; see _check_network."""
-    window = timedelta(seconds=site.policy.flood_s)
+    window = timedelta(seconds=site.policy.min_interval_s)
     last_at = pace.last_at
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
@@ -109,7 +109,7 @@ def check_network(site: Site, pace: RecentPosts, entry: Entry, now: datetime) ->
     A solution works once. A page without scripts cannot work: the reason why its comment is held is given back.
     """
     form, secret, after = entry.form, entry.secret, site.policy.challenge_after
-    wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.flood_s else timedelta()
+    wait = pace.wait_of_network(entry.writer.ip, now) if site.policy.min_interval_s else timedelta()
     if wait > timedelta():
         sentence = phrase("Much has come in from your network. Please wait ten minutes and send it again.")
         raise TooMany(sentence, math.ceil(wait.total_seconds()))

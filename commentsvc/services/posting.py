@@ -236,7 +236,7 @@ def _judge(site: Site, entry: Entry, known: Known) -> Judged | Posted:
     elapsed_ms = entry.form.elapsed_ms if entry.is_limited else None
     moment = replace(moment, is_trapped=entry.form.is_trapped, elapsed_ms=elapsed_ms, outside=entry.outside)
     verdict = core_verdict.judge(entry.submission, policy, rulebook.rules, record, moment)
-    if policy.nudge and not entry.form.send_anyway:
+    if policy.warn_before_hold and not entry.form.send_anyway:
         warn_before_hold(verdict, rulebook)
     waits_for = [*busy, *([address_checks_service.REASON] if entry.awaits_address else ())]
     if waits_for:
@@ -309,7 +309,7 @@ def _outside_answer(
     """What the spam service says, asked outside of any transaction: nobody may wait for the network with a lock."""
     policy = site.policy
     is_moderator = role_of(site, sender.account) is not None
-    if not spam_service.is_there or not policy.outside_check or policy.mode is Mode.OFF or is_moderator:
+    if not spam_service.is_there or not policy.external_spam_check or policy.mode is Mode.OFF or is_moderator:
         return Outside.NOT_ASKED
     asked = spam_training.asked_of(
         submission, site.origins[0].origin if site.origins else "", draft.url, draft.parent_id is not None

@@ -10,7 +10,7 @@ from commentsvc.core.policy import Mode, Policy
 def test_nothing_stored_means_the_defaults_of_the_contract():
     found = policy.from_json({})
     assert found == Policy()
-    assert (found.mode, found.depth_max, found.body_max, found.edit_window_s, found.flood_s) == (
+    assert (found.mode, found.depth_max, found.body_max, found.edit_window_s, found.min_interval_s) == (
         "all",
         5,
         10_000,

@@ -424,7 +424,7 @@ def test_the_command_line_does_not_take_the_last_owner_away(site, alice, now):
 
 
 def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice, now, race):
-    changes = [{"links_max": 7}, {"refusals_max": 8}, {"nudge": True}, {"texts": {"Post Comment": "Send"}}]
+    changes = [{"links_max": 7}, {"refusals_max": 8}, {"warn_before_hold": True}, {"texts": {"Post Comment": "Send"}}]
     by = alice.id
     results = race(
         hold("site"),
@@ -435,7 +435,7 @@ def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice
     db.session.rollback()
     site = sites.by_key("blog")
     policy = site.policy
-    assert (policy.links_max, policy.refusals_max, policy.nudge, policy.flags_hold) == (7, 8, True, 9)
+    assert (policy.links_max, policy.refusals_max, policy.warn_before_hold, policy.flags_hold) == (7, 8, True, 9)
     assert site.texts == {"Post Comment": "Send"}
     entries = found(audit_log.AuditEntry)
     assert len(entries) == 5

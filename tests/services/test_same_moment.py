@@ -270,7 +270,7 @@ def rule_goes(world):
 
 
 def settings(world):
-    name = world.chance.choice(["links_max", "refusals_max", "flood_s"])
+    name = world.chance.choice(["links_max", "refusals_max", "min_interval_s"])
     value = world.chance.randint(5, 50)
     begin = as_moderator(
         world,

@@ -54,7 +54,9 @@ class Check:
 
 CHECKS = (
     Check("trap", "A field that people do not see was filled in: spam.", ()),
-    Check("haste", "It was sent so many seconds after opening the form, or sooner: waits. 0: never.", ("form_s_min",)),
+    Check(
+        "haste", "It was sent so many seconds after opening the form, or sooner: waits. 0: never.", ("min_compose_s",)
+    ),
     Check("links", "It has more links than this: waits.", ("links_max",)),
     Check("copies", "Nearly the same was said elsewhere within seven days: waits.", ("copies_held",)),
     Check(
@@ -65,17 +67,17 @@ CHECKS = (
     ),
     Check("refusals", "So much of the same author was refused within 30 days: waits. 0: never.", ("refusals_max",)),
     Check("spam filter", "It reads like what was spam here; see the page of the filter.", ()),
-    Check("outside check", "The spam service that the operator has set takes it for spam.", ("outside_check",)),
+    Check("outside check", "The spam service that the operator has set takes it for spam.", ("external_spam_check",)),
 )
 OTHER_SETTINGS = {
-    "young_days": "In the mode “new”: accounts younger than so many days wait",
+    "new_account_days": "In the mode “new”: accounts younger than so many days wait",
     "close_after_days": "Pages take no more comments after so many days (0: always)",
     "challenge_after": "Strangers' browsers have to work after so many comments of a network in ten minutes (0: never)",
     "names_protected": "Guests may not go by the name of a moderator",
-    "nudge": "Tell authors once what a rule on words or links would hold, before it does",
+    "warn_before_hold": "Tell authors once what a rule on words or links would hold, before it does",
 }
 LABELS = {
-    "form_s_min": "Seconds",
+    "min_compose_s": "Seconds",
     "links_max": "Links",
     "copies_held": "On",
     "pace_author": "One person",
@@ -83,7 +85,7 @@ LABELS = {
     "pace_thread": "One page",
     "pace_site": "The whole site",
     "refusals_max": "Refusals",
-    "outside_check": "On",
+    "external_spam_check": "On",
     **OTHER_SETTINGS,
 }
 FORM = ("kind", "value", "outcome", "language")
