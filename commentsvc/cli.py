@@ -30,9 +30,10 @@ from commentsvc.core.policy import Mode, Policy, to_json
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.gateways import log_lines
 from commentsvc.services import accounts as accounts_service
-from commentsvc.services import api_tokens, imports, members, recounts, sign_in, site_settings
+from commentsvc.services import api_tokens, imports, recounts, site_settings
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import engine, jobs, migrations, sites, time_limits
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.availability import TroubleKind, trouble_of
 from commentsvc.store.db import db, first_line, is_away, retried, write
 from commentsvc.store.memberships import Role
@@ -193,8 +194,7 @@ def site_commands() -> None:
 @in_app
 def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) -> None:
     """Add a site and show the two lines that embed it."""
-    with write():
-        site = sites.add(key, name, list(origins), Policy(mode=Mode(moderation)), datetime.now(UTC))
+    site = site_settings.create(key, name, origins, Mode(moderation), ActorKind.COMMAND_LINE, datetime.now(UTC))
     click.echo(f"Site “{site.key}” added. Put this where its comments should be:\n")
     click.echo(f'<script type="module" src="{read_config().base_url}/embed.js"></script>')
     click.echo(f'<comment-thread site="{site.key}"></comment-thread>')
@@ -227,7 +227,7 @@ def site_set(key: str, settings: tuple[str, ...]) -> None:
         if name in changes:
             raise Invalid(name, f"“{name}” is changed in the dashboard, on the page “Settings”.")
     site = sites.by_key(key)
-    site_settings.change(site.id, changes, None, "", datetime.now(UTC))
+    site_settings.change(site.id, changes, ActorKind.COMMAND_LINE, "", datetime.now(UTC))
     for name, value in to_json(site.policy).items():
         click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     for sentence, own in site.texts.items():
@@ -262,13 +262,9 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
     """Add an account, or a role to one; prints a sign-in link that works once, for a day."""
     if role and not site_key:
         raise Invalid("site", "--role needs --site: a role is for one site.")
-    with write():
-        now = datetime.now(UTC)
-        account = stored_accounts.make_account(email, name, is_admin, now)
-        if site_key:
-            members.give_role(account, sites.by_key(site_key), Role(role or Role.OWNER), now)
-        link_token = sign_in.printed_link(account, now)
-    click.echo(f"{read_config().base_url}/auth/link/{link_token}")
+    rights = (is_admin, site_key, Role(role or Role.OWNER))
+    now, base_url = datetime.now(UTC), read_config().base_url
+    click.echo(accounts_service.create(email, name, *rights, base_url, ActorKind.COMMAND_LINE, now))
 
 
 @user_commands.command("sign-out")
@@ -277,7 +273,9 @@ def user_create(email: str, name: str, site_key: str | None, role: str | None, i
 @in_app
 def user_sign_out(email: str, with_tokens: bool) -> None:
     """End every sign-in of an account, in the dashboard and on blogs: for a lost device or somebody who has left."""
-    accounts_service.lock_out(stored_accounts.account_by_email(email), with_tokens, datetime.now(UTC))
+    accounts_service.lock_out(
+        stored_accounts.account_by_email(email), with_tokens, ActorKind.COMMAND_LINE, datetime.now(UTC)
+    )
     click.echo(f"{email} is signed out everywhere{' and has no API tokens any more' if with_tokens else ''}.")
 
 
@@ -292,10 +290,7 @@ def token_commands() -> None:
 @in_app
 def token_create(email: str, site_key: str | None) -> None:
     """Print a token that carries the account's rights; it is shown this once."""
-    with write():
-        site = sites.by_key(site_key) if site_key else None
-        token = api_tokens.new_api_token(stored_accounts.account_by_email(email), site, datetime.now(UTC))
-    click.echo(token)
+    click.echo(api_tokens.create(email, site_key, ActorKind.COMMAND_LINE, datetime.now(UTC)))
 
 
 @commands.group("jobs")

@@ -203,3 +203,40 @@ def test_a_noun_has_one_spelling_on_every_floor():
     """A module's name in the singular and in the plural, or with and without its last "s", would be two."""
     names = {path.stem for path in PACKAGE.rglob("*.py")} - {"__init__", "db"}
     assert {name for name in names if f"{name}s" in names} == set()
+
+
+SESSION_WRITES = {"add", "add_all", "delete", "merge", "flush", "commit", "rollback"}
+
+
+def writes(tree):
+    """The calls in a module that write to the database or open, end or undo a transaction, as source text."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        called = ast.unparse(call.func)
+        inner = ast.unparse(call.args[0].func) if call.args and isinstance(call.args[0], ast.Call) else ""
+        is_statement = called == "db.session.execute" and re.match(r"(sa\.)?(insert|update|delete)\b", inner)
+        if called in ("write", "begin_write", "commit_and_keep") or is_statement:
+            yield ast.unparse(call)
+        elif called.startswith("db.session.") and called.rpartition(".")[2] in SESSION_WRITES:
+            yield ast.unparse(call)
+
+
+def test_the_web_leaves_every_write_and_every_transaction_to_the_services():
+    found = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("web/**/*.py")}
+    assert [(place, call) for place, tree in found.items() for call in writes(tree)] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with write():\n    pass",
+        "begin_write()",
+        "db.session.rollback()",
+        "db.session.add(row)",
+        "db.session.execute(delete(Row))",
+        "db.session.execute(insert(Row).values(a=1))",
+    ],
+)
+def test_a_write_is_found(source):
+    assert list(writes(ast.parse(source)))

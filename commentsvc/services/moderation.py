@@ -26,7 +26,7 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, db, retried
+from commentsvc.store.db import begin_write, commit_and_keep, db, retried, write
 from commentsvc.store.decisions import EDIT, NOTE_MAX, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
@@ -116,6 +116,22 @@ def decide(
         raise Conflict(f"Nothing to do: already {status.TARGET[action]}.", "no-change")
     commit_and_keep()
     return DecisionOutcome(made, made[0].batch)
+
+
+@retried
+def edit(comment_id: int, source: str, by: Moderator, seen: int | None, now: datetime) -> Decision:
+    """Replace the text of a comment; raises NotFound, and as moderator_edits.rewrite()."""
+    with write(keeps_loaded=True):
+        (comment,) = locked([comment_id], by)
+        return moderator_edits.rewrite(comment, source, by.account, seen, now)
+
+
+@retried
+def uphold(comment_id: int, by: Moderator, now: datetime) -> None:
+    """Answer the open appeal of a comment without a decision: the refusal stands; raises NotFound."""
+    with write():
+        (comment,) = locked([comment_id], by)
+        appeals.uphold(comment.id, by.account, now)
 
 
 @retried

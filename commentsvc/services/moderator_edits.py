@@ -12,12 +12,11 @@ from commentsvc.services import spam_training, thread_pages
 from commentsvc.store import decisions, revisions
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db
 from commentsvc.store.decisions import EDIT, Decision
 
 
 def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: datetime) -> Decision:
-    """Replace the text of a comment that the caller has locked, whatever its status; commits.
+    """Replace the text of a comment that the caller has locked, whatever its status; the caller commits.
 
     Raises Invalid for a text that would show nothing, Conflict when the text is the same or the version another.
     """
@@ -33,7 +32,6 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
     comment.version += 1
     decision = decisions.add(comment, EDIT, comment.current, secrets.token_hex(16), now, by=by)
     thread_pages.moved([(comment, comment.current)])
-    db.session.commit()
     return decision
 
 

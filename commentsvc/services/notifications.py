@@ -21,6 +21,7 @@ from commentsvc.gateways import mail_templates
 from commentsvc.services import moderation, moderator_replies
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import (
+    accounts,
     authors,
     comment_search,
     comments,
@@ -36,7 +37,7 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import begin_write, db, retried, write
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
 from commentsvc.store.moderator_mails import ModeratorMail
 from commentsvc.store.sites import Site
@@ -373,3 +374,11 @@ def _read(token: str, secret: str, purpose: str) -> tuple[int, str]:
     if not is_number or not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):
         raise NotFound(moderator_mails.LOST)
     return int(number), what
+
+
+@retried
+def choose_interval(account: Account, site: Site, interval: DigestInterval, now: datetime) -> None:
+    """Choose how often a moderator is mailed about the comments that wait on a site."""
+    with write():
+        accounts.hold(account.id)
+        digest_settings.set_pace(account, site, interval, now)

@@ -53,6 +53,7 @@ from commentsvc.store import (
 )
 from commentsvc.store import authors as stored_authors
 from commentsvc.store import sanctions as stored_sanctions
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.authors import Writer
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, commit_and_keep, db, end_read_transaction, retried
@@ -335,7 +336,7 @@ def _look_for_flood(site: Site, entries: Sequence[Entry]) -> None:
         return
     sites.change_policy(site, {"mode": Mode.ALL, "flood_from": before.mode})
     was, now_is = {"mode": before.mode, "flood_from": ""}, {"mode": Mode.ALL, "flood_from": before.mode}
-    audit_log.add("setting", now, site=site, subject="flood", before=was, after=now_is)
+    audit_log.add("setting", now, site=site, by=ActorKind.SYSTEM, subject="flood", before=was, after=now_is)
 
 
 def _key_hash(secret: str, idempotency_key: str, draft: Draft, sender: Sender) -> bytes:

@@ -182,6 +182,14 @@ def end_read_transaction() -> None:
         db.session.rollback()
 
 
+def end_failed_transaction() -> None:
+    """End a transaction in which the database has failed; its connection is given up when it cannot even do that."""
+    try:
+        db.session.rollback()
+    except DBAPIError:  # of the same connection that has just failed
+        db.session().invalidate()
+
+
 def begin_write() -> None:
     """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
     back.
@@ -250,12 +258,18 @@ def is_postgres() -> bool:
 
 
 @contextmanager
-def write() -> Iterator[None]:
-    """A write transaction around a block: one commit at its end, nothing at all when it raises."""
+def write(keeps_loaded: bool = False) -> Iterator[None]:
+    """A write transaction around a block: one commit at its end, nothing at all when it raises.
+
+    With `keeps_loaded` the rows that the block has loaded are not read again for the answer.
+    """
     begin_write()
     try:
         yield
-        db.session.commit()
+        if keeps_loaded:
+            commit_and_keep()
+        else:
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         raise

@@ -76,7 +76,7 @@ def test_a_flood_turns_the_site_to_all_by_itself_and_says_so_in_the_journal(site
     flooded = sites.by_key("blog")
     assert (flooded.policy.mode, flooded.policy.flood_from) == (Mode.ALL, "rules")
     entries, _ = audit_log.of_site(flooded, ["setting"], None, 10)
-    assert [(e.subject, e.by_account_id, e.after["mode"]) for e in entries] == [("flood", None, "all")]
+    assert [(e.subject, e.actor_name, e.after["mode"]) for e in entries] == [("flood", "the system", "all")]
 
     rules.set_policy(flooded, {"mode": "rules"}, alice, now)
     assert sites.by_key("blog").policy.flood_from == ""

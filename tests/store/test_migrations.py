@@ -162,6 +162,28 @@ def test_renamed_settings_keep_their_values_and_can_still_be_undone(bare, now):
     assert entry.subject == "min_interval_s"
 
 
+def test_entries_without_an_account_get_the_actor_that_made_them(bare, now):
+    upgrade(revision="0039")
+    with bare.begin() as connection:
+        connection.execute(
+            text("INSERT INTO account (id, name, is_admin, created_at) VALUES (1, 'Alice', :no, :now)"),
+            {"no": False, "now": now},
+        )
+        add = text(
+            "INSERT INTO journal (by_account_id, kind, subject, before, after, ip, created_at)"
+            " VALUES (:by, :kind, :subject, '{}', '{}', '', :now)"
+        )
+        for by, kind, subject in (
+            (None, "setting", "flood"),
+            (None, "sign-out", "a@b.example"),
+            (1, "setting", "mode"),
+        ):
+            connection.execute(add, {"by": by, "kind": kind, "subject": subject, "now": now})
+    upgrade()
+    entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert [entry.actor_name for entry in entries] == ["the system", "the command line", "Alice"]
+
+
 def test_a_new_database_has_no_account_and_no_token(bare):
     upgrade()
     with bare.connect() as connection:

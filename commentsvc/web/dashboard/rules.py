@@ -25,7 +25,6 @@ from commentsvc.services.rules import RuleText
 from commentsvc.store import audit_log, comments, rule_hits, sites, threads
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 from commentsvc.web.api import schemas
@@ -144,7 +143,6 @@ def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]
             return redirect(url_for("rules.show", site_key=site_key), 303)
         trial = _try(site, rule, text, form)
     except Overlap as error:
-        db.session.rollback()
         assert rule is not None  # a new rule overlaps nothing
         problems = layout.overlap_problems(error)
         written = _filled(rule)
@@ -210,7 +208,6 @@ def set_checks(site_key: str) -> Response | tuple[str, int]:
         try:
             rules_service.set_policy(site, sent, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
-            db.session.rollback()
             own = merge(layout.shown() or "", sent, sites.policy_json(site)).changes
             return _page(by, site, own=own, problems=layout.overlap_problems(error)), 409
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)

@@ -19,7 +19,6 @@ from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services import site_settings
 from commentsvc.store import api_tokens as stored_api_tokens
 from commentsvc.store import audit_log, canned_responses, threads
-from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
@@ -154,10 +153,8 @@ def save(site_key: str) -> Response | tuple[str, int]:
         sent = _changes(site)
         changed = site_settings.change(site.id, sent, by.account, client_ip(), now(), shown)
     except Invalid as error:
-        db.session.rollback()
         return _page(site_key, dict(error.problems), typed=_typed(), shown=shown), 422
     except Overlap as error:
-        db.session.rollback()
         # What this person changed stays in the form; everything else is as it is now.
         own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}

@@ -9,7 +9,6 @@ from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
 from commentsvc.services import address_checks, notifications
-from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web.auth.accounts import STATUS_NAMES
 from commentsvc.web.http.app_setup import csrf, now, settings
@@ -41,10 +40,8 @@ def act(token: str) -> Response:
     try:
         notifications.act(token, settings().secret_key, request.form.get("reply", ""), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error)
     except (Conflict, Invalid) as error:
-        db.session.rollback()
         return _ask_page(token, tell_error(error), 409 if isinstance(error, Conflict) else 422)
     _, action = notifications.notice_of(token, settings().secret_key, now())
     return _done(gettext(WORDS[action][2]), undo=token)
@@ -55,7 +52,6 @@ def undo(token: str) -> Response:
     try:
         notifications.undo(token, settings().secret_key, now())
     except (Conflict, NotFound) as error:
-        db.session.rollback()
         return _gone(error)
     return _done(gettext("Undone: the comment is as before."))
 
@@ -90,7 +86,6 @@ def confirm(token: str) -> Response:
     try:
         said = notifications.confirm(token, settings().secret_key, now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
     return _done(
         tell(said), is_desk=False, blog=notifications.subscription_of(token, settings().secret_key, now()).site
@@ -113,7 +108,6 @@ def confirm_comment(token: str) -> Response:
     try:
         comment = address_checks.confirm(notifications.comment_number(token, settings().secret_key), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error, is_desk=False)
     site = comment.site
     said = gettext("Thank you. Your comment on %(site)s is confirmed.", site=site.name)

@@ -9,7 +9,7 @@ from commentsvc.services import rules as rules_service
 from commentsvc.services.rules import RuleText
 from commentsvc.store import accounts, memberships, sites
 from commentsvc.store import rules as stored_rules
-from commentsvc.store.audit_log import AuditEntry
+from commentsvc.store.audit_log import ActorKind, AuditEntry
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from tests.support.cast import add_account
@@ -138,9 +138,9 @@ def test_a_change_by_the_command_line_is_named(two, site, now):
 
     alices, _ = two
     form = opened(alices, SETTINGS, "origins")
-    site_settings.change(site.id, {"mode": "off"}, None, "", now)
+    site_settings.change(site.id, {"mode": "off"}, ActorKind.COMMAND_LINE, "", now)
     refused = sent(alices, SETTINGS, form, mode="new")
-    assert refused.status_code == 409 and "the operator has changed this" in refused.text
+    assert refused.status_code == 409 and "the command line has changed this" in refused.text
 
 
 @pytest.mark.parametrize(
