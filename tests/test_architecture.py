@@ -318,3 +318,40 @@ def test_a_job_in_the_wrong_place_is_found(tmp_path, place, source):
         (tmp_path / folder).mkdir()
     (tmp_path / place).write_text(source)
     assert jobs_in_the_wrong_place(tmp_path)
+
+
+SESSION_WRITES = {"add", "add_all", "delete", "merge", "flush", "commit", "rollback"}
+
+
+def writes(tree):
+    """The calls in a module that write to the database or open, end or undo a transaction, as source text."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        called = ast.unparse(call.func)
+        inner = ast.unparse(call.args[0].func) if call.args and isinstance(call.args[0], ast.Call) else ""
+        is_statement = called == "db.session.execute" and re.match(r"(sa\.)?(insert|update|delete)\b", inner)
+        if called in ("write", "begin_write", "commit_and_keep") or is_statement:
+            yield ast.unparse(call)
+        elif called.startswith("db.session.") and called.rpartition(".")[2] in SESSION_WRITES:
+            yield ast.unparse(call)
+
+
+def test_the_web_leaves_every_write_and_every_transaction_to_the_services():
+    found = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("web/**/*.py")}
+    assert [(place, call) for place, tree in found.items() for call in writes(tree)] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with write():\n    pass",
+        "begin_write()",
+        "db.session.rollback()",
+        "db.session.add(row)",
+        "db.session.execute(delete(Row))",
+        "db.session.execute(insert(Row).values(a=1))",
+    ],
+)
+def test_a_write_is_found(source):
+    assert list(writes(ast.parse(source)))

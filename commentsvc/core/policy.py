@@ -37,7 +37,7 @@ class Policy:
 
     mode: Mode = Mode.ALL
     approved_needed: int = 1  # in mode `new`: approved comments that make an author known
-    young_days: int = 0  # in mode `new`: younger accounts wait however much of theirs was approved
+    new_account_days: int = 0  # in mode `new`: younger accounts wait however much of theirs was approved
     flood_from: str = ""  # the mode before a flood turned it to `all`; "" when none did
     is_open: bool = True  # false closes every thread of the site
     name_and_email_required: bool = True
@@ -45,7 +45,7 @@ class Policy:
     depth_max: int = 5  # levels of replies; a top-level comment has depth 0 and is level 1
     body_max: int = 10_000  # characters
     edit_window_s: int = 15 * 60
-    flood_s: int = 15  # least time between two comments of one author or address
+    min_interval_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
     second_factor_required: bool = False  # of whoever moderates in the dashboard
@@ -53,7 +53,7 @@ class Policy:
     close_after_days: int = 0  # a thread older than this takes no more comments; 0: never closes by itself
     names_protected: bool = True  # nobody but staff may use a name that looks like a moderator's, a role or the blog's
     protected_names: str = ""  # more names that nobody else may use, one a line
-    form_s_min: int = 3  # sent sooner after opening the form waits
+    min_compose_s: int = 3  # sent sooner after opening the form waits
     copies_held: bool = True  # what says nearly the same as another comment of the last days waits
     # Comments within ten minutes from which on more wait, of one person, network and page; 0: no limit.
     pace_author: int = 10
@@ -63,9 +63,9 @@ class Policy:
     refusals_max: int = 3  # refused within 30 days: from then on the author's comments wait; 0: never
     spam_filter: bool = True  # learn from the moderators' decisions, and sort by it
     spam_hold: int = 90  # per cent of likeness to spam from which a comment waits; 100: it only sorts
-    outside_check: bool = True  # ask the spam service, where the operator has set one
+    external_spam_check: bool = True  # ask the spam service, where the operator has set one
     challenge_after: int = 5  # comments of a stranger's network within ten minutes until browsers must work; 0: never
-    nudge: bool = False  # tell authors once what a rule on words or links would hold, before it does
+    warn_before_hold: bool = False  # tell authors once what a rule on words or links would hold, before it does
     votes: Votes = Votes.UPDOWN
     noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
@@ -77,11 +77,11 @@ BOUNDS = {
     "depth_max": (1, 20),
     "body_max": (200, 20_000),
     "edit_window_s": (0, 7 * 24 * 3600),
-    "flood_s": (0, 3600),
+    "min_interval_s": (0, 3600),
     "links_max": (0, 100),
-    "young_days": (0, 3650),
+    "new_account_days": (0, 3650),
     "close_after_days": (0, 36_500),
-    "form_s_min": (0, 60),
+    "min_compose_s": (0, 60),
     "pace_author": (0, 1000),
     "pace_network": (0, 1000),
     "pace_thread": (0, 1000),

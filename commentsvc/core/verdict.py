@@ -207,8 +207,8 @@ def _mode(case: Case) -> Reason:
     if policy.mode is Mode.NEW:
         if record.approved < policy.approved_needed:
             return Reason(name, Outcome.HOLD, phrase("A moderator reviews the first comments of new commenters."))
-        if record.age_days is not None and record.age_days < policy.young_days:
-            days = policy.young_days
+        if record.age_days is not None and record.age_days < policy.new_account_days:
+            days = policy.new_account_days
             sentence = counted(
                 "A moderator reviews comments from accounts younger than one day.",
                 "A moderator reviews comments from accounts younger than %(num)s days.",
@@ -225,7 +225,7 @@ def _trap(case: Case) -> Reason | None:
 
 
 def _haste(case: Case) -> Reason | None:
-    elapsed_ms, least_s = case.moment.elapsed_ms, case.policy.form_s_min
+    elapsed_ms, least_s = case.moment.elapsed_ms, case.policy.min_compose_s
     # Whoever is known here may well say "Thanks!" in two seconds.
     if elapsed_ms is None or elapsed_ms >= least_s * 1000 or case.record.approved:
         return None

@@ -6,12 +6,12 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import languages, sanitizer, tokens
+from commentsvc.core import languages, routes, sanitizer, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
-from commentsvc.services import spam_training, transitions
-from commentsvc.services.transitions import BY_AUTHOR, Actor, Transition
+from commentsvc.services import members, sign_in, spam_training, transitions
+from commentsvc.services.transitions import BY_AUTHOR, DecisionActor, Transition
 from commentsvc.store import (
     accounts,
     api_tokens,
@@ -32,25 +32,49 @@ from commentsvc.store import (
 )
 from commentsvc.store import identities as stored_identities
 from commentsvc.store.accounts import Account
+from commentsvc.store.audit_log import Actor
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
+from commentsvc.store.memberships import Role
 
 ERASED = "Deleted account"
 
 
 @retried
+def create(
+    email: str, name: str, is_admin: bool, site_key: str | None, role: Role, base_url: str, by: Actor, now: datetime
+) -> str:
+    """Add an account, or a right to one, and give the address of a sign-in link that works once, for a day.
+
+    With `site_key` the account gets `role` on that site. Raises Invalid for a bad address or name, NotFound for an
+    unknown site, Conflict as members.give_role().
+    """
+    with write():
+        before = accounts.find_account(email)
+        was_admin = before is not None and before.is_admin
+        account = accounts.make_account(email, name, is_admin, now)
+        if before is None or account.is_admin != was_admin:
+            made = {"name": account.name, "is_admin": account.is_admin}
+            was = {"name": before.name, "is_admin": was_admin} if before else {}
+            audit_log.add("account", now, by=by, subject=account.email or "", before=was, after=made)
+        if site_key:
+            members.give_role(account, sites.by_key(site_key), role, by, now)
+        audit_log.add("link", now, by=by, subject=account.email or "", after={"made": True})
+        return base_url + routes.fill(routes.SIGN_IN_LINK, token=sign_in.printed_link(account, now))
+
+
+@retried
 def unlink(account_id: int, identity_id: int) -> None:
     """Take a way to sign in from an account; raises Conflict for the last one: nobody could come back in."""
-    begin_write()
-    accounts.locked(account_id)
-    identities = stored_identities.identities_of(account_id)
-    found = next((i for i in identities if i.id == identity_id), None)
-    if found is None:
-        raise NotFound(phrase("This sign-in method is not on your account."))
-    if len(identities) == 1:
-        raise Conflict(phrase("This is your only sign-in method. Add another one first."), "last")
-    db.session.delete(found)
-    db.session.commit()
+    with write():
+        accounts.locked(account_id)
+        identities = stored_identities.identities_of(account_id)
+        found = next((i for i in identities if i.id == identity_id), None)
+        if found is None:
+            raise NotFound(phrase("This sign-in method is not on your account."))
+        if len(identities) == 1:
+            raise Conflict(phrase("This is your only sign-in method. Add another one first."), "last")
+        db.session.delete(found)
 
 
 @retried
@@ -58,48 +82,43 @@ def choose_language(account: Account, tag: str) -> None:
     """Choose in which language mails come from now on; raises Invalid for one that we do not speak."""
     if tag not in languages.TAGS:
         raise Invalid("language", phrase("Please choose one."))
-    begin_write()
-    accounts.locked(account.id).language = tag
-    db.session.commit()
+    with write():
+        accounts.locked(account.id).language = tag
 
 
 @retried
 def end_everywhere(account_id: int, now: datetime, but: bytes | None = None) -> None:
     """End every browser session (but one, by its token's hash) and every blog's sign-in of an account."""
-    begin_write()
-    sessions.end_sessions(account_id, now, but)
-    widget_tokens.end_all_of(account_id, now)
-    db.session.commit()
+    with write():
+        sessions.end_sessions(account_id, now, but)
+        widget_tokens.end_all_of(account_id, now)
 
 
 @retried
-def lock_out(account: Account, with_tokens: bool, now: datetime) -> None:
-    """By the operator: as end_everywhere; `with_tokens` also revokes the account's personal API tokens."""
-    begin_write()
-    accounts.locked(account.id)
-    sessions.end_sessions(account.id, now, None)
-    widget_tokens.end_all_of(account.id, now)
-    for token in api_tokens.api_tokens_of(account) if with_tokens else ():
-        token.revoked_at = now
-        audit_log.add("token", now, site=token.site, subject=token.name, before={"made": True})
-    audit_log.add("sign-out", now, subject=account.email or account.name)
-    db.session.commit()
+def lock_out(account: Account, with_tokens: bool, by: Actor, now: datetime) -> None:
+    """As end_everywhere; `with_tokens` also revokes the account's personal API tokens."""
+    with write():
+        accounts.locked(account.id)
+        sessions.end_sessions(account.id, now, None)
+        widget_tokens.end_all_of(account.id, now)
+        for token in api_tokens.api_tokens_of(account) if with_tokens else ():
+            token.revoked_at = now
+            audit_log.add("token", now, site=token.site, by=by, subject=token.name, before={"made": True})
+        audit_log.add("sign-out", now, by=by, subject=account.email or account.name)
 
 
 @retried
 def end_session(account_id: int, session_id: int, now: datetime) -> None:
-    begin_write()
-    sessions.end_session(account_id, session_id, now)
-    db.session.commit()
+    with write():
+        sessions.end_session(account_id, session_id, now)
 
 
 @retried
 def end_family(account_id: int, family: str, now: datetime) -> None:
     """Sign out of one blog."""
-    begin_write()
-    if any(token.family == family for token in widget_tokens.open_families(account_id, now)):
-        widget_tokens.end_family(family, now)
-    db.session.commit()
+    with write():
+        if any(token.family == family for token in widget_tokens.open_families(account_id, now)):
+            widget_tokens.end_family(family, now)
 
 
 def copy_of(account: Account, now: datetime) -> dict[str, Any]:
@@ -148,30 +167,29 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
     moderators stays as from nobody, and without its words when the comments go.
     Raises Conflict for a site's only owner.
     """
-    begin_write()
-    account = _locked(account_id, now)
-    written, changed = _written(account_id)
-    _take_back_votes(account_id)
-    _forget_flags(account_id, keeps_comments)
-    with spam_training.learnt_anew(written):
-        for comment in written:
-            _forget_author(comment)
-            if not keeps_comments:
-                _erase_text(comment)
-    erased = [c for c in written if not keeps_comments and c.status != Status.DELETED]
-    changes = [Transition(comment, Status.DELETED, note="account erased") for comment in erased]
-    site_ids = {comment.site_id for comment in written}
-    transitions.apply(changes, Actor(rule=BY_AUTHOR), None, now, site_ids)
-    threads.touch_all(dict.fromkeys(changed, 0))
-    for author in authors.authors_of(account_id):
-        subscriptions.forget(author.site_id, account.email)
-        author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
-        author.name, author.email = ERASED, None
-    second_factors.forget_all(account_id)
-    erasure.forget(account, now)
-    widget_tokens.end_all_of(account_id, now)
-    account.name = ERASED
-    db.session.commit()
+    with write():
+        account = _locked(account_id, now)
+        written, changed = _written(account_id)
+        _take_back_votes(account_id)
+        _forget_flags(account_id, keeps_comments)
+        with spam_training.learnt_anew(written):
+            for comment in written:
+                _forget_author(comment)
+                if not keeps_comments:
+                    _erase_text(comment)
+        erased = [c for c in written if not keeps_comments and c.status != Status.DELETED]
+        changes = [Transition(comment, Status.DELETED, note="account erased") for comment in erased]
+        site_ids = {comment.site_id for comment in written}
+        transitions.apply(changes, DecisionActor(rule=BY_AUTHOR), None, now, site_ids)
+        threads.touch_all(dict.fromkeys(changed, 0))
+        for author in authors.authors_of(account_id):
+            subscriptions.forget(author.site_id, account.email)
+            author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
+            author.name, author.email = ERASED, None
+        second_factors.forget_all(account_id)
+        erasure.forget(account, now)
+        widget_tokens.end_all_of(account_id, now)
+        account.name = ERASED
 
 
 def _locked(account_id: int, now: datetime) -> Account:

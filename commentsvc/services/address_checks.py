@@ -16,7 +16,7 @@ from commentsvc.core.verdict import Reason
 from commentsvc.gateways import mail_templates
 from commentsvc.services import mail_queue, transitions
 from commentsvc.services.mail_links import MailLinks
-from commentsvc.services.transitions import Actor, Transition
+from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
@@ -75,7 +75,7 @@ def confirm(number: int, now: datetime) -> Comment:
     is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)
     comment.reasons = others
     confirmed = Transition(comment, Status.APPROVED if is_free else Status.PENDING, reasons=others)
-    transitions.apply([confirmed], Actor(rule=address_checks.HOLD_RULE), None, now)
+    transitions.apply([confirmed], DecisionActor(rule=address_checks.HOLD_RULE), None, now)
     db.session.commit()
     return comment
 

@@ -95,7 +95,7 @@ def find_parent(site: Site, thread: Thread, author: Author, parent_id: int | Non
 
 def check_pace(site: Site, recent: RecentPosts, now: datetime) -> None:
     """Raise TooMany when this author wrote within the site's least interval between two comments."""
-    window = timedelta(seconds=site.policy.flood_s)
+    window = timedelta(seconds=site.policy.min_interval_s)
     last_at = recent.last_at
     if last_at is not None and last_at > now - window:
         wait_s = max(1, math.ceil((last_at + window - now).total_seconds()))
@@ -114,7 +114,7 @@ def check_network(site: Site, recent: RecentPosts, ip: str, form: Form, secret: 
     page without scripts cannot solve a challenge: its comment is held instead.
     """
     after = site.policy.challenge_after
-    wait = recent.wait_of_network(ip, now) if site.policy.flood_s else timedelta()
+    wait = recent.wait_of_network(ip, now) if site.policy.min_interval_s else timedelta()
     if wait > timedelta():
         sentence = phrase("Too many comments from your network. Please wait ten minutes and try again.")
         raise TooMany(sentence, math.ceil(wait.total_seconds()))

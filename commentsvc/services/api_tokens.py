@@ -6,10 +6,11 @@ from datetime import datetime
 
 from commentsvc.core import text_input, tokens
 from commentsvc.core.errors import NotFound
-from commentsvc.store import accounts, api_tokens, audit_log
+from commentsvc.store import accounts, api_tokens, audit_log, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.api_tokens import TOKEN_NAME_MAX, ApiToken
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.audit_log import Actor
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.sites import Site
 
 
@@ -28,28 +29,37 @@ def new_api_token(
 
 
 @retried
+def create(email: str, site_key: str | None, by: Actor, now: datetime) -> str:
+    """A token for the account with this address, made by the operator; raises NotFound for either."""
+    with write():
+        site = sites.by_key(site_key) if site_key else None
+        account = accounts.account_by_email(email)
+        token = new_api_token(account, site, now)
+        audit_log.add("token", now, site=site, by=by, subject=account.email or account.name, after={"made": True})
+        return token
+
+
+@retried
 def make_api_token(
     account: Account, site: Site | None, name: str, has_shown_factor: bool, ip: str, now: datetime
 ) -> str:
     """A personal token made in the dashboard; it is shown once. Raises Invalid for a name that is too long."""
     name = text_input.line(name, "name", "What it is for", TOKEN_NAME_MAX, required=True)
 
-    begin_write()
-    accounts.hold(account.id)
-    token = new_api_token(account, site, now, name, has_shown_factor)
-    audit_log.add("token", now, site=site, by=account, subject=name, after={"made": True}, ip=ip)
-    db.session.commit()
+    with write():
+        accounts.hold(account.id)
+        token = new_api_token(account, site, now, name, has_shown_factor)
+        audit_log.add("token", now, site=site, by=account, subject=name, after={"made": True}, ip=ip)
     return token
 
 
 @retried
 def revoke_api_token(account: Account, token_id: int, ip: str, now: datetime) -> None:
     """End one of the account's own tokens; raises NotFound for any other."""
-    begin_write()
-    accounts.locked(account.id)
-    found = next((token for token in api_tokens.api_tokens_of(account) if token.id == token_id), None)
-    if found is None:
-        raise NotFound("You have no such token.")
-    found.revoked_at = now
-    audit_log.add("token", now, site=found.site, by=account, subject=found.name, before={"made": True}, ip=ip)
-    db.session.commit()
+    with write():
+        accounts.locked(account.id)
+        found = next((token for token in api_tokens.api_tokens_of(account) if token.id == token_id), None)
+        if found is None:
+            raise NotFound("You have no such token.")
+        found.revoked_at = now
+        audit_log.add("token", now, site=found.site, by=account, subject=found.name, before={"made": True}, ip=ip)

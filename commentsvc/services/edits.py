@@ -22,7 +22,7 @@ from commentsvc.services.decision_log import (
     role_of,
 )
 from commentsvc.services.submissions import Posted, text_hash
-from commentsvc.services.transitions import BY_AUTHOR, Actor, JudgedComment, Transition
+from commentsvc.services.transitions import BY_AUTHOR, DecisionActor, JudgedComment, Transition
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     comments,
@@ -86,7 +86,7 @@ def withdraw(comment_id: int, now: datetime) -> None:
     """The author takes the comment back, within the site's edit window."""
     begin_write()
     comment = own_comment(comment_id, now)
-    transitions.apply([Transition(comment, Status.DELETED)], Actor(rule=BY_AUTHOR), None, now)
+    transitions.apply([Transition(comment, Status.DELETED)], DecisionActor(rule=BY_AUTHOR), None, now)
     db.session.commit()
 
 

@@ -15,7 +15,7 @@ from commentsvc.gateways.providers.base import Person
 from commentsvc.services import mail_queue
 from commentsvc.store import accounts, identities
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import retried, write
 
 
 class IdentityMail(Protocol):
@@ -37,19 +37,18 @@ class Addition:
 
 
 @retried
-def link(person: Person, label: str, account: Account, write: IdentityMail, now: datetime) -> None:
+def link(person: Person, label: str, account: Account, write_mail: IdentityMail, now: datetime) -> None:
     """Add a way to sign in to the account of who is signed in, and tell them by mail.
 
     Raises Conflict when it belongs to another account.
     """
-    begin_write()
-    account = accounts.locked(account.id)
-    addition = Addition(person.provider, person.subject, name_of(person), account.email or "", label, write)
-    if not add_identity(addition, account, now):
-        raise Conflict(
-            phrase("This sign-in belongs to another account here. Sign in with it and delete that account first.")
-        )
-    db.session.commit()
+    with write():
+        account = accounts.locked(account.id)
+        addition = Addition(person.provider, person.subject, name_of(person), account.email or "", label, write_mail)
+        if not add_identity(addition, account, now):
+            raise Conflict(
+                phrase("This sign-in belongs to another account here. Sign in with it and delete that account first.")
+            )
 
 
 def add_identity(addition: Addition, account: Account, now: datetime) -> bool:

@@ -11,8 +11,8 @@ from commentsvc.services import mail_queue, sign_in
 from commentsvc.services.sign_in import Browser
 from commentsvc.store import accounts, audit_log, invitations, memberships, sites
 from commentsvc.store.accounts import Account
-from commentsvc.store.audit_log import AuditEntry
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.audit_log import Actor, AuditEntry
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.invitations import Invitation
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
@@ -26,35 +26,33 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
     email = emails.address(email, "email", required=True)
     token = tokens.new()
 
-    begin_write()
-    site, by = db.session.merge(site), db.session.merge(by)
-    sites.lock(site)
-    member = accounts.find_account(email)
-    if member is not None and memberships.find_membership(member, site) is not None:
-        raise Conflict(f"{email} is already on the team. Change the role in the list.", "member")
-    for earlier in invitations.open_of(site, now):
-        if earlier.email == email:
-            earlier.ended_at = now
-    values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
-    db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
-    audit_log.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
-    voice = site.voice(member.language if member else None)
-    link = base_url + routes.fill(routes.INVITATION, token=token, lang=voice.tag)
-    written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=link)
-    mail_queue.add(email, written, now)
-    db.session.commit()
+    with write():
+        site, by = db.session.merge(site), db.session.merge(by)
+        sites.lock(site)
+        member = accounts.find_account(email)
+        if member is not None and memberships.find_membership(member, site) is not None:
+            raise Conflict(f"{email} is already on the team. Change the role in the list.", "member")
+        for earlier in invitations.open_of(site, now):
+            if earlier.email == email:
+                earlier.ended_at = now
+        values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
+        db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
+        audit_log.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
+        voice = site.voice(member.language if member else None)
+        link = base_url + routes.fill(routes.INVITATION, token=token, lang=voice.tag)
+        written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=link)
+        mail_queue.add(email, written, now)
 
 
 @retried
 def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetime) -> None:
     """End an invitation that nobody has accepted yet."""
-    begin_write()
-    found = invitations.locked(site, invitation_id)
-    if found.ended_at is not None:
-        raise Conflict("This invitation was already accepted or cancelled.", "no-change")
-    found.ended_at = now
-    audit_log.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
-    db.session.commit()
+    with write():
+        found = invitations.locked(site, invitation_id)
+        if found.ended_at is not None:
+            raise Conflict("This invitation was already accepted or cancelled.", "no-change")
+        found.ended_at = now
+        audit_log.add("invitation", now, site=site, by=by, subject=found.email, before={"role": found.role}, ip=ip)
 
 
 @retried
@@ -63,18 +61,17 @@ def accept(token: str, browser: Browser, now: datetime) -> str:
 
     The mail proves the address. A role is never lowered by an invitation.
     """
-    begin_write()
-    found = invitations.by_token(tokens.digest(token), now)
-    sites.lock(found.site)
-    account = accounts.find_account(found.email) or accounts.add_account(
-        found.email.partition("@")[0], found.email, None, now
-    )
-    before = memberships.find_membership(account, found.site)
-    if before is None or before.role != Role.OWNER:
-        _set(account, found.site, Role(found.role), account, browser.ip, now)
-    found.ended_at = now
-    session_token = sign_in.enter_by_mail(account, found.email, browser, now)
-    db.session.commit()
+    with write():
+        found = invitations.by_token(tokens.digest(token), now)
+        sites.lock(found.site)
+        account = accounts.find_account(found.email) or accounts.add_account(
+            found.email.partition("@")[0], found.email, None, now
+        )
+        before = memberships.find_membership(account, found.site)
+        if before is None or before.role != Role.OWNER:
+            _set(account, found.site, Role(found.role), account, browser.ip, now)
+        found.ended_at = now
+        session_token = sign_in.enter_by_mail(account, found.email, browser, now)
     return session_token
 
 
@@ -86,39 +83,37 @@ def set_role(
 
     Raises Conflict when others have changed it meanwhile, or the site would have no owner left.
     """
-    begin_write()
-    sites.lock(site)
-    account = _member(site, account_id)
-    membership = memberships.find_membership(account, site)
-    if shown is not None and membership is not None and membership.role not in (shown, role):
-        who = audit_log.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
-        raise Conflict(
-            f"{who} changed the role of {account.name} to {membership.role} since you opened this page.",
-            "changed-since",
-        )
-    _check_owner_stays(site, account, role)
-    _set(account, site, role, by, ip, now)
-    db.session.commit()
+    with write():
+        sites.lock(site)
+        account = _member(site, account_id)
+        membership = memberships.find_membership(account, site)
+        if shown is not None and membership is not None and membership.role not in (shown, role):
+            who = audit_log.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
+            raise Conflict(
+                f"{who} changed the role of {account.name} to {membership.role} since you opened this page.",
+                "changed-since",
+            )
+        _check_owner_stays(site, account, role)
+        _set(account, site, role, by, ip, now)
 
 
 @retried
 def remove(site: Site, account_id: int, by: Account, ip: str, now: datetime) -> None:
     """Take a member's role away; raises Conflict when the site would have no owner left."""
-    begin_write()
-    sites.lock(site)
-    account = _member(site, account_id)
-    _check_owner_stays(site, account, None)
-    _set(account, site, None, by, ip, now)
-    db.session.commit()
+    with write():
+        sites.lock(site)
+        account = _member(site, account_id)
+        _check_owner_stays(site, account, None)
+        _set(account, site, None, by, ip, now)
 
 
-def give_role(account: Account, site: Site, role: Role, now: datetime) -> None:
-    """Give an account a role by the command line; raises Conflict as set_role. The caller commits."""
+def give_role(account: Account, site: Site, role: Role, by: Actor, now: datetime) -> None:
+    """Give an account a role without an invitation; raises Conflict as set_role. The caller commits."""
     sites.lock(site)
     _check_owner_stays(site, account, role)
     membership = memberships.find_membership(account, site)
     if membership is None or membership.role != role:
-        _set(account, site, role, None, "", now)
+        _set(account, site, role, by, "", now)
 
 
 def undo(entry: AuditEntry, site: Site, by: Account, ip: str, now: datetime) -> None:
@@ -141,7 +136,7 @@ def _set(
     account: Account,
     site: Site,
     role: Role | None,
-    by: Account | None,
+    by: Actor,
     ip: str,
     now: datetime,
     undoes: AuditEntry | None = None,

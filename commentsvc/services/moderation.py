@@ -13,9 +13,10 @@ from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderator_edits, transitions
-from commentsvc.services.transitions import Actor, Transition
+from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import (
     accounts,
+    appeals,
     audit_log,
     comment_search,
     comments,
@@ -26,7 +27,7 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, retried
+from commentsvc.store.db import begin_write, commit_and_keep, retried, write
 from commentsvc.store.decisions import NOTE_MAX, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
@@ -119,6 +120,22 @@ def decide(
 
 
 @retried
+def edit(comment_id: int, source: str, by: Moderator, seen: int | None, now: datetime) -> Decision:
+    """Replace the text of a comment; raises NotFound, and as moderator_edits.rewrite()."""
+    with write(keep_loaded=True):
+        (comment,) = locked([comment_id], by)
+        return moderator_edits.rewrite(comment, source, by.account, seen, now)
+
+
+@retried
+def uphold(comment_id: int, by: Moderator, now: datetime) -> None:
+    """Answer the open appeal of a comment without a decision: the refusal stands; raises NotFound."""
+    with write():
+        (comment,) = locked([comment_id], by)
+        appeals.uphold(comment.id, by.account, now)
+
+
+@retried
 def decide_matching(
     wanted: Wanted, action: Action, by: Moderator, words: DecisionText, batch: str | None, now: datetime
 ) -> DecisionOutcome:
@@ -201,7 +218,7 @@ def apply(
         elif action is not Action.APPROVE or not comment.flag_count:
             continue
         changes.append(Transition(comment, target, note=words.note, message=words.told))
-    return transitions.apply(changes, Actor(by.account), batch, now)
+    return transitions.apply(changes, DecisionActor(by.account), batch, now)
 
 
 def is_erased(comment: Comment) -> bool:

@@ -11,12 +11,11 @@ from commentsvc.services import spam_training, transitions
 from commentsvc.store import revisions
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 
 
 def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: datetime) -> Decision:
-    """Replace the text of a comment that the caller has locked, whatever its status; commits.
+    """Replace the text of a comment that the caller has locked, whatever its status; the caller commits.
 
     Raises Invalid for a text that would show nothing, Conflict when the text is the same or the version another.
     """
@@ -29,9 +28,7 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
         raise Conflict("The text has not changed.", "no-change")
 
     _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
-    decision = transitions.add_edit(comment, by, now)
-    db.session.commit()
-    return decision
+    return transitions.add_edit(comment, by, now)
 
 
 def restore(comment: Comment, edit: Decision, by: Account, now: datetime) -> None:

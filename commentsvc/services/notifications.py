@@ -19,6 +19,7 @@ from commentsvc.services import mail_queue
 from commentsvc.services.mail_links import OFFERED, MailLinks
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import (
+    accounts,
     authors,
     comment_search,
     comments,
@@ -28,10 +29,12 @@ from commentsvc.store import (
     moderator_mails,
     subscriptions,
 )
+from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, retried, write
-from commentsvc.store.digest_settings import DigestSetting
+from commentsvc.store.digest_settings import DigestInterval, DigestSetting
+from commentsvc.store.sites import Site
 
 log = logging.getLogger(__name__)
 
@@ -191,3 +194,11 @@ def _may_be_mailed(setting: DigestSetting) -> bool:
 
 def _find(comment_id: int) -> Comment | None:
     return next(iter(comments.of_ids([comment_id])), None)
+
+
+@retried
+def choose_interval(account: Account, site: Site, interval: DigestInterval, now: datetime) -> None:
+    """Choose how often a moderator gets mail about the pending comments of a site."""
+    with write():
+        accounts.hold(account.id)
+        digest_settings.set_pace(account, site, interval, now)

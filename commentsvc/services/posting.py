@@ -24,6 +24,7 @@ from commentsvc.services.verdict import Judged
 from commentsvc.store import address_checks as stored_address_checks
 from commentsvc.store import audit_log, comments, idempotency, search_index, sites
 from commentsvc.store import threads as stored_threads
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.authors import Writer
 from commentsvc.store.db import end_read_transaction, retried, write
 from commentsvc.store.sites import Site
@@ -101,7 +102,7 @@ def _spam_answer(
 ) -> Outside:
     """What the spam service says, asked outside of any transaction: nobody may wait for the network with a lock."""
     policy = site.policy
-    if not spam_service.is_there or not policy.outside_check or policy.mode is Mode.OFF or is_moderator:
+    if not spam_service.is_there or not policy.external_spam_check or policy.mode is Mode.OFF or is_moderator:
         return Outside.NOT_ASKED
     origin = site.origins[0].origin if site.origins else ""
     question = spam_training.asked_of(rule_input, origin, draft.url, draft.parent_id is not None)
@@ -153,7 +154,7 @@ def _hold_all_in_a_flood(site: Site, submissions: Sequence[Pending]) -> None:
         return
     sites.change_policy(site, {"mode": Mode.ALL, "flood_from": before.mode})
     was, now_is = {"mode": before.mode, "flood_from": ""}, {"mode": Mode.ALL, "flood_from": before.mode}
-    audit_log.add("setting", now, site=site, subject="flood", before=was, after=now_is)
+    audit_log.add("setting", now, site=site, by=ActorKind.SYSTEM, subject="flood", before=was, after=now_is)
 
 
 def _write_comments(site: Site, judged: Sequence[Judged]) -> None:

@@ -17,7 +17,7 @@ from commentsvc.core.status import Status
 from commentsvc.core.verdict import Reason
 from commentsvc.services import mail_queue, thread_pages, transitions
 from commentsvc.services.submissions import Sender
-from commentsvc.services.transitions import Actor, Transition
+from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, authors, memberships, reports
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
@@ -132,5 +132,5 @@ def _hold(comment: Comment, reported: Sequence[Report], now: datetime) -> None:
     reason = {**asdict(Reason(reports.HOLD_RULE, Outcome.HOLD, sentence, match)), **phrases.to_json(sentence)}
     comment.reasons = [reason, *(r for r in comment.reasons if r["rule"] != reports.HOLD_RULE)]
     held = Transition(comment, Status.PENDING, reasons=[reason])
-    transitions.apply([held], Actor(rule=reports.HOLD_RULE), None, now)
+    transitions.apply([held], DecisionActor(rule=reports.HOLD_RULE), None, now)
     mail_queue.add_pending_notice(comment, now)

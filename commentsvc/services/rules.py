@@ -23,7 +23,7 @@ from commentsvc.core.verdict import Facts, Reason, Verdict
 from commentsvc.store import audit_log, decisions, rules, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 
@@ -87,14 +87,13 @@ def add(site: Site, text: RuleText, by: Account, now: datetime) -> Rule:
     """A new rule; raises Invalid when it could not be used as it is."""
     text.check()
 
-    begin_write()
-    sites.lock(site)
-    rule = Rule(site_id=site.id, created_at=now)
-    _write(rule, text)
-    db.session.add(rule)
-    db.session.flush()
-    _changed(site, rule.id, by, now, {}, _written(rule))
-    commit_and_keep()  # somebody may remove it before the answer is written
+    with write(keep_loaded=True):
+        sites.lock(site)
+        rule = Rule(site_id=site.id, created_at=now)
+        _write(rule, text)
+        db.session.add(rule)
+        db.session.flush()
+        _changed(site, rule.id, by, now, {}, _written(rule))
     return rule
 
 
@@ -105,55 +104,52 @@ def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime, sh
     `shown` is the fingerprint of what the form showed: then only what this person changed is saved. Raises Overlap when
     others have changed the same since.
     """
-    begin_write()
-    rule = rules.locked(rule_id)
-    before = _written(rule)
-    if shown is not None:
-        merged = merge(shown, changes, before)
-        changes = merged.changes
-        if merged.overlaps:
-            who = audit_log.who_set(rule.site, "rule", "value", str(rule.id))
-            raise Overlap({name: (before[name], who) for name in merged.overlaps})
-    text = replace(_text(rule), **changes)
-    text.check()
+    with write(keep_loaded=True):
+        rule = rules.locked(rule_id)
+        before = _written(rule)
+        if shown is not None:
+            merged = merge(shown, changes, before)
+            changes = merged.changes
+            if merged.overlaps:
+                who = audit_log.who_set(rule.site, "rule", "value", str(rule.id))
+                raise Overlap({name: (before[name], who) for name in merged.overlaps})
+        text = replace(_text(rule), **changes)
+        text.check()
 
-    _write(rule, text)
-    _changed(rule.site, rule.id, by, now, before, _written(rule))
-    commit_and_keep()
+        _write(rule, text)
+        _changed(rule.site, rule.id, by, now, before, _written(rule))
     return rule
 
 
 @retried
 def remove(rule_id: int, by: Account, now: datetime) -> None:
-    begin_write()
-    rule = rules.locked(rule_id)
+    with write():
+        rule = rules.locked(rule_id)
 
-    _changed(rule.site, rule.id, by, now, _written(rule), {})
-    db.session.delete(rule)
-    db.session.commit()
+        _changed(rule.site, rule.id, by, now, _written(rule), {})
+        db.session.delete(rule)
 
 
 @retried
 def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
     """Put a rule back as it was before a change in the journal; raises Conflict when it was changed since."""
-    begin_write()
-    sites.lock(site)
-    entry = audit_log.by_id(entry_id)
-    if entry.site_id != site.id or entry.kind != "rule":
-        raise NotFound("There is no such rule change.")
-    rule = db.session.get(Rule, int(entry.subject))
-    current = _written(rule) if rule else {}
-    if current != entry.after:
-        raise Conflict("This rule has changed since. Check its current version.", "changed-since")
+    with write():
+        sites.lock(site)
+        entry = audit_log.by_id(entry_id)
+        if entry.site_id != site.id or entry.kind != "rule":
+            raise NotFound("There is no such rule change.")
+        rule = db.session.get(Rule, int(entry.subject))
+        current = _written(rule) if rule else {}
+        if current != entry.after:
+            raise Conflict("This rule has changed since. Check its current version.", "changed-since")
 
-    if rule and not entry.before:
-        db.session.delete(rule)
-    elif entry.before:
-        rule = rule or Rule(id=int(entry.subject), site_id=site.id, created_at=now)
-        _write(rule, RuleText(**entry.before))
-        db.session.add(rule)
-    _changed(site, int(entry.subject), by, now, current, dict(entry.before), entry)
-    db.session.commit()
+        if rule and not entry.before:
+            db.session.delete(rule)
+        elif entry.before:
+            rule = rule or Rule(id=int(entry.subject), site_id=site.id, created_at=now)
+            _write(rule, RuleText(**entry.before))
+            db.session.add(rule)
+        _changed(site, int(entry.subject), by, now, current, dict(entry.before), entry)
 
 
 @retried
@@ -166,36 +162,36 @@ def set_policy(
     shown: str | None = None,
 ) -> None:
     """Change settings of judging; raises Invalid naming one that is out of bounds. `shown` is as in change()."""
-    begin_write()
-    sites.lock(site)
-    before = policy.to_json(site.policy)
-    if shown is not None:
-        merged = merge(shown, changes, before)
-        changes = merged.changes
-        if merged.overlaps:
-            raise Overlap({name: (before[name], audit_log.who_set(site, "setting", name)) for name in merged.overlaps})
-    sites.change_policy(site, changes)
-    after = policy.to_json(site.policy)
-    moved = [name for name in after if before[name] != after[name]]
-    if moved:
-        was, now_is = {name: before[name] for name in moved}, {name: after[name] for name in moved}
-        audit_log.add("setting", now, site=site, by=by, subject=", ".join(moved), before=was, after=now_is, ip=ip)
-    db.session.commit()
+    with write():
+        sites.lock(site)
+        before = policy.to_json(site.policy)
+        if shown is not None:
+            merged = merge(shown, changes, before)
+            changes = merged.changes
+            if merged.overlaps:
+                raise Overlap(
+                    {name: (before[name], audit_log.who_set(site, "setting", name)) for name in merged.overlaps}
+                )
+        sites.change_policy(site, changes)
+        after = policy.to_json(site.policy)
+        moved = [name for name in after if before[name] != after[name]]
+        if moved:
+            was, now_is = {name: before[name] for name in moved}, {name: after[name] for name in moved}
+            audit_log.add("setting", now, site=site, by=by, subject=", ".join(moved), before=was, after=now_is, ip=ip)
 
 
 @retried
 def end_flood(site: Site, by: Account, now: datetime, ip: str = "") -> bool:
     """Take new comments as before the flood; False when somebody has chosen a mode since."""
-    begin_write()
-    sites.lock(site)
-    before = site.policy
-    if before.flood_from:
-        sites.change_policy(site, {"mode": before.flood_from})
-        after = site.policy
-        was = {"mode": before.mode, "flood_from": before.flood_from}
-        now_is = {"mode": after.mode, "flood_from": after.flood_from}
-        audit_log.add("setting", now, site=site, by=by, subject="mode", before=was, after=now_is, ip=ip)
-    db.session.commit()
+    with write():
+        sites.lock(site)
+        before = site.policy
+        if before.flood_from:
+            sites.change_policy(site, {"mode": before.flood_from})
+            after = site.policy
+            was = {"mode": before.mode, "flood_from": before.flood_from}
+            now_is = {"mode": after.mode, "flood_from": after.flood_from}
+            audit_log.add("setting", now, site=site, by=by, subject="mode", before=was, after=now_is, ip=ip)
     return bool(before.flood_from)
 
 

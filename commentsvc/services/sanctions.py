@@ -16,7 +16,7 @@ from commentsvc.core.status import Status
 from commentsvc.core.verdict import SanctionEffect
 from commentsvc.services import transitions
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.transitions import Actor, Transition
+from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, audit_log, authors, comments, decisions, memberships, sanctions, sites, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import begin_write, db, retried
@@ -242,7 +242,7 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
     batch = tokens.new_batch()
     refused = [c for c in _locked(ids) if c.status in (Status.APPROVED, Status.PENDING)]
     changes = [Transition(comment, Status.REJECTED, note=f"sanction {imposed.id}") for comment in refused]
-    return batch if transitions.apply(changes, Actor(by.account), batch, now) else None
+    return batch if transitions.apply(changes, DecisionActor(by.account), batch, now) else None
 
 
 def _subjects(comment: comments.CommentOrigin) -> set[str]:

@@ -17,7 +17,7 @@ from commentsvc.gateways.passkeys import Party, Passkey
 from commentsvc.services import mail_queue
 from commentsvc.store import accounts, audit_log, second_factors, sessions
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.second_factors import NAME_MAX, FactorKind, SecondFactor
 from commentsvc.store.sessions import Session
 
@@ -33,7 +33,7 @@ RECOVERY_CODES = 10
 RECOVERY_BYTES = 15  # 120 random bits need no salt and no slow hash
 _FOR_EVER_S = 10**9
 WRONG = phrase("That code is wrong or was already used. Use the latest code from your app, or a recovery code.")
-
+TOO_MANY_WRONG = phrase("Too many wrong codes. Start signing in again.")
 
 Warn = Callable[[Account], RenderedMail]  # writes the mail that tells the holder of wrong tries
 
@@ -73,32 +73,31 @@ def add_passkey(
 @retried
 def remove(account: Account, factor_id: int, ip: str, now: datetime) -> None:
     """Take a second factor away; with the last one the recovery codes go too."""
-    begin_write()
-    accounts.locked(account.id)
-    found = next(
-        (f for f in second_factors.locked(account.id, FactorKind.TOTP, FactorKind.PASSKEY) if f.id == factor_id), None
-    )
-    if found is None:
-        raise NotFound("You have no such app or passkey.")
-    db.session.delete(found)
-    db.session.flush()
-    if not second_factors.is_protected(account.id):
-        second_factors.forget_all(account.id)
-        sessions.forget_proofs(account.id)
-    audit_log.add("factor", now, by=account, subject=found.name, before={"kind": found.kind}, ip=ip)
-    db.session.commit()
+    with write():
+        accounts.locked(account.id)
+        found = next(
+            (f for f in second_factors.locked(account.id, FactorKind.TOTP, FactorKind.PASSKEY) if f.id == factor_id),
+            None,
+        )
+        if found is None:
+            raise NotFound("You have no such app or passkey.")
+        db.session.delete(found)
+        db.session.flush()
+        if not second_factors.is_protected(account.id):
+            second_factors.forget_all(account.id)
+            sessions.forget_proofs(account.id)
+        audit_log.add("factor", now, by=account, subject=found.name, before={"kind": found.kind}, ip=ip)
 
 
 @retried
 def new_recovery_codes(account: Account, ip: str, now: datetime) -> list[str]:
     """Ten codes that each work once, in place of all there were; they are shown this once."""
-    begin_write()
-    accounts.locked(account.id)
-    if not second_factors.is_protected(account.id):
-        raise Conflict("Add an app or a passkey first. Recovery codes are a backup for it.", "no-factor")
-    codes = _recovery_codes(account.id, now)
-    audit_log.add("factor", now, by=account, subject="Recovery codes", after={"kind": "recovery"}, ip=ip)
-    db.session.commit()
+    with write():
+        accounts.locked(account.id)
+        if not second_factors.is_protected(account.id):
+            raise Conflict("Add an app or a passkey first. Recovery codes are a backup for it.", "no-factor")
+        codes = _recovery_codes(account.id, now)
+        audit_log.add("factor", now, by=account, subject="Recovery codes", after={"kind": "recovery"}, ip=ip)
     return codes
 
 
@@ -109,15 +108,16 @@ def by_code(account: Account, session_id: int, code: str, key: str, warn: Warn, 
     Raises Invalid for a wrong one, TooMany while the account waits, also for a right one. Every wrong try counts, of
     the account and of the session; after TRIES_MAX the session ends (NotSignedIn).
     """
-    begin_write()
-    holder = _checked_holder(account, now)
-    typed = "".join(code.split()).replace("-", "").upper()
-    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
-    used = _totp_of(account, typed, key, now) or _recovery_of(account, typed)
-    if used is None:
-        _count_miss(holder, session, "A wrong code", warn, ip, now)
-        raise Invalid("code", WRONG)
-    _prove(holder, session, used, ip, now)
+    with write():
+        holder = _checked_holder(account, now)
+        typed = "".join(code.split()).replace("-", "").upper()
+        session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
+        used = _totp_of(account, typed, key, now) or _recovery_of(account, typed)
+        if used is not None:
+            _prove(holder, session, used, ip, now)
+            return
+        is_ended = _count_miss(holder, session, "A wrong code", warn, ip, now)
+    raise NotSignedIn(TOO_MANY_WRONG) if is_ended else Invalid("code", WRONG)  # after the commit: a wrong try counts
 
 
 @retried
@@ -125,17 +125,21 @@ def by_passkey(
     account: Account, session_id: int, party: Party, answer: str, challenge: str, warn: Warn, ip: str, now: datetime
 ) -> None:
     """Prove a session by a passkey; raises Invalid when the browser's answer does not, else as by_code()."""
-    begin_write()
-    holder = _checked_holder(account, now)
-    session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
-    try:
-        found = second_factors.by_credential(account.id, passkeys.credential_of(answer))
-        key = Passkey(found.credential_id or b"", found.secret, found.counter)
-        found.counter = passkeys.shown(party, answer, challenge, key)
-    except (ValueError, NotFound):
-        _count_miss(holder, session, "A wrong passkey", warn, ip, now)
-        raise Invalid("passkey", phrase("This passkey did not work here. Try again, or enter a code.")) from None
-    _prove(holder, session, found, ip, now)
+    with write():
+        holder = _checked_holder(account, now)
+        session = db.session.get_one(Session, session_id, with_for_update={"of": Session})
+        try:
+            found = second_factors.by_credential(account.id, passkeys.credential_of(answer))
+            key = Passkey(found.credential_id or b"", found.secret, found.counter)
+            found.counter = passkeys.shown(party, answer, challenge, key)
+        except (ValueError, NotFound):
+            is_ended = _count_miss(holder, session, "A wrong passkey", warn, ip, now)
+        else:
+            _prove(holder, session, found, ip, now)
+            return
+    if is_ended:
+        raise NotSignedIn(TOO_MANY_WRONG)
+    raise Invalid("passkey", phrase("This passkey did not work here. Try again, or enter a code."))
 
 
 def _checked_holder(account: Account, now: datetime) -> Account:
@@ -156,8 +160,8 @@ def _checked_holder(account: Account, now: datetime) -> Account:
     return holder
 
 
-def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: str, now: datetime) -> None:
-    """Count a wrong try and commit; raises NotSignedIn when it was the session's last."""
+def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: str, now: datetime) -> bool:
+    """Count a wrong try; says whether it was the session's last and has ended it. The caller commits."""
     holder.factor_misses += 1
     holder.factor_missed_at = now
     session.tries += 1
@@ -167,9 +171,7 @@ def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: st
     is_over = session.tries >= TRIES_MAX
     if is_over:
         session.ended_at = now
-    db.session.commit()
-    if is_over:
-        raise NotSignedIn(phrase("Too many wrong codes. Start signing in again."))
+    return is_over
 
 
 def is_fresh(session: Session, now: datetime) -> bool:
@@ -179,16 +181,15 @@ def is_fresh(session: Session, now: datetime) -> bool:
 
 @retried
 def _add(account: Account, session_id: int, row: SecondFactor, ip: str, now: datetime) -> list[str]:
-    begin_write()
-    accounts.locked(account.id)
-    is_first = not second_factors.is_protected(account.id)
-    row.account_id, row.created_at = account.id, now
-    db.session.add(row)
-    db.session.flush()
-    codes = _recovery_codes(account.id, now) if is_first else []
-    db.session.get_one(Session, session_id).proved_at = now
-    audit_log.add("factor", now, by=account, subject=row.name, after={"kind": row.kind}, ip=ip)
-    db.session.commit()
+    with write():
+        accounts.locked(account.id)
+        is_first = not second_factors.is_protected(account.id)
+        row.account_id, row.created_at = account.id, now
+        db.session.add(row)
+        db.session.flush()
+        codes = _recovery_codes(account.id, now) if is_first else []
+        db.session.get_one(Session, session_id).proved_at = now
+        audit_log.add("factor", now, by=account, subject=row.name, after={"kind": row.kind}, ip=ip)
     return codes
 
 
@@ -228,4 +229,3 @@ def _prove(holder: Account, session: Session, used: SecondFactor, ip: str, now: 
     session.proved_at, session.tries = now, 0
     holder.factor_misses = 0
     audit_log.add("sign-in", now, by=holder, subject=used.name, after={"second factor": used.kind}, ip=ip)
-    db.session.commit()

@@ -18,7 +18,7 @@ from commentsvc.services import mail_queue
 from commentsvc.services.identities import Addition, add_identity, name_of
 from commentsvc.store import accounts, audit_log, comments, identities, jobs, sessions
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import begin_write, db, retried, take_turn
+from commentsvc.store.db import db, retried, take_turn, write
 from commentsvc.store.sessions import Session, SigninCode
 
 CODE_LIFE = timedelta(minutes=10)
@@ -73,7 +73,7 @@ class Browser:
 
 @retried
 def send_code(
-    email: str, asker: Asker, limited: bool, secret: str, write: CodeMail, now: datetime, joins: bool
+    email: str, asker: Asker, limited: bool, secret: str, write_mail: CodeMail, now: datetime, joins: bool
 ) -> None:
     """Mail a code and a link to the address when an account has it.
 
@@ -82,40 +82,39 @@ def send_code(
     neither in the answer nor in what the database is asked, whether a mail goes out or not: when the address has no
     account, or has had enough mails, the job is one that does nothing. What was mailed before stays good.
     """
-    begin_write()
-    email = email.strip().lower()
-    if limited:  # several requests at once would each find that few codes were sent
-        take_turn("codes to", email)
-        take_turn("codes for", network_of(asker.ip, NetworkScope.NEIGHBOURHOOD))
-    since = now - CODES_WINDOW
-    own, near = sessions.codes_asked_from(asker.ip, since, now, CODES_PER_NEIGHBOURHOOD)
-    is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD
-    to_address = sessions.codes_mailed(email, asker.is_known, since, now)
-    if limited and not asker.is_known and is_network_done:
-        sentence = phrase("Too many codes were requested. Please wait an hour, or use a code you have.")
-        raise TooMany(sentence, 3600)
-    is_full = limited and to_address >= (CODES_PER_KNOWN_BROWSERS if asker.is_known else CODES_PER_EMAIL)
-    holder = accounts.find_name_and_language(email)
-    code, link_token = tokens.new_code(), tokens.new()
-    db.session.add(
-        SigninCode(
-            email=email,
-            ip=asker.ip,
-            network=network_of(asker.ip, NetworkScope.NEIGHBOURHOOD),
-            asker=tokens.digest(asker.browser),
-            is_known=asker.is_known,
-            is_mailed=not is_full,
-            link_hash=tokens.digest(link_token),
-            code_hash=tokens.keyed(secret, "code", email, code),
-            joins=joins,
-            created_at=now,
-            expires_at=now + CODE_LIFE,
+    with write():
+        email = email.strip().lower()
+        if limited:  # several requests at once would each find that few codes were sent
+            take_turn("codes to", email)
+            take_turn("codes for", network_of(asker.ip, NetworkScope.NEIGHBOURHOOD))
+        since = now - CODES_WINDOW
+        own, near = sessions.codes_asked_from(asker.ip, since, now, CODES_PER_NEIGHBOURHOOD)
+        is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD
+        to_address = sessions.codes_mailed(email, asker.is_known, since, now)
+        if limited and not asker.is_known and is_network_done:
+            sentence = phrase("Too many codes were requested. Please wait an hour, or use a code you have.")
+            raise TooMany(sentence, 3600)
+        is_full = limited and to_address >= (CODES_PER_KNOWN_BROWSERS if asker.is_known else CODES_PER_EMAIL)
+        holder = accounts.find_name_and_language(email)
+        code, link_token = tokens.new_code(), tokens.new()
+        db.session.add(
+            SigninCode(
+                email=email,
+                ip=asker.ip,
+                network=network_of(asker.ip, NetworkScope.NEIGHBOURHOOD),
+                asker=tokens.digest(asker.browser),
+                is_known=asker.is_known,
+                is_mailed=not is_full,
+                link_hash=tokens.digest(link_token),
+                code_hash=tokens.keyed(secret, "code", email, code),
+                joins=joins,
+                created_at=now,
+                expires_at=now + CODE_LIFE,
+            )
         )
-    )
-    goes_out = not is_full and (holder is not None or joins)
-    letter = write(*(holder or ("", None)), code, link_token)
-    (mail_queue.add if goes_out else mail_queue.add_unsent)(email, letter, now)
-    db.session.commit()
+        goes_out = not is_full and (holder is not None or joins)
+        letter = write_mail(*(holder or ("", None)), code, link_token)
+        (mail_queue.add if goes_out else mail_queue.add_unsent)(email, letter, now)
 
 
 def printed_link(account: Account, now: datetime) -> str:
@@ -138,23 +137,22 @@ def by_code(
     A browser that asked for a code can use only its newest one. One whose request was not mailed any more can use the
     newest that others have asked for. Tries of the two are counted apart, so that strangers use up nobody's.
     """
-    begin_write()
-    email = email.strip().lower()
-    own = sessions.newest_code(email, tokens.digest(asker), now)
-    found = own or sessions.newest_code_of_others(email, tokens.digest(asker), now)
-    if found is None or (found.tries if own else found.stray_tries) >= CODE_TRIES_MAX:
-        raise Invalid("code", WRONG_CODE)
-    if own:
-        found.tries += 1
-    else:
-        found.stray_tries += 1
-    expected = found.code_hash or b""
-    is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
-    account = _holder(found, now) if is_right else None
-    if account is None:
-        db.session.commit()
-        raise Invalid("code", WRONG_CODE)
-    return _enter(found, account, browser, now, adds)
+    with write():
+        email = email.strip().lower()
+        own = sessions.newest_code(email, tokens.digest(asker), now)
+        found = own or sessions.newest_code_of_others(email, tokens.digest(asker), now)
+        if found is None or (found.tries if own else found.stray_tries) >= CODE_TRIES_MAX:
+            raise Invalid("code", WRONG_CODE)
+        if own:
+            found.tries += 1
+        else:
+            found.stray_tries += 1
+        expected = found.code_hash or b""
+        is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
+        account = _holder(found, now) if is_right else None
+        if account is not None:
+            return _enter(found, account, browser, now, adds)
+    raise Invalid("code", WRONG_CODE)  # after the commit: a wrong try counts
 
 
 def whom_a_link_signs_in(link_token: str, now: datetime) -> tuple[str, str]:
@@ -170,11 +168,11 @@ def by_link(link_token: str, browser: Browser, now: datetime, adds: Addition | N
 
     Wrong tries of its mail's code leave it good: it has 256 bits, and strangers must not be able to end it.
     """
-    begin_write()
-    found = _good_link(link_token, now)
-    account = _holder(found, now)
-    assert account is not None  # _good_link has seen that there is one, or may be
-    return _enter(found, account, browser, now, adds)
+    with write():
+        found = _good_link(link_token, now)
+        account = _holder(found, now)
+        assert account is not None  # _good_link has seen that there is one, or may be
+        return _enter(found, account, browser, now, adds)
 
 
 @retried
@@ -187,24 +185,23 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
     Raises NotConfirmed for the account of a moderator or administrator, unless the identity was added to it by its
     holder or by a mailed code: no provider's word gives such rights by itself.
     """
-    begin_write()
-    identity = identities.find_identity(person.provider, person.subject)
-    email = person.email.strip().lower() if person.email and person.is_email_verified else None
-    account = identity.account if identity else (accounts.find_account(email) if email else None)
-    is_confirmed = identity is not None and identity.is_confirmed
-    if account is not None and account.email and not is_confirmed and (account.is_admin or account.memberships):
-        raise NotConfirmed(account.email)
-    if account is None:
-        account = accounts.add_account(name_of(person), email, person.website, now)
-    accounts.hold(account.id)
-    if identity is None:
-        identities.add_identity(account, person.provider, person.subject, name_of(person), now, is_confirmed=False)
-    if email and account.email == email:
-        comments.adopt_guests(account, email, now)
-    if person.picture_url:
-        jobs.add(AvatarJob(account.id, person.picture_url), now)
-    token = _open_session(account, person.provider, browser, now)
-    db.session.commit()
+    with write():
+        identity = identities.find_identity(person.provider, person.subject)
+        email = person.email.strip().lower() if person.email and person.is_email_verified else None
+        account = identity.account if identity else (accounts.find_account(email) if email else None)
+        is_confirmed = identity is not None and identity.is_confirmed
+        if account is not None and account.email and not is_confirmed and (account.is_admin or account.memberships):
+            raise NotConfirmed(account.email)
+        if account is None:
+            account = accounts.add_account(name_of(person), email, person.website, now)
+        accounts.hold(account.id)
+        if identity is None:
+            identities.add_identity(account, person.provider, person.subject, name_of(person), now, is_confirmed=False)
+        if email and account.email == email:
+            comments.adopt_guests(account, email, now)
+        if person.picture_url:
+            jobs.add(AvatarJob(account.id, person.picture_url), now)
+        token = _open_session(account, person.provider, browser, now)
     return token
 
 
@@ -212,9 +209,8 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
 def rename(account: Account, name: str, now: datetime) -> None:
     """Change the name shown with this account's comments from now on; the caller has checked it."""
     if account.name != name:
-        begin_write()
-        accounts.locked(account.id).name = name
-        db.session.commit()
+        with write():
+            accounts.locked(account.id).name = name
 
 
 def enter_by_mail(account: Account, email: str, browser: Browser, now: datetime) -> str:
@@ -228,11 +224,10 @@ def enter_by_mail(account: Account, email: str, browser: Browser, now: datetime)
 
 @retried
 def sign_out(token: str, now: datetime) -> None:
-    begin_write()
-    found = sessions.find_session(tokens.digest(token), now)
-    if found is not None:
-        found.ended_at = now
-    db.session.commit()
+    with write():
+        found = sessions.find_session(tokens.digest(token), now)
+        if found is not None:
+            found.ended_at = now
 
 
 def _good_link(link_token: str, now: datetime) -> SigninCode:
@@ -254,9 +249,7 @@ def _enter(code: SigninCode, account: Account, browser: Browser, now: datetime, 
     code.used_at = now
     if adds is not None and adds.email == account.email:
         add_identity(adds, account, now)
-    token = enter_by_mail(account, code.email, browser, now)
-    db.session.commit()
-    return token
+    return enter_by_mail(account, code.email, browser, now)
 
 
 def _is_usable(code: SigninCode, now: datetime) -> bool:

@@ -9,40 +9,49 @@ from typing import Any
 from commentsvc.core import text_input
 from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
 from commentsvc.core.form_merge import merge
+from commentsvc.core.policy import Mode, Policy
 from commentsvc.services import members, thread_settings
 from commentsvc.store import audit_log, canned_responses, sites
 from commentsvc.store.accounts import Account
-from commentsvc.store.audit_log import AuditEntry
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.audit_log import Actor, AuditEntry
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 
 UNDOABLE = ("setting", "member", "canned", audit_log.THREAD)
 
 
 @retried
+def create(key: str, name: str, origins: Sequence[str], mode: Mode, by: Actor, now: datetime) -> Site:
+    """A new site; raises Invalid for a bad key, name or origin and Conflict when the key is taken."""
+    with write(keep_loaded=True):
+        site = sites.add(key, name, list(origins), Policy(mode=mode), now)
+        settings = {"name": site.name, "origins": [origin.origin for origin in site.origins], "mode": mode}
+        audit_log.add("site", now, site=site, by=by, subject=site.key, after=settings)
+        return site
+
+
+@retried
 def change(
     site_id: int,
     changes: Mapping[str, Any],
-    by: Account | None,
+    by: Actor,
     ip: str,
     now: datetime,
     shown: str | None = None,
 ) -> list[str]:
     """Change settings by name (`name`, `origins`, `texts`, those of the policy); gives which of them differ now.
 
-    `shown` is the fingerprint of what the form showed: then only what this person changed is saved. `by` is None for
-    the command line.
+    `shown` is the fingerprint of what the form showed: then only what this person changed is saved.
     Raises Invalid naming a setting that is unknown or out of bounds, Overlap when others have changed the same since
     the form was opened; then nothing is changed.
     """
-    begin_write()
-    site = _locked(site_id)
-    if shown is not None:
-        changes = _own_changes(site, changes, shown)
-    before, after = _changed(site, changes)
-    if after:
-        audit_log.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
-    db.session.commit()
+    with write():
+        site = _locked(site_id)
+        if shown is not None:
+            changes = _own_changes(site, changes, shown)
+        before, after = _changed(site, changes)
+        if after:
+            audit_log.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
     return list(after)
 
 
@@ -54,45 +63,42 @@ def add_note(site_id: int, words: str, by: Account, ip: str, now: datetime) -> N
     """
     words = text_input.line(words, "text", "The note", canned_responses.TEXT_MAX, required=True)
 
-    begin_write()
-    site = _locked(site_id)
-    if any(note.text == words for note in canned_responses.of_site(site)):
-        raise Conflict("This saved reply exists already.", "no-change")
-    note = canned_responses.CannedResponse(site_id=site.id, text=words)
-    db.session.add(note)
-    audit_log.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
-    db.session.commit()
+    with write():
+        site = _locked(site_id)
+        if any(note.text == words for note in canned_responses.of_site(site)):
+            raise Conflict("This saved reply exists already.", "no-change")
+        note = canned_responses.CannedResponse(site_id=site.id, text=words)
+        db.session.add(note)
+        audit_log.add("canned", now, site=site, by=by, subject=words, after={"text": words}, ip=ip)
 
 
 @retried
 def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime) -> None:
-    begin_write()
-    site = _locked(site_id)
-    note = canned_responses.by_id(site, note_id)
-    db.session.delete(note)
-    audit_log.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
-    db.session.commit()
+    with write():
+        site = _locked(site_id)
+        note = canned_responses.by_id(site, note_id)
+        db.session.delete(note)
+        audit_log.add("canned", now, site=site, by=by, subject=note.text, before={"text": note.text}, ip=ip)
 
 
 @retried
 def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> None:
     """Put back what a journal's entry changed; raises Conflict when it has been changed again since."""
-    begin_write()
-    site = _locked(site_id)
-    entry = audit_log.by_id(entry_id)
-    if entry.site_id != site.id or entry.kind not in UNDOABLE:
-        raise NotFound("There is no such change to undo.")
-    if entry.kind == "member":
-        members.undo(entry, site, by, ip, now)
-    elif entry.kind == audit_log.THREAD:
-        thread_settings.put_back(site, entry, by, ip, now)
-    else:
-        (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
-        was, now_is = entry.after, entry.before
-        audit_log.add(
-            entry.kind, now, site=site, by=by, subject=entry.subject, before=was, after=now_is, ip=ip, undoes=entry
-        )
-    db.session.commit()
+    with write():
+        site = _locked(site_id)
+        entry = audit_log.by_id(entry_id)
+        if entry.site_id != site.id or entry.kind not in UNDOABLE:
+            raise NotFound("There is no such change to undo.")
+        if entry.kind == "member":
+            members.undo(entry, site, by, ip, now)
+        elif entry.kind == audit_log.THREAD:
+            thread_settings.put_back(site, entry, by, ip, now)
+        else:
+            (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
+            was, now_is = entry.after, entry.before
+            audit_log.add(
+                entry.kind, now, site=site, by=by, subject=entry.subject, before=was, after=now_is, ip=ip, undoes=entry
+            )
 
 
 def _locked(site_id: int) -> Site:

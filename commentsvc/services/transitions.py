@@ -32,7 +32,7 @@ Move: TypeAlias = tuple[Comment, Status | None]
 
 
 @dataclass(frozen=True)
-class Actor:
+class DecisionActor:
     """What changes a status: a moderator's account, a rule, or the author of the comment (BY_AUTHOR)."""
 
     account: Account | None = None
@@ -52,7 +52,7 @@ class Transition:
 
 def apply(
     transitions: Sequence[Transition],
-    actor: Actor,
+    actor: DecisionActor,
     batch: str | None,
     now: datetime,
     changed_site_ids: Iterable[int] = (),

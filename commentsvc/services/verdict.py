@@ -125,7 +125,7 @@ def _judge(site: Site, pending: Pending, lookups: Lookups) -> Judged | Posted:
         outside=pending.spam_answer,
     )
     verdict = core_verdict.judge(pending.rule_input, policy, rulebook.rules, record, moment)
-    if policy.nudge and not pending.form.send_anyway:
+    if policy.warn_before_hold and not pending.form.send_anyway:
         admission.warn_before_hold(verdict, rulebook)
     if pending.awaits_address:
         must_wait = [*must_wait, address_checks_service.REASON]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from commentsvc.core import tokens
 from commentsvc.store import accounts, widget_tokens
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.sites import Site
 from commentsvc.store.widget_tokens import AuthCode, TokenKind, WidgetToken
 
@@ -19,6 +21,7 @@ REFRESH_LIFE = timedelta(days=30)
 # What a leak scanner, or whoever finds one in a log, can tell them by.
 ACCESS_PREFIX = "csw_"
 REFRESH_PREFIX = "csr_"
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,27 @@ def add_code(
     )
 
 
+@retried
+def in_one_transaction(step: Callable[[], R]) -> R:
+    """Run a step of the OAuth server in one write transaction, which is committed unless the step raises.
+
+    The step may give the client an error and still have ended the tokens of a code that was used twice.
+    """
+    with write():
+        return step()
+
+
 def take_code(code: str, site: Site, now: datetime) -> AuthCode | None:
     """The code's row while it is good for this site, locked until the caller commits; None otherwise.
 
-    One that was used already has been copied: what it was traded for ends (RFC 6749 §4.1.2).
+    One that was used already has been copied: what it was traded for ends (RFC 6749 §4.1.2), so the caller commits
+    also when this gives None.
     """
     found = widget_tokens.find_code(code)
     if found is None or found.site_id != site.id:
         return None
     if found.used_at is not None:
         widget_tokens.end_family(found.family, now)
-        db.session.commit()
         return None
     return found if now < found.expires_at and accounts.held([found.account_id]) else None
 
@@ -73,7 +86,6 @@ def take_refresh(token: str, site: Site, now: datetime) -> WidgetToken | None:
         return None
     if found.used_at is not None:
         widget_tokens.end_family(found.family, now)
-        db.session.commit()
         return None
     is_good = found.ended_at is None and now < found.expires_at
     return found if is_good and accounts.held([found.account_id]) else None
@@ -107,8 +119,7 @@ def holder_of(token: str, now: datetime) -> WidgetToken | None:
 @retried
 def revoke(token: str, site: Site, now: datetime) -> None:
     """End a sign-in of this site by either of its tokens; an unknown one is as good as ended (RFC 7009 §2.2)."""
-    begin_write()
-    found = widget_tokens.find_token(token, for_change=True)
-    if found is not None and found.site_id == site.id:
-        widget_tokens.end_family(found.family, now)
-    db.session.commit()
+    with write():
+        found = widget_tokens.find_token(token, for_change=True)
+        if found is not None and found.site_id == site.id:
+            widget_tokens.end_family(found.family, now)

@@ -1,9 +1,10 @@
-"""The journal: every change of settings, rules, people's roles and sanctions, by whom and when; rows are only added."""
+"""The audit log: every change of settings, rules, roles and sanctions, its actor and time; rows are only added."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, func, select
@@ -18,6 +19,17 @@ THREAD = "thread"  # the kind of a change to a thread's pin, openness or mode
 WHO_SET_MAX = 200  # changes that are looked through for who set a field
 
 
+class ActorKind(StrEnum):
+    """What made a change: a person with an account, the service by itself, or a command of the operator."""
+
+    ACCOUNT = "account"
+    SYSTEM = "system"
+    COMMAND_LINE = "command line"
+
+
+Actor = Account | ActorKind
+
+
 class AuditEntry(Base):
     """`before` and `after` hold what changed, by name; {} where there was or is nothing. They never hold a secret."""
 
@@ -26,7 +38,10 @@ class AuditEntry(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: of the whole service, or of a person
-    by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)  # None: the command line
+    by_account_id: Mapped[int | None] = mapped_column(
+        ForeignKey("account.id"), index=True
+    )  # with the actor `account` alone
+    actor: Mapped[str] = mapped_column(String(16), default=ActorKind.ACCOUNT, server_default=ActorKind.ACCOUNT.value)
     kind: Mapped[str] = mapped_column(String(32))  # `setting`, `rule`, `member`, `sanction`, `sign-in`, …
     subject: Mapped[str] = mapped_column(String(200), default="")  # which of its kind: a rule's number, an address
     # Of a change to a thread, whose key may be longer than the subject. No foreign key: SQLite adds none to a table
@@ -39,13 +54,18 @@ class AuditEntry(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     by_account: Mapped[Account | None] = relationship(lazy="joined")
 
+    @property
+    def actor_name(self) -> str:
+        """The account's name, “the system” or “the command line”."""
+        return self.by_account.name if self.by_account else f"the {self.actor}"
+
 
 def add(
     kind: str,
     now: datetime,
     *,
     site: Site | None = None,
-    by: Account | None = None,
+    by: Actor,
     subject: str = "",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
@@ -56,7 +76,8 @@ def add(
     """Write down a change in the transaction that makes it; the caller commits."""
     entry = AuditEntry(
         site_id=site.id if site else None,
-        by_account_id=by.id if by else None,
+        actor=by if isinstance(by, ActorKind) else ActorKind.ACCOUNT,
+        by_account_id=None if isinstance(by, ActorKind) else by.id,
         kind=kind,
         subject=subject[:200],
         before=before or {},
@@ -117,9 +138,7 @@ def who_set(site: Site, kind: str, field: str, subject: str | None = None) -> st
         query = query.where(AuditEntry.subject == subject)
     newest = db.session.scalars(query.order_by(AuditEntry.id.desc()).limit(WHO_SET_MAX))
     entry = next((entry for entry in newest if field in entry.after), None)
-    if entry is None:
-        return ""
-    return entry.by_account.name if entry.by_account else "the service" if entry.subject == "flood" else "the operator"
+    return entry.actor_name if entry else ""
 
 
 def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[AuditEntry]:

@@ -182,6 +182,14 @@ def end_read_transaction() -> None:
         db.session.rollback()
 
 
+def end_failed_transaction() -> None:
+    """End a transaction in which the database has failed; its connection is given up when it cannot even do that."""
+    try:
+        db.session.rollback()
+    except DBAPIError:  # of the same connection that has just failed
+        db.session().invalidate()
+
+
 def begin_write() -> None:
     """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
     back.

@@ -234,7 +234,7 @@ def test_offline_the_words_are_kept_and_sent_once_when_the_network_is_back(demo,
 def test_who_is_told_that_a_text_must_wait_changes_it_or_sends_it_all_the_same(demo, reader, moderator):
     moderator.goto(demo.service + "/dashboard/blog/settings")
     moderator.locator("[name=mode]").select_option("rules")
-    moderator.locator("[name=nudge]").check()
+    moderator.locator("[name=warn_before_hold]").check()
     moderator.get_by_role("button", name="Save settings").click()
     moderator.goto(demo.service + "/dashboard/blog/rules")
     moderator.locator("textarea[name=value]").first.fill("casino")

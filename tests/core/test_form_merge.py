@@ -4,7 +4,7 @@ import pytest
 
 from commentsvc.core.form_merge import Merged, fingerprint, merge
 
-SHOWN = {"mode": "all", "links_max": 3, "nudge": False}
+SHOWN = {"mode": "all", "links_max": 3, "warn_before_hold": False}
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ SHOWN = {"mode": "all", "links_max": 3, "nudge": False}
         ({**SHOWN, "links_max": 7}, {**SHOWN, "mode": "off"}, {"links_max": 7}, []),
         ({**SHOWN, "mode": "new"}, {**SHOWN, "mode": "off"}, {"mode": "new"}, ["mode"]),
         ({**SHOWN, "mode": "off"}, {**SHOWN, "mode": "off"}, {"mode": "off"}, []),
-        (SHOWN, {**SHOWN, "nudge": True}, {}, []),
+        (SHOWN, {**SHOWN, "warn_before_hold": True}, {}, []),
         ({"flags_hold": 2}, {**SHOWN, "flags_hold": 5}, {"flags_hold": 2}, []),
     ],
 )

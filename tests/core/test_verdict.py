@@ -53,14 +53,14 @@ def test_each_mode_holds_whom_it_says(mode, approved, needed, want):
     ("age_days", "want"), [(None, "approved"), (6.9, "pending"), (7, "approved"), (400, "approved")]
 )
 def test_in_mode_new_a_young_account_waits_however_much_was_approved(age_days, want):
-    policy = Policy(mode=Mode.NEW, young_days=7)
+    policy = Policy(mode=Mode.NEW, new_account_days=7)
     assert judge(said(), policy, [], Record(approved=50, age_days=age_days)).status == want
     assert judge(said(), replace(policy, mode=Mode.RULES), [], Record(age_days=0)).status == "approved"
 
 
-@pytest.mark.parametrize(("young_days", "want"), [(1, "younger than one day"), (7, "younger than 7 days")])
-def test_the_reason_counts_the_days(young_days, want):
-    policy = Policy(mode=Mode.NEW, young_days=young_days)
+@pytest.mark.parametrize(("new_account_days", "want"), [(1, "younger than one day"), (7, "younger than 7 days")])
+def test_the_reason_counts_the_days(new_account_days, want):
+    policy = Policy(mode=Mode.NEW, new_account_days=new_account_days)
     assert want in judge(said(), policy, [], Record(approved=50, age_days=0)).reasons[0].sentence
 
 
@@ -107,9 +107,9 @@ def test_the_strictest_rule_wins_and_every_reason_is_kept_in_order():
         ({"links_max": 1}, said(html=LINK), {}, {}, None, "", "approved"),
         ({"links_max": 1}, said(html=LINK * 2), {}, {}, "links", "2 links", "pending"),
         ({}, said(), {}, {"is_trapped": True}, "trap", "", "spam"),
-        ({"form_s_min": 3}, said(), {}, {"elapsed_ms": 2999}, "haste", "3.0 s", "pending"),
-        ({"form_s_min": 3}, said(), {}, {"elapsed_ms": 3000}, None, "", "approved"),
-        ({"form_s_min": 0}, said(), {}, {"elapsed_ms": 0}, None, "", "approved"),
+        ({"min_compose_s": 3}, said(), {}, {"elapsed_ms": 2999}, "haste", "3.0 s", "pending"),
+        ({"min_compose_s": 3}, said(), {}, {"elapsed_ms": 3000}, None, "", "approved"),
+        ({"min_compose_s": 0}, said(), {}, {"elapsed_ms": 0}, None, "", "approved"),
         ({}, said(), {}, {"copies": 2}, "copies", "2 alike", "pending"),
         ({"copies_held": False}, said(), {}, {"copies": 2}, None, "", "approved"),
         ({"pace_author": 5}, said(), {}, {"author_lately": 4}, None, "", "approved"),
@@ -198,7 +198,7 @@ moments = st.builds(
     spam_words=st.just(()) | st.just(("win", "prize")),
     outside=st.sampled_from(Outside),
 )
-policies = st.builds(Policy, approved_needed=st.integers(1, 3), young_days=st.integers(0, 10))
+policies = st.builds(Policy, approved_needed=st.integers(1, 3), new_account_days=st.integers(0, 10))
 
 
 @given(texts, policies, some_rules, records, moments)

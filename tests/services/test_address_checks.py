@@ -36,7 +36,7 @@ class Kept:
 @pytest.fixture
 def ask(site, now):
     """Post as a guest with an address, from a network; True when it was told that an account has it."""
-    set_policy(site, mode="off", flood_s=0, challenge_after=0)
+    set_policy(site, mode="off", min_interval_s=0, challenge_after=0)
     with write():
         accounts.make_account("carol@example.net", "Carol", False, now)
     clock = iter(range(10_000))
@@ -198,7 +198,7 @@ def test_readers_and_api_say_the_same_of_known_and_unknown_addresses(make_app, n
     with app.app_context():
         from tests.support.cast import add_site
 
-        add_site("blog", BLOG, now=now, mode="off", flood_s=0, challenge_after=0)
+        add_site("blog", BLOG, now=now, mode="off", min_interval_s=0, challenge_after=0)
         with write():
             accounts.make_account("carol@example.net", "Carol", False, now)
     client = app.test_client()

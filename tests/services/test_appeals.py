@@ -5,7 +5,7 @@ import pytest
 from commentsvc.core.errors import Conflict, Invalid
 from commentsvc.core.status import Action, Status
 from commentsvc.services import appeals as appeals_service
-from commentsvc.services import edits, moderation, moderator_edits
+from commentsvc.services import edits, moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import appeals as stored_appeals
 from commentsvc.store import comments
@@ -87,8 +87,7 @@ def test_undoing_the_refusal_answers_the_appeal_against_it(make_comment, alice, 
 def test_undoing_an_edit_leaves_an_appeal_open(make_comment, alice, now):
     comment_id = make_comment(status=Status.REJECTED)
     appeals_service.appeal(comment_id, "Please", now)
-    (comment,) = moderation.locked([comment_id], Moderator(alice))
-    edited = moderator_edits.rewrite(comment, "Mended", alice, None, now)
+    edited = moderation.edit(comment_id, "Mended", Moderator(alice), None, now)
     moderation.undo(edited.batch, Moderator(alice), now)
     assert is_open(comment_id)
 

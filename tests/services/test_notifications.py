@@ -211,10 +211,10 @@ def test_an_act_by_mail_is_not_undone_by_mail_once_the_site_requires_a_second_fa
     comment_id = make_comment(status=Status.PENDING)
     (letter,) = mails()
     token = link(letter, "spam")
-    notifications.act(token, SECRET, "", now)
+    mail_links.act(token, SECRET, "", now)
     set_policy(site, second_factor_required=True)
     with pytest.raises(Conflict, match="asks for a second factor"):
-        notifications.undo(token, SECRET, now)
+        mail_links.undo(token, SECRET, now)
     assert client.post(f"/m/{token}/undo").status_code >= 400
     assert status_of(comment_id) == "spam"
 

@@ -58,6 +58,7 @@ from commentsvc.store import (
 from commentsvc.store import identities as stored_identities
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.accounts import Account
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.canned_responses import CannedResponse
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import _number_of, db, is_postgres, lost_race, retried, write
@@ -330,9 +331,9 @@ def in_flight(site, alice, carol, make_comment, now):
         "name": lambda: sign_in.rename(carol, "Carola", now),
         "language": lambda: accounts_service.choose_language(carol, "de"),
         "second factor": lambda: second_factors.new_recovery_codes(carol, "", now),
-        "membership": lambda: members.give_role(carol, site, Role.MODERATOR, now),
+        "membership": lambda: members.give_role(carol, site, Role.MODERATOR, ActorKind.COMMAND_LINE, now),
         "another way to sign in": lambda: identities_service.link(Known("github", "7"), "GitHub", carol, no_mail, now),
-        "picture": lambda: avatars._keep(carol.id, b"a picture"),
+        "picture": lambda: avatars._keep(carol.id, b"a picture", now),
     }
 
 
@@ -418,7 +419,7 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
 
 def test_the_command_line_does_not_take_the_last_owner_away(site, alice, now):
     with pytest.raises(Conflict), write():
-        members.give_role(alice, site, Role.MODERATOR, now)
+        members.give_role(alice, site, Role.MODERATOR, ActorKind.COMMAND_LINE, now)
     assert owners(site) == 1
 
 
@@ -426,7 +427,7 @@ def test_the_command_line_does_not_take_the_last_owner_away(site, alice, now):
 
 
 def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice, now, race):
-    changes = [{"links_max": 7}, {"refusals_max": 8}, {"nudge": True}, {"texts": {"Post Comment": "Send"}}]
+    changes = [{"links_max": 7}, {"refusals_max": 8}, {"warn_before_hold": True}, {"texts": {"Post Comment": "Send"}}]
     by = alice.id
     results = race(
         hold("site"),
@@ -437,7 +438,7 @@ def test_settings_changed_at_once_are_all_kept_and_told_as_they_were(site, alice
     db.session.rollback()
     site = sites.by_key("blog")
     policy = site.policy
-    assert (policy.links_max, policy.refusals_max, policy.nudge, policy.flags_hold) == (7, 8, True, 9)
+    assert (policy.links_max, policy.refusals_max, policy.warn_before_hold, policy.flags_hold) == (7, 8, True, 9)
     assert site.texts == {"Post Comment": "Send"}
     entries = found(audit_log.AuditEntry)
     assert len(entries) == 5

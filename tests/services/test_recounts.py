@@ -9,7 +9,6 @@ from commentsvc.core.status import Action, Status
 from commentsvc.services import accounts as accounts_service
 from commentsvc.services import (
     moderation,
-    moderator_edits,
     posting,
     recounts,
     reports,
@@ -196,8 +195,7 @@ def follow(now):
 
 
 def test_a_moderator_s_edit_and_its_undoing_are_learnt_anew(learnt, alice, now):
-    (comment,) = moderation.locked([learnt], Moderator(alice))
-    edited = moderator_edits.rewrite(comment, "quite another text", alice, None, now)
+    edited = moderation.edit(learnt, "quite another text", Moderator(alice), None, now)
     check_kept_numbers()
     follow(now)
     assert comments.by_id(learnt).learnt == "ham"

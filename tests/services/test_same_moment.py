@@ -41,7 +41,6 @@ from commentsvc.services import (
     votes,
 )
 from commentsvc.services import imports as imports_service
-from commentsvc.services import moderator_edits as moderator_edits_service
 from commentsvc.services import thread_settings as thread_settings_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
@@ -52,7 +51,7 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import audit_log, authors, comments, idempotency, memberships, rule_hits, sites
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, write
+from commentsvc.store.db import db, write
 from commentsvc.store.decisions import Decision
 from commentsvc.store.memberships import Role
 from tests.support.cast import SECRET, add_account, add_site
@@ -241,9 +240,7 @@ def moderator_edits(world):
     comment_id = world.chance.choice(world.ids)
 
     def act(by):
-        begin_write()
-        (found,) = moderation.locked([comment_id], by)
-        return moderator_edits_service.rewrite(found, f"mended {by.account.id}", by.account, None, world.now)
+        return moderation.edit(comment_id, f"mended {by.account.id}", by, None, world.now)
 
     return as_moderator(world, act)
 
@@ -272,7 +269,7 @@ def rule_goes(world):
 
 
 def settings(world):
-    name = world.chance.choice(["links_max", "refusals_max", "flood_s"])
+    name = world.chance.choice(["links_max", "refusals_max", "min_interval_s"])
     value = world.chance.randint(5, 50)
     begin = as_moderator(
         world,

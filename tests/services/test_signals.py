@@ -23,7 +23,7 @@ LONG = "I earn dollars every week working from home and so can you: just have a 
 @pytest.fixture
 def write_here(site, now):
     """Post as somebody, some seconds from now; gives what became of it."""
-    set_policy(site, mode="rules", flood_s=0, challenge_after=0)
+    set_policy(site, mode="rules", min_interval_s=0, challenge_after=0)
     clock = iter(range(10_000))
 
     def post(
@@ -76,7 +76,7 @@ def test_a_flood_turns_the_site_to_all_by_itself_and_says_so_in_the_journal(site
     flooded = sites.by_key("blog")
     assert (flooded.policy.mode, flooded.policy.flood_from) == (Mode.ALL, "rules")
     entries, _ = audit_log.of_site(flooded, ["setting"], None, 10)
-    assert [(e.subject, e.by_account_id, e.after["mode"]) for e in entries] == [("flood", None, "all")]
+    assert [(e.subject, e.actor_name, e.after["mode"]) for e in entries] == [("flood", "the system", "all")]
 
     rules.set_policy(flooded, {"mode": "rules"}, alice, now)
     assert sites.by_key("blog").policy.flood_from == ""
@@ -96,7 +96,7 @@ def test_limits_that_are_switched_off_hold_nobody(site, write_here):
 
 
 def test_who_writes_again_too_soon_waits_and_nobody_else_at_their_address_does(site, write_here):
-    set_policy(site, flood_s=15)
+    set_policy(site, min_interval_s=15)
     write_here()
     for ip in ("192.0.2.1", "203.0.113.9"):
         with pytest.raises(TooMany) as caught:
@@ -107,7 +107,7 @@ def test_who_writes_again_too_soon_waits_and_nobody_else_at_their_address_does(s
 
 
 def test_a_school_class_behind_one_address_comments_when_its_browsers_work(site, write_here):
-    set_policy(site, flood_s=15, challenge_after=5, pace_network=0)
+    set_policy(site, min_interval_s=15, challenge_after=5, pace_network=0)
     asked = 0
     for number in range(30):
         name, after_s = f"Pupil{number}", number / 3
@@ -136,7 +136,7 @@ def test_a_network_that_never_stops_is_refused_also_when_its_browsers_work(
 ):
     # Each of hundreds would have to be worked for: a small number to find makes no other difference.
     monkeypatch.setattr(proof_of_work, "NUMBER_MAX", 2)
-    set_policy(site, flood_s=15, challenge_after=5, pace_site=0, pace_thread=0)
+    set_policy(site, min_interval_s=15, challenge_after=5, pace_site=0, pace_thread=0)
     accepted, refused = 0, None
     for number in range(most + 20):
         name, ip, after_s = f"Bot{number}", address_of(number), number / 5
@@ -275,7 +275,7 @@ def test_a_thread_may_have_a_stricter_or_a_milder_mode_than_its_site(site, alice
 
 def test_where_a_site_nudges_the_author_hears_once_what_would_hold_the_text(site, alice, write_here, now):
     rules.add(site, RuleText("words", "casino", "hold"), alice, now)
-    set_policy(site, nudge=True, links_max=0)
+    set_policy(site, warn_before_hold=True, links_max=0)
     with pytest.raises(Nudged) as caught:
         write_here("the casino at https://a.example")
     assert [reason["match"] for reason in caught.value.more["reasons"]] == ["1 links", "casino"]
@@ -287,7 +287,7 @@ def test_no_nudge_where_the_mode_holds_it_anyway_or_the_rule_is_about_the_person
     rules.add(site, RuleText("words", "casino", "hold"), alice, now)
     rules.add(site, RuleText("words", "roulette", "spam"), alice, now)
     rules.add(site, RuleText("ip", "10.0.0.1", "hold"), alice, now)
-    set_policy(site, nudge=True)
+    set_policy(site, warn_before_hold=True)
     assert write_here("the roulette").status == "spam"
     assert write_here("the casino", ip="10.0.0.1").status == "pending"
     set_policy(site, mode="all")
@@ -299,7 +299,7 @@ def test_what_a_verdict_rests_on_is_kept_with_the_version_of_the_settings(site, 
     assert posted.comment.facts["moment"] == {"elapsed_ms": 100}
     first = rules.judgement(comments.by_id(posted.comment.id))
     assert first.then_version == first.now_version and first.then_status == first.now_status == "pending"
-    set_policy(site, form_s_min=0)
+    set_policy(site, min_compose_s=0)
     db.session.expire_all()
     second = rules.judgement(comments.by_id(posted.comment.id))
     assert second.then_version != second.now_version
@@ -307,7 +307,7 @@ def test_what_a_verdict_rests_on_is_kept_with_the_version_of_the_settings(site, 
 
 
 def test_a_site_of_a_moderators_own_comments_costs_them_nothing(site, alice, write_here, now):
-    set_policy(site, pace_author=1, challenge_after=1, flood_s=3600)
+    set_policy(site, pace_author=1, challenge_after=1, min_interval_s=3600)
     for n in range(3):
         draft = Draft("/post", f"{BLOG}/post", "", None, LONG + str(n), "Alice", "alice@example.org", None)
         posted = posting.post(site, Submission(draft, Sender(alice, "192.0.2.1", "")), SECRET, now)

@@ -190,9 +190,9 @@ def test_a_spam_service_is_heard_and_its_silence_holds(site, write_here, answer,
 def test_nobody_is_asked_about_moderators_nor_where_the_site_or_its_mode_does_not_want_it(site, alice, write_here):
     service = Answering(Outside.SPAM)
     assert write_here("Hello", service, alice).status == "approved"
-    set_policy(site, outside_check=False)
+    set_policy(site, external_spam_check=False)
     assert write_here("Hello", service).status == "approved"
-    set_policy(site, outside_check=True, mode="off")
+    set_policy(site, external_spam_check=True, mode="off")
     assert write_here("Hello", service).status == "approved"
 
 

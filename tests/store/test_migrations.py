@@ -1,5 +1,7 @@
 """Migrations: up to what the models say, down to nothing, and up again, on both databases."""
 
+import json
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -13,6 +15,7 @@ from commentsvc.services import posting
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import engine as stored_engine
 from commentsvc.store import migrations, sites
+from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.db import Base, db, write
 from commentsvc.store.search_index import OWN_KIND
 from commentsvc.store.subscriptions import Subscription
@@ -129,6 +132,56 @@ def test_who_asked_for_mail_before_addresses_were_confirmed_keeps_getting_it(bar
     upgrade()
     (kept,) = db.session.scalars(select(Subscription)).all()
     assert kept.email == "dave@example.org" and kept.confirmed_at is not None
+
+
+def test_renamed_settings_keep_their_values_and_can_still_be_undone(bare, now):
+    upgrade(revision="0038")
+    site = {"flood_s": 60, "nudge": True, "outside_check": False, "form_s_min": 9, "young_days": 7, "links_max": 4}
+    change = {"settings": json.dumps(site), "before": json.dumps({"flood_s": 15}), "after": json.dumps({"flood_s": 60})}
+    with bare.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO site (id, key, name, version, rules_version, settings, created_at)"
+                " VALUES (1, 'blog', 'A blog', 1, 1, :settings, :now)"
+            ),
+            {"settings": change["settings"], "now": now},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO journal (site_id, kind, subject, before, after, ip, created_at)"
+                " VALUES (1, 'setting', 'flood_s', :before, :after, '', :now)"
+            ),
+            {"before": change["before"], "after": change["after"], "now": now},
+        )
+    upgrade()
+    policy = sites.by_key("blog").policy
+    assert (policy.min_interval_s, policy.warn_before_hold, policy.external_spam_check) == (60, True, False)
+    assert (policy.min_compose_s, policy.new_account_days, policy.links_max) == (9, 7, 4)
+    (entry,) = db.session.scalars(select(AuditEntry)).all()
+    assert (entry.before, entry.after) == ({"min_interval_s": 15}, {"min_interval_s": 60})
+    assert entry.subject == "min_interval_s"
+
+
+def test_entries_without_an_account_get_the_actor_that_made_them(bare, now):
+    upgrade(revision="0039")
+    with bare.begin() as connection:
+        connection.execute(
+            text("INSERT INTO account (id, name, is_admin, created_at) VALUES (1, 'Alice', :no, :now)"),
+            {"no": False, "now": now},
+        )
+        add = text(
+            "INSERT INTO journal (by_account_id, kind, subject, before, after, ip, created_at)"
+            " VALUES (:by, :kind, :subject, '{}', '{}', '', :now)"
+        )
+        for by, kind, subject in (
+            (None, "setting", "flood"),
+            (None, "sign-out", "a@b.example"),
+            (1, "setting", "mode"),
+        ):
+            connection.execute(add, {"by": by, "kind": kind, "subject": subject, "now": now})
+    upgrade()
+    entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert [entry.actor_name for entry in entries] == ["the system", "the command line", "Alice"]
 
 
 def test_a_new_database_has_no_account_and_no_token(bare):

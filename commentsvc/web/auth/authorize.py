@@ -28,7 +28,6 @@ from commentsvc.core.policy import NAME_MAX
 from commentsvc.services import names, sign_in
 from commentsvc.services import widget_tokens as widget_tokens_service
 from commentsvc.store import widget_tokens as stored_widget_tokens
-from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
 from commentsvc.web.api.schemas import YOUR_NAME
 from commentsvc.web.auth.oauth_server import find_client, origin_of, server
@@ -87,17 +86,7 @@ def answer() -> BaseResponse:
 def token() -> Response:
     """Trade a code and its verifier, or a refresh token, for tokens; for pages of the site alone."""
     _check_origin(request.form.get("client_id", ""))
-    return _token_response()
-
-
-@retried
-def _token_response() -> Response:
-    begin_write()
-    response: Response = server.create_token_response()
-    if response.status_code == 200:
-        db.session.commit()
-    else:
-        db.session.rollback()
+    response: Response = widget_tokens_service.in_one_transaction(server.create_token_response)
     return response
 
 
@@ -177,18 +166,14 @@ def _confirm(site: Site, goal: str, problem: str = "", status: int = 200) -> Res
 
 
 def _hand_over(grant: Any, mode: str) -> BaseResponse:
-    return _deliver(mode, _new_code(grant))
+    def new_code() -> dict[str, str]:
+        _, answer, _ = grant.create_authorization_response(
+            request.args["redirect_uri"], (current_user.account, current_user.session.provider)
+        )
+        made: dict[str, str] = answer
+        return made
 
-
-@retried
-def _new_code(grant: Any) -> dict[str, str]:
-    begin_write()
-    _, answer, _ = grant.create_authorization_response(
-        request.args["redirect_uri"], (current_user.account, current_user.session.provider)
-    )
-    db.session.commit()
-    made: dict[str, str] = answer
-    return made
+    return _deliver(mode, widget_tokens_service.in_one_transaction(new_code))
 
 
 def _deliver(mode: str, answer: dict[str, str]) -> BaseResponse:

@@ -9,7 +9,6 @@ from commentsvc.core import routes
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.services import identities
-from commentsvc.store.db import db
 from commentsvc.web.auth import account_mails, providers
 from commentsvc.web.dashboard.layout import refuse, say
 from commentsvc.web.http import access
@@ -44,6 +43,5 @@ def add() -> Response:
         identities.link(person, label, holder.account, account_mails.of_identity, now())
         say(gettext("Sign-in method added."))
     except (Conflict, NotFound) as error:
-        db.session.rollback()
         refuse(error)
     return redirect(url_for("account.show"), 303)

@@ -38,7 +38,6 @@ from commentsvc.gateways.providers.base import Attempt, FailureKind, Person, Pro
 from commentsvc.gateways.providers.labels import LABELS, label_of
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.services import sign_in
-from commentsvc.store.db import db
 from commentsvc.store.provider_clients import KeptClients
 from commentsvc.web.auth.oauth_server import blog_of
 from commentsvc.web.auth.sign_in import UNCONFIRMED, send_to_confirm, unhurried, welcome
@@ -215,7 +214,6 @@ def _admit(found: Provider, person: Person, goal: str) -> BaseResponse:
     try:
         token = sign_in.admit(person, access.current_browser(), now())
     except sign_in.NotConfirmed as error:
-        db.session.rollback()
         session[UNCONFIRMED] = {
             "provider": person.provider,
             "subject": person.subject,

@@ -14,7 +14,6 @@ from commentsvc.gateways.passkeys import Party
 from commentsvc.services import second_factors as second_factors_service
 from commentsvc.store import memberships
 from commentsvc.store import second_factors as stored_second_factors
-from commentsvc.store.db import db
 from commentsvc.store.second_factors import FactorKind
 from commentsvc.web.auth import account_mails as mails
 from commentsvc.web.auth.sign_in import send_again
@@ -50,7 +49,6 @@ def prove() -> Response:
     except Invalid as error:
         return _ask_page(goal, tell_error(error), 422)
     except TooMany as error:
-        db.session.rollback()
         response = _ask_page(goal, tell_error(error), 429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
@@ -80,7 +78,6 @@ def prove_by_passkey() -> Response:
     except Invalid as error:
         return _refused(error)
     except TooMany as error:
-        db.session.rollback()
         return _refused(error, 429, {"Retry-After": str(error.retry_after_s)})
     return jsonify({"goal": _goal(request.form.get("next", ""))})
 
@@ -120,7 +117,6 @@ def add_app() -> Response | str:
         args = (sealed["seed"], form.get("code", ""), key, client_ip(), now())
         codes = second_factors_service.add_totp(holder.account, holder.session.id, *args)
     except Invalid as error:
-        db.session.rollback()
         layout.refuse(error)
         return redirect(url_for("security.show") + "#app", 303)
     layout.say("The app is added. From now on you are asked for a code after signing in.")
@@ -148,7 +144,6 @@ def add_passkey() -> Response:
         args = (_party(), form.get("name", ""), form.get("answer", ""), challenge, client_ip(), now())
         codes = second_factors_service.add_passkey(holder.account, holder.session.id, *args)
     except Invalid as error:
-        db.session.rollback()
         return _refused(error)
     return jsonify({"codes": codes, "said": "The passkey is added."})
 
@@ -163,7 +158,6 @@ def remove() -> Response:
         )
         layout.say("Removed.")
     except NotFound as error:
-        db.session.rollback()
         layout.refuse(error)
     return redirect(url_for("security.show"), 303)
 
@@ -175,7 +169,6 @@ def new_codes() -> Response | str:
     try:
         return _page(second_factors_service.new_recovery_codes(holder.account, client_ip(), now()))
     except Conflict as error:
-        db.session.rollback()
         layout.refuse(error)
     return redirect(url_for("security.show"), 303)
 

@@ -16,12 +16,11 @@ from commentsvc.core import routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import TARGET, Action, Status
-from commentsvc.services import moderation, moderator_edits, moderator_replies, thread_settings
+from commentsvc.services import moderation, moderator_replies, thread_settings
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
-from commentsvc.store import appeals, comments, decisions
+from commentsvc.store import comments, decisions
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards, layout, queue
 from commentsvc.web.dashboard.queue import Place
@@ -100,7 +99,7 @@ def uphold(site_key: str, comment_id: int) -> Response:
     """Answer an appeal by leaving the comment where it is."""
     by = access.require_dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
-    _uphold(comment.id, by)
+    moderation.uphold(comment.id, by, now())
     return _answered(site_key, lambda: {"said": "Decision upheld. The commenter can see that the appeal was reviewed."})
 
 
@@ -147,19 +146,8 @@ def _undo_change(entry_id: int, by: Moderator) -> Outcome:
     return {"said": "Undone.", "undo": undo, "left": 0, "done": 0, "versions": {}}
 
 
-@retried
-def _uphold(comment_id: int, by: Moderator) -> None:
-    begin_write()
-    (comment,) = moderation.locked([comment_id], by)
-    appeals.uphold(comment.id, by.account, now())
-    db.session.commit()
-
-
-@retried
 def _edit(comment_id: int, by: Moderator, seen: int | None) -> Outcome:
-    begin_write()
-    (comment,) = moderation.locked([comment_id], by)
-    decision = moderator_edits.rewrite(comment, request.form.get("body", ""), by.account, seen, now())
+    decision = moderation.edit(comment_id, request.form.get("body", ""), by, seen, now())
     return _outcome("Comment edited.", DecisionOutcome([decision], decision.batch))
 
 
@@ -180,7 +168,6 @@ def _answered(site_key: str, act: Callable[[], Outcome]) -> Response:
     try:
         outcome = act()
     except (Conflict, Invalid, NotAllowed, NotFound) as error:
-        db.session.rollback()
         if wants_json:
             return _refused(error)
         layout.refuse(error)

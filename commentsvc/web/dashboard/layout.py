@@ -12,7 +12,6 @@ from commentsvc.core.errors import CommentError, NotSignedIn, Overlap
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import memberships
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards
@@ -60,7 +59,6 @@ def attempt(done: str = "") -> Iterator[None]:
     except NotSignedIn:
         raise
     except CommentError as error:
-        db.session.rollback()
         refuse(error)
     else:
         if done:

@@ -9,7 +9,6 @@ from commentsvc.core import routes, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.services import members
 from commentsvc.store import audit_log, invitations, memberships
-from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.web.auth.sign_in import is_agreed, replaced_by, welcome
 from commentsvc.web.dashboard import layout
@@ -80,7 +79,6 @@ def join(token: str) -> Response:
             return _join_page(token, 409)
         session_token = members.accept(token, access.current_browser(), now())
     except NotFound as error:
-        db.session.rollback()
         return _gone(error)
     return welcome(session_token, url_for("queue.sites"))
 

@@ -7,11 +7,9 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import languages, routes
 from commentsvc.core.errors import Invalid
-from commentsvc.services.moderation import Moderator
-from commentsvc.store import accounts, digest_settings
-from commentsvc.store.db import retried, write
+from commentsvc.services import notifications
+from commentsvc.store import digest_settings
 from commentsvc.store.digest_settings import DigestInterval
-from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
@@ -43,13 +41,6 @@ def choose(site_key: str) -> Response:
     pace = request.form.get("pace", "")
     if pace not in set(DigestInterval):
         raise Invalid("pace", "Choose how often you want emails.")
-    _keep(by, site, DigestInterval(pace))
+    notifications.choose_interval(by.account, site, DigestInterval(pace), now())
     layout.say("Saved.")
     return redirect(url_for("mails.show", site_key=site_key), 303)
-
-
-@retried
-def _keep(by: Moderator, site: Site, pace: DigestInterval) -> None:
-    with write():
-        accounts.hold(by.account.id)
-        digest_settings.set_pace(by.account, site, pace, now())

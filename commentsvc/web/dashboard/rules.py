@@ -25,7 +25,6 @@ from commentsvc.services.rules import RuleText
 from commentsvc.store import audit_log, comments, rule_hits, sites, threads
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 from commentsvc.web.api import schemas
@@ -55,7 +54,9 @@ class Check:
 CHECKS = (
     Check("trap", "Marks comments as spam when a hidden form field is filled in.", ()),
     Check(
-        "haste", "Holds comments sent within this many seconds of opening the form. 0 turns this off.", ("form_s_min",)
+        "haste",
+        "Holds comments sent within this many seconds of opening the form. 0 turns this off.",
+        ("min_compose_s",),
     ),
     Check("links", "Holds comments with more links than this.", ("links_max",)),
     Check("copies", "Holds comments that nearly repeat another comment from the last 7 days.", ("copies_held",)),
@@ -67,18 +68,18 @@ CHECKS = (
     ),
     Check("refusals", "Holds authors with this many rejections in 30 days. 0 turns this off.", ("refusals_max",)),
     Check("spam filter", "Holds comments that resemble earlier spam; see “Spam filter” above.", ()),
-    Check("outside check", "Marks comments as spam when the external spam service says so.", ("outside_check",)),
+    Check("outside check", "Marks comments as spam when the external spam service says so.", ("external_spam_check",)),
 )
 OTHER_SETTINGS = {
-    "young_days": "Treat accounts younger than … days as new (0 turns this off)",
+    "new_account_days": "Treat accounts younger than … days as new (0 turns this off)",
     "close_after_days": "Close comments after … days (0 turns this off)",
     "challenge_after": "Ask new visitors' browsers for a short proof of work "
     "after … comments from one network in 10 minutes (0 turns this off)",
     "names_protected": "Block guests from using moderators' names",
-    "nudge": "Let authors revise before a rule on words or links holds their comment",
+    "warn_before_hold": "Let authors revise before a rule on words or links holds their comment",
 }
 LABELS = {
-    "form_s_min": "Seconds",
+    "min_compose_s": "Seconds",
     "links_max": "Links",
     "copies_held": "On",
     "pace_author": "Per person",
@@ -86,7 +87,7 @@ LABELS = {
     "pace_thread": "Per page",
     "pace_site": "Whole site",
     "refusals_max": "Rejections",
-    "outside_check": "On",
+    "external_spam_check": "On",
     **OTHER_SETTINGS,
 }
 FORM = ("kind", "value", "outcome", "language")
@@ -145,7 +146,6 @@ def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]
             return redirect(url_for("rules.show", site_key=site_key), 303)
         trial = _try(site, rule, text, form)
     except Overlap as error:
-        db.session.rollback()
         assert rule is not None  # a new rule overlaps nothing
         problems = layout.overlap_problems(error)
         written = _filled(rule)
@@ -211,7 +211,6 @@ def set_checks(site_key: str) -> Response | tuple[str, int]:
         try:
             rules_service.set_policy(site, sent, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
-            db.session.rollback()
             own = merge(layout.shown() or "", sent, sites.policy_json(site)).changes
             return _page(by, site, own=own, problems=layout.overlap_problems(error)), 409
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)

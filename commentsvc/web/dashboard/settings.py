@@ -19,7 +19,6 @@ from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services import site_settings
 from commentsvc.store import api_tokens as stored_api_tokens
 from commentsvc.store import audit_log, canned_responses, threads
-from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards, layout
 from commentsvc.web.http import access
@@ -30,18 +29,26 @@ from commentsvc.web.http.app_setup import settings as service_settings
 pages = Blueprint("settings", __name__)
 
 GROUPS = {
-    "Moderation": ("mode", "approved_needed", "young_days", "links_max", "flags_hold", "refusals_max", "nudge"),
+    "Moderation": (
+        "mode",
+        "approved_needed",
+        "new_account_days",
+        "links_max",
+        "flags_hold",
+        "refusals_max",
+        "warn_before_hold",
+    ),
     "Spam": (
         "spam_filter",
         "spam_hold",
-        "outside_check",
+        "external_spam_check",
         "copies_held",
         "names_protected",
         "protected_names",
-        "form_s_min",
+        "min_compose_s",
         "challenge_after",
     ),
-    "Rate limits": ("flood_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
+    "Rate limits": ("min_interval_s", "pace_author", "pace_network", "pace_thread", "pace_site"),
     "Team": ("moderators_see_addresses", "second_factor_required", "is_transparent"),
     "Commenting": (
         "is_open",
@@ -86,19 +93,22 @@ SAYS = {
         "Edit window (seconds)",
         "How long commenters can edit their comments. Edits are checked like new comments.",
     ),
-    "flood_s": ("Minimum time between comments (seconds)", "Minimum seconds between two comments by the same person."),
+    "min_interval_s": (
+        "Minimum time between comments (seconds)",
+        "Minimum seconds between two comments by the same person.",
+    ),
     "votes": ("Votes", "How readers can vote on comments."),
     "noindex": ("Hide from search engines", "Applies to hosted pages and feeds, not to your own pages."),
     "close_after_days": (
         "Close comments after … days",
         "Pages older than this accept no new comments. 0 turns this off.",
     ),
-    "young_days": (
+    "new_account_days": (
         "Treat accounts younger than … days as new",
         "Applies when first-time commenters are held. 0 turns this off.",
     ),
     "refusals_max": ("Hold authors after … rejections in 30 days", "0 turns this off."),
-    "nudge": (
+    "warn_before_hold": (
         "Let authors revise before a rule holds their comment",
         "The author is told once and can edit the comment first.",
     ),
@@ -107,14 +117,14 @@ SAYS = {
         "Learns from moderators' decisions. Sorts the queue and holds likely spam.",
     ),
     "spam_hold": ("Hold when spam score is at least … %", "100 turns holding off; the filter then only sorts."),
-    "outside_check": ("Use the external spam service", "Has no effect unless the administrator has set one up."),
+    "external_spam_check": ("Use the external spam service", "Has no effect unless the administrator has set one up."),
     "copies_held": ("Hold duplicates", "Hold comments that nearly repeat another comment from the last 7 days."),
     "names_protected": (
         "Protect team names",
         "Only moderators can use a moderator's name, the site's name, or a name such as Admin or Owner.",
     ),
     "protected_names": ("More protected names", "Names that only moderators can use, one per line."),
-    "form_s_min": ("Hold comments sent within … seconds of opening the form", "0 turns this off."),
+    "min_compose_s": ("Hold comments sent within … seconds of opening the form", "0 turns this off."),
     "challenge_after": (
         "Ask new visitors' browsers for a proof of work after … comments",
         "Counts comments from one network in 10 minutes. 0 turns this off.",
@@ -162,10 +172,8 @@ def save(site_key: str) -> Response | tuple[str, int]:
         sent = _changes(site)
         changed = site_settings.change(site.id, sent, by.account, client_ip(), now(), shown)
     except Invalid as error:
-        db.session.rollback()
         return _page(site_key, dict(error.problems), typed=_typed(), shown=shown), 422
     except Overlap as error:
-        db.session.rollback()
         # What this person changed stays in the form; everything else is as it is now.
         own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}

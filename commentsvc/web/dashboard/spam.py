@@ -16,7 +16,6 @@ from commentsvc.core.status import Status
 from commentsvc.services import rules, spam_training
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import comments, sites, spam_words
-from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
@@ -45,7 +44,6 @@ def change(site_key: str) -> Response | tuple[str, int]:
         try:
             rules.set_policy(site, changes, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
-            db.session.rollback()
             own = merge(layout.shown() or "", changes, sites.policy_json(site)).changes
             return _page(by, site, own=own, problems=layout.overlap_problems(error)), 409
     return redirect(url_for("spam.show", site_key=site_key), 303)

@@ -31,7 +31,7 @@ from commentsvc.core.errors import (
     TooMany,
 )
 from commentsvc.core.phrases import marked
-from commentsvc.store.db import db, first_line, is_away, is_lost_race, is_unknown, lost_race
+from commentsvc.store.db import end_failed_transaction, first_line, is_away, is_lost_race, is_unknown, lost_race
 from commentsvc.web.http.app_setup import settings
 from commentsvc.web.http.i18n import gettext, tell, tell_error
 from commentsvc.web.http.safe_redirect import local_path
@@ -105,7 +105,7 @@ def _page_before() -> str:
 
 
 def _database(error: Exception) -> Response:
-    _end_transaction()
+    end_failed_transaction()
     if is_lost_race(error):
         log.warning("a race was lost outside of a verb: %s", first_line(error))
         return _known(lost_race())
@@ -124,13 +124,6 @@ def _database(error: Exception) -> Response:
     response = problem(503, gettext("Back in a moment"), detail, "away")
     response.headers["Retry-After"] = str(AWAY_RETRY_S)
     return response
-
-
-def _end_transaction() -> None:
-    try:
-        db.session.rollback()
-    except DBAPIError:  # of the same connection that has just failed
-        db.session().invalidate()
 
 
 def _stale_form(error: CSRFError) -> Response:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.store import availability, comments, counters, jobs, migrations
-from commentsvc.store.db import db, is_away
+from commentsvc.store.db import db, end_failed_transaction, is_away
 from commentsvc.store.migrations import SchemaState
 from commentsvc.web.http.app_setup import machine_time, now, settings
 from commentsvc.web.http.forwarding import is_from_this_machine
@@ -43,7 +43,7 @@ def ready() -> tuple[Response, int]:
         schema = migrations.schema()
         queue = _queue() if schema in (SchemaState.CURRENT, SchemaState.NEWER) else {}
     except (DBAPIError, PoolTimeout) as error:
-        db.session.rollback()
+        end_failed_transaction()
         if isinstance(error, DBAPIError) and not is_away(error):
             return _not_ready(migrations.MEND[SchemaState.NONE])
         return _not_ready("away")
@@ -79,7 +79,7 @@ def counts() -> Response:
     try:
         gauges = _gauges()
     except (DBAPIError, PoolTimeout):
-        db.session.rollback()
+        end_failed_transaction()
         gauges = {}
     is_up = bool(gauges) and found is None
     gauges["database_up"] = ("Whether the database can be read and written.", "", {"": float(is_up)})

@@ -188,7 +188,7 @@ def test_who_is_shadow_banned_cannot_tell_and_others_see_nothing(client, bob, to
 def test_a_challenge_comes_as_a_problem_and_its_solution_works_once(make_app, send_to, now):
     app = make_app(LIMITS="on")
     with app.app_context():
-        site = add_site("blog", BLOG, now=now, mode="rules", flood_s=0, challenge_after=2)
+        site = add_site("blog", BLOG, now=now, mode="rules", min_interval_s=0, challenge_after=2)
         assert site.id
     first = [send_to(app, name=f"P{n}", body=f"Thought {n}").status_code for n in range(3)]
     assert first == [201, 201, 428]
@@ -203,7 +203,7 @@ def test_a_challenge_comes_as_a_problem_and_its_solution_works_once(make_app, se
 
 def test_a_nudge_comes_as_a_problem_and_is_not_a_duplicate(client, alice, token, open_site, send):
     client.post("/api/v1/moderation/rules", json=RULE, headers=token(alice))
-    set_policy(open_site, nudge=True)
+    set_policy(open_site, warn_before_hold=True)
     key = {"Idempotency-Key": "one"}
     nudged = send("the casino", headers=key)
     assert nudged.status_code == 409 and nudged.json["type"].endswith("#problem-nudge")
@@ -216,7 +216,7 @@ def test_traps_and_haste_are_heard_from_the_page(make_app, open_site, send, send
     assert send(trap="http://spam.example").json["status"] == "spam"
     assert send("Wrong", elapsed_ms=-1).status_code == 422
     assert send("Quick", elapsed_ms=10).json["status"] == "approved", "where limits are off, programs may write"
-    set_policy(open_site, flood_s=0, challenge_after=0)
+    set_policy(open_site, min_interval_s=0, challenge_after=0)
     limited = make_app(LIMITS="on")
     assert send_to(limited, "Quicker", "Dave", elapsed_ms=10).json["status"] == "pending"
     assert send_to(limited, "Slow", "Dave", elapsed_ms=10_000).json["status"] == "approved"

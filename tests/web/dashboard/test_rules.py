@@ -80,10 +80,10 @@ def test_a_rule_that_cannot_be_used_comes_back_with_its_trouble(post, site):
 
 
 def test_the_checks_are_set_and_a_wrong_number_is_refused(post, site):
-    fields = {"has": ["links_max", "copies_held", "nudge"], "links_max": "7", "nudge": "yes"}
+    fields = {"has": ["links_max", "copies_held", "warn_before_hold"], "links_max": "7", "warn_before_hold": "yes"}
     assert "Saved" in post("/dashboard/blog/checks", **fields).text
     policy = sites.by_key("blog").policy
-    assert (policy.links_max, policy.copies_held, policy.nudge, policy.pace_author) == (7, False, True, 10)
+    assert (policy.links_max, policy.copies_held, policy.warn_before_hold, policy.pace_author) == (7, False, True, 10)
     for wrong in (
         {"has": "links_max", "links_max": "many"},
         {"has": "colour", "colour": "1"},

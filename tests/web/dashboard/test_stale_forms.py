@@ -9,7 +9,7 @@ from commentsvc.services import rules as rules_service
 from commentsvc.services.rules import RuleText
 from commentsvc.store import accounts, memberships, sites
 from commentsvc.store import rules as stored_rules
-from commentsvc.store.audit_log import AuditEntry
+from commentsvc.store.audit_log import ActorKind, AuditEntry
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from tests.support.cast import add_account
@@ -94,7 +94,7 @@ def test_each_owner_saves_what_they_changed(two, site):
 def test_who_changed_the_same_sees_both_and_decides(two, site):
     alices, bobs = two
     hers, his = opened(alices, SETTINGS, "origins"), opened(bobs, SETTINGS, "origins")
-    sent(alices, SETTINGS, hers, mode="off", links_max="5", name="Alice's notes", nudge="yes")
+    sent(alices, SETTINGS, hers, mode="off", links_max="5", name="Alice's notes", warn_before_hold="yes")
     changes = {"mode": "new", "name": "Bob's notes", "flags_hold": "9", "is_transparent": "yes"}
     refused = sent(bobs, SETTINGS, his, **changes)
     assert refused.status_code == 409
@@ -105,11 +105,11 @@ def test_who_changed_the_same_sees_both_and_decides(two, site):
 
     again = Form(refused.text, "origins").fields
     assert {name: again[name] for name in changes} == {name: [value] for name, value in changes.items()}, "his input"
-    assert again["links_max"] == ["5"] and again["nudge"] == ["yes"], "what he did not touch is as it is now"
+    assert again["links_max"] == ["5"] and again["warn_before_hold"] == ["yes"], "what he did not touch is as it is now"
     assert sent(bobs, SETTINGS, again).status_code == 303
     site = sites.by_key("blog")
     assert (site.policy.mode, site.name, site.policy.links_max) == ("new", "Bob's notes", 5)
-    assert (site.policy.flags_hold, site.policy.nudge, site.policy.is_transparent) == (9, True, True)
+    assert (site.policy.flags_hold, site.policy.warn_before_hold, site.policy.is_transparent) == (9, True, True)
 
 
 def test_two_who_choose_the_same_are_of_one_mind(two, site):
@@ -138,15 +138,15 @@ def test_a_change_by_the_command_line_is_named(two, site, now):
 
     alices, _ = two
     form = opened(alices, SETTINGS, "origins")
-    site_settings.change(site.id, {"mode": "off"}, None, "", now)
+    site_settings.change(site.id, {"mode": "off"}, ActorKind.COMMAND_LINE, "", now)
     refused = sent(alices, SETTINGS, form, mode="new")
-    assert refused.status_code == 409 and "the operator has changed this" in refused.text
+    assert refused.status_code == 409 and "the command line has changed this" in refused.text
 
 
 @pytest.mark.parametrize(
     ("place", "path", "holding", "hers", "his"),
     [
-        ("rules", "checks", "form_s_min", {"links_max": "6"}, {"form_s_min": "9"}),
+        ("rules", "checks", "min_compose_s", {"links_max": "6"}, {"min_compose_s": "9"}),
         ("spam", "spam", "spam_hold", {"spam_hold": "77"}, {"spam_filter": []}),
     ],
 )

@@ -1,0 +1,89 @@
+"""The commands for sites: adding one, listing them, changing settings."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commentsvc.cli.base import commands, in_app, read_config
+from commentsvc.core import routes
+from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import Mode, to_json
+from commentsvc.services import site_settings
+from commentsvc.store import sites
+from commentsvc.store.audit_log import ActorKind
+
+
+@commands.group("site")
+def site_commands() -> None:
+    """Manage sites."""
+
+
+@site_commands.command("create")
+@click.argument("key")
+@click.option("--name", required=True, help="Name shown to readers.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    required=True,
+    help="Origin of the site, such as https://blog.example; may be repeated.",
+)
+@click.option("--moderation", type=click.Choice([m.value for m in Mode]), default=Mode.ALL.value, show_default=True)
+@in_app
+def site_create(key: str, name: str, origins: tuple[str, ...], moderation: str) -> None:
+    """Add a site and print the two lines that embed it."""
+    site = site_settings.create(key, name, origins, Mode(moderation), ActorKind.COMMAND_LINE, datetime.now(UTC))
+    click.echo(f"Site “{site.key}” added. Put these two lines where the comments should appear:\n")
+    click.echo(f'<script type="module" src="{read_config().base_url}{routes.WIDGET_SCRIPT}"></script>')
+    click.echo(f'<comment-thread site="{site.key}"></comment-thread>')
+
+
+@site_commands.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@in_app
+def site_list(as_json: bool) -> None:
+    """List the sites with their moderation modes and origins."""
+    listed: list[dict[str, Any]] = [
+        {"key": s.key, "name": s.name, "moderation": s.policy.mode, "origins": [o.origin for o in s.origins]}
+        for s in sites.all_sites()
+    ]
+    if as_json:
+        click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
+        return
+    for site in listed:
+        click.echo(f"{site['key']}  {site['name']}  ({site['moderation']})  {' '.join(site['origins'])}")
+
+
+@site_commands.command("set")
+@click.argument("key")
+@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE…")
+@in_app
+def site_set(key: str, settings: tuple[str, ...]) -> None:
+    """Change settings of a site, such as signin_required=true, language=de or texts=@words.json, and print them all."""
+    changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
+    for name in ("name", "origins"):
+        if name in changes:
+            raise Invalid(name, f"Change “{name}” in the dashboard, on the page “Settings”.")
+    site = sites.by_key(key)
+    site_settings.change(site.id, changes, ActorKind.COMMAND_LINE, "", datetime.now(UTC))
+    for name, value in to_json(site.policy).items():
+        click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    for sentence, own in site.texts.items():
+        click.echo(f"text {sentence!r}: {json.dumps(own, ensure_ascii=False)}")
+
+
+def _value(text: str) -> object:
+    """A setting as typed: true, false, a whole number, words, or `@FILE` for the JSON of a file."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text.startswith("@"):
+        try:
+            return json.loads(Path(text[1:]).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Invalid("settings", f"{text[1:]} cannot be read as JSON: {error}") from None
+    return int(text) if text.isascii() and text.isdigit() else text
