@@ -200,7 +200,7 @@ def test_a_mail_link_does_nothing_where_the_site_requires_a_second_factor(
     set_policy(site, second_factor_required=True)
     for action in ("approve", "reject", "spam"):
         refused = client.post(f"/m/{link(letter, action)}")
-        assert refused.status_code == 409 and "asks for a second factor" in refused.text
+        assert refused.status_code == 409 and "requires two-step verification" in refused.text
     assert status_of(comment_id) == "pending"
 
 
@@ -213,7 +213,7 @@ def test_an_act_by_mail_is_not_undone_by_mail_once_the_site_requires_a_second_fa
     token = link(letter, "spam")
     mail_links.act(token, SECRET, "", now)
     set_policy(site, second_factor_required=True)
-    with pytest.raises(Conflict, match="asks for a second factor"):
+    with pytest.raises(Conflict, match="requires two-step verification"):
         mail_links.undo(token, SECRET, now)
     assert client.post(f"/m/{token}/undo").status_code >= 400
     assert status_of(comment_id) == "spam"
