@@ -20,6 +20,7 @@ from commentsvc.store import (
     comments,
     erasure,
     memberships,
+    own_comments,
     reports,
     revisions,
     second_factors,
@@ -140,7 +141,7 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
                 "ip": comment.ip,
                 "browser": comment.user_agent,
             }
-            for comment in comments.of_account(account.id)
+            for comment in own_comments.of_account(account.id)
         ],
         "votes": [
             {"comment": vote.comment_id, "value": vote.value, "voted_at": vote.changed_at.isoformat()}
@@ -217,7 +218,7 @@ def _written(account_id: int) -> tuple[list[Comment], set[int]]:
 
     They are locked, and with them the threads of its reports.
     """
-    ids = comments.ids_of_account(account_id)
+    ids = own_comments.ids_of_account(account_id)
     changed = set(comments.thread_ids_of(ids)) | {vote.thread_id for vote in votes.of_account(account_id)}
     threads.lock(changed | {flag.comment.thread_id for flag in reports.of_account(account_id)})
     return comments.of_ids(ids), changed

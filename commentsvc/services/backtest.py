@@ -14,7 +14,8 @@ from commentsvc.core.rule_kinds import SiteRule
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.services.rules import BACKTEST_MAX, EXAMPLES_MAX, RuleText, match_of, past_verdict, rulebook
-from commentsvc.store import comments, decisions
+from commentsvc.store import backtest as stored_backtest
+from commentsvc.store import decisions
 from commentsvc.store.sites import Site
 
 
@@ -99,7 +100,7 @@ def proposal(
 def backtest(site: Site, proposed: Proposal, limit: int) -> Backtest:
     """Judge the newest comments twice, with the settings of today and with the changed ones, on what was known then."""
     today_rules, today_policy = rulebook(site).rules, site.policy
-    past = comments.past(site, min(limit, BACKTEST_MAX))
+    past = stored_backtest.newest(site, min(limit, BACKTEST_MAX))
     decided = decisions.of_people(site, min((c.id for c in past), default=0))
     found = Backtest(tested=len(past))
     for comment in past:

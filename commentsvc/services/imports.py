@@ -18,7 +18,7 @@ from commentsvc.gateways import wordpress_export
 from commentsvc.gateways.wordpress_export import ExportedComment, ExportedThread
 from commentsvc.services import transitions
 from commentsvc.store import authors as stored_authors
-from commentsvc.store import comments, threads
+from commentsvc.store import comment_visibility, comments, threads
 from commentsvc.store.authors import Author, Writer
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import db, retried, write
@@ -296,7 +296,7 @@ def _hang(comment: Comment, parent: Comment) -> int | None:
     comment.parent_id = parent.id
     _place(comment, parent)
     db.session.flush()
-    comments.show(parent)
+    comment_visibility.update([parent])
     return comment.thread_id
 
 

@@ -12,7 +12,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action
 from commentsvc.services import moderation, moderator_replies
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
-from commentsvc.store import comments, decisions, moderator_mails, subscriptions, threads
+from commentsvc.store import comments, decisions, moderator_mails, reply_notifications, subscriptions, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, retried, write
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
@@ -142,7 +142,7 @@ def stop(token: str, secret: str, now: datetime) -> str:
         comment = next(iter(comments.of_ids([number])), None)
         if comment is not None:
             threads.lock(comments.thread_ids_by([comment.author_id]))
-            comments.stop_telling(comment)
+            reply_notifications.unsubscribe_author(comment)
             subscriptions.end(comment, now)
         return phrase("You won't get any more emails about replies there.")
 

@@ -14,9 +14,10 @@ from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Reason
 from commentsvc.services import moderation, transitions
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
-from commentsvc.store import authors, comments, memberships
-from commentsvc.store.comments import Comment, CommentKind, DuplicateKey
+from commentsvc.store import authors, memberships, signals
+from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.signals import DuplicateKey
 
 
 @retried
@@ -46,7 +47,7 @@ def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> Deci
     if comment.kind != CommentKind.COMMENT or comment.depth + 1 >= policy.depth_max:
         raise Invalid("body", phrase("You can't reply to this comment: replies can't be nested any deeper."))
     reply = _reply(comment, source, html, by, now)
-    if comments.duplicates([DuplicateKey(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
+    if signals.duplicates([DuplicateKey(comment.thread_id, comment.id, reply.author_id, reply.text_hash)]):
         raise Conflict(phrase("You've already posted this reply."), "duplicate")
     batch = tokens.new_batch()
     made = moderation.apply([comment], Action.APPROVE, by, DecisionText(), batch, now)

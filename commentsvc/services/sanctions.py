@@ -231,7 +231,7 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
     """Reject what the subject wrote in the last days, as one act; gives the act, None when there was nothing."""
     site_id = None if imposed.site_id is None else site.id
     since = now - timedelta(days=days)
-    own = [c for c in comments.seen_since(site_id, since) if imposed.author_id in (None, c.author_id)]
+    own = [c for c in sanctions.origins_since(site_id, since) if imposed.author_id in (None, c.author_id)]
     ids = [c.id for c in own if str(subject) in _subjects(c)]
     if len(ids) > REFUSED_MAX:
         raise Invalid(
@@ -245,7 +245,7 @@ def _refuse(imposed: Sanction, site: Site, subject: Subject, days: int, by: Mode
     return batch if transitions.apply(changes, DecisionActor(by.account), batch, now) else None
 
 
-def _subjects(comment: comments.CommentOrigin) -> set[str]:
+def _subjects(comment: sanctions.CommentOrigin) -> set[str]:
     return {str(s) for s in sanction_kinds.subjects_of(comment.account_id, comment.email or "", comment.ip)}
 
 

@@ -16,7 +16,7 @@ from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.gateways.providers.base import Person
 from commentsvc.services import mail_queue
 from commentsvc.services.identities import Addition, add_identity, name_of
-from commentsvc.store import accounts, audit_log, comments, identities, jobs, sessions
+from commentsvc.store import accounts, audit_log, guest_adoption, identities, jobs, sessions
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import db, retried, take_turn, write
 from commentsvc.store.sessions import Session, SigninCode
@@ -198,7 +198,7 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
         if identity is None:
             identities.add_identity(account, person.provider, person.subject, name_of(person), now, is_confirmed=False)
         if email and account.email == email:
-            comments.adopt_guests(account, email, now)
+            guest_adoption.adopt_guests(account, email, now)
         if person.picture_url:
             jobs.add(AvatarJob(account.id, person.picture_url), now)
         token = _open_session(account, person.provider, browser, now)
@@ -218,7 +218,7 @@ def enter_by_mail(account: Account, email: str, browser: Browser, now: datetime)
     accounts.hold(account.id)
     if identities.find_identity(EMAIL, email) is None:
         identities.add_identity(account, EMAIL, email, email, now)
-    comments.adopt_guests(account, email, now)
+    guest_adoption.adopt_guests(account, email, now)
     return _open_session(account, EMAIL, browser, now)
 
 

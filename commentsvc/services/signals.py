@@ -12,7 +12,7 @@ from commentsvc.core.policy import Mode, Policy
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.verdict import Moment, Record, SanctionEffect
 from commentsvc.services import spam_training
-from commentsvc.store import comments
+from commentsvc.store import signals as stored_signals
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
@@ -53,7 +53,7 @@ class RecentPosts:
 def record(author: Author, is_moderator: bool, standing: SanctionEffect, now: datetime) -> Record:
     since = author.account.created_at if author.account else author.first_seen_at
     lately = now - timedelta(days=verdict.REFUSALS_DAYS)
-    refused_lately = comments.refused_of(author.id, lately, 100) if author.refused and not is_moderator else 0
+    refused_lately = stored_signals.count_refused(author.id, lately, 100) if author.refused and not is_moderator else 0
     return Record(
         approved=author.approved,
         pending=author.pending,
@@ -71,8 +71,10 @@ def recent_posts(site: Site, author: Author, ip: str, now: datetime) -> RecentPo
     since = now - max(PACE, timedelta(seconds=policy.min_interval_s))
     most_of_network = max(policy.pace_network, policy.challenge_after, NEIGHBOURHOOD_MAX)
     return RecentPosts(
-        comments.lately_by(author.id, since, now, max(policy.pace_author, 1)),
-        comments.lately_from(site, network_of(ip, NetworkScope.NEIGHBOURHOOD), since, now, most_of_network),
+        stored_signals.times_by_author(author.id, since, now, max(policy.pace_author, 1)),
+        stored_signals.times_from_network(
+            site, network_of(ip, NetworkScope.NEIGHBOURHOOD), since, now, most_of_network
+        ),
         is_measured=True,
     )
 
@@ -82,7 +84,7 @@ def is_flood(site: Site, now: datetime) -> bool:
     policy = site.policy
     if not policy.pace_site or policy.mode is Mode.ALL:
         return False
-    return comments.is_busy(Comment.site_id == site.id, now - PACE, now, policy.pace_site)
+    return stored_signals.is_busy(Comment.site_id == site.id, now - PACE, now, policy.pace_site)
 
 
 def moment(
@@ -99,7 +101,9 @@ def moment(
         return Moment()
     since = now - PACE
     most = policy.pace_thread
-    is_busy = lately.is_measured and most > 0 and comments.is_busy(Comment.thread_id == thread.id, since, now, most)
+    is_busy = (
+        lately.is_measured and most > 0 and stored_signals.is_busy(Comment.thread_id == thread.id, since, now, most)
+    )
     score, words = spam_training.opinion(site, policy, submission)
     return Moment(
         author_lately=sum(at > since for at in lately.of_author),
@@ -116,5 +120,5 @@ def _copies(site: Site, shingles: frozenset[str], now: datetime) -> int:
     sketch = similarity.sketch(shingles)
     if sketch is None:
         return 0
-    others = comments.like_sketch(site, sketch, now - COPIES_WITHIN, COPIES_MAX)
+    others = stored_signals.sources_like_sketch(site, sketch, now - COPIES_WITHIN, COPIES_MAX)
     return sum(similarity.likeness(shingles, similarity.shingles(other)) >= ALIKE for other in others)

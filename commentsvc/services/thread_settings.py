@@ -13,7 +13,7 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import transitions
 from commentsvc.services.moderation import Moderator
-from commentsvc.store import accounts, audit_log, comments, memberships, threads
+from commentsvc.store import accounts, audit_log, comments, memberships, thread_titles, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import THREAD, AuditEntry
 from commentsvc.store.comments import CommentKind
@@ -139,10 +139,10 @@ def _fixed(thread: Thread, changes: Mapping[str, Any]) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if "title" in changes:
         more["is_title_fixed"] = bool(changes["title"])
-        more["title"] = changes["title"] or comments.page_title_of(thread)
+        more["title"] = changes["title"] or thread_titles.page_title_of(thread)
     if "url" in changes:
         more["is_url_fixed"] = bool(changes["url"])
-        more["url"] = changes["url"] or comments.page_url_of(thread)
+        more["url"] = changes["url"] or thread_titles.page_url_of(thread)
     return more
 
 

@@ -19,7 +19,19 @@ from commentsvc.core.job_kinds import ReplyNoticeJob
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.gateways import metrics
-from commentsvc.store import appeals, authors, comments, counters, decisions, jobs, reports, rule_hits, threads
+from commentsvc.store import (
+    appeals,
+    authors,
+    comment_visibility,
+    counters,
+    decisions,
+    jobs,
+    reply_notifications,
+    reports,
+    rule_hits,
+    thread_titles,
+    threads,
+)
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import db
@@ -206,7 +218,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     statuses: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
     by_author: dict[int, Counter[str]] = {}
     was_shown = {comment.id: comment.is_shown for comment, _ in moves}
-    comments.show_all(comment for comment, _ in moves)
+    comment_visibility.update(comment for comment, _ in moves)
     versions: Counter[int] = Counter()
     flagged: Counter[int] = Counter()
     approved, withdrawn = [], []
@@ -230,7 +242,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     if withdrawn:
         threads.unpin([c.id for c in withdrawn], {c.thread_id for c in withdrawn})
     if approved or withdrawn:
-        comments.describe_threads(approved, withdrawn)
+        thread_titles.update(approved, withdrawn)
     threads.touch_all(versions)
     authors.count_moved(by_author)
     counters.add(statuses)
@@ -241,5 +253,5 @@ def queue_reply_notifications(moves: Sequence[Move], now: datetime) -> None:
     """Queue the mails to authors whose comments have got a published reply, in the commit that publishes it."""
     answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
     published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
-    for comment_id in comments.awaited_replies(published) if published else ():
+    for comment_id in reply_notifications.ids_to_announce(published) if published else ():
         jobs.add(ReplyNoticeJob(comment_id), now)

@@ -22,9 +22,11 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import authors as stored_authors
 from commentsvc.store import comments, idempotency
 from commentsvc.store import sanctions as stored_sanctions
+from commentsvc.store import signals as stored_signals
 from commentsvc.store import threads as stored_threads
 from commentsvc.store.authors import Author
-from commentsvc.store.comments import Comment, DuplicateKey
+from commentsvc.store.comments import Comment
+from commentsvc.store.signals import DuplicateKey
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -64,7 +66,7 @@ def _look_up(site: Site, submissions: Sequence[Pending]) -> Lookups:
         account_ids=account_ids,
         has_sanctions=stored_sanctions.is_any([site.id]),
     )
-    return replace(lookups, duplicates=comments.duplicates([lookups.duplicate_key(one) for one in submissions]))
+    return replace(lookups, duplicates=stored_signals.duplicates([lookups.duplicate_key(one) for one in submissions]))
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind, subjects_of
+from commentsvc.core.status import Status
 from commentsvc.store.accounts import Account
+from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
@@ -128,3 +131,23 @@ def by_id(sanction_id: int) -> Sanction:
     if sanction is None:
         raise NotFound("There is no sanction with this number here.")
     return sanction
+
+
+class CommentOrigin(NamedTuple):
+    """The columns that identify the person who wrote a comment."""
+
+    id: int
+    account_id: int | None
+    email: str | None
+    ip: str
+    author_id: int
+
+
+def origins_since(site_id: int | None, since: datetime) -> list[CommentOrigin]:
+    """Origins of approved and pending comments since then, of one site or (None) of all sites."""
+    site_ids = [site_id] if site_id is not None else list(db.session.scalars(select(Site.id)))
+    query = select(Comment.id, Author.account_id, Comment.author_email, Comment.ip, Comment.author_id)
+    query = query.join(Author, Author.id == Comment.author_id)
+    query = query.where(Comment.site_id.in_(site_ids), Comment.created_at > since)
+    query = query.where(Comment.status.in_([Status.APPROVED, Status.PENDING]))
+    return [CommentOrigin(*row) for row in db.session.execute(query).all()]

@@ -12,7 +12,7 @@ from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.submissions import Draft, Sender, Submission
-from commentsvc.store import accounts, audit_log, comments, counters, decisions, sites, threads
+from commentsvc.store import accounts, audit_log, comments, counters, decisions, own_comments, sites, threads
 from commentsvc.store import reports as stored_reports
 from commentsvc.store import sanctions as stored_sanctions
 from commentsvc.store.db import db, write
@@ -134,7 +134,7 @@ def test_who_is_shadow_banned_sees_it_published_and_nobody_else_sees_it(site, al
     assert (posted.status, posted.reason, comment.face) == (Status.APPROVED, None, Status.APPROVED)
     assert comment.status == Status.REJECTED and not comment.is_shown
     assert thread_pages.load(site, "/post", "oldest", None, 10).roots == []
-    assert [c.id for c in comments.waiting_of(site, "/post", carol)] == [comment.id]
+    assert [c.id for c in own_comments.pending_in(site, "/post", carol)] == [comment.id]
     assert sanctions_service.told_all(site, carol.id, carol.email, "", now) == []
     reply = write_here(carol, parent=comment.id)
     assert reply.status == Status.APPROVED

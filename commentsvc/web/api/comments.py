@@ -10,7 +10,7 @@ from commentsvc.core import routes, sanitizer, text_input, tokens
 from commentsvc.core.errors import Invalid
 from commentsvc.services import appeals, edits, group_commit, sanctions
 from commentsvc.services.submissions import Posted, Submission
-from commentsvc.store import comments, sites, threads, votes
+from commentsvc.store import own_comments, sites, threads, votes
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, app_setup
 from commentsvc.web.http.app_setup import csrf, now, settings
@@ -64,11 +64,11 @@ def viewer() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     holder = access.require_viewer(site)
     key = schemas.thread_key(request.args.get("thread", ""))
-    pending = comments.waiting_of(site, key, holder.account)
+    pending = own_comments.pending_in(site, key, holder.account)
     thread = threads.find(site, key)
     voted = votes.in_thread(holder.account, thread)
     since = now() - timedelta(seconds=site.policy.edit_window_s)
-    own = comments.changeable_of(thread, holder.account, since) if thread else []
+    own = own_comments.editable_ids_in(thread, holder.account, since) if thread else []
     account = holder.account
     told = sanctions.told_all(site, account.id, account.email or "", access.client_ip(), now())
     response = jsonify(serializers.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))

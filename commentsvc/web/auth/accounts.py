@@ -13,7 +13,16 @@ from commentsvc.core.status import Status
 from commentsvc.services import accounts as accounts_service
 from commentsvc.services import appeals as appeals_service
 from commentsvc.store import appeals as stored_appeals
-from commentsvc.store import authors, comments, decisions, identities, memberships, sessions, widget_tokens
+from commentsvc.store import (
+    authors,
+    comments,
+    decisions,
+    identities,
+    memberships,
+    own_comments,
+    sessions,
+    widget_tokens,
+)
 from commentsvc.web.auth.providers import leads_to, offered
 from commentsvc.web.dashboard.layout import find_number, refuse, say
 from commentsvc.web.http import access
@@ -36,7 +45,7 @@ SHOWN = 50  # comments on the page; the copy has them all
 def show() -> str:
     holder = access.require_second_factor()
     account = holder.account
-    written = comments.of_account(account.id, SHOWN)
+    written = own_comments.of_account(account.id, SHOWN)
     g.form_leads_to = " ".join(dict.fromkeys(source for name, _ in offered() for source in leads_to(name).split()))
     return render_template(
         "account.html",

@@ -22,7 +22,7 @@ from commentsvc.services import group_commit, reports, submissions, thread_pages
 from commentsvc.services import votes as votes_service
 from commentsvc.services.submissions import Sender, Submission
 from commentsvc.services.thread_pages import ThreadPage
-from commentsvc.store import authors, comment_pages, comments, sites, threads
+from commentsvc.store import authors, comment_pages, comments, own_comments, sites, threads
 from commentsvc.store import votes as stored_votes
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
@@ -215,7 +215,7 @@ def _with_own(page: ThreadPage, account: Account | None) -> ThreadPage:
     if not _has_session() or page.thread is None:
         return page
     own = [c for c in comments.of_ids(session.get("own", [])) if c.thread_id == page.thread.id]
-    waiting = comments.waiting_of(page.site, page.key, account) if account else []
+    waiting = own_comments.pending_in(page.site, page.key, account) if account else []
     mine = {c.id: c for c in (*own, *waiting)}
     return thread_pages.with_own(page, [c for c in mine.values() if c.status not in (Status.APPROVED, Status.DELETED)])
 
