@@ -214,7 +214,7 @@ def status_changes(tree):
                 is_comment = target.value.id in ("comment", "reply") or target.value.id.endswith("_comment")
                 if (target.attr == "status" and is_comment) or (target.attr == "version" and is_comment):
                     yield node.lineno
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("decisions.add", "decisions.add_rulings"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("decisions.add", "decisions.add_automatic"):
             yield node.lineno
 
 

@@ -85,7 +85,7 @@ def _give_to_author(comment: Comment, now: datetime) -> None:
     email = comment.author_email or ""
     author = authors.get_or_add_author(comment.site, None, comment.author_name, email, comment.ip, now)
     if author.id != comment.author_id:
-        authors.count_moved({comment.author_id: {Status.PENDING: -1}, author.id: {Status.PENDING: 1}})
+        authors.add_to_counts({comment.author_id: {Status.PENDING: -1}, author.id: {Status.PENDING: 1}})
         comment.author_id = author.id
 
 

@@ -144,7 +144,7 @@ def decide_matching(
     Whoever calls goes on until no decision comes back. What has left the list meanwhile is left alone.
     """
     words = _checked(words)
-    if batch is not None and not decisions.is_of(batch, by.account):
+    if batch is not None and not decisions.is_by(batch, by.account):
         raise NotFound("There is no such action to continue.")
     batch = batch or secrets.token_hex(16)
     ids = comment_search.ids(wanted, BATCH_MAX)
@@ -172,23 +172,23 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     members = decisions.of_batch(batch, BATCH_MAX)
     if not members or not all(_can_be_undone(d) for d in members):
         raise NotFound(phrase("There is nothing to undo."))
-    part = (decisions.standing_in(batch, BATCH_MAX) or members) if is_large else members
+    part = (decisions.latest_of_batch(batch, BATCH_MAX) or members) if is_large else members
     found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
     # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
     if is_large:
-        taken_back = [d for d in decisions.standing_in(batch, BATCH_MAX) if d.comment_id in found]
+        taken_back = [d for d in decisions.latest_of_batch(batch, BATCH_MAX) if d.comment_id in found]
     else:
         can_undo = decisions.undoable(found)
         taken_back = [decision for decision in members if decision.id in can_undo]
     if not taken_back or (not is_large and len(taken_back) != size):
         sentence = phrase("Someone has decided on these comments since. Check them again.")
         raise Conflict(sentence, "changed-since")
-    new_batch = into if into is not None and decisions.is_of(into, by.account) else secrets.token_hex(16)
+    new_batch = into if into is not None and decisions.is_by(into, by.account) else secrets.token_hex(16)
     was_published = {comment.id for comment in found.values() if comment.status == Status.APPROVED}
     restore_text = partial(moderator_edits.restore, by=by.account, now=now)
     made = transitions.take_back(taken_back, found, by.account, new_batch, now, restore_text)
     _pin_again([found[d.comment_id] for d in taken_back if d.comment_id not in was_published])
-    left = decisions.count_standing_in(batch) if is_large else 0
+    left = decisions.count_latest_of_batch(batch) if is_large else 0
     commit_and_keep()
     return DecisionOutcome(made, new_batch, left)
 

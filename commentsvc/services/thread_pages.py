@@ -81,7 +81,7 @@ def close_old(since: datetime, now: datetime) -> None:
     for site in sites.all_sites():
         days = timedelta(days=site.policy.close_after_days)
         if days:
-            closed += threads.born(site, since - days, now - days)
+            closed += threads.created_between(site, since - days, now - days)
     threads.touch_all(dict.fromkeys(closed, 0))
 
 

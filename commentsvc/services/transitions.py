@@ -124,7 +124,7 @@ def apply_verdicts(judged: Sequence[JudgedComment], now: datetime) -> None:
             one.comment.status = one.verdict.status
             one.comment.version += 1
     db.session.flush()
-    decisions.add_rulings(
+    decisions.add_automatic(
         [
             AutomaticDecision(
                 one.comment, ACTION_TO[one.verdict.status], one.before, one.verdict.decided_by, one.settings_version
@@ -217,7 +217,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     """
     statuses: Counter[tuple[int, Status]] = Counter({(site_id, Status.APPROVED): 0 for site_id in changed_site_ids})
     by_author: dict[int, Counter[str]] = {}
-    was_shown = {comment.id: comment.is_shown for comment, _ in moves}
+    was_visible = {comment.id: comment.is_visible_in_tree for comment, _ in moves}
     comment_visibility.update(comment for comment, _ in moves)
     versions: Counter[int] = Counter()
     flagged: Counter[int] = Counter()
@@ -236,7 +236,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
                 withdrawn.append(comment)
             if after is Status.APPROVED and (comment.page_title or comment.page_url):
                 approved.append(comment)  # a comment that is published at once has described its page already
-        if was_shown[comment.id] or comment.is_shown:
+        if was_visible[comment.id] or comment.is_visible_in_tree:
             change = (after is Status.APPROVED) - (before is Status.APPROVED)
             versions[comment.thread_id] += change if comment.kind == CommentKind.COMMENT else 0
     if withdrawn:
@@ -244,7 +244,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     if approved or withdrawn:
         thread_titles.update(approved, withdrawn)
     threads.touch_all(versions)
-    authors.count_moved(by_author)
+    authors.add_to_counts(by_author)
     counters.add(statuses)
     counters.add_flagged(flagged)
 

@@ -183,7 +183,7 @@ def _new_comment(
         renderer=sanitizer.RENDERER,
         text_hash=draft.text_hash,
         status=verdict.status,
-        is_shown=verdict.status is Status.APPROVED,
+        is_visible_in_tree=verdict.status is Status.APPROVED,
         reasons=reasons_json(verdict),
         facts=core_verdict.facts_json(facts),
         is_shadowed=facts.record.standing is SanctionEffect.SHADOWED,

@@ -1,4 +1,4 @@
-"""Appeals: an author asks once for another look at a comment that was refused."""
+"""Appeals: an author asks once for a second decision on a rejected comment."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class Appeal(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
-    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"), unique=True)  # one each, ever
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"), unique=True)  # a comment has at most one, ever
     text: Mapped[str] = mapped_column(Text)
     against_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))  # None: a rule had decided
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
     answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
-    # What answered it; None when the refusal was upheld. No foreign key: SQLite adds none to a table that exists.
+    # The decision that answered it; None when it was upheld. No foreign key: SQLite adds none to an existing table.
     decision_id: Mapped[int | None] = mapped_column(Id)
     comment: Mapped[Comment] = relationship(lazy="select")
     against: Mapped[Account | None] = relationship(foreign_keys=[against_account_id], lazy="joined")
 
 
 def add(comment: Comment, words: str, against_account_id: int | None, now: datetime) -> None:
-    """Keep an appeal; the caller has seen that there is none yet, and commits."""
+    """Add an appeal; the caller has checked that there is none yet, and commits."""
     values = {"text": words, "against_account_id": against_account_id, "created_at": now}
     db.session.add(Appeal(site_id=comment.site_id, comment_id=comment.id, **values))
 
@@ -47,32 +47,35 @@ def of_comments(comment_ids: Iterable[int]) -> dict[int, Appeal]:
     return {appeal.comment_id: appeal for appeal in db.session.scalars(query)}
 
 
-def open_for(site: Site, account: Account, others: bool) -> Sequence[Appeal]:
-    """What waits for this moderator, oldest first; with `others` on the site, not what goes against their own act."""
-    query = _open(site, account, others).order_by(Appeal.id).limit(100)
+def open_for(site: Site, account: Account, has_others: bool) -> Sequence[Appeal]:
+    """Open appeals that this moderator may decide, oldest first, at most 100.
+
+    `has_others`: the site has other moderators, so appeals against this moderator's own decisions are left out.
+    """
+    query = _open(site, account, has_others).order_by(Appeal.id).limit(100)
     loads = (joinedload(Appeal.comment).joinedload(getattr(Comment, name)) for name in ("thread", "parent", "author"))
     return db.session.scalars(query.options(*loads)).unique().all()
 
 
-def count_open(site: Site, account: Account, others: bool) -> int:
-    return db.session.scalar(select(func.count()).select_from(_open(site, account, others).subquery())) or 0
+def count_open(site: Site, account: Account, has_others: bool) -> int:
+    return db.session.scalar(select(func.count()).select_from(_open(site, account, has_others).subquery())) or 0
 
 
-def _open(site: Site, account: Account, others: bool) -> Select[Appeal]:
+def _open(site: Site, account: Account, has_others: bool) -> Select[Appeal]:
     query = select(Appeal).where(Appeal.site_id == site.id, text(OPEN))
-    if others:
+    if has_others:
         query = query.where(or_(Appeal.against_account_id.is_(None), Appeal.against_account_id != account.id))
     return query
 
 
 def uphold(comment_id: int, by: Account, now: datetime) -> None:
-    """Answer the open appeal of a comment without a decision: the refusal stands; the caller commits."""
+    """Answer the open appeal of a comment and keep its status; the caller commits."""
     answered = update(Appeal).where(Appeal.comment_id == comment_id, Appeal.answered_at.is_(None))
     db.session.execute(answered.values(answered_at=now, answered_by_id=by.id, decision_id=None))
 
 
 def answer_all(made: Iterable[Decision]) -> None:
-    """Each decision answers the open appeal of its comment; the decisions are written, the caller commits."""
+    """Mark the open appeals of comments as answered by decisions; these are flushed, and the caller commits."""
     by_comment = {decision.comment_id: decision for decision in made}
     query = select(Appeal.comment_id).where(Appeal.comment_id.in_(list(by_comment)), Appeal.answered_at.is_(None))
     for comment_id in db.session.scalars(query.order_by(Appeal.comment_id)).all():
@@ -83,7 +86,7 @@ def answer_all(made: Iterable[Decision]) -> None:
 
 
 def reopen(undone_ids: Iterable[int]) -> set[int]:
-    """What these decisions had answered is open again when they are undone; gives the comments; the caller commits."""
+    """Open the appeals again that undone decisions had answered; gives their comment ids; the caller commits."""
     answered = update(Appeal).where(Appeal.decision_id.in_(list(undone_ids)))
     opened = answered.values(answered_at=None, answered_by_id=None, decision_id=None)
     return set(db.session.scalars(opened.returning(Appeal.comment_id)).all())

@@ -1,4 +1,4 @@
-"""Authors: who wrote comments on a site, an account or a guest, with counts of their comments by status."""
+"""Authors: accounts and guests that wrote comments on a site, with the number of their comments by status."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from commentsvc.store.sites import Site
 
 
 class Author(Base):
-    """Who writes on a site: an account, or a guest known by name and address together, as in WordPress.
+    """An account on a site, or a guest identified by name and e-mail address together, as in WordPress.
 
-    The counts are this author's comments here by their status now; the judge reads them.
+    The counts are the author's comments on this site by current status; verdicts read them.
     """
 
     __tablename__ = "author"
@@ -61,16 +61,13 @@ def authors_of(account_id: int) -> Sequence[Author]:
 
 
 def guest_hash(name: str, email: str, ip: str) -> bytes:
-    """What a guest is known by: name and address together.
-
-    Without an address a name alone is nobody in particular; the network address tells two such guests apart.
-    """
+    """The key of a guest: name and e-mail address together, or name and IP address without an e-mail address."""
     return tokens.digest(f"{name.casefold()}\0{email or '@' + ip}")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes: an account, or a guest."""
+    """An account or a guest, before its author row is known."""
 
     account_id: int | None
     name: str
@@ -79,25 +76,25 @@ class Writer:
 
     @cached_property
     def key(self) -> int | bytes:
-        """What tells one author of a site from the others."""
+        """Unique among the authors of a site."""
         return guest_hash(self.name, self.email, self.ip) if self.account_id is None else self.account_id
 
 
 def get_or_add_author(site: Site, account: Account | None, name: str, email: str, ip: str, now: datetime) -> Author:
-    """The author who writes as this account, or as this guest."""
+    """The author of an account, or of a guest; a new one is inserted."""
     writer = Writer(account.id if account else None, name, email, ip)
     return get_or_add_authors(site, [writer], now)[writer.key]
 
 
 def get_or_add_authors(site: Site, writers: Sequence[Writer], now: datetime) -> dict[int | bytes, Author]:
-    """Who writes here as these, by their keys; new ones are made in one order of rows."""
+    """Authors on a site by key; new ones are inserted in sorted order, so that two transactions can't deadlock."""
     wanted = {writer.key: writer for writer in writers}
     found = _authors(site, wanted)
     missing = sorted(wanted.keys() - found.keys(), key=str)
     if missing:
         rows = [_author_row(site, wanted[key], now) for key in missing]
         insert = postgresql.insert if is_postgres() else sqlite.insert
-        # Somebody else may write the same row at this moment; then theirs is the one.
+        # Another transaction may insert the same row at this moment; then its row is read below.
         made = db.session.scalars(insert(Author).on_conflict_do_nothing().returning(Author), rows).all()
         found.update({_key_of(author): author for author in made})
         if len(found) < len(wanted):
@@ -138,10 +135,10 @@ def author_of(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 
 
-def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
-    """Keep authors' counts true when comments went from one status to another: by author, then by status.
+def add_to_counts(changes: Mapping[int, Mapping[str, int]]) -> None:
+    """Add changes, by author id and status, to authors' counts.
 
-    In the database, not in the session: two moderators at once must not overwrite each other's count.
+    The database adds them, not the session: two moderators at once must not overwrite each other's count.
     """
     rows = []
     for author_id, by_status in sorted(changes.items()):
@@ -150,10 +147,10 @@ def count_moved(changes: Mapping[int, Mapping[str, int]]) -> None:
             if status in COUNTED_AS:
                 row[COUNTED_AS[status]] += change
         if any(row.values()):
-            rows.append({"author_id": author_id, **{f"more_{name}": change for name, change in row.items()}})
+            rows.append({"author_id": author_id, **{f"change_{name}": change for name, change in row.items()}})
     if rows:
         table = Base.metadata.tables["author"]
-        values = {name: table.c[name] + bindparam(f"more_{name}") for name in ("approved", "pending", "refused")}
+        values = {name: table.c[name] + bindparam(f"change_{name}") for name in ("approved", "pending", "refused")}
         db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
 
 

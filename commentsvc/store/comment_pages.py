@@ -1,4 +1,4 @@
-"""What of a thread is shown: its pages, in each order, and replies that go on beyond one."""
+"""Comment pages: the pages of a thread in each order, and the pages of long lists of replies."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from commentsvc.store.db import Id, db
 from commentsvc.store.threads import Thread
 
 ID_MAX = 2**63 - 1
-ASKED_BY = 25
+ROOT_IDS_STEP = 25  # the id list of the replies query is padded to a multiple of this
 
 
 @dataclass(frozen=True)
 class CommentPage:
-    """One page: top-level comments, then their replies, parents first; where the next page begins.
+    """One page: top-level comments, then their replies, parents first; `following` is where the next page begins.
 
-    `more` says where the replies go on below a top-level comment that has more of them than this page takes.
+    `more` has the cursor of the remaining replies, by id of the top-level comment.
     """
 
     comments: list[Comment]
@@ -32,7 +32,7 @@ class CommentPage:
 
 
 def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> CommentPage:
-    """`limit` top-level comments with their replies; or, where the cursor says so, more replies below one of them.
+    """`limit` top-level comments with their replies; or, when the cursor has a `root_id`, more replies below that one.
 
     A pinned comment is the first of the first page in every order, and on no other page.
     """
@@ -54,18 +54,18 @@ def page_of(thread: Thread, sort: Sort, after: Cursor | None, limit: int) -> Com
 
 
 def _replies(root_ids: list[int], sort: Sort) -> tuple[Sequence[Comment], Mapping[int, Cursor]]:
-    """All the replies below these, or where they are too many for a page an equal share below each."""
+    """All replies below these comments; when they are more than REPLIES_MAX, the same number below each."""
     if not root_ids:
         return [], {}
-    shown = Comment.is_shown.is_(True)
-    # Some twice, so that pages of many lengths are few statements: SQLite keeps 40 kB for each.
-    asked = root_ids + root_ids[-1:] * (-len(root_ids) % ASKED_BY)
-    query = select(Comment).where(Comment.root_id.in_(asked), shown).order_by(Comment.root_id, Comment.id)
+    shown = Comment.is_visible_in_tree.is_(True)
+    # Repeat the last id up to a multiple of ROOT_IDS_STEP, so that SQLite caches few prepared statements (40 kB each).
+    padded_ids = root_ids + root_ids[-1:] * (-len(root_ids) % ROOT_IDS_STEP)
+    query = select(Comment).where(Comment.root_id.in_(padded_ids), shown).order_by(Comment.root_id, Comment.id)
     found = db.session.scalars(query.limit(REPLIES_MAX + 1)).all()
     if len(found) <= REPLIES_MAX:
         return found, {}
     root, other = aliased(Comment), aliased(Comment)
-    beyond = select(other.id).where(other.root_id == root.id, other.is_shown.is_(True)).order_by(other.id)
+    beyond = select(other.id).where(other.root_id == root.id, other.is_visible_in_tree.is_(True)).order_by(other.id)
     share = max(1, REPLIES_MAX // len(root_ids))
     first_cut = beyond.offset(share).limit(1).correlate(root).scalar_subquery()
     cuts = select(root.id, func.coalesce(first_cut, literal(ID_MAX, Id)).label("cut")).where(root.id.in_(root_ids))
@@ -78,7 +78,7 @@ def _replies(root_ids: list[int], sort: Sort) -> tuple[Sequence[Comment], Mappin
 
 
 def _more_replies(thread: Thread, after: Cursor) -> CommentPage:
-    query = select(Comment).where(Comment.root_id == after.root_id, Comment.is_shown.is_(True))
+    query = select(Comment).where(Comment.root_id == after.root_id, Comment.is_visible_in_tree.is_(True))
     query = query.where(Comment.thread_id == thread.id, Comment.id > after.id).order_by(Comment.id)
     found = list(db.session.scalars(query.limit(REPLIES_MAX + 1)))
     following = _reply_cursor(found[REPLIES_MAX - 1], after.sort) if len(found) > REPLIES_MAX else None
@@ -90,7 +90,7 @@ def _reply_cursor(reply: Comment, sort: Sort) -> Cursor:
 
 
 def _ordered(query: Select[Comment], sort: Sort, after: Cursor | None, is_back: bool = False) -> Select[Comment]:
-    """In the order, from behind a place; or turned round, from before it."""
+    """Sort a query and start it after a cursor; with `is_back` in the opposite order, so before the cursor."""
     is_rising = (sort is Sort.OLDEST) is not is_back
     if sort is Sort.TOP:
         place = (after.score, after.id) if after else None
@@ -105,7 +105,7 @@ def _cursor(comment: Comment, sort: Sort) -> Cursor:
 
 
 def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Cursor | None:
-    """Where the page begins that comes before the one beginning with `first`; None when that is the first page."""
+    """Cursor of the page before the one that begins with `first`; None when that page is the first."""
     query = select(Comment).where(Comment.thread_id == thread.id, text(SHOWN_ROOT))
     if thread.pinned_id is not None:
         query = query.where(Comment.id != thread.pinned_id)
@@ -115,5 +115,5 @@ def page_before(thread: Thread, first: Comment, sort: Sort, limit: int) -> Curso
 
 
 def _cursor_before(comment: Comment, sort: Sort) -> Cursor:
-    """Where a page begins whose first comment is this one."""
+    """Cursor of a page whose first comment is this one."""
     return replace(_cursor(comment, sort), id=comment.id + (-1 if sort is Sort.OLDEST else 1))

@@ -1,4 +1,4 @@
-"""Finds comments for moderators: those of their sites in one status and order, narrowed by a search."""
+"""Comment search: the lists of moderators, by site, status and order, with an optional search."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread, hash_of
 
-# Read in order before the index is asked, and again while that pays: where many comments fit, a page is full by then,
-# and the index would have to gather and sort them all.
+# Comments to read in order before the index is used, and again while that is cheaper: where many comments match, a page
+# is full by then, and the index would have to collect and sort all matches.
 FIRST_READ = 1_000
-# To read a comment in order takes about as long as to gather so many by the index.
+# Reading one comment in order takes about as long as collecting this many matches by the index.
 READ_IS_WORTH = {"sqlite": 10, "postgresql": 2}
-# Signs alone are in no index; so many comments are looked through for them. And of those that hold all the words, so
-# many for the ones that hold them as they were asked for.
-SIGNS_READ = 5_000
-HITS_READ = 5_000
-SCORE_STEPS = 10_000  # the filter's opinions have four decimals
+SIGNS_READ = 5_000  # comments to read for a search of signs alone, which no index holds
+HITS_READ = 5_000  # matches of all words to check for their order and spelling
+SCORE_STEPS = 10_000  # spam scores have four decimals
 UNSCORED = -1
 ROUND = 500
 TEXTS: tuple[Any, ...] = (Comment.source, Comment.html, Comment.author_name, Comment.author_email)
@@ -39,9 +37,9 @@ TEXTS: tuple[Any, ...] = (Comment.source, Comment.html, Comment.author_name, Com
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which list: sites, a status, an order; `until_id` leaves out what came later.
+    """A list of comments: sites, a status and an order; `until_id` leaves out later comments.
 
-    `with_addresses` is whether words are looked for in addresses too: who may not see one must not guess one.
+    `with_addresses` searches e-mail addresses too; False for a moderator who may not see them.
     """
 
     sites: Sequence[Site]
@@ -55,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """`is_whole` is false where a search of signs, or of words often used and seldom side by side, stopped early."""
+    """`is_whole` is false when the search stopped at SIGNS_READ or HITS_READ, so that matches may be missing."""
 
     comments: list[Comment]
     following: Cursor | None
@@ -63,7 +61,7 @@ class SearchPage:
 
 
 def page(wanted: Wanted, after: Cursor | None, limit: int) -> SearchPage:
-    """A page of the list with parents, threads and authors loaded; and where the next page begins."""
+    """A page of the list with parents, threads and authors loaded."""
     keys: list[_Key] = []
     is_whole = True
     for site in wanted.sites:
@@ -77,7 +75,7 @@ def page(wanted: Wanted, after: Cursor | None, limit: int) -> SearchPage:
 
 
 def ids(wanted: Wanted, limit: int) -> list[int]:
-    """The first `limit` of the list, as numbers."""
+    """Ids of the first `limit` comments of the list."""
     found: list[int] = []
     for site in wanted.sites:
         reader = _Reader(wanted, site, None, limit - len(found))
@@ -86,14 +84,14 @@ def ids(wanted: Wanted, limit: int) -> list[int]:
 
 
 def arrived_since(sites: Sequence[Site], status: Status, comment_id: int, limit: int) -> int:
-    """How many came after this one and are in the status now, counted up to `limit`."""
+    """The number of comments with a later id and this status, counted up to `limit`."""
     query = select(Comment.id).where(Comment.site_id.in_([site.id for site in sites]), Comment.id > comment_id)
     query = query.where(Comment.status == status).limit(limit)
     return db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def newest_id(sites: Sequence[Site]) -> int:
-    """The number of the newest comment of the sites, in any status; 0 when there is none."""
+    """Id of the newest comment of the sites, in any status; 0 when there is none."""
     newest = [
         db.session.scalar(select(Comment.id).where(Comment.site_id == site.id).order_by(Comment.id.desc()).limit(1))
         for site in sites
@@ -109,7 +107,7 @@ class _Key:
 
 
 def _order(sort: Sort) -> Callable[[_Key], tuple[float, float, int]]:
-    """In Sort.TOP the likeliest spam comes first, then, the newest first, what the filter has no opinion of."""
+    """In Sort.TOP the highest spam scores come first, then comments without a score, the newest first."""
     if sort is Sort.TOP:
         return lambda key: (-key.score, 0.0 if key.score >= 0 else -key.at.timestamp(), -key.id)
     sign = 1 if sort is Sort.OLDEST else -1
@@ -117,16 +115,16 @@ def _order(sort: Sort) -> Callable[[_Key], tuple[float, float, int]]:
 
 
 class _Reader:
-    """The list of one site, in order, as far as somebody asks; `limit` is how far that will be at most."""
+    """Reads the list of one site in order, as far as the caller iterates, which is at most `limit` comments."""
 
     def __init__(self, wanted: Wanted, site: Site, after: Cursor | None, limit: int) -> None:
         self._wanted, self._site, self._after, self._limit = wanted, site, after, limit
         search = wanted.search
-        self._looks_inside = bool(search.words or search.author or search.email)
+        self._reads_texts = bool(search.words or search.author or search.email)
         self.is_whole = True
 
     def keys(self) -> Iterator[_Key]:
-        if not self._looks_inside:
+        if not self._reads_texts:
             yield from map(self._key, self._walk(self._list(self._order), self._after, self._limit))
             return
         indexed = self._wanted.search.index_words(self._site.id)
@@ -134,11 +132,11 @@ class _Reader:
         most = FIRST_READ if indexed else SIGNS_READ
         for row in self._walk(self._list([*self._order, *TEXTS]), self._after, ROUND):
             if read == most:
-                if not indexed or self._is_far(read, found):
+                if not indexed or self._is_index_cheaper(read, found):
                     break
                 most += FIRST_READ
             read, last = read + 1, self._cursor(row)
-            if self._fits(row):
+            if self._matches(row):
                 found += 1
                 yield self._key(row)
         else:
@@ -148,29 +146,29 @@ class _Reader:
         else:
             self.is_whole = False
 
-    def _is_far(self, read: int, found: int) -> bool:
-        """Whether the rest is to be had sooner by the index.
+    def _is_index_cheaper(self, read: int, found: int) -> bool:
+        """Whether collecting the remaining matches by the index is cheaper than reading on in order.
 
-        Where of `read` comments `found` fit, so will as many of those to come: that is how many others there are to
-        read for the rest, and how many of the whole site the index would gather.
+        Assumes that `found` of every `read` comments match. That gives the number of other comments to read before the
+        page is full, and the number of matches in the whole site that the index would collect.
         """
-        others = (self._limit - found) * (read - found)  # times 1 / found
-        gathered = sum(counters.of_site(self._site).values()) * found  # times 1 / read
-        return others * READ_IS_WORTH[db.engine.dialect.name] * read >= gathered * found
+        others_to_read = (self._limit - found) * (read - found)  # times 1 / found
+        site_matches = sum(counters.of_site(self._site).values()) * found  # times 1 / read
+        return others_to_read * READ_IS_WORTH[db.engine.dialect.name] * read >= site_matches * found
 
     def _by_index(self, indexed: list[str], after: Cursor | None, most: int) -> Iterator[_Key]:
-        """Those behind `after`; of them only numbers and times are gathered and sorted, and texts read as needed."""
-        query = self._list(self._order, is_gathered=True).where(search_index.is_hit(indexed))
+        """Matches after the cursor. Collects and sorts only ids and times, and reads texts in parts as needed."""
+        query = self._list(self._order, by_index=True).where(search_index.is_hit(indexed))
         hits = list(islice(self._walk(query, after, most), most))
         for start in range(0, len(hits), ROUND):
             part = hits[start : start + ROUND]
             texts = _select([Comment.id, *TEXTS]).where(Comment.id.in_([row.id for row in part]))
-            fitting = {row.id for row in db.session.execute(texts) if self._fits(row)}
-            yield from (self._key(row) for row in part if row.id in fitting)
+            matching = {row.id for row in db.session.execute(texts) if self._matches(row)}
+            yield from (self._key(row) for row in part if row.id in matching)
         self.is_whole = len(hits) < most
 
     def _walk(self, query: Select[Any], after: Cursor | None, size: int) -> Iterator[Row[Any]]:
-        """The query's rows in the list's order, `size` at a time, from behind `after`."""
+        """Rows of the query in the list's order, after the cursor; reads `size` rows at a time."""
         for part in _parts(self._wanted, after):
             last = after
             while True:
@@ -191,19 +189,19 @@ class _Reader:
 
     @property
     def _order(self) -> list[Any]:
-        """The columns that an index of the list holds: with no other the table itself need not be read."""
+        """Columns that the index of the list has, so that the database need not read the table."""
         columns: list[Any] = [Comment.id, Comment.created_at]
         return [*columns, Comment.spam_score] if self._wanted.sort is Sort.TOP else columns
 
-    def _list(self, columns: Sequence[Any], is_gathered: bool = False) -> Select[Any]:
+    def _list(self, columns: Sequence[Any], by_index: bool = False) -> Select[Any]:
         search = self._wanted.search
-        # A sum, which is in no index: SQLite would walk the whole list and look for each comment among the gathered.
-        of_site = Comment.site_id + 0 if is_gathered else Comment.site_id
+        # `site_id + 0` keeps SQLite from the site_id index, with which it would scan the whole list for the matches.
+        of_site = Comment.site_id + 0 if by_index else Comment.site_id
         query = _select(columns).where(of_site == self._site.id, Comment.status == self._wanted.status)
-        # Spelled out, not as parameters: only so does SQLite see that its partial indexes fit.
+        # As literals, not parameters: SQLite uses a partial index only if the query has the same condition as text.
         if self._wanted.is_flagged:
             query = query.where(text(f"comment.{FLAGGED}"))
-        if search.has_link and not is_gathered:
+        if search.has_link and not by_index:
             query = query.where(text(LINKED[db.engine.dialect.name]))
         if self._wanted.until_id is not None:
             query = query.where(Comment.id <= self._wanted.until_id)
@@ -219,7 +217,7 @@ class _Reader:
             query = query.where(Comment.created_at < search.before)
         return query
 
-    def _fits(self, row: Row[Any]) -> bool:
+    def _matches(self, row: Row[Any]) -> bool:
         search = self._wanted.search
         if search.has_link and not search_index.has_link(row.html):
             return False
@@ -242,10 +240,10 @@ _Part = Callable[[Select[Any], Cursor | None], Select[Any]]
 
 
 def _parts(wanted: Wanted, after: Cursor | None) -> list[_Part]:
-    """What a list consists of, in order, from behind `after`: each puts a query into its order, behind a cursor."""
+    """The parts of a list after the cursor, in order: each function sorts a query and starts it after a cursor."""
     if wanted.sort is not Sort.TOP:
         return [partial(_by_time, is_rising=wanted.sort is Sort.OLDEST)]
-    # A sum, which is in no index: the few that are reported are sorted, not looked for among all by their score.
+    # `spam_score + 0` disables the score index: sorting the few reported comments is cheaper than scanning all scores.
     score: SQLColumnExpression[Any] = Comment.spam_score + 0 if wanted.is_flagged else Comment.spam_score
     unscored = partial(_unscored, score=score)
     return [unscored] if after and after.score == UNSCORED else [partial(_likely_spam, score=score), unscored]

@@ -12,7 +12,7 @@ from commentsvc.store.db import db
 
 
 def update(changed: Iterable[Comment]) -> None:
-    """Recompute `is_shown` of these comments and of the comments above them, the deepest level first.
+    """Recompute `is_visible_in_tree` of these comments and of the comments above them, the deepest level first.
 
     Runs two queries for each level of the tree, however many comments change.
     """
@@ -27,11 +27,11 @@ def update(changed: Iterable[Comment]) -> None:
             with_replies = _with_shown_replies(c.id for c in level.values() if c.status != Status.APPROVED)
         touched = []
         for comment in level.values():
-            is_shown = comment.status == Status.APPROVED or comment.id in with_replies
-            if comment.is_shown != is_shown or comment.id in own:
+            is_visible = comment.status == Status.APPROVED or comment.id in with_replies
+            if comment.is_visible_in_tree != is_visible or comment.id in own:
                 touched.append(comment)
-            if comment.is_shown != is_shown:
-                comment.is_shown = is_shown
+            if comment.is_visible_in_tree != is_visible:
+                comment.is_visible_in_tree = is_visible
         db.session.flush()
         above = {comment.parent_id for comment in touched if comment.parent_id is not None}
         for parent in _by_ids(above):
@@ -43,7 +43,7 @@ def _with_shown_replies(ids: Iterable[int]) -> set[int]:
     wanted = list(ids)
     if not wanted:
         return set()
-    query = select(Comment.parent_id).where(Comment.parent_id.in_(wanted), Comment.is_shown.is_(True))
+    query = select(Comment.parent_id).where(Comment.parent_id.in_(wanted), Comment.is_visible_in_tree.is_(True))
     return {parent_id for parent_id in db.session.scalars(query.distinct()) if parent_id is not None}
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    inspect,
     select,
     text,
 )
@@ -163,7 +164,7 @@ class Comment(Base):
 
     status: Mapped[str] = mapped_column(String(16))
     # The comment is approved, or is an empty node above an approved reply.
-    is_shown: Mapped[bool] = mapped_column(default=False)
+    is_visible_in_tree: Mapped[bool] = mapped_column("is_shown", default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # inputs of the verdict
     is_shadowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # its author sees it as published
@@ -215,11 +216,16 @@ def add_all(new: Sequence[Comment]) -> None:
     They belong to no session afterwards. The caller indexes their texts (search_index).
     """
     table = Base.metadata.tables["comment"]
-    usual = {c.name: c.default.arg for c in table.c if isinstance(c.default, ColumnDefault) and c.default.is_scalar}
+    columns = {attribute.key: attribute.columns[0] for attribute in inspect(Comment).column_attrs}
+    defaults = {
+        name: column.default.arg
+        for name, column in columns.items()
+        if isinstance(column.default, ColumnDefault) and column.default.is_scalar
+    }
     for comment in new:
-        for name in usual.keys() - vars(comment).keys():
-            set_committed_value(comment, name, usual[name])
-    rows = [{name: value for name, value in vars(comment).items() if name in table.c} for comment in new]
+        for name in defaults.keys() - vars(comment).keys():
+            set_committed_value(comment, name, defaults[name])
+    rows = [{columns[name].name: value for name, value in vars(comment).items() if name in columns} for comment in new]
     written = insert(table).returning(table.c.id, sort_by_parameter_order=True)
     ids = db.session.connection().execute(written, rows).scalars()
     for comment, comment_id in zip(new, ids, strict=True):

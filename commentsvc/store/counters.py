@@ -1,4 +1,4 @@
-"""How many comments of each status a site has: kept with every decision, never counted."""
+"""Counters: how many comments of each status a site has, updated with every decision."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from commentsvc.store.sites import Site
 
 
 class StatusCount(Base):
-    """Comments of a site by status: kept, not counted, so that the queue's cost does not grow with its history."""
+    """The number of a site's comments with one status, stored so that reading it never scans comments."""
 
     __tablename__ = "tally"
 
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
     status: Mapped[str] = mapped_column(String(16), primary_key=True)
     count: Mapped[int] = mapped_column(Integer, default=0)
-    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # in the row of `approved` alone
-    # Grows with every change of the row. That of `approved` changes with all that is published, whose writers wait for
-    # each other there: so who has seen a version has seen all that came before it.
+    flagged: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # only in the row for `approved`
+    # Grows with each change of the row. Every change of a published comment updates the row for `approved`, so these
+    # transactions run one after another: a reader that has seen a version has seen all earlier changes.
     version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 def version_of(site: Site) -> int:
-    """What grows with every change to the published comments of a site."""
+    """A number that grows with each change of a site's published comments."""
     query = select(StatusCount.version).where(StatusCount.site_id == site.id, StatusCount.status == Status.APPROVED)
     return db.session.scalar(query) or 0
 
@@ -47,9 +47,9 @@ def of_all() -> dict[Status, int]:
 
 
 def add(changes: Mapping[tuple[int, Status], int]) -> None:
-    """Keep the tallies true; `changes` are by site and status.
+    """Add changes, by site id and status, to the counters.
 
-    Always in one order of rows: two acts at once, in opposite directions, must not each wait for the other.
+    Rows are updated in sorted order: two transactions that move comments in opposite directions must not deadlock.
     """
     insert = postgresql.insert if is_postgres() else sqlite.insert
     for (site_id, status), change in sorted(changes.items()):
@@ -59,13 +59,13 @@ def add(changes: Mapping[tuple[int, Status], int]) -> None:
 
 
 def flagged_on(site: Site) -> int:
-    """How many published comments of the site have open reports."""
+    """The number of a site's approved comments that have open reports."""
     query = select(StatusCount.flagged).where(StatusCount.site_id == site.id, StatusCount.status == Status.APPROVED)
     return db.session.scalar(query) or 0
 
 
 def add_flagged(changes: Mapping[int, int]) -> None:
-    """Keep the tallies of flagged comments true; `changes` are by site, whose row for `approved` is there."""
+    """Add changes, by site id, to the counters of reported comments; the rows for `approved` exist."""
     for site_id, change in sorted((site_id, change) for site_id, change in changes.items() if change):
         row = update(StatusCount).where(StatusCount.site_id == site_id, StatusCount.status == Status.APPROVED)
         db.session.execute(row.values(flagged=StatusCount.flagged + change))

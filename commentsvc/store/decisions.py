@@ -1,4 +1,4 @@
-"""Decisions: who or which rule moved which comment where, why and when; rows are only ever added."""
+"""Decisions: the log of every status that a moderator, a rule or an author gave a comment; rows are only added."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
 BY_PEOPLE = text("by_account_id IS NOT NULL")
-EDIT = "edit"  # the act that changed a text and no status
+EDIT = "edit"  # action of a decision that changed the text and not the status
 
 
 class Decision(Base):
@@ -27,7 +27,7 @@ class Decision(Base):
     __table_args__ = (
         Index("ix_decision_site_id_id", "site_id", "id"),
         Index("ix_decision_comment_id_id", "comment_id", "id"),
-        # What moderators decided, for those who follow it; posting writes nothing into these.
+        # Only decisions of moderators, so that posting does not write to these indexes.
         Index("ix_decision_of_people", "id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE),
         Index(
             "ix_decision_of_people_on_site", "site_id", "comment_id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE
@@ -38,7 +38,7 @@ class Decision(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id"))
-    batch: Mapped[str] = mapped_column(String(32), index=True)  # one act on many comments is undone as one
+    batch: Mapped[str] = mapped_column(String(32), index=True)  # decisions of one batch are undone together
     action: Mapped[str] = mapped_column(String(16))
     status_before: Mapped[str | None] = mapped_column(String(16))  # None: the comment was just written
     status_after: Mapped[str] = mapped_column(String(16))
@@ -47,7 +47,7 @@ class Decision(Base):
     note: Mapped[str] = mapped_column(Text, default="")  # for moderators
     told: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the author
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    settings_version: Mapped[str | None] = mapped_column(String(12))  # of the policy and rules a verdict was made with
+    settings_version: Mapped[str | None] = mapped_column(String(12))  # the verdict's policy and rules
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     by_account: Mapped[Account | None] = relationship(lazy="joined")
@@ -94,7 +94,7 @@ def add(
 
 
 class AutomaticDecision(NamedTuple):
-    """What the rules decided on a comment that was written or rewritten."""
+    """The verdict of the rules on a new or edited comment."""
 
     comment: Comment
     action: Action
@@ -103,8 +103,8 @@ class AutomaticDecision(NamedTuple):
     settings_version: str
 
 
-def add_rulings(rulings: Iterable[AutomaticDecision], now: datetime) -> None:
-    """Log them, each an act of its own with the comment's reasons."""
+def add_automatic(made: Iterable[AutomaticDecision], now: datetime) -> None:
+    """Log verdicts, each with the comment's reasons and in a batch of its own."""
     rows = [
         {
             "site_id": one.comment.site_id,
@@ -118,7 +118,7 @@ def add_rulings(rulings: Iterable[AutomaticDecision], now: datetime) -> None:
             "settings_version": one.settings_version,
             "created_at": now,
         }
-        for one in rulings
+        for one in made
     ]
     insert_all(Decision, rows)
 
@@ -127,30 +127,30 @@ def of_batch(batch: str, limit: int | None) -> Sequence[Decision]:
     return db.session.scalars(select(Decision).where(Decision.batch == batch).order_by(Decision.id).limit(limit)).all()
 
 
-def is_of(batch: str, account: Account) -> bool:
-    """Whether the act is this moderator's."""
+def is_by(batch: str, account: Account) -> bool:
+    """Whether this account made the first decision of the batch."""
     query = select(Decision.by_account_id).where(Decision.batch == batch).limit(1)
     return db.session.scalar(query) == account.id
 
 
-def standing_in(batch: str, limit: int) -> Sequence[Decision]:
-    """The newest decisions of an act after which nothing was decided on their comments, in their order."""
-    found = db.session.scalars(_standing(batch).order_by(Decision.id.desc()).limit(limit)).all()
+def latest_of_batch(batch: str, limit: int) -> Sequence[Decision]:
+    """The newest `limit` decisions of a batch that are the last ones on their comments, in order of id."""
+    found = db.session.scalars(_latest(batch).order_by(Decision.id.desc()).limit(limit)).all()
     return found[::-1]
 
 
-def count_standing_in(batch: str) -> int:
-    return db.session.scalar(select(func.count()).select_from(_standing(batch).subquery())) or 0
+def count_latest_of_batch(batch: str) -> int:
+    return db.session.scalar(select(func.count()).select_from(_latest(batch).subquery())) or 0
 
 
-def _standing(batch: str) -> Select[Decision]:
+def _latest(batch: str) -> Select[Decision]:
     later = aliased(Decision)
     is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id)
     return select(Decision).where(Decision.batch == batch, ~is_later.exists())
 
 
 def made_at(site: Site, decision_id: int) -> datetime | None:
-    """When the site's first decision from this number on was made; None when there is none."""
+    """Time of the site's first decision with this id or a later one; None when there is none."""
     query = select(Decision.created_at).where(Decision.site_id == site.id, Decision.id >= decision_id)
     return db.session.scalar(query.order_by(Decision.id).limit(1))
 
@@ -161,48 +161,48 @@ def newest(comment_id: int) -> Decision:
 
 
 def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
-    """What the moderator who last decided chose to tell each comment's author, where there is something."""
+    """Messages to authors, by comment id: that of the last decision that set a status, where it is not empty."""
     later = aliased(Decision)
-    moved = or_(later.status_before.is_(None), later.status_before != later.status_after)
-    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, moved)
+    sets_status = or_(later.status_before.is_(None), later.status_before != later.status_after)
+    is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, sets_status)
     query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
     query = query.where(Decision.told != "", ~is_later.exists())
     return {comment_id: told for comment_id, told in db.session.execute(query).all()}
 
 
 def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
-    """The next decisions of moderators on every site, in their order, up to the first that is newer than `until`."""
+    """The next decisions of moderators on all sites, in order of id, up to the first that is later than `until`."""
     query = select(Decision).where(Decision.id > decision_id, text("decision.by_account_id IS NOT NULL"))
     found = db.session.scalars(query.order_by(Decision.id).limit(limit))
     return list(takewhile(lambda decision: decision.created_at <= until, found))
 
 
 def of_people(site: Site, from_comment_id: int) -> set[int]:
-    """The comments from this one on that a moderator has decided on."""
+    """Ids of comments, from this id on, that a moderator has decided on."""
     query = select(Decision.comment_id).where(Decision.site_id == site.id, Decision.by_account_id.is_not(None))
     return set(db.session.scalars(query.where(Decision.comment_id >= from_comment_id)))
 
 
 def first_of(comment_id: int) -> Decision | None:
-    """The verdict on a comment as it came in, or as it was last edited."""
+    """The verdict on the current text of a comment: when it was posted, or last edited."""
     query = select(Decision).where(Decision.comment_id == comment_id, Decision.settings_version.is_not(None))
     return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
 
 def sizes_of(batches: set[str]) -> dict[str, int]:
-    """How many comments each act moved."""
+    """The number of decisions in each batch."""
     query = select(Decision.batch, func.count()).where(Decision.batch.in_(batches)).group_by(Decision.batch)
     return {batch: count for batch, count in db.session.execute(query).all()}
 
 
 def undoable(comment_ids: Iterable[int]) -> set[int]:
-    """The decisions on these comments that can be undone now: nothing that came after them still holds."""
+    """Ids of the decisions on these comments that can be undone: no later decision on the comment is in force."""
     query = select(Decision.comment_id, Decision.id, Decision.undoes_id)
     query = query.where(Decision.comment_id.in_(list(comment_ids))).order_by(Decision.id)
     steps: dict[int, list[tuple[int, int | None]]] = {}
     for comment_id, decision_id, undoes_id in db.session.execute(query).all():
         steps.setdefault(comment_id, []).append((decision_id, undoes_id))
-    return {decision_id for done in steps.values() for decision_id in undo.acts_in_force(done)}
+    return {decision_id for decisions_made in steps.values() for decision_id in undo.acts_in_force(decisions_made)}
 
 
 def log(site: Site, comment_id: int | None, before_id: int | None, limit: int) -> tuple[list[Decision], int | None]:

@@ -39,4 +39,4 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
             moved.setdefault(guest_id, Counter())[status] -= count
             moved.setdefault(author_id_on[site_id], Counter())[status] += count
         db.session.execute(update(Comment).where(*of_guest).values(author_id=author_id_on[site_id]))
-    authors.count_moved(moved)
+    authors.add_to_counts(moved)

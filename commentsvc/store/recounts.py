@@ -1,4 +1,4 @@
-"""Kept numbers: which columns keep what could be counted, how each is counted, and where the two differ."""
+"""Recounts: how each stored number is counted again, and where the stored and the counted number differ."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
 
-AT_ONCE = 1000  # comments whose texts are in memory
+AT_ONCE = 1000  # comments whose texts are in memory at the same time
 PUBLISHED = {
     "thread.count",
     "thread.pinned_id",
@@ -39,9 +39,9 @@ Value = int | str | bool | None
 
 @dataclass(frozen=True)
 class Difference:
-    """A kept number that is not what counting gives. `number` is its table and column; `row_id` the row that keeps it.
+    """A stored number that differs from the counted one. `number` is its table and column, `row_id` its row.
 
-    `thread_id` is the thread whose lock guards it, for what threads and comments keep.
+    `thread_id` is the thread whose lock protects it, for columns of threads and comments.
     """
 
     number: str
@@ -57,13 +57,13 @@ class Difference:
 
 
 def allow_long_reading() -> None:
-    """Let the queries of this transaction take as long as they need: they lock nothing."""
+    """Remove the time limit of this transaction's queries, which lock nothing."""
     if is_postgres():
         db.session.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 def in_threads(site_id: int, thread_ids: Collection[int] | None = None) -> list[Difference]:
-    """What a site's threads and their comments keep, but for the words; of these threads or (None) of all."""
+    """Differences in a site's threads and comments, without the search words; of these threads or (None) of all."""
     of_thread = Thread.site_id == site_id if thread_ids is None else Thread.id.in_(thread_ids)
     of_comment = Comment.site_id == site_id if thread_ids is None else Comment.thread_id.in_(thread_ids)
     return [
@@ -77,7 +77,7 @@ def in_threads(site_id: int, thread_ids: Collection[int] | None = None) -> list[
 
 
 def _thread_counts(of_thread: ColumnElement[bool]) -> Iterator[Difference]:
-    """Approved comments, pingbacks not counted."""
+    """Approved comments, without pingbacks."""
     approved = select(func.count(Comment.id)).where(Comment.thread_id == Thread.id)
     approved = approved.where(Comment.status == Status.APPROVED, Comment.kind == CommentKind.COMMENT)
     counted = approved.correlate(Thread).scalar_subquery()
@@ -117,7 +117,7 @@ def _of_comments(column: str, counted: ColumnElement[int], of_comment: ColumnEle
 
 
 def _places(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
-    """How deep each reply is, and below which top-level comment: both follow from the parents."""
+    """Depth and top-level comment of each reply, which follow from the parents."""
     top = select(Comment.id, literal(0).label("depth"), null().cast(Comment.root_id.type).label("root_id"))
     placed = top.where(of_comment, Comment.parent_id.is_(None)).cte("placed", recursive=True)
     reply = aliased(Comment)
@@ -138,7 +138,7 @@ def _places(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
 
 
 def _shown(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
-    """Approved comments are shown, and whatever stands above one."""
+    """Approved comments and the comments above them are visible."""
     replies = select(Comment.parent_id.label("id")).where(of_comment, Comment.status == Status.APPROVED)
     above = replies.where(Comment.parent_id.is_not(None)).cte("above", recursive=True)
     parent = aliased(Comment)
@@ -147,10 +147,10 @@ def _shown(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
     )
     is_above = Comment.id.in_(select(above.c.id))
     is_wrong = or_(
-        and_(Comment.is_shown.is_(True), Comment.status != Status.APPROVED, ~is_above),
-        and_(Comment.is_shown.is_(False), or_(Comment.status == Status.APPROVED, is_above)),
+        and_(Comment.is_visible_in_tree.is_(True), Comment.status != Status.APPROVED, ~is_above),
+        and_(Comment.is_visible_in_tree.is_(False), or_(Comment.status == Status.APPROVED, is_above)),
     )
-    query = select(Comment.id, Comment.thread_id, Comment.is_shown).where(of_comment, is_wrong)
+    query = select(Comment.id, Comment.thread_id, Comment.is_visible_in_tree).where(of_comment, is_wrong)
     for comment_id, thread_id, kept in db.session.execute(query.order_by(Comment.id)).all():
         yield _of_comment("is_shown", comment_id, thread_id, kept, not kept)
 
@@ -160,7 +160,7 @@ def _of_comment(column: str, comment_id: int, thread_id: int, kept: Value, count
 
 
 def of_authors(site_id: int, author_ids: Collection[int] | None = None) -> list[Difference]:
-    """How many of an author's comments are approved, pending and refused; of these authors or (None) of the site's."""
+    """Differences in authors' counts by status; of these authors or (None) of all authors of the site."""
     of_author = Author.site_id == site_id if author_ids is None else Author.id.in_(author_ids)
     columns = ("approved", "pending", "refused")
     counted = {
@@ -179,7 +179,7 @@ def of_authors(site_id: int, author_ids: Collection[int] | None = None) -> list[
 
 
 def of_tallies(site_id: int) -> list[Difference]:
-    """A site's comments by status, and how many published ones have open reports."""
+    """Differences in a site's comments by status, and in its approved comments with open reports."""
     query = select(Comment.status, func.count()).where(Comment.site_id == site_id).group_by(Comment.status)
     counts: dict[str, int] = {status: count for status, count in db.session.execute(query).all()}
     flagged = select(func.count()).where(Comment.site_id == site_id, Comment.status == Status.APPROVED)
@@ -198,7 +198,7 @@ def of_tallies(site_id: int) -> list[Difference]:
 
 
 def of_words(site_id: int, after_id: int, thread_ids: Collection[int] | None = None) -> tuple[list[Difference], int]:
-    """The words that search finds comments by, of the next 1,000 comments; and the last of these (0: there is none)."""
+    """Differences in the search words of the next 1,000 comments; and the id of the last one (0: there is none)."""
     query = select(Comment, CommentWords.words).outerjoin(CommentWords, CommentWords.comment_id == Comment.id)
     query = query.where(Comment.site_id == site_id, Comment.id > after_id).order_by(Comment.id).limit(AT_ONCE)
     if thread_ids is not None:
@@ -213,14 +213,14 @@ def of_words(site_id: int, after_id: int, thread_ids: Collection[int] | None = N
 
 
 def _compared(kept: str, counted: str) -> tuple[str, str]:
-    """How many words are there, and how many should be; not the words, which are what somebody wrote."""
+    """The numbers of right and wrong words; not the words, which are a commenter's text."""
     here, wanted = set(kept.split()), set(counted.split())
     return f"{len(here & wanted)} right and {len(here - wanted)} wrong words", f"{len(wanted)} words"
 
 
 @dataclass(frozen=True)
 class LearntDifference:
-    """What the spam filter keeps of a word (None: of all comments learnt) as (good, spam), and what counting gives."""
+    """Stored and counted (good, spam) numbers of a word in the spam filter; `word` is None for the totals."""
 
     word: int | None
     kept: tuple[int, int]
@@ -235,7 +235,7 @@ class LearntDifference:
 
 
 def of_learnt(site_id: int) -> list[LearntDifference]:
-    """What the filter has counted the learnt comments of a site as; to be called where all queries see one moment."""
+    """Differences in a site's spam filter; call it in a transaction whose queries all see one moment (begin_read)."""
     counted: dict[str, Counter[int | None]] = {"ham": Counter(), "spam": Counter()}
     columns = ("source", "html", "author_name", "author_email", "author_website", "ip", "user_agent")
     last = 0
@@ -262,11 +262,11 @@ def of_learnt(site_id: int) -> list[LearntDifference]:
     return [one for one in found if one.kept != one.counted]
 
 
-# Mending; the caller holds what guards each number, and commits.
+# Corrections; the caller holds the lock of each number, and commits.
 
 
 def mend(differences: Sequence[Difference]) -> None:
-    """Write what was counted, for the columns of threads, comments and authors."""
+    """Store the counted numbers in columns of threads, comments and authors."""
     for one in differences:
         table, column = one.number.split(".")
         rows = Base.metadata.tables[table]
@@ -274,7 +274,7 @@ def mend(differences: Sequence[Difference]) -> None:
 
 
 def lock_authors(author_ids: Collection[int]) -> None:
-    """Hold these authors until the transaction ends: whoever counts for them has committed, or waits."""
+    """Lock authors until the transaction ends, in order of id; other transactions have counted, or wait."""
     query = select(Author.id).where(Author.id.in_(author_ids)).order_by(Author.id)
     db.session.execute(query.with_for_update(of=Author))
 
@@ -286,16 +286,16 @@ def mend_tallies(site_id: int, differences: Sequence[Difference]) -> None:
 
 
 def mend_learnt(site_id: int, one: LearntDifference) -> bool:
-    """Write what was counted, unless the number has changed since; says whether it was written.
+    """Store the counted numbers unless the stored ones have changed since; gives whether they were stored.
 
-    A correct change adds the same to what is kept and to what counting gives: as long as what is kept is as it was,
-    so is the count.
+    A correct change adds the same to the stored and to the counted number: while the stored number is unchanged, the
+    counted one is too.
     """
     insert = postgresql.insert if is_postgres() else sqlite.insert
     table: type[SpamWord] | type[SpamTotal] = SpamTotal if one.word is None else SpamWord
     key = {"site_id": site_id} if one.word is None else {"site_id": site_id, "word": one.word}
     (ham, spam), (kept_ham, kept_spam) = one.counted, one.kept
     row = insert(table).values(**key, ham=ham, spam=spam)
-    is_as_it_was = and_(table.ham == kept_ham, table.spam == kept_spam)
-    row = row.on_conflict_do_update(index_elements=list(key), set_={"ham": ham, "spam": spam}, where=is_as_it_was)
+    is_unchanged = and_(table.ham == kept_ham, table.spam == kept_spam)
+    row = row.on_conflict_do_update(index_elements=list(key), set_={"ham": ham, "spam": spam}, where=is_unchanged)
     return db.session.scalar(row.returning(table.site_id)) is not None

@@ -1,4 +1,4 @@
-"""Flags: readers' reports of a comment, one a person; open until a moderator decides on the comment."""
+"""Reports: readers report a comment, each once; a report is open until a moderator decides on the comment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.decisions import Decision
 
 TEXT_MAX = 1000
-HOLD_RULE = "flags"  # who decides when enough readers have reported a comment
+HOLD_RULE = "flags"  # `by_rule` of the decision that holds a comment after enough reports
 
 
 class ReportReason(StrEnum):
@@ -47,10 +47,10 @@ class Report(Base):
     reason: Mapped[str] = mapped_column(String(16))
     text: Mapped[str] = mapped_column(String(TEXT_MAX), default="")  # as typed
     ip: Mapped[str] = mapped_column(String(45), default="")
-    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # its neighbourhood
+    network: Mapped[str] = mapped_column(String(45), default="", server_default="")  # the neighbourhood of `ip`
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     handled_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), index=True)  # what answered it
+    decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), index=True)  # that answered the report
     account: Mapped[Account | None] = relationship(lazy="raise_on_sql")
     comment: Mapped[Comment] = relationship(lazy="raise_on_sql")
 
@@ -63,16 +63,16 @@ def find(comment: Comment, account: Account | None, guest_hash: bytes) -> Report
 
 
 def open_of(comment_ids: Collection[int]) -> dict[int, list[Report]]:
-    """The open reports of each of these comments that has some, the oldest first, with their accounts."""
+    """Open reports by comment id, the oldest first, with their accounts; comments without any are left out."""
     query = select(Report).where(Report.comment_id.in_(list(comment_ids)), Report.handled_at.is_(None))
     found: dict[int, list[Report]] = {}
-    for flag in db.session.scalars(query.order_by(Report.id).options(joinedload(Report.account))):
-        found.setdefault(flag.comment_id, []).append(flag)
+    for report in db.session.scalars(query.order_by(Report.id).options(joinedload(Report.account))):
+        found.setdefault(report.comment_id, []).append(report)
     return found
 
 
 def open_in(comment: Comment, change: int) -> None:
-    """Count reports of a comment that opened, or (negative) that were answered; the caller holds the thread's lock."""
+    """Add `change` to the open reports of a comment, negative when answered; the caller holds the thread's lock."""
     was_flagged = comment.flag_count > 0
     comment.flag_count += change
     if comment.status == Status.APPROVED and was_flagged != (comment.flag_count > 0):
@@ -80,7 +80,7 @@ def open_in(comment: Comment, change: int) -> None:
 
 
 def answer(comment: Comment, decision: Decision) -> None:
-    """A decision on the comment answers what is open; the comment has its new status already."""
+    """Mark the open reports of a comment as answered by a decision; the comment has its new status already."""
     if comment.flag_count:
         answered = update(Report).where(Report.comment_id == comment.id, Report.handled_at.is_(None))
         db.session.execute(answered.values(handled_at=decision.created_at, decision_id=decision.id))
@@ -88,13 +88,13 @@ def answer(comment: Comment, decision: Decision) -> None:
 
 
 def answered_by(decision_ids: Collection[int]) -> set[int]:
-    """Those of these decisions that answered reports."""
+    """The subset of decision ids that answered reports."""
     query = select(Report.decision_id).where(Report.decision_id.in_(list(decision_ids))).distinct()
     return {decision_id for decision_id in db.session.scalars(query) if decision_id is not None}
 
 
 def reopen(comment: Comment, undone: Decision) -> bool:
-    """What a decision had answered is open again when it is undone; says whether there was any."""
+    """Open the reports again that an undone decision had answered; gives whether there were any."""
     opened = update(Report).where(Report.decision_id == undone.id).values(handled_at=None, decision_id=None)
     change = len(db.session.scalars(opened.returning(Report.id)).all())
     if change:
@@ -103,7 +103,10 @@ def reopen(comment: Comment, undone: Decision) -> bool:
 
 
 def made_since(account: Account | None, ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
-    """How many reports an account made (and 0); for a guest, their household and their neighbourhood, up to `most`."""
+    """Reports made between `since` and `now`: (by the account, 0), or for a guest (by household, by neighbourhood).
+
+    The reports of a guest's neighbourhood are counted up to `most`.
+    """
     recent = (Report.created_at > since, Report.created_at <= now)
     if account:
         query = select(func.count()).select_from(Report).where(Report.account_id == account.id, *recent)
@@ -114,7 +117,7 @@ def made_since(account: Account | None, ip: str, since: datetime, now: datetime,
 
 
 def open_by_guests_at(comment: Comment, ip: str) -> int:
-    """Open reports of a comment by guests of what one customer of a provider can have."""
+    """The number of open reports of a comment by guests whose address may belong to one customer of a provider."""
     query = select(Report.ip).where(Report.comment_id == comment.id, Report.guest_hash.is_not(None))
     return count_in(db.session.scalars(query.where(Report.handled_at.is_(None))), ip, NetworkScope.CUSTOMER)
 

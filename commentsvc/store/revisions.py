@@ -24,7 +24,7 @@ class Revision(Base):
 
 
 def add(comment: Comment, now: datetime) -> None:
-    """Keep the text that the comment has now, in the transaction that replaces it; the caller commits."""
+    """Add the current text of a comment, in the transaction that replaces it; the caller commits."""
     values = {"source": comment.source, "renderer": comment.renderer}
     db.session.add(Revision(comment_id=comment.id, replaced_at=now, **values))
 
@@ -39,7 +39,7 @@ def newest(comment_id: int, replaced_at: datetime) -> Revision:
 
 
 def of_comments(comment_ids: Iterable[int]) -> dict[int, Sequence[Revision]]:
-    """Each comment's earlier texts, the oldest first."""
+    """Earlier texts by comment id, the oldest first."""
     found: dict[int, list[Revision]] = {}
     query = select(Revision).where(Revision.comment_id.in_(list(comment_ids))).order_by(Revision.id)
     for revision in db.session.scalars(query):
@@ -48,5 +48,5 @@ def of_comments(comment_ids: Iterable[int]) -> dict[int, Sequence[Revision]]:
 
 
 def forget(comment_ids: Iterable[int]) -> None:
-    """Remove what earlier texts there are: their author has asked for it."""
+    """Delete all earlier texts of comments, because their author has asked for it."""
     db.session.execute(delete(Revision).where(Revision.comment_id.in_(list(comment_ids))))

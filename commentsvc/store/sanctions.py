@@ -1,4 +1,4 @@
-"""Sanctions: what moderators decided about a person, by account, address, domain or network; lifted, never erased."""
+"""Sanctions: what moderators impose on a person by account, address, domain or network; lifted, never deleted."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Sanction(Base):
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))  # None: on every site
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(SUBJECT_MAX))  # `account:7`, `email:…`, `domain:…`, `network:…`
-    # Of one by a moderator who may not see addresses: the author it is about. No foreign key: it outlives them.
+    # Set when the moderator may not see addresses: the author that it concerns. No foreign key: it outlives authors.
     author_id: Mapped[int | None] = mapped_column(Id)
-    reason: Mapped[str] = mapped_column(Text, default="")  # told to the person
+    reason: Mapped[str] = mapped_column(Text, default="")  # shown to the person
     note: Mapped[str] = mapped_column(Text, default="")  # for moderators
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
-    batch: Mapped[str | None] = mapped_column(String(32))  # the act that refused what the person had written
+    batch: Mapped[str | None] = mapped_column(String(32))  # batch of the decisions that rejected the person's comments
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    token: Mapped[str] = mapped_column(String(32))  # who brings it has been told of the sanction
+    token: Mapped[str] = mapped_column(String(32))  # proves that the person has seen the sanction
     until_at: Mapped[datetime | None] = mapped_column(UtcTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcTime)  # of a warning
     lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -57,21 +57,21 @@ class Sanction(Base):
         return self.lifted_at is None and not is_over and self.acknowledged_at is None
 
     def binds(self, author_id: int | None) -> bool:
-        """Whether it counts for this author, if its subject is theirs.
+        """Whether it applies to this author, whose subjects include its subject.
 
-        What moderators would see on other authors' comments tells whose address is the same, so such a sanction counts
-        for its own author alone. A refusal leaves nothing to be seen: it counts for the whole subject.
+        A sanction with an author applies to that author alone: on other authors' comments it would show moderators
+        whose address is the same. A ban or suspension shows nothing there, so it applies to the whole subject.
         """
         return self.author_id in (None, author_id) or self.kind in REFUSING
 
     def is_shown_with(self, author_id: int, sees_addresses: bool) -> bool:
-        """Whether a moderator sees it beside this author: without the right to addresses, only if it names no other."""
+        """Whether a moderator may see it with this author; without the right to see addresses, not if it names one."""
         names_account = self.subject.startswith(f"{SubjectKind.ACCOUNT}:")
         return sees_addresses or names_account or self.author_id == author_id
 
 
 def is_any(site_ids: Collection[int]) -> bool:
-    """Whether any sanction is in force on these sites; a person has some thirty subjects, and most sites none."""
+    """Whether any sanction is in force on these sites; saves the query for a person's thirty subjects on most sites."""
     here = or_(Sanction.site_id.is_(None), Sanction.site_id.in_(site_ids))
     return db.session.scalar(select(Sanction.id).where(here, text(NOT_LIFTED)).limit(1)) is not None
 
@@ -79,8 +79,8 @@ def is_any(site_ids: Collection[int]) -> bool:
 def active_for(
     site: Site, account_id: int | None, email: str, ip: str, now: datetime, author_id: int | None = None
 ) -> Sequence[Sanction]:
-    """What is in force on this site for who writes as this account, or from this address or network; oldest first."""
-    # The site is looked at here: asked for in the query, SQLite takes the index of the site instead, which grows.
+    """Sanctions in force on this site for an account, e-mail address or IP address; oldest first."""
+    # The site is compared in Python: with it in the query, SQLite would use the index of the site, which grows.
     query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects_of(account_id, email, ip)]))
     found = db.session.scalars(query.where(text(NOT_LIFTED)).order_by(Sanction.id)).all()
     here = [sanction for sanction in found if sanction.site_id in (None, site.id) and sanction.is_active(now)]
@@ -88,7 +88,7 @@ def active_for(
 
 
 def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, list[Sanction]]:
-    """What is in force for the author of each of these comments, by one query; authors are loaded."""
+    """Sanctions in force for the author of each comment, by comment id, by one query; authors are loaded."""
     if not is_any({comment.site_id for comment in comments}):
         return {}
     subjects = {c.id: {str(s) for s in subjects_of(c.author.account_id, c.author_email or "", c.ip)} for c in comments}
@@ -105,14 +105,14 @@ def active_by_comment(comments: Sequence[Comment], now: datetime) -> dict[int, l
 
 
 def history(site: Site, subjects: Sequence[Subject]) -> Sequence[Sanction]:
-    """Every sanction that these ever had here, newest first."""
+    """All sanctions that these subjects ever had on this site, newest first."""
     query = select(Sanction).where(Sanction.subject.in_([str(s) for s in subjects]))
     query = query.where(or_(Sanction.site_id.is_(None), Sanction.site_id == site.id))
     return db.session.scalars(query.order_by(Sanction.id.desc())).unique().all()
 
 
 def of_site(site: Site, before_id: int | None, limit: int) -> tuple[list[Sanction], int | None]:
-    """The site's own sanctions, newest first; and where the next page begins."""
+    """The site's own sanctions, newest first; and the id before which the next page begins, if there is one."""
     query = select(Sanction).where(Sanction.site_id == site.id)
     if before_id is not None:
         query = query.where(Sanction.id < before_id)
@@ -121,7 +121,7 @@ def of_site(site: Site, before_id: int | None, limit: int) -> tuple[list[Sanctio
 
 
 def locked(sanction_id: int) -> Sanction:
-    """As by_id, read anew and held until the transaction ends."""
+    """Like by_id, read again from the database and locked until the transaction ends."""
     query = select(Sanction).where(Sanction.id == by_id(sanction_id).id).with_for_update(of=Sanction)
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 

@@ -1,4 +1,4 @@
-"""The words of comments, kept in line with every text that is written, and the index that finds comments by them."""
+"""Search index: the words of every comment, updated with each new text, and the condition that finds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from commentsvc.core import search_query
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, Id, db, is_postgres
 
-# Tables and indexes that no model names, because each database has its own kind; the migration makes them.
+# Name of the tables and indexes that a migration creates for each database, and that no model has.
 OWN_KIND = "word_search"
 
 
@@ -40,26 +40,26 @@ class CommentWords(Base):
 
 
 def is_hit(words: Sequence[str]) -> ColumnElement[bool]:
-    """That a comment's words begin with each of `words`, by the index.
+    """The condition that a comment has, for each of `words`, a word that begins with it.
 
-    `words` are as `index_words` gives them: letters and digits, nothing to escape. Their comments are gathered first
-    (an array on PostgreSQL), since a planner that sees a limit likes to walk the whole queue and look each one up.
+    `words` come from `index_words`: letters and digits, nothing to escape. The matching comments are collected first,
+    on PostgreSQL into an array: with a LIMIT its planner would else scan the whole queue and look up each comment.
     """
     if is_postgres():
-        asked = cast(literal(" & ".join(f"'{word}':*" for word in words)), postgresql.TSQUERY)
+        tsquery = cast(literal(" & ".join(f"'{word}':*" for word in words)), postgresql.TSQUERY)
         indexed = func.array_to_tsvector(func.string_to_array(CommentWords.words, text("' '")))
-        found = select(CommentWords.comment_id).where(indexed.bool_op("@@")(asked))
+        found = select(CommentWords.comment_id).where(indexed.bool_op("@@")(tsquery))
         return Comment.id == any_(func.array(found.scalar_subquery()))
-    asked_for = " AND ".join(f'"{word}"*' for word in words)
+    match = " AND ".join(f'"{word}"*' for word in words)
     return Comment.id.in_(
         text("SELECT rowid FROM word_search WHERE word_search MATCH :words")
-        .bindparams(words=asked_for)
+        .bindparams(words=match)
         .columns(column("rowid", Id))
     )
 
 
 def keep(comments: Sequence[Comment]) -> None:
-    """Keep the words of comments that were written past the session; for all others it happens by itself."""
+    """Store the words of comments that were inserted without the session; a flush stores those of all others."""
     _keep(db.session.connection(), comments)
 
 
@@ -72,7 +72,7 @@ def _row(comment: Comment) -> dict[str, Any]:
 
 
 def of(comment: Comment) -> str:
-    """The words of a comment, as they are kept."""
+    """The words of a comment, as the table stores them."""
     texts = (comment.source, comment.author_name, comment.author_email or "")
     return search_query.index_of(comment.site_id, *texts, has_link(comment.html))
 
@@ -102,17 +102,17 @@ def _changed(_mapper: Mapper[Any], _connection: Connection, comment: Comment) ->
 
 def _note(comment: Comment) -> None:
     session = object_session(comment)
-    assert session is not None  # who writes a row is in one
+    assert session is not None  # the mapper has just written the row in it
     session.info[CommentWords].append(comment)
 
 
 @event.listens_for(db.session, "before_flush")
 def _begin(session: Session, _context: object, _instances: object) -> None:
-    session.info[CommentWords] = []  # what a flush that failed has noted was never written
+    session.info[CommentWords] = []  # drops the list of a flush that failed
 
 
 @event.listens_for(db.session, "after_flush")
 def _keep_noted(session: Session, _context: object) -> None:
-    """The words of all that a flush has written, in one go."""
+    """Store the words of all comments that the flush has written, by one statement."""
     if noted := session.info[CommentWords]:
         _keep(session.connection(), noted)

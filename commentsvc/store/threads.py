@@ -1,4 +1,4 @@
-"""Threads: one page's conversation, its count and its version."""
+"""Threads: the comments of one page, with their number and a version that grows with each change."""
 
 from __future__ import annotations
 
@@ -45,30 +45,30 @@ class Thread(Base):
     is_title_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_url_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_open: Mapped[bool] = mapped_column(default=True)
-    mode: Mapped[str | None] = mapped_column(String(8))  # how it takes comments; None: as the site does
-    count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, pingbacks not counted
-    version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; published pages depend on it
-    # Comes first in every order. No foreign key: each of the two tables would need the other to be made first.
+    mode: Mapped[str | None] = mapped_column(String(8))  # when comments are held; None: the site's mode
+    count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, without pingbacks
+    version: Mapped[int] = mapped_column(Integer, default=0)  # only grows; a cached page is valid for one version
+    # Id of the pinned comment. No foreign key: the two tables would refer to each other.
     pinned_id: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     site: Mapped[Site] = relationship()
 
 
 def is_open(policy: Policy, thread: Thread, now: datetime) -> bool:
-    """Whether the thread takes comments: it is not closed, nor its site, and it is not too old."""
+    """Whether the thread accepts comments: neither it nor its site is closed, and it is not too old."""
     days = policy.close_after_days
     is_old = days > 0 and thread.created_at <= now - timedelta(days=days)
     return policy.is_open and thread.is_open and not is_old
 
 
-def born(site: Site, after: datetime, until: datetime) -> Sequence[int]:
-    """Threads that began in this time."""
+def created_between(site: Site, after: datetime, until: datetime) -> Sequence[int]:
+    """Ids of a site's threads that were created after `after`, up to `until`."""
     query = select(Thread.id).where(Thread.site_id == site.id, Thread.created_at > after, Thread.created_at <= until)
     return db.session.scalars(query.order_by(Thread.id)).all()
 
 
 def with_mode(site: Site, limit: int) -> Sequence[Thread]:
-    """Threads that take comments in a mode of their own."""
+    """Threads that have a mode of their own, the newest first."""
     query = select(Thread).where(Thread.site_id == site.id, Thread.mode.is_not(None))
     return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
 
@@ -82,31 +82,31 @@ def find(site: Site, key: str) -> Thread | None:
 
 
 def get_or_add(site: Site, key: str, now: datetime) -> Thread:
-    """The thread, locked until the transaction ends; what two posts at once count must not overlap."""
+    """The thread, locked until the transaction ends, so that two posts can't count at the same moment."""
     return get_or_add_all(site, [key], now)[key]
 
 
 def get_or_add_all(
     site: Site, keys: Iterable[str], now: datetime, closed: Collection[str] = frozenset()
 ) -> dict[str, Thread]:
-    """The threads by key, locked as in get_or_add and always in the same order; new ones of `closed` take nothing."""
+    """Threads by key, locked as in get_or_add and in order of id; new threads in `closed` accept no comments."""
     named = {hash_of(key): key for key in keys}
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
         fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0, "created_at": now}
-        made_of = [(key_hash, named[key_hash]) for key_hash in missing]
-        rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in made_of]
+        new_keys = [(key_hash, named[key_hash]) for key_hash in missing]
+        rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in new_keys]
         insert = postgresql.insert if is_postgres() else sqlite.insert
         made = db.session.scalars(insert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
         found.update({bytes(thread.key_hash): thread for thread in made})
-        if len(found) < len(named):  # somebody else has made them at this moment
+        if len(found) < len(named):  # another transaction has inserted them at this moment
             found.update(_locked(site, named.keys() - found.keys()))
     return {named[key_hash]: thread for key_hash, thread in found.items()}
 
 
 def describe(thread: Thread, title: str, url: str) -> None:
-    """Show what an approved comment says of its page, where nothing is shown yet; the caller holds the lock."""
+    """Set title and address from an approved comment, where they are empty; the caller holds the lock."""
     if not thread.is_title_fixed:
         thread.title = thread.title or title
     if not thread.is_url_fixed:
@@ -114,7 +114,7 @@ def describe(thread: Thread, title: str, url: str) -> None:
 
 
 def fix(thread: Thread, title: str, url: str) -> None:
-    """Show the blog's own title and address of the page, whatever comments say; an empty one changes nothing."""
+    """Set title and address for good, as the blog itself gives them; an empty one changes nothing."""
     if title and not thread.is_title_fixed:
         thread.title, thread.is_title_fixed = title, True
     if url and not thread.is_url_fixed:
@@ -128,30 +128,30 @@ def _locked(site: Site, key_hashes: Iterable[bytes]) -> dict[bytes, Thread]:
 
 
 def newest_key(site: Site) -> str:
-    """The page that was first written on last; `/` where nobody has written yet."""
+    """Key of the site's newest thread; `/` when the site has none."""
     query = select(Thread.key).where(Thread.site_id == site.id).order_by(Thread.id.desc()).limit(1)
     return db.session.scalar(query) or "/"
 
 
 def read_anew(ids: Iterable[int]) -> dict[int, Thread]:
-    """Threads as they are now, by id; the caller holds their locks."""
+    """Threads by id, read again from the database; the caller holds their locks."""
     query = select(Thread).where(Thread.id.in_(sorted(ids))).execution_options(populate_existing=True)
     return {thread.id: thread for thread in db.session.scalars(query)}
 
 
 def lock(ids: Iterable[int]) -> None:
-    """Hold these threads until the transaction ends, always in the same order, so that no two wait for each other."""
+    """Lock threads until the transaction ends, in order of id, so that two transactions can't deadlock."""
     query = select(Thread.id).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)
     db.session.execute(query.with_for_update(of=Thread))
 
 
 def touch(thread_id: int, count_change: int) -> None:
-    """Publish: what was built from the old version is no longer true."""
+    """Increment a thread's version, so that its cached pages are rebuilt, and add to its count."""
     touch_all({thread_id: count_change})
 
 
 def touch_all(count_changes: Mapping[int, int]) -> None:
-    """Publish threads, each with the change of its count; always in one order of rows."""
+    """Increment versions of threads and add to their counts, in order of id."""
     if count_changes:
         table = Base.metadata.tables["thread"]
         moved = update(table).where(table.c.id == bindparam("thread_id"))
@@ -161,19 +161,19 @@ def touch_all(count_changes: Mapping[int, int]) -> None:
 
 
 def unpin(comment_ids: Iterable[int], thread_ids: Iterable[int]) -> None:
-    """End the pins of comments that are no longer published."""
+    """Remove the pins of comments that are no longer published."""
     pinned = update(Thread).where(Thread.id.in_(list(thread_ids)), Thread.pinned_id.in_(list(comment_ids)))
     db.session.execute(pinned.values(pinned_id=None))
 
 
 def pin_again(thread_id: int, comment_id: int) -> None:
-    """Pin a comment in a thread that has no pin now; the caller publishes the thread."""
+    """Pin a comment in a thread that has no pin; the caller increments the thread's version."""
     pinned = update(Thread).where(Thread.id == thread_id, Thread.pinned_id.is_(None))
     db.session.execute(pinned.values(pinned_id=comment_id))
 
 
 def counts(site: Site, keys: list[str]) -> dict[str, int]:
-    """Approved comments of each thread, 0 for one that nobody has written to."""
+    """The number of approved comments by thread key; 0 for a thread that does not exist."""
     hashes = {hash_of(key): key for key in keys}
     query = select(Thread.key_hash, Thread.count).where(Thread.site_id == site.id, Thread.key_hash.in_(list(hashes)))
     found = {bytes(key_hash): count for key_hash, count in db.session.execute(query).all()}

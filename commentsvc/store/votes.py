@@ -1,4 +1,4 @@
-"""Votes: one a person and comment; the sum of a comment's votes is kept as its score."""
+"""Votes: an account has one for each comment; a comment's score is the sum of its votes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from commentsvc.store.threads import Thread
 
 
 class Vote(Base):
-    """A vote taken back stays with the value 0: how often somebody changes their mind has a limit."""
+    """A withdrawn vote stays with value 0, because the changes of a vote are limited."""
 
     __tablename__ = "vote"
     __table_args__ = (
@@ -28,7 +28,7 @@ class Vote(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
     thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"))
     value: Mapped[int] = mapped_column(Integer)
-    changes: Mapped[int] = mapped_column(Integer)  # as often as it was set without a pause
+    changes: Mapped[int] = mapped_column(Integer)  # how often it was set without a pause
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
     comment: Mapped[Comment] = relationship(lazy="raise_on_sql")
 
@@ -38,7 +38,7 @@ def find(comment: Comment, account: Account) -> Vote | None:
 
 
 def add(comment: Comment, account: Account, now: datetime) -> Vote:
-    """A vote that says nothing yet."""
+    """Add a vote with value 0."""
     values = {"comment_id": comment.id, "account_id": account.id, "thread_id": comment.thread_id}
     vote = Vote(**values, value=0, changes=0, changed_at=now)
     db.session.add(vote)
@@ -46,7 +46,7 @@ def add(comment: Comment, account: Account, now: datetime) -> Vote:
 
 
 def score(comment: Comment, change: int) -> int:
-    """Add to a comment's score, in the database; gives the sum."""
+    """Add `change` to a comment's score in the database; gives the new score."""
     changed = update(Comment).where(Comment.id == comment.id).values(score=Comment.score + change)
     return db.session.scalars(changed.returning(Comment.score)).one()
 
@@ -57,7 +57,7 @@ def changes_since(account: Account, since: datetime, now: datetime) -> int:
 
 
 def in_thread(account: Account, thread: Thread | None) -> dict[int, int]:
-    """What an account has voted in a thread, by comment."""
+    """Values of an account's votes in a thread, by comment id; withdrawn votes are left out."""
     if thread is None:
         return {}
     query = select(Vote.comment_id, Vote.value).where(Vote.account_id == account.id, Vote.thread_id == thread.id)
@@ -65,7 +65,7 @@ def in_thread(account: Account, thread: Thread | None) -> dict[int, int]:
 
 
 def of_account(account_id: int) -> Sequence[Vote]:
-    """All votes of an account, those taken back too, read anew, by comment."""
+    """All votes of an account, withdrawn ones too, read again from the database, in order of comment id."""
     query = select(Vote).where(Vote.account_id == account_id).order_by(Vote.comment_id)
     query = query.options(joinedload(Vote.comment)).execution_options(populate_existing=True)
     return db.session.scalars(query).all()

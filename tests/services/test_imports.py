@@ -92,9 +92,9 @@ def assert_counters_are_true():
         refused = by_author[author.id, "rejected"] + by_author[author.id, "spam"]
         counted = (by_author[author.id, "approved"], by_author[author.id, "pending"], refused)
         assert (author.approved, author.pending, author.refused) == counted
-    has_shown_below = {row.parent_id for row in rows if row.is_shown}
+    has_shown_below = {row.parent_id for row in rows if row.is_visible_in_tree}
     for row in rows:
-        assert row.is_shown == (row.status == Status.APPROVED or row.id in has_shown_below)
+        assert row.is_visible_in_tree == (row.status == Status.APPROVED or row.id in has_shown_below)
         assert (row.depth, row.root_id) == (
             (row.parent.depth + 1, row.parent.root_id or row.parent.id) if row.parent else (0, None)
         )

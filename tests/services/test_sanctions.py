@@ -132,7 +132,7 @@ def test_who_is_shadow_banned_sees_it_published_and_nobody_else_sees_it(site, al
     posted = write_here(carol)
     comment = posted.comment
     assert (posted.status, posted.reason, comment.face) == (Status.APPROVED, None, Status.APPROVED)
-    assert comment.status == Status.REJECTED and not comment.is_shown
+    assert comment.status == Status.REJECTED and not comment.is_visible_in_tree
     assert thread_pages.load(site, "/post", "oldest", None, 10).roots == []
     assert [c.id for c in own_comments.pending_in(site, "/post", carol)] == [comment.id]
     assert sanctions_service.told_all(site, carol.id, carol.email, "", now) == []

@@ -43,10 +43,10 @@ def check_kept_numbers():
         assert (author.approved, author.pending, author.refused) == counts
     below = {parent: [c for c in rows if c.parent_id == parent] for parent in {c.parent_id for c in rows}}
 
-    def is_shown(comment):
-        return comment.status == Status.APPROVED or any(is_shown(reply) for reply in below.get(comment.id, []))
+    def is_visible(comment):
+        return comment.status == Status.APPROVED or any(is_visible(reply) for reply in below.get(comment.id, []))
 
-    assert [c.id for c in rows if c.is_shown] == [c.id for c in rows if is_shown(c)]
+    assert [c.id for c in rows if c.is_visible_in_tree] == [c.id for c in rows if is_visible(c)]
     check_places_words_and_learning({c.id: c for c in rows})
 
 

@@ -335,7 +335,7 @@ def test_a_thousand_replies_are_told_as_far_as_the_page_goes(client, site, make_
     root = make_comment()
     with write():
         for _ in range(1000):
-            values = {"parent_id": root, "root_id": root, "depth": 1, "is_shown": True, "status": "approved"}
+            values = {"parent_id": root, "root_id": root, "depth": 1, "is_visible_in_tree": True, "status": "approved"}
             first = db.session.get_one(Comment, root)
             same = ("site_id", "thread_id", "author_id", "author_name", "html", "source", "renderer", "text_hash")
             copied = {name: getattr(first, name) for name in (*same, "created_at")}
