@@ -146,7 +146,7 @@ def test_every_verb_that_begins_a_write_transaction_is_tried_again_when_it_loses
                 continue
             begun = {call.func.id for call in ast.walk(node) if isinstance(call, ast.Call) and hasattr(call.func, "id")}
             marks = {mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)}
-            if begun & {"begin_write", "write"} and not marks & {"retried", "in_app"}:
+            if begun & {"_begin_write", "write"} and not marks & {"retried", "in_app"}:
                 alone.append(f"{place}: {node.name}")
     assert alone == []
 
@@ -331,7 +331,7 @@ def writes(tree):
         called = ast.unparse(call.func)
         inner = ast.unparse(call.args[0].func) if call.args and isinstance(call.args[0], ast.Call) else ""
         is_statement = called == "db.session.execute" and re.match(r"(sa\.)?(insert|update|delete)\b", inner)
-        if called in ("write", "begin_write", "commit_and_keep") or is_statement:
+        if called in ("write", "_begin_write", "_commit_and_keep") or is_statement:
             yield ast.unparse(call)
         elif called.startswith("db.session.") and called.rpartition(".")[2] in SESSION_WRITES:
             yield ast.unparse(call)
@@ -346,7 +346,7 @@ def test_the_web_leaves_every_write_and_every_transaction_to_the_services():
     "source",
     [
         "with write():\n    pass",
-        "begin_write()",
+        "_begin_write()",
         "db.session.rollback()",
         "db.session.add(row)",
         "db.session.execute(delete(Row))",

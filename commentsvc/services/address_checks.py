@@ -19,7 +19,7 @@ from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import retried, write
 
 LINK_LIFE = timedelta(days=7)
 REASON = Reason(
@@ -39,14 +39,13 @@ def ask(comment: Comment, language: str | None, secret: str, now: datetime) -> N
 @retried
 def mail(comment_id: int, language: str | None, sender: MailLinks, now: datetime) -> None:
     """Write the mail that asks. It has no word of the comment: anybody can type anybody's address."""
-    begin_write()
-    comment = next(iter(comments.of_ids([comment_id])), None)
-    if comment is not None and is_waiting(comment) and comment.author_email:
-        voice = comment.site.voice(language)
-        link = sender.confirm_comment_link(comment.id, voice.tag)
-        written = mail_templates.render("confirm_comment", voice, site=comment.site, link=link)
-        mail_queue.add(comment.author_email, written, now)
-    db.session.commit()
+    with write():
+        comment = next(iter(comments.of_ids([comment_id])), None)
+        if comment is not None and is_waiting(comment) and comment.author_email:
+            voice = comment.site.voice(language)
+            link = sender.confirm_comment_link(comment.id, voice.tag)
+            written = mail_templates.render("confirm_comment", voice, site=comment.site, link=link)
+            mail_queue.add(comment.author_email, written, now)
 
 
 def is_waiting(comment: Comment) -> bool:
@@ -66,17 +65,16 @@ def comment_of(number: int, now: datetime) -> Comment:
 @retried
 def confirm(number: int, now: datetime) -> Comment:
     """The holder of the address wrote the comment: publish it unless something else holds it. Raises as comment_of."""
-    begin_write()
-    threads.lock(comments.thread_ids_of([number]))
-    comment = comment_of(number, now)
-    _give_to_author(comment, now)
+    with write():
+        threads.lock(comments.thread_ids_of([number]))
+        comment = comment_of(number, now)
+        _give_to_author(comment, now)
 
-    others = [reason for reason in comment.reasons if reason["rule"] != address_checks.HOLD_RULE]
-    is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)
-    comment.reasons = others
-    confirmed = Transition(comment, Status.APPROVED if is_free else Status.PENDING, reasons=others)
-    transitions.apply([confirmed], DecisionActor(rule=address_checks.HOLD_RULE), None, now)
-    db.session.commit()
+        others = [reason for reason in comment.reasons if reason["rule"] != address_checks.HOLD_RULE]
+        is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)
+        comment.reasons = others
+        confirmed = Transition(comment, Status.APPROVED if is_free else Status.PENDING, reasons=others)
+        transitions.apply([confirmed], DecisionActor(rule=address_checks.HOLD_RULE), None, now)
     return comment
 
 

@@ -11,7 +11,7 @@ from commentsvc.core.status import Status
 from commentsvc.store import accounts, appeals, comments, decisions, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import retried, write
 
 REFUSED = (Status.REJECTED, Status.SPAM, Status.DELETED)
 
@@ -24,17 +24,16 @@ def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None
     """
     words = text_input.line(words, "text", "Your reason", appeals.TEXT_MAX, required=True)
 
-    begin_write()
-    if by is not None:
-        accounts.hold(by.id)
-    threads.lock([comments.by_id(comment_id).thread_id])
-    (comment,) = comments.of_ids([comment_id])
-    if not can_appeal(comment):
-        raise Conflict(phrase("There is nothing to appeal here: only rejections by a moderator can be appealed."))
-    if appeals.of_comments([comment_id]):
-        raise Conflict(phrase("You have already appealed this decision. You can appeal only once."), "appealed")
-    appeals.add(comment, words, decisions.newest(comment_id).by_account_id, now)
-    db.session.commit()
+    with write():
+        if by is not None:
+            accounts.hold(by.id)
+        threads.lock([comments.by_id(comment_id).thread_id])
+        (comment,) = comments.of_ids([comment_id])
+        if not can_appeal(comment):
+            raise Conflict(phrase("There is nothing to appeal here: only rejections by a moderator can be appealed."))
+        if appeals.of_comments([comment_id]):
+            raise Conflict(phrase("You have already appealed this decision. You can appeal only once."), "appealed")
+        appeals.add(comment, words, decisions.newest(comment_id).by_account_id, now)
 
 
 def can_appeal(comment: Comment) -> bool:

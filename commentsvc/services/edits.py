@@ -31,7 +31,7 @@ from commentsvc.store import (
 )
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, db, retried
+from commentsvc.store.db import retried, write
 from commentsvc.store.reports import HOLD_RULE
 
 
@@ -40,54 +40,52 @@ def edit(comment_id: int, source: str, by: Account | None, now: datetime) -> Pos
     """Replace the text within the site's edit window; the new text is judged like a new comment."""
     html = rendered(source)
 
-    begin_write()
-    if by is not None:
-        stored_accounts.hold(by.id)
-    comment = own_comment(comment_id, now)
-    site, before = comment.site, Status(comment.status)
-    role = role_of(site, by)
-    email = comment.author_email or ""
-    account_id = by.id if by else None
-    standing = SanctionEffect.NONE
-    if role is None:
-        standing = sanctions_service.standing(site, account_id, email, comment.ip, now, comment.author_id)
-    submission = replace(comment.submission, source=source, html=html)
-    record = without(signals.record(comment.author, role is not None, standing, now), before)
-    policy = core_verdict.in_thread(site.policy, comment.thread.mode)
-    rulebook = rules.rulebook(site)
-    first = core_verdict.facts(comment.facts).moment
-    score, words = spam_training.opinion(site, policy, submission)
-    moment = replace(first, spam_score=score, spam_words=words)
-    verdict = core_verdict.judge(submission, policy, rulebook.rules, record, moment)
-    if before is Status.PENDING and comment.flag_count:
-        # Readers had it held and no moderator has answered them: its author can't.
-        reported = [reason_json(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
-        verdict = core_verdict.still_held(verdict, reported)
-    if before is Status.PENDING and (kept := address_checks_service.kept_reasons(comment.reasons)):
-        verdict = core_verdict.still_held(verdict, kept)
+    with write(keep_loaded=True):
+        if by is not None:
+            stored_accounts.hold(by.id)
+        comment = own_comment(comment_id, now)
+        site, before = comment.site, Status(comment.status)
+        role = role_of(site, by)
+        email = comment.author_email or ""
+        account_id = by.id if by else None
+        standing = SanctionEffect.NONE
+        if role is None:
+            standing = sanctions_service.standing(site, account_id, email, comment.ip, now, comment.author_id)
+        submission = replace(comment.submission, source=source, html=html)
+        record = without(signals.record(comment.author, role is not None, standing, now), before)
+        policy = core_verdict.in_thread(site.policy, comment.thread.mode)
+        rulebook = rules.rulebook(site)
+        first = core_verdict.facts(comment.facts).moment
+        score, words = spam_training.opinion(site, policy, submission)
+        moment = replace(first, spam_score=score, spam_words=words)
+        verdict = core_verdict.judge(submission, policy, rulebook.rules, record, moment)
+        if before is Status.PENDING and comment.flag_count:
+            # Readers had it held and no moderator has answered them: its author can't.
+            reported = [reason_json(kept) for kept in comment.reasons if kept["rule"] == HOLD_RULE]
+            verdict = core_verdict.still_held(verdict, reported)
+        if before is Status.PENDING and (kept := address_checks_service.kept_reasons(comment.reasons)):
+            verdict = core_verdict.still_held(verdict, kept)
 
-    revisions.add(comment, now)
-    spam_training.forget(comment)
-    comment.source, comment.html, comment.renderer = source, html, sanitizer.RENDERER
-    comment.text_hash = text_hash(source)
-    comment.edited_at = now
-    comment.reasons = reasons_json(verdict)
-    comment.facts = core_verdict.facts_json(Facts(record, moment))
-    comment.spam_score = score
-    version = core_verdict.version(policy, rulebook.digest)
-    transitions.apply_verdicts([JudgedComment(comment, before, verdict, version)], now)
-    mail_queue.add_pending_notice(comment, now)
-    commit_and_keep()
+        revisions.add(comment, now)
+        spam_training.forget(comment)
+        comment.source, comment.html, comment.renderer = source, html, sanitizer.RENDERER
+        comment.text_hash = text_hash(source)
+        comment.edited_at = now
+        comment.reasons = reasons_json(verdict)
+        comment.facts = core_verdict.facts_json(Facts(record, moment))
+        comment.spam_score = score
+        version = core_verdict.version(policy, rulebook.digest)
+        transitions.apply_verdicts([JudgedComment(comment, before, verdict, version)], now)
+        mail_queue.add_pending_notice(comment, now)
     return message_to_author(comment, verdict)
 
 
 @retried
 def withdraw(comment_id: int, now: datetime) -> None:
     """The author takes the comment back, within the site's edit window."""
-    begin_write()
-    comment = own_comment(comment_id, now)
-    transitions.apply([Transition(comment, Status.DELETED)], DecisionActor(rule=BY_AUTHOR), None, now)
-    db.session.commit()
+    with write():
+        comment = own_comment(comment_id, now)
+        transitions.apply([Transition(comment, Status.DELETED)], DecisionActor(rule=BY_AUTHOR), None, now)
 
 
 def without(record: Record, status: Status) -> Record:

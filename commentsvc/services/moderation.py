@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from commentsvc.core import routes, status
+from commentsvc.core import routes, status, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
@@ -27,7 +26,7 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, commit_and_keep, retried, write
+from commentsvc.store.db import retried, write
 from commentsvc.store.decisions import NOTE_MAX, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
@@ -107,15 +106,14 @@ def decide(
     if not ids or len(ids) > BATCH_MAX:
         raise Invalid("ids", f"Select 1 to {BATCH_MAX} comments.")
 
-    begin_write()
-    found = locked(ids, by)
-    check_unchanged(found, seen or {})
-    if action is not Action.DELETE and any(is_erased(comment) for comment in found):
-        raise Conflict("One of these comments was deleted by its author.", "erased")
-    made = apply(found, action, by, words, secrets.token_hex(16), now)
-    if not made:
-        raise Conflict(f"Already {status.TARGET[action]}.", "no-change")
-    commit_and_keep()
+    with write(keep_loaded=True):
+        found = locked(ids, by)
+        check_unchanged(found, seen or {})
+        if action is not Action.DELETE and any(is_erased(comment) for comment in found):
+            raise Conflict("One of these comments was deleted by its author.", "erased")
+        made = apply(found, action, by, words, tokens.new_batch(), now)
+        if not made:
+            raise Conflict(f"Already {status.TARGET[action]}.", "no-change")
     return DecisionOutcome(made, made[0].batch)
 
 
@@ -146,15 +144,14 @@ def decide_matching(
     words = _checked(words)
     if batch is not None and not decisions.is_by(batch, by.account):
         raise NotFound("There is no such action to continue.")
-    batch = batch or secrets.token_hex(16)
+    batch = batch or tokens.new_batch()
     ids = comment_search.ids(wanted, BATCH_MAX)
     if not ids:
         return DecisionOutcome([], batch)
 
-    begin_write()
-    found = [comment for comment in locked(ids, by) if comment.status == wanted.status and not is_erased(comment)]
-    made = apply(found, action, by, words, batch, now)
-    commit_and_keep()
+    with write(keep_loaded=True):
+        found = [comment for comment in locked(ids, by) if comment.status == wanted.status and not is_erased(comment)]
+        made = apply(found, action, by, words, batch, now)
     return DecisionOutcome(made, batch, left=1)
 
 
@@ -166,30 +163,29 @@ def undo(batch: str, by: Moderator, now: datetime, into: str | None = None) -> D
     the act that the parts before have made, and `left` says how many remain.
     Raises NotFound for an unknown act, Conflict when a later decision on one of the comments still holds.
     """
-    begin_write()
-    size = decisions.sizes_of({batch}).get(batch, 0)
-    is_large = size > BATCH_MAX
-    members = decisions.of_batch(batch, BATCH_MAX)
-    if not members or not all(_can_be_undone(d) for d in members):
-        raise NotFound(phrase("There is nothing to undo."))
-    part = (decisions.latest_of_batch(batch, BATCH_MAX) or members) if is_large else members
-    found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
-    # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
-    if is_large:
-        taken_back = [d for d in decisions.latest_of_batch(batch, BATCH_MAX) if d.comment_id in found]
-    else:
-        can_undo = decisions.undoable(found)
-        taken_back = [decision for decision in members if decision.id in can_undo]
-    if not taken_back or (not is_large and len(taken_back) != size):
-        sentence = phrase("Someone has decided on these comments since. Check them again.")
-        raise Conflict(sentence, "changed-since")
-    new_batch = into if into is not None and decisions.is_by(into, by.account) else secrets.token_hex(16)
-    was_published = {comment.id for comment in found.values() if comment.status == Status.APPROVED}
-    restore_text = partial(moderator_edits.restore, by=by.account, now=now)
-    made = transitions.take_back(taken_back, found, by.account, new_batch, now, restore_text)
-    _pin_again([found[d.comment_id] for d in taken_back if d.comment_id not in was_published])
-    left = decisions.count_latest_of_batch(batch) if is_large else 0
-    commit_and_keep()
+    with write(keep_loaded=True):
+        size = decisions.sizes_of({batch}).get(batch, 0)
+        is_large = size > BATCH_MAX
+        members = decisions.of_batch(batch, BATCH_MAX)
+        if not members or not all(_can_be_undone(d) for d in members):
+            raise NotFound(phrase("There is nothing to undo."))
+        part = (decisions.latest_of_batch(batch, BATCH_MAX) or members) if is_large else members
+        found = {comment.id: comment for comment in locked({d.comment_id for d in part}, by)}
+        # Only now can nobody else decide; on a large act somebody may have, on comments that the part then leaves out.
+        if is_large:
+            taken_back = [d for d in decisions.latest_of_batch(batch, BATCH_MAX) if d.comment_id in found]
+        else:
+            can_undo = decisions.undoable(found)
+            taken_back = [decision for decision in members if decision.id in can_undo]
+        if not taken_back or (not is_large and len(taken_back) != size):
+            sentence = phrase("Someone has decided on these comments since. Check them again.")
+            raise Conflict(sentence, "changed-since")
+        new_batch = into if into is not None and decisions.is_by(into, by.account) else tokens.new_batch()
+        was_published = {comment.id for comment in found.values() if comment.status == Status.APPROVED}
+        restore_text = partial(moderator_edits.restore, by=by.account, now=now)
+        made = transitions.take_back(taken_back, found, by.account, new_batch, now, restore_text)
+        _pin_again([found[d.comment_id] for d in taken_back if d.comment_id not in was_published])
+        left = decisions.count_latest_of_batch(batch) if is_large else 0
     return DecisionOutcome(made, new_batch, left)
 
 

@@ -16,7 +16,7 @@ from commentsvc.services import moderation, transitions
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import authors, memberships, signals
 from commentsvc.store.comments import Comment, CommentKind
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.signals import DuplicateKey
 
 
@@ -27,11 +27,10 @@ def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: d
     One act: undoing it takes back the reply and puts the comment back. Raises NotFound for a comment that is not the
     moderator's, Conflict when somebody was faster, Invalid for a reply that is empty or where none can stand.
     """
-    begin_write()
-    (comment,) = moderation.locked([comment_id], by)
-    moderation.check_unchanged([comment], {} if seen is None else {comment_id: seen})
-    decided = publish(comment, source, by, now)
-    db.session.commit()
+    with write():
+        (comment,) = moderation.locked([comment_id], by)
+        moderation.check_unchanged([comment], {} if seen is None else {comment_id: seen})
+        decided = publish(comment, source, by, now)
     return decided
 
 

@@ -20,7 +20,7 @@ from commentsvc.services.submissions import Sender
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, authors, memberships, reports
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.reports import TEXT_MAX, Report, ReportReason
 
 FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
@@ -54,31 +54,30 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
     if why is ReportReason.OTHER and not words:
         raise Invalid("text", phrase("Please say in a few words what is wrong with this comment."))
 
-    begin_write()
-    if sender.account is not None:
-        accounts.hold(sender.account.id)
-    comment = thread_pages.locked(comment_id)
-    authors.lock_author(comment.author_id)  # before the tally, as in posting
-    guest_hash = tokens.keyed(secret, "flag", network_of(sender.ip, NetworkScope.HOUSEHOLD), sender.user_agent)
-    found = reports.find(comment, sender.account, guest_hash)
-    if found is None:
-        if sender.limited:
-            _check_pace(comment, sender, now)
-        db.session.add(_new(comment, why, words, sender, guest_hash, now))
-        reports.open_in(comment, 1)
-    elif found.handled_at is None:
-        found.reason, found.text = why, words
-    elif comment.edited_at and comment.edited_at > found.handled_at:
-        # What was judged is not what stands there now.
-        found.reason, found.text, found.created_at = why, words, now
-        found.handled_at = found.decision_id = None
-        reports.open_in(comment, 1)
-    is_held = _is_enough(comment)
-    if is_held:
-        db.session.flush()
-        _hold(comment, reports.open_of([comment.id])[comment.id], now)
-    flagged = ReportOutcome(found is None, is_held, found is not None and found.handled_at is not None)
-    db.session.commit()
+    with write():
+        if sender.account is not None:
+            accounts.hold(sender.account.id)
+        comment = thread_pages.locked(comment_id)
+        authors.lock_author(comment.author_id)  # before the tally, as in posting
+        guest_hash = tokens.keyed(secret, "flag", network_of(sender.ip, NetworkScope.HOUSEHOLD), sender.user_agent)
+        found = reports.find(comment, sender.account, guest_hash)
+        if found is None:
+            if sender.limited:
+                _check_pace(comment, sender, now)
+            db.session.add(_new(comment, why, words, sender, guest_hash, now))
+            reports.open_in(comment, 1)
+        elif found.handled_at is None:
+            found.reason, found.text = why, words
+        elif comment.edited_at and comment.edited_at > found.handled_at:
+            # What was judged is not what stands there now.
+            found.reason, found.text, found.created_at = why, words, now
+            found.handled_at = found.decision_id = None
+            reports.open_in(comment, 1)
+        is_held = _is_enough(comment)
+        if is_held:
+            db.session.flush()
+            _hold(comment, reports.open_of([comment.id])[comment.id], now)
+        flagged = ReportOutcome(found is None, is_held, found is not None and found.handled_at is not None)
     return flagged
 
 

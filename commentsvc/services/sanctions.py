@@ -19,7 +19,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, audit_log, authors, comments, decisions, memberships, sanctions, sites, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.decisions import Decision
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
@@ -105,15 +105,14 @@ def _sentences(found: Sanction) -> list[str]:
 @retried
 def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
     """Note that a warning was read, by whoever was shown it; raises NotFound for a token that is not its own."""
-    begin_write()
-    found = sanctions.locked(sanction_id)
-    if not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "surrogatepass")):
-        raise NotFound("There is no sanction with this number here.")
-    if found.kind != SanctionKind.WARN:
-        raise Conflict("Only a warning can be acknowledged.")
+    with write():
+        found = sanctions.locked(sanction_id)
+        if not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "surrogatepass")):
+            raise NotFound("There is no sanction with this number here.")
+        if found.kind != SanctionKind.WARN:
+            raise Conflict("Only a warning can be acknowledged.")
 
-    found.acknowledged_at = found.acknowledged_at or now
-    db.session.commit()
+        found.acknowledged_at = found.acknowledged_at or now
 
 
 @retried
@@ -131,53 +130,60 @@ def impose(site: Site, order: SanctionOrder, by: Moderator, now: datetime, ip: s
     if is_blind and order.author_id is None:
         raise NotAllowed(ASK_ABOUT_COMMENT)
 
-    begin_write()
-    if order.reject_days:
-        # What is being taken in was judged without the sanction: wait for it, so that it is refused too.
-        sites.stop_posting([s.id for s in sites.all_sites()] if order.everywhere else [site.id])
-    accounts.hold(by.account.id)
-    _check_subject(site, subject, kind)
-    imposed = Sanction(
-        site_id=None if order.everywhere else site.id,
-        kind=kind,
-        subject=str(subject),
-        author_id=order.author_id if is_blind else None,
-        reason=order.reason.strip(),
-        note=order.note.strip(),
-        by_account_id=by.account.id,
-        created_at=now,
-        until_at=order.until_at,
-        token=secrets.token_hex(16),
-    )
-    db.session.add(imposed)
-    db.session.flush()
-    if order.reject_days:
-        imposed.batch = _refuse(imposed, site, subject, order.reject_days, by, now)
-    audit_log.add("sanction", now, site=site, by=by.account, subject=str(imposed.id), after=_written(imposed), ip=ip)
-    db.session.commit()
+    with write():
+        if order.reject_days:
+            # What is being taken in was judged without the sanction: wait for it, so that it is refused too.
+            sites.stop_posting([s.id for s in sites.all_sites()] if order.everywhere else [site.id])
+        accounts.hold(by.account.id)
+        _check_subject(site, subject, kind)
+        imposed = Sanction(
+            site_id=None if order.everywhere else site.id,
+            kind=kind,
+            subject=str(subject),
+            author_id=order.author_id if is_blind else None,
+            reason=order.reason.strip(),
+            note=order.note.strip(),
+            by_account_id=by.account.id,
+            created_at=now,
+            until_at=order.until_at,
+            token=secrets.token_hex(16),
+        )
+        db.session.add(imposed)
+        db.session.flush()
+        if order.reject_days:
+            imposed.batch = _refuse(imposed, site, subject, order.reject_days, by, now)
+        audit_log.add(
+            "sanction", now, site=site, by=by.account, subject=str(imposed.id), after=_written(imposed), ip=ip
+        )
     return imposed
 
 
 @retried
 def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "") -> Sanction:
     """Take a sanction back, with what it refused, but for comments that somebody has decided on since."""
-    begin_write()
-    found = sanctions.locked(sanction_id)
-    if found.lifted_at is not None:
-        raise Conflict("This sanction was already removed.", "no-change")
-    if found.site_id is None:
-        _check_everywhere(by)
-    before = _written(found)
+    with write():
+        found = sanctions.locked(sanction_id)
+        if found.lifted_at is not None:
+            raise Conflict("This sanction was already removed.", "no-change")
+        if found.site_id is None:
+            _check_everywhere(by)
+        before = _written(found)
 
-    found.lifted_at = now
-    found.lifted_by_id = by.account.id
-    accounts.hold(by.account.id)
-    if found.batch:
-        _restore(found.batch, by, now)
-    audit_log.add(
-        "sanction", now, site=site, by=by.account, subject=str(found.id), before=before, after=_written(found), ip=ip
-    )
-    db.session.commit()
+        found.lifted_at = now
+        found.lifted_by_id = by.account.id
+        accounts.hold(by.account.id)
+        if found.batch:
+            _restore(found.batch, by, now)
+        audit_log.add(
+            "sanction",
+            now,
+            site=site,
+            by=by.account,
+            subject=str(found.id),
+            before=before,
+            after=_written(found),
+            ip=ip,
+        )
     return found
 
 
@@ -187,9 +193,8 @@ def note(site: Site, author_id: int, words: str, by: Moderator, now: datetime) -
     words = words.strip()
     if not words or len(words) > WORDS_MAX:
         raise Invalid("note", f"A note needs 1 to {WORDS_MAX} characters.")
-    begin_write()
-    audit_log.add("note", now, site=site, by=by.account, subject=f"author:{author_id}", after={"note": words})
-    db.session.commit()
+    with write():
+        audit_log.add("note", now, site=site, by=by.account, subject=f"author:{author_id}", after={"note": words})
 
 
 def _check(order: SanctionOrder, kind: SanctionKind, by: Moderator, now: datetime) -> None:

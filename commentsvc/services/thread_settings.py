@@ -17,7 +17,7 @@ from commentsvc.store import accounts, audit_log, comments, memberships, thread_
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import THREAD, AuditEntry
 from commentsvc.store.comments import CommentKind
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import db, retried, write
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
@@ -53,15 +53,14 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
     """
     if changes.get("mode") is not None and changes["mode"] not in set(Mode):
         raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
-    begin_write()
-    accounts.hold(by.id)
-    thread = threads.get_or_add(site, key, now)
-    if changes.get("pinned_id") is not None:
-        _check_pin(thread, changes["pinned_id"])
-    changes = {**changes, **_fixed(thread, changes)}
-    changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
-    entry = _change(site, thread, changed, by, ip, now) if changed else None
-    db.session.commit()
+    with write():
+        accounts.hold(by.id)
+        thread = threads.get_or_add(site, key, now)
+        if changes.get("pinned_id") is not None:
+            _check_pin(thread, changes["pinned_id"])
+        changes = {**changes, **_fixed(thread, changes)}
+        changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
+        entry = _change(site, thread, changed, by, ip, now) if changed else None
     return ThreadChange(thread, undo_of(entry) if entry else None)
 
 
@@ -72,16 +71,15 @@ def undo(entry_id: int, by: Moderator, ip: str, now: datetime) -> ThreadChange:
     Raises NotFound unless it is a change of a thread that the moderator moderates, NotAllowed for a mode, which
     owners choose, and Conflict when one of the settings was changed since.
     """
-    begin_write()
-    entry = audit_log.by_id(entry_id)
-    site = db.session.get(Site, entry.site_id) if entry.kind == THREAD else None
-    if site is None or not by.may_moderate(site):
-        raise NotFound("There is nothing to undo.")
-    if "mode" in entry.after and memberships.role_on(by.account, site) is not Role.OWNER:
-        raise NotAllowed("Only an owner of this site can change the moderation of a page.")
-    accounts.hold(by.account.id)
-    tended = put_back(site, entry, by.account, ip, now)
-    db.session.commit()
+    with write():
+        entry = audit_log.by_id(entry_id)
+        site = db.session.get(Site, entry.site_id) if entry.kind == THREAD else None
+        if site is None or not by.may_moderate(site):
+            raise NotFound("There is nothing to undo.")
+        if "mode" in entry.after and memberships.role_on(by.account, site) is not Role.OWNER:
+            raise NotAllowed("Only an owner of this site can change the moderation of a page.")
+        accounts.hold(by.account.id)
+        tended = put_back(site, entry, by.account, ip, now)
     return tended
 
 

@@ -11,7 +11,7 @@ from commentsvc.services import thread_pages
 from commentsvc.store import accounts, threads, votes
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, retried
+from commentsvc.store.db import retried, write
 
 # More than a reader gives who agrees with every comment on the screen; each one makes pages be built anew.
 CHANGES_MAX = 30
@@ -27,21 +27,20 @@ def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime)
     if value not in (1, 0, -1):
         raise Invalid("value", phrase("value is 1, 0 or -1."))
 
-    begin_write()
-    accounts.locked(by.id)  # the pace is counted over all pages
-    comment = thread_pages.locked(comment_id)
-    _check_site_and_author(comment, value, by)
-    cast = votes.find(comment, by)
-    score = comment.score
-    if value != (cast.value if cast else 0):
-        if limited:
-            _check_pace(by, now)
-        cast = cast or votes.add(comment, by, now)
-        score = votes.score(comment, value - cast.value)
-        goes_on = now - cast.changed_at < timedelta(seconds=WINDOW_S)
-        cast.value, cast.changes, cast.changed_at = value, cast.changes + 1 if goes_on else 1, now
-        threads.touch(comment.thread_id, 0)
-    db.session.commit()
+    with write():
+        accounts.locked(by.id)  # the pace is counted over all pages
+        comment = thread_pages.locked(comment_id)
+        _check_site_and_author(comment, value, by)
+        cast = votes.find(comment, by)
+        score = comment.score
+        if value != (cast.value if cast else 0):
+            if limited:
+                _check_pace(by, now)
+            cast = cast or votes.add(comment, by, now)
+            score = votes.score(comment, value - cast.value)
+            goes_on = now - cast.changed_at < timedelta(seconds=WINDOW_S)
+            cast.value, cast.changes, cast.changed_at = value, cast.changes + 1 if goes_on else 1, now
+            threads.touch(comment.thread_id, 0)
     return score
 
 

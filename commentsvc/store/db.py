@@ -190,7 +190,7 @@ def end_failed_transaction() -> None:
         db.session().invalidate()
 
 
-def begin_write() -> None:
+def _begin_write() -> None:
     """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
     back.
     """
@@ -230,7 +230,7 @@ def _end_write_turn(session: Session, transaction: SessionTransaction) -> None:
         turn.release()
 
 
-def commit_and_keep() -> None:
+def _commit_and_keep() -> None:
     """Commit; what was loaded is not read again for the answer."""
     session = db.session()
     session.expire_on_commit = False
@@ -263,11 +263,11 @@ def write(keep_loaded: bool = False) -> Iterator[None]:
 
     With `keep_loaded`, rows loaded in it stay readable after the commit without another query.
     """
-    begin_write()
+    _begin_write()
     try:
         yield
         if keep_loaded:
-            commit_and_keep()
+            _commit_and_keep()
         else:
             db.session.commit()
     except BaseException:

@@ -66,7 +66,7 @@ def test_undoing_the_decision_that_answered_an_appeal_opens_it_again(make_commen
 
     undone = moderation.undo(approved.undo, Moderator(bob), now)
     assert is_open(comment_id)
-    assert stored_appeals.count_open(comments.by_id(comment_id).site, alice, others=False) == 1
+    assert stored_appeals.count_open(comments.by_id(comment_id).site, alice, has_others=False) == 1
     redone = moderation.undo(undone.undo, Moderator(bob), now)
     assert not is_open(comment_id)
     moderation.undo(redone.undo, Moderator(bob), now)

@@ -17,7 +17,7 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import sites, threads
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, is_away, is_unknown
+from commentsvc.store.db import _begin_write, db, is_away, is_unknown
 from commentsvc.store.threads import Thread
 from tests.support.cast import SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
@@ -148,7 +148,7 @@ def post_together(app, site, now):
                 db.session.remove()
 
         first = Draft("/first", "", "", None, "the first of all", "First", "first@example.org", None)
-        begin_write()
+        _begin_write()
         threads.get_or_add(site, "/first", now)
         running = [threading.Thread(target=call, args=(0, first, None))]
         running[0].start()

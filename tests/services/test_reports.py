@@ -16,7 +16,7 @@ from commentsvc.services.submissions import Sender
 from commentsvc.store import accounts, comment_search, comments, decisions, sites
 from commentsvc.store import reports as stored_reports
 from commentsvc.store.comment_search import Wanted
-from commentsvc.store.db import begin_write, db, is_postgres, write
+from commentsvc.store.db import _begin_write, db, is_postgres, write
 from tests.support.cast import SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
 
@@ -142,7 +142,7 @@ def test_the_reported_comments_of_a_site_are_found_by_their_index(site, make_com
     assert ([c.source for c in found.comments], found.following) == (["Bad"], None)
 
     statement, parameters = next(a for a in asked if "flag_count > 0" in a[0])
-    begin_write()
+    _begin_write()
     if is_postgres():
         db.session.execute(text("ANALYZE"))
         db.session.execute(text("SET LOCAL enable_seqscan = off"))  # thirty rows fit into one page

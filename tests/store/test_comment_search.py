@@ -15,7 +15,7 @@ from commentsvc.services import edits
 from commentsvc.store import comment_search, comments
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_write, db, write
+from commentsvc.store.db import _begin_write, db, write
 from commentsvc.store.decisions import Decision
 from tests.support.cast import data
 
@@ -73,7 +73,7 @@ def test_words_of_what_could_not_be_written_are_forgotten(site, make_comment, wa
     comment_id = make_comment(status=Status.PENDING, body="first words")
     kept = comments.by_id(comment_id)
     same = {name: getattr(kept, name) for name in inspect(Comment).column_attrs.keys() if name != "id"}
-    begin_write()
+    _begin_write()
     lacking = Decision(comment_id=comment_id, created_at=now)
     db.session.add_all([Comment(**{**same, "source": "never written"}), lacking])
     with pytest.raises(IntegrityError):

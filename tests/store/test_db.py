@@ -13,7 +13,7 @@ from commentsvc.config import from_environment
 from commentsvc.store import availability, sites, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.availability import trouble_of
-from commentsvc.store.db import begin_read, begin_write, db, first_line, is_away, is_postgres, write
+from commentsvc.store.db import _begin_write, begin_read, db, first_line, is_away, is_postgres, write
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.time_limits import LONG_REQUEST, REQUEST, within
@@ -41,7 +41,7 @@ def test_read_modify_write_loses_nothing(app, site, now, at_once):
     def add_one_many_times():
         with app.app_context():
             for _ in range(ROUNDS):
-                begin_write()
+                _begin_write()
                 threads.lock([thread_id])
                 thread = db.session.get_one(Thread, thread_id, populate_existing=True)
                 thread.version += 1
