@@ -132,9 +132,8 @@ def filled(name: str, folder: Path, url: str, comments: int, pending: int) -> Fl
 
 
 def measure(name: str, app: Flask) -> None:
-    with app.app_context():
-        with write():
-            link = sign_in.printed_link(accounts.account_by_email("alice@example.org"), datetime.now(UTC))
+    with app.app_context(), write():
+        link = sign_in.printed_link(accounts.account_by_email("alice@example.org"), datetime.now(UTC))
     client = app.test_client()
     client.post(f"/auth/link/{link}", data={"csrf_token": csrf(client.get(f"/auth/link/{link}").text)})
     pages(client)

@@ -191,7 +191,7 @@ def _read_dotenv(path: Path) -> dict[str, str]:
         raise BadDotenv(path, f"cannot be read: {error.strerror}") from None
     for line in parse_stream(io.StringIO(content)):
         # Left out with a warning, such a line would be a setting that somebody believes in.
-        if PREFIX in line.original.string and (line.error or line.value is None and line.key):
+        if PREFIX in line.original.string and (line.error or (line.value is None and line.key)):
             number = line.original.line + line.original.string[: line.original.string.index(PREFIX)].count("\n")
             raise BadDotenv(path, f"line {number} is not a setting; write {PREFIX}NAME=value, and close each quote")
     found = dotenv_values(stream=io.StringIO(content))

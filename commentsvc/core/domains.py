@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -22,10 +23,8 @@ def host_of(url: str) -> str:
 def domain(name: str) -> str:
     """A domain in the one way that look-ups know: lower case, ASCII, without `www.` and a dot at the end."""
     plain = unquote(name).strip().strip(".").lower()
-    try:
+    with contextlib.suppress(UnicodeError):  # not a name that DNS could hold: compare it unchanged
         plain = plain.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass  # no name that DNS could hold; it is compared as it stands
     return plain.removeprefix("www.")
 
 

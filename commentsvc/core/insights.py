@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
@@ -33,7 +34,7 @@ def empty_in_s(waiting: int, decided_at_s: Sequence[float], now_s: float) -> flo
     if waiting == 0:
         return 0.0
     times = sorted(decided_at_s)
-    steps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(times)]
     working = [step for step in steps if step <= 600]
     if not working or now_s - times[-1] > 86400:
         return None

@@ -152,7 +152,7 @@ def from_json(kind: JobKind, stored: object) -> JobPayload:
     Fields that the kind does not know are left out: a newer version may have written them.
     """
     if not isinstance(stored, dict):
-        raise ValueError("the job holds no payload")
+        raise ValueError("the job holds no payload")  # noqa: TRY004 (bad data, not a caller's mistake)
     made = PAYLOADS[kind]
     hints = get_type_hints(made)
     values = {one.name: stored[one.name] for one in fields(made) if one.name in stored}

@@ -61,7 +61,7 @@ API_SANCTION = "/api/v1/moderation/sanctions/<int:sanction_id>"
 # Signing in.
 AUTH = "/auth/"
 AUTHORIZE = "/auth/authorize"
-TOKEN = "/auth/token"  # noqa: S105  # a path
+TOKEN = "/auth/token"  # a path
 REVOKE = "/auth/revoke"
 SIGN_IN = "/auth/signin"
 SIGN_IN_CODE = "/auth/code"

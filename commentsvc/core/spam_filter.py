@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ def features(submission: RuleInput) -> dict[int, str]:
     words = [word.group()[:_WORD_MAX] for word in unicode_folding.words(plain)]
     for word in words[:TOKENS_MAX]:
         found[_shape(word)] = None
-    for one, other in zip(words[:TOKENS_MAX], words[1:TOKENS_MAX], strict=False):
+    for one, other in itertools.pairwise(words[:TOKENS_MAX]):
         found[f"{_shape(one)} {_shape(other)}"] = None
     if unicode_folding.is_spaceless(plain):
         letters = "".join(char for char in plain if unicode_folding.is_spaceless(char))[:TOKENS_MAX]

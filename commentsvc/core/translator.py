@@ -36,7 +36,7 @@ class Translator:
 
     def say_in_html(self, key: str, **values: object) -> Markup:
         """The same, escaped: it may be a site owner's words. Only values that are markup already stay so."""
-        sentence = Markup(escape(self.form(key, values.get("num"))))
+        sentence = escape(self.form(key, values.get("num")))
         return sentence % self._shown(values) if values else sentence
 
     def tell(self, sentence: str) -> str:

@@ -176,7 +176,7 @@ def _mac(secret: str, purpose: str, number: int, what: str) -> str:
 
 def _read(token: str, secret: str, purpose: str) -> tuple[int, str]:
     """The number and the word of a link with a valid signature; raises NotFound for any other."""
-    number, what, mac = (token.split("-") + ["", ""])[:3]
+    number, what, mac = [*token.split("-"), "", ""][:3]
     is_number = number.isascii() and number.isdigit() and len(number) < 19
     expected = _mac(secret, purpose, int(number), what) if is_number else ""
     if not is_number or not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):

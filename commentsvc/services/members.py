@@ -71,8 +71,7 @@ def accept(token: str, browser: Browser, now: datetime) -> str:
         if before is None or before.role != Role.OWNER:
             _set(account, found.site, Role(found.role), account, browser.ip, now)
         found.ended_at = now
-        session_token = sign_in.enter_by_mail(account, found.email, browser, now)
-    return session_token
+        return sign_in.enter_by_mail(account, found.email, browser, now)
 
 
 @retried

@@ -30,8 +30,7 @@ def answer(comment_id: int, source: str, by: Moderator, seen: int | None, now: d
     with write():
         (comment,) = moderation.locked([comment_id], by)
         moderation.check_unchanged([comment], {} if seen is None else {comment_id: seen})
-        decided = publish(comment, source, by, now)
-    return decided
+        return publish(comment, source, by, now)
 
 
 def publish(comment: Comment, source: str, by: Moderator, now: datetime) -> DecisionOutcome:

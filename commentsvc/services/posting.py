@@ -60,10 +60,10 @@ def post(
     end_read_transaction()
 
     outcome = write_one(pending)
-    if isinstance(outcome, AddressTaken) and is_guest_with_address:
-        # Say so only to networks that were not told too often: else addresses of accounts could be found out.
-        if not admission.note_taken_address(pending.writer.ip, now):
-            outcome = write_one(pending.awaiting_address())
+    # Tell only a few guests of each network that an address belongs to an account: more could probe for addresses.
+    is_told = isinstance(outcome, AddressTaken) and is_guest_with_address
+    if is_told and not admission.note_taken_address(pending.writer.ip, now):
+        outcome = write_one(pending.awaiting_address())
     if isinstance(outcome, AddressTaken):
         raise Invalid(*outcome.problems[0])
     if isinstance(outcome, CommentError):

@@ -77,8 +77,7 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
         if is_held:
             db.session.flush()
             _hold(comment, reports.open_of([comment.id])[comment.id], now)
-        flagged = ReportOutcome(found is None, is_held, found is not None and found.handled_at is not None)
-    return flagged
+        return ReportOutcome(found is None, is_held, found is not None and found.handled_at is not None)
 
 
 def _reason(value: str) -> ReportReason:

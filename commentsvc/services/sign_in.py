@@ -201,8 +201,7 @@ def admit(person: Person, browser: Browser, now: datetime) -> str:
             guest_adoption.adopt_guests(account, email, now)
         if person.picture_url:
             jobs.add(AvatarJob(account.id, person.picture_url), now)
-        token = _open_session(account, person.provider, browser, now)
-    return token
+        return _open_session(account, person.provider, browser, now)
 
 
 @retried

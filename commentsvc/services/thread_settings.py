@@ -79,8 +79,7 @@ def undo(entry_id: int, by: Moderator, ip: str, now: datetime) -> ThreadChange:
         if "mode" in entry.after and memberships.role_on(by.account, site) is not Role.OWNER:
             raise NotAllowed("Only an owner of this site can change the moderation of a page.")
         accounts.hold(by.account.id)
-        tended = put_back(site, entry, by.account, ip, now)
-    return tended
+        return put_back(site, entry, by.account, ip, now)
 
 
 def put_back(site: Site, entry: AuditEntry, by: Account, ip: str, now: datetime) -> ThreadChange:

@@ -33,6 +33,7 @@ SCORE_STEPS = 10_000  # spam scores have four decimals
 UNSCORED = -1
 ROUND = 500
 TEXTS: tuple[Any, ...] = (Comment.source, Comment.html, Comment.author_name, Comment.author_email)
+ANY_COMMENT = Search()
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Wanted:
     sites: Sequence[Site]
     status: Status
     sort: Sort = Sort.NEWEST
-    search: Search = Search()
+    search: Search = ANY_COMMENT
     with_addresses: bool = True
     until_id: int | None = None
     is_flagged: bool = False  # only those with open reports

@@ -275,7 +275,7 @@ def site_ids_of(ids: Iterable[int]) -> dict[int, int]:
     """Site ids of the comments that exist, by comment id."""
     numbers = [number for number in ids if 0 < number < 2**63]
     rows = db.session.execute(select(Comment.id, Comment.site_id).where(Comment.id.in_(numbers))).all()
-    return {comment_id: site_id for comment_id, site_id in rows}
+    return dict(rows)
 
 
 def above(comment: Comment) -> list[Comment]:

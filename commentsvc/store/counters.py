@@ -42,7 +42,7 @@ def of_site(site: Site) -> dict[Status, int]:
 def of_all() -> dict[Status, int]:
     """Comments of all sites by status."""
     query = select(StatusCount.status, func.sum(StatusCount.count)).group_by(StatusCount.status)
-    kept = {status: count for status, count in db.session.execute(query)}
+    kept = dict(db.session.execute(query))
     return {status: int(kept.get(status, 0)) for status in Status}
 
 

@@ -167,7 +167,7 @@ def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
     is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, sets_status)
     query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
     query = query.where(Decision.told != "", ~is_later.exists())
-    return {comment_id: told for comment_id, told in db.session.execute(query).all()}
+    return dict(db.session.execute(query).all())
 
 
 def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
@@ -192,7 +192,7 @@ def first_of(comment_id: int) -> Decision | None:
 def sizes_of(batches: set[str]) -> dict[str, int]:
     """The number of decisions in each batch."""
     query = select(Decision.batch, func.count()).where(Decision.batch.in_(batches)).group_by(Decision.batch)
-    return {batch: count for batch, count in db.session.execute(query).all()}
+    return dict(db.session.execute(query).all())
 
 
 def undoable(comment_ids: Iterable[int]) -> set[int]:

@@ -22,7 +22,7 @@ def adopt_guests(account: Account, email: str, now: datetime) -> None:
     moment moves when the holder next signs in.
     """
     guests = select(Author.id, Author.site_id).where(Author.email == email, Author.account_id.is_(None))
-    site_of = {guest_id: site_id for guest_id, site_id in db.session.execute(guests.order_by(Author.id)).all()}
+    site_of = dict(db.session.execute(guests.order_by(Author.id)).all())
     if not site_of:
         return
     thread_ids = comments.thread_ids_by(site_of)

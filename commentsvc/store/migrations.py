@@ -194,7 +194,7 @@ def check_before_serving(config: Config) -> None:
         except DBAPIError as error:
             if not is_away(error):
                 raise
-            log.error("the database can't be used yet, only published pages: %s", first_line(error))
+            log.error("the database can't be used yet, only published pages: %s", first_line(error))  # noqa: TRY400
         finally:
             db.engine.dispose()
 

@@ -181,7 +181,7 @@ def of_authors(site_id: int, author_ids: Collection[int] | None = None) -> list[
 def of_tallies(site_id: int) -> list[Difference]:
     """Differences in a site's comments by status, and in its approved comments with open reports."""
     query = select(Comment.status, func.count()).where(Comment.site_id == site_id).group_by(Comment.status)
-    counts: dict[str, int] = {status: count for status, count in db.session.execute(query).all()}
+    counts: dict[str, int] = dict(db.session.execute(query).all())
     flagged = select(func.count()).where(Comment.site_id == site_id, Comment.status == Status.APPROVED)
     reported = db.session.scalar(flagged.where(Comment.flag_count > 0)) or 0
     rows = select(StatusCount.status, StatusCount.count, StatusCount.flagged).where(StatusCount.site_id == site_id)

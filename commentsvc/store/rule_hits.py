@@ -49,7 +49,7 @@ def add_all(spoken: Iterable[tuple[Comment, Reason]], now: datetime) -> None:
 def counts(site: Site, since: datetime) -> dict[str, int]:
     """How often each rule spoke since then."""
     query = select(RuleHit.rule, func.count()).where(RuleHit.site_id == site.id, RuleHit.created_at > since)
-    return {rule: count for rule, count in db.session.execute(query.group_by(RuleHit.rule)).all()}
+    return dict(db.session.execute(query.group_by(RuleHit.rule)).all())
 
 
 def forget_old(now: datetime) -> None:

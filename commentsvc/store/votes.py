@@ -61,7 +61,7 @@ def in_thread(account: Account, thread: Thread | None) -> dict[int, int]:
     if thread is None:
         return {}
     query = select(Vote.comment_id, Vote.value).where(Vote.account_id == account.id, Vote.thread_id == thread.id)
-    return {comment_id: value for comment_id, value in db.session.execute(query.where(Vote.value != 0)).all()}
+    return dict(db.session.execute(query.where(Vote.value != 0)).all())
 
 
 def of_account(account_id: int) -> Sequence[Vote]:

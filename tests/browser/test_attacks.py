@@ -135,7 +135,7 @@ class Blog(BaseHTTPRequestHandler):
 
     service = ""
 
-    def do_GET(self):  # noqa: N802 (the library's name)
+    def do_GET(self):
         html = (
             f'<!doctype html><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">'
             f'<script type="module" src="{self.service}/embed.js"></script>'

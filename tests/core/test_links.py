@@ -156,6 +156,6 @@ def test_a_wrong_website_is_named(given):
 
 
 def test_the_website_limit_is_said():
-    with pytest.raises(Invalid, match="Your website's address is 220 characters long; the limit is 200."):
+    with pytest.raises(Invalid, match=r"Your website's address is 220 characters long; the limit is 200\."):
         website("https://example.com/" + "a" * 200)
     assert website("https://example.com/" + "a" * 180)

@@ -11,7 +11,7 @@ from commentsvc.core import pagination
 from commentsvc.core.errors import Invalid
 from commentsvc.core.pagination import Cursor, Sort
 
-times = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+times = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (bounds are naive)
 
 
 @given(st.sampled_from(Sort), times, st.integers(-(2**31), 2**31 - 1), st.integers(1, 2**63 - 1))

@@ -1,6 +1,7 @@
 """Proof of work: a right solution is known, everything else is not, and nothing malformed breaks it."""
 
 import base64
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -71,10 +72,8 @@ json_values = st.recursive(simple, lambda inner: st.lists(inner) | st.dictionari
 
 @given(st.dictionaries(st.sampled_from(["salt", "challenge", "number", "signature"]), json_values, max_size=4))
 def test_no_document_breaks_it(document):
-    try:
+    with contextlib.suppress(Invalid):
         assert proof_of_work.proof(SECRET, "blog", encoded(document), NOW) is None
-    except Invalid:
-        pass
 
 
 def test_two_challenges_are_never_the_same():

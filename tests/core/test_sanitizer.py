@@ -594,7 +594,7 @@ def test_a_body_must_be_text(value):
         text_input.body(value, 10_000)
 
 
-@pytest.mark.parametrize("char", ["\x00", "\x07", "\x0b", "\x1b", "\x7f", "\x9b", "\ud800", "\udfff"])
+@pytest.mark.parametrize("char", ["\x00", "\x07", "\x0b", "\x1b", "\x7f", "\x9b", "\ud800", "\udfff"])  # noqa: PT014 (two surrogates)
 def test_control_characters_are_named(char):
     code = rf"\(U\+{ord(char):04X}\); please remove it"
     for call, name in (

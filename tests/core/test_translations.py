@@ -48,7 +48,7 @@ def test_a_sites_own_words_are_taken(texts):
     ],
 )
 def test_words_that_could_not_be_said_are_refused_with_the_reason(texts, says):
-    with pytest.raises(Invalid, match="texts|text|form|language|must|has|lack") as refused:
+    with pytest.raises(Invalid, match=r"texts|text|form|language|must|has|lack") as refused:
         translations.checked_texts(texts)
     assert says in str(refused.value)
     assert refused.value.problems[0][0] == "texts"

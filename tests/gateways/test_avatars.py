@@ -178,9 +178,11 @@ def test_a_redirect_is_checked_like_the_first_address(zoo):
         with pytest.raises(OSError):
             avatars.fetch(leading.base_url, named)
         assert avatars.fetch(leading.base_url, named | {host_of(zoo)})
-    with stand_ins.serve(lambda address: Leading(address, address)) as round_and_round:
-        with pytest.raises(OSError, match="on and on"):
-            avatars.fetch(round_and_round.base_url, {round_and_round.base_url.removeprefix("http://")})
+    with (
+        stand_ins.serve(lambda address: Leading(address, address)) as round_and_round,
+        pytest.raises(OSError, match="on and on"),
+    ):
+        avatars.fetch(round_and_round.base_url, {round_and_round.base_url.removeprefix("http://")})
 
 
 class Leading:

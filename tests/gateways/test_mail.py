@@ -86,7 +86,7 @@ def test_nothing_in_subject_or_address_becomes_a_header(smtp):
                "content-transfer-encoding", "x-peer", "x-mailfrom", "x-rcptto"}  # fmt: skip
     assert len(inbox.letters) >= 5, "most subjects are harmless and go out"
     for letter in inbox.letters:
-        assert {name.lower() for name in letter.keys()} <= allowed
+        assert {name.lower() for name in letter} <= allowed
         assert [len(letter.get_all(name)) for name in ("From", "Subject")] == [1, 1]
 
 

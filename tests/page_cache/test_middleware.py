@@ -280,7 +280,7 @@ def test_a_deleted_comment_with_replies_leaves_its_place_and_nothing_else(client
     moderation.decide([parent], Action.DELETE, Moderator(alice), "", now)
 
     page = client.get(JSON).json
-    assert [(c["id"], c["status"], c["html"]) for c in page["comments"]][0] == (parent, "deleted", "")
+    assert next((c["id"], c["status"], c["html"]) for c in page["comments"]) == (parent, "deleted", "")
     assert page["comments"][0]["author"]["name"] == ""
     assert page["comments"][1]["id"] == reply
     assert page["thread"]["count"] == 1

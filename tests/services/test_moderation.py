@@ -1,5 +1,6 @@
 """Moderating: each act and its undoing, all or nothing, and every kept number true afterwards, also two at once."""
 
+import itertools
 import random
 from datetime import timedelta
 
@@ -178,7 +179,7 @@ def test_two_moderators_at_once_on_the_same_comments_lose_nothing(app, alice, bo
     for comment_id in ids:
         rows, _ = decisions.log(sites.by_key("blog"), comment_id, None, 10)
         steps = [(r.status_before, r.status_after) for r in reversed(rows)]
-        assert all(a[1] == b[0] for a, b in zip(steps, steps[1:], strict=False)), "each begins where the last ended"
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(steps)), "each begins where the last ended"
         assert steps[-1][1] == comments.by_id(comment_id).status
 
 

@@ -138,7 +138,7 @@ def race(app):
 
 
 def hold(table: str, where: str = "true") -> str:
-    return f"SELECT * FROM {table} WHERE {where} FOR UPDATE"  # noqa: S608 (our own words)
+    return f"SELECT * FROM {table} WHERE {where} FOR UPDATE"
 
 
 @pytest.fixture
@@ -348,8 +348,21 @@ class Known:
 
 @pytest.mark.parametrize(
     "what",
-    ["comment", "edit", "vote", "flag", "appeal", "personal token", "widget's code", "name", "language"]
-    + ["second factor", "membership", "another way to sign in", "picture"],
+    [
+        "comment",
+        "edit",
+        "vote",
+        "flag",
+        "appeal",
+        "personal token",
+        "widget's code",
+        "name",
+        "language",
+        "second factor",
+        "membership",
+        "another way to sign in",
+        "picture",
+    ],
 )
 def test_nothing_is_written_for_an_account_that_was_erased_meanwhile(in_flight, carol, now, what):
     accounts_service.erase(carol.id, True, now)
@@ -369,7 +382,7 @@ def test_nothing_is_written_for_an_account_that_was_erased_meanwhile(in_flight, 
 
 def rows_of_everything():
     db.session.rollback()
-    tables = {name: table for name, table in db.metadata.tables.items()}
+    tables = dict(db.metadata.tables.items())
     return {name: sorted(map(str, db.session.execute(select(table)).all())) for name, table in tables.items()}
 
 
@@ -513,9 +526,9 @@ def test_a_note_is_added_and_removed_once(site, alice, now, race):
 
 
 def test_signing_in_while_a_moderator_decides_on_what_one_wrote_as_a_guest(site, alice, now, race):
-    ids = []
-    for n in range(9):
-        ids.append(write_as_guest(site, now, f"/{n % 2}", f"{n}", f"Carol {n % 3}", ip=f"192.0.2.{n}").comment.id)
+    ids = [
+        write_as_guest(site, now, f"/{n % 2}", f"{n}", f"Carol {n % 3}", ip=f"192.0.2.{n}").comment.id for n in range(9)
+    ]
     link, by = mailed_link("carol@example.net", now, joins=True), alice.id
 
     def decide(chosen, action):

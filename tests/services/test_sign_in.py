@@ -215,7 +215,7 @@ def test_where_no_more_is_mailed_the_newest_mail_still_signs_in(send, now):
     mailed = [send(now, ip=f"198.51.100.{n}", browser=f"s{n}", limited=True) for n in range(6)]
     assert mailed[-1] is None
     assert send(now, browser="a new one", limited=True) is None
-    code, link = mailed[-2]
+    code, _link = mailed[-2]
     assert refused(wrong(code), now, browser="a new one")
     assert enter(code, now, browser="a new one")
     assert sign_in.by_link(mailed[0][1], BROWSER, now), "every link that was mailed works, too"

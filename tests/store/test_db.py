@@ -55,7 +55,7 @@ def test_read_modify_write_loses_nothing(app, site, now, at_once):
 
 
 def test_a_block_that_raises_leaves_nothing(app, site, now):
-    with pytest.raises(RuntimeError), write():
+    with pytest.raises(RuntimeError), write():  # noqa: PT012 (the block is what is tested)
         db.session.execute(update(Site).values(name="changed"))
         raise RuntimeError
     assert sites.by_key("blog").name == "Blog notes"

@@ -16,8 +16,6 @@ from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.threads import Thread
 from commentsvc.store.votes import Vote
 
-pass
-
 
 def check_kept_numbers():
     """Whatever is kept beside the comments equals what counting them gives."""

@@ -7,8 +7,6 @@ import requests
 
 from commentsvc.demo import providers as stand_ins
 
-pass
-
 ANN = stand_ins.PEOPLE[0]
 SERVICE = "https://comments.example"
 

@@ -1,7 +1,5 @@
 """Parts of a WordPress export file (WXR), for tests that make one."""
 
-pass
-
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:wp="http://wordpress.org/export/1.2/"><channel>
 <wp:base_blog_url>{base}</wp:base_blog_url>

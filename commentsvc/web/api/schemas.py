@@ -130,7 +130,7 @@ class ThreadIn(Schema):
         named = {name: getattr(self, name) for name in self.model_fields_set}
         found: dict[str, Any] = {}
         if "pin" in named or "pinned" in named:
-            found["pinned_id"] = named["pin"] if "pin" in named else self.pinned
+            found["pinned_id"] = named.get("pin", self.pinned)
         if "open" in named:
             found["is_open"] = self.open
         if self.mode is not None:

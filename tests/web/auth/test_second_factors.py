@@ -90,7 +90,7 @@ def test_a_code_works_once_and_a_recovery_code_too(app, alice, app_of, sign_in, 
 
 
 def test_five_wrong_codes_end_the_session(app, alice, app_of, sign_in, send):
-    show, _ = app_of
+    _show, _ = app_of
     client = later_browser(app, alice, sign_in)
     for _ in range(4):
         assert send(client, "/auth/second", code="000000").status_code == 422

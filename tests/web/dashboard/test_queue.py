@@ -341,5 +341,5 @@ def test_a_card_shows_what_was_decided_about_its_author_and_how_like_spam_it_is(
         db.session.add(Sanction(**values))
     page = desk.client.get("/dashboard/blog?sort=likely-spam").text
     assert page.count('class="chip sanction">hold</span>') == 1 and "87% likely spam" in page
-    assert [int(n) for n in re.findall(r'id="comment-(\d+)"', page)][0] == comment_id
+    assert next(int(n) for n in re.findall(r'id="comment-(\d+)"', page)) == comment_id
     assert desk.client.get("/dashboard/blog?sort=best").status_code == 422

@@ -45,9 +45,9 @@ def form_of(client, path="/dashboard/blog/settings"):
     form["origins"] = re.search(r'<textarea id="origins"[^>]*>([^<]*)', html)[1]
     form["words"] = re.search(r'<textarea id="words"[^>]*>([^<]*)', html)[1]
     for name in form["has"]:
-        if found := re.search(rf'<select id="{name}".*?<option value="([^"]*)" selected', html, re.S):
-            form[name] = found[1]
-        elif found := re.search(rf'<input id="{name}"[^>]*value="([^"]*)"', html):
+        if (found := re.search(rf'<select id="{name}".*?<option value="([^"]*)" selected', html, re.S)) or (
+            found := re.search(rf'<input id="{name}"[^>]*value="([^"]*)"', html)
+        ):
             form[name] = found[1]
         elif re.search(rf'name="{name}" value="yes" checked', html):
             form[name] = "yes"
