@@ -13,7 +13,7 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import members, notifications, posting
 from commentsvc.services.mail_links import MailLinks
-from commentsvc.services.submissions import Draft, Sender
+from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import digest_settings
 from commentsvc.store.db import write
@@ -55,7 +55,7 @@ def post(site, now, url):
         address = f"{name.lower()}@example.net" if email else ""
         draft = Draft("/a post/?p=1&x=é", url, "A post", parent, f"Hello from {name}", name, address, None, notify)
         sender = Sender(account, "192.0.2.1", "test", limited=False)
-        return posting.post(site, draft, sender, None, SECRET, now - timedelta(minutes=1)).comment.id
+        return posting.post(site, Submission(draft, sender), SECRET, now - timedelta(minutes=1)).comment.id
 
     return send
 
