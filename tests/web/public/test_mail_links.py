@@ -174,7 +174,7 @@ def test_a_link_decides_nothing_once_the_site_requires_a_second_factor(client, p
     act = next(link for link in links_of(letter) if "-approve-" in link).removeprefix(BASE)
     set_policy(site, second_factor_required=True)
     answer = client.post(act)
-    assert answer.status_code == 409 and "asks for a second factor" in answer.text
+    assert answer.status_code == 409 and "requires two-step verification" in answer.text
     set_policy(site, second_factor_required=False)
     assert client.post(act).status_code == 200
     set_policy(site, second_factor_required=True)
