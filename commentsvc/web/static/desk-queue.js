@@ -151,8 +151,7 @@ export class Queue {
   async undo() {
     await this.sending;
     const decision = this.#decisions.pop();
-    if (!decision)
-      return toast("Nothing to undo on this page. You can undo older decisions in Activity.", true);
+    if (!decision) return toast("Nothing to undo on this page. You can undo older decisions in Activity.", true);
     this.sending = this.sending.then(async () => {
       const answer = await this.#undoWhole(decision);
       if (answer.refused) {
