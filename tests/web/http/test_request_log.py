@@ -119,23 +119,39 @@ def test_a_refused_query_a_broken_view_and_a_failed_sign_in_leave_nothing_of_the
     is_clean(log)
 
 
-def test_a_broken_promise_of_the_database_is_logged_without_the_row(reader_asks, client, site, written):
-    form = {"csrf_token": find_csrf(client.get("/auth/signin").text), "next": "/t/blog", "email": EMAIL}
+@contextlib.contextmanager
+def refusing_rows(table, condition):
+    """A constraint that refuses each new row of a table: one that no code expects."""
     if is_postgres():
-        plant = f"ALTER TABLE signin_code ADD CONSTRAINT planted CHECK (email <> '{EMAIL}') NOT VALID"
-        remove = "ALTER TABLE signin_code DROP CONSTRAINT planted"
+        plant = f"ALTER TABLE {table} ADD CONSTRAINT planted CHECK ({condition}) NOT VALID"
+        remove = f"ALTER TABLE {table} DROP CONSTRAINT planted"
     else:
-        plant = "CREATE TRIGGER planted BEFORE INSERT ON signin_code BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        plant = f"CREATE TRIGGER planted BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
         remove = "DROP TRIGGER planted"
     with write():
         db.session.execute(text(plant))
     try:
-        status = reader_asks("/auth/signin", data=form).status_code
+        yield
     finally:
         db.session.remove()
         with write():
             db.session.execute(text(remove))
+
+
+def test_a_broken_promise_of_the_database_is_logged_without_the_row(reader_asks, client, site, written):
+    form = {"csrf_token": find_csrf(client.get("/auth/signin").text), "next": "/t/blog", "email": EMAIL}
+    with refusing_rows("signin_code", f"email <> '{EMAIL}'"):
+        status = reader_asks("/auth/signin", data=form).status_code
     assert status == 500
+    assert "the database refused a query" in written()
+    is_clean(written())
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}])
+def test_a_row_that_the_database_refuses_is_not_taken_for_a_used_idempotency_key(reader_asks, site, written, headers):
+    with refusing_rows("comment", f"author_name <> '{NAME}'"):
+        answer = reader_asks("/api/v1/comments", json=draft(), headers=headers)
+    assert answer.status_code == 500 and "Idempotency" not in answer.text
     assert "the database refused a query" in written()
     is_clean(written())
 
