@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from commentsvc.gateways.spam_service import NO_SPAM_SERVICE, SpamService
@@ -25,6 +23,7 @@ from commentsvc.services.posting import Outcome
 from commentsvc.services.submissions import Pending, Posted, Submission
 from commentsvc.store.availability import OutcomeUnknown, unavailable
 from commentsvc.store.db import db, is_of_one
+from commentsvc.store.process_cache import Section
 from commentsvc.store.sites import Site
 
 E = TypeVar("E")
@@ -45,15 +44,16 @@ def post(
 
     Raises what that raises, and OperationalError when the leader's transaction does not end in time.
     """
-    return posting.post(site, submission, secret, now, spam_service, queue_of(db.engine).run)
+    return posting.post(site, submission, secret, now, spam_service, queue().run)
 
 
-_queues: WeakKeyDictionary[Engine, GroupCommitQueue[Pending, Outcome]] = WeakKeyDictionary()
+# One queue in front of each database's write transaction.
+_queues: Section[None, GroupCommitQueue[Pending, Outcome]] = Section(1)
 
 
-def queue_of(engine: Engine) -> GroupCommitQueue[Pending, Outcome]:
-    """The queue in front of a database's write transaction; one in each process."""
-    return _queues.setdefault(engine, GroupCommitQueue(_write_batch, _may_join))
+def queue() -> GroupCommitQueue[Pending, Outcome]:
+    """The queue in front of the database's write transaction; one in each process."""
+    return _queues.get_or_add(None, lambda: GroupCommitQueue(_write_batch, _may_join))
 
 
 def _write_batch(batch: Sequence[Pending]) -> list[Outcome]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from weakref import WeakKeyDictionary
-
-from sqlalchemy import Engine
 
 from commentsvc.core import policy, rule_kinds, text_input
 from commentsvc.core import sanitizer as core_text
@@ -24,12 +20,13 @@ from commentsvc.store import audit_log, decisions, rules, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db, retried, write
+from commentsvc.store.process_cache import Section
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
 
 EXAMPLES_MAX = 20
 BACKTEST_MAX = 10_000
-_BOOKS_MAX = 500  # sites whose rules a process keeps ready
+RULEBOOKS_MAX = 500  # sites whose rules a process keeps ready
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,16 @@ class Rulebook:
     digest: str
 
 
-_books: WeakKeyDictionary[Engine, OrderedDict[int, tuple[int, Rulebook]]] = WeakKeyDictionary()
+# The version of a site's rules, and the rules.
+_rulebooks: Section[int, tuple[int, Rulebook]] = Section(RULEBOOKS_MAX)
 
 
 def rulebook(site: Site) -> Rulebook:
     """The site's rules, read and made ready once for each version of them."""
-    kept = _books.setdefault(db.engine, OrderedDict())
-    found = kept.get(site.id)
+    found = _rulebooks.get(site.id)
     if found is None or found[0] != site.rules_version:
         ready = tuple(site_rule(rule) for rule in rules.of_site(site) if rule.is_on)
-        found = kept[site.id] = (site.rules_version, Rulebook(ready, core_verdict.digest(ready)))
-        while len(kept) > _BOOKS_MAX:
-            kept.popitem(last=False)
+        found = _rulebooks.put(site.id, (site.rules_version, Rulebook(ready, core_verdict.digest(ready))))
     return found[1]
 
 

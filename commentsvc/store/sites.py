@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     JSON,
-    Engine,
     ForeignKey,
     Integer,
     Select,
@@ -39,6 +37,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
 from commentsvc.core.translator import Translator
 from commentsvc.store.db import Base, Id, UtcTime, db, share_turn, take_turn
+from commentsvc.store.process_cache import Section
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME_MAX = 200
@@ -123,7 +122,8 @@ def by_id(site_id: int) -> Site:
     return db.session.scalars(_by_id(), {"site_id": site_id}).one()
 
 
-_kept: WeakKeyDictionary[Engine, dict[str, tuple[Site, float]]] = WeakKeyDictionary()
+# A site and the monotonic time until which it is used without looking again.
+_by_keys: Section[str, tuple[Site, float]] = Section(KEPT_MAX)
 
 
 def cached_by_key(key: str, anew: bool = False) -> Site:
@@ -132,15 +132,12 @@ def cached_by_key(key: str, anew: bool = False) -> Site:
     It belongs to no session and is others' too: to be looked at only. Who would refuse something because of it looks
     `anew` before.
     """
-    kept = _kept.setdefault(db.engine, {})
-    site, until = kept.get(key, (None, 0.0))
+    site, until = _by_keys.get(key) or (None, 0.0)
     if site is None or anew or time.monotonic() >= until:
         until = time.monotonic() + KEPT_S
         with Session(db.engine) as session:
             site = _found(session, key)
-        if len(kept) >= KEPT_MAX:
-            kept.clear()
-        kept[key] = (site, until)
+        _by_keys.put(key, (site, until))
     return site
 
 
@@ -154,7 +151,7 @@ def _note_change(_mapper: object, _connection: object, site: Site) -> None:
 @event.listens_for(db.session, "after_commit")
 def _forget_changed(session: Session) -> None:
     if session.info.pop(Site, None):
-        _kept.clear()
+        _by_keys.clear()
 
 
 def all_sites() -> list[Site]:

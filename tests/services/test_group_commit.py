@@ -131,7 +131,7 @@ def post_together(app, site, now):
 
     def post(*drafts, limited=False, network="192.0.{}.1"):
         results, have_all = {}, threading.Event()
-        queue = group_commit.queue_of(db.engine)
+        queue = group_commit.queue()
 
         def call(number, draft, key):
             with app.app_context():

@@ -16,6 +16,7 @@ from commentsvc.core.status import Status
 from commentsvc.store import counters, sites
 from commentsvc.store import insights as stored_insights
 from commentsvc.store.insights import ModeratorStats
+from commentsvc.store.process_cache import Section
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
@@ -35,6 +36,7 @@ PUBLIC_NAMES = {
     Status.DELETED: marked("Deleted"),
 }
 PUBLIC_S = 3600
+PUBLIC_MAX = 1000  # sites
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,14 @@ def gather(site: Site, days: int, at: datetime) -> Insights:
     )
 
 
-# The public page of each site, kept for an hour in each process: readers must not make the database count.
-_kept: dict[int, tuple[datetime, Insights]] = {}
+# The public page of each site is kept for an hour in each process: readers must not make the database count.
+_public_insights: Section[int, tuple[datetime, Insights]] = Section(PUBLIC_MAX)
 
 
 def _public(site: Site, at: datetime) -> Insights:
-    kept = _kept.get(site.id)
+    kept = _public_insights.get(site.id)
     if kept is None or not 0 <= (at - kept[0]).total_seconds() < PUBLIC_S:
-        kept = _kept[site.id] = (at, gather(site, PUBLIC_DAYS, at))
+        kept = _public_insights.put(site.id, (at, gather(site, PUBLIC_DAYS, at)))
     return kept[1]
 
 

@@ -74,7 +74,7 @@ def test_csv_runs_nothing(alices, busy):
 
 def test_the_public_page_is_there_only_where_the_owner_wants_it(app, site, busy, make_comment):
     reader = app.test_client()
-    insights._kept.clear()
+    insights._public_insights.clear()
     assert reader.get("/transparency/blog").status_code == 404
     set_policy(site, is_transparent=True)
     page = reader.get("/transparency/blog")
@@ -84,7 +84,7 @@ def test_the_public_page_is_there_only_where_the_owner_wants_it(app, site, busy,
 
 
 def test_the_public_page_speaks_the_readers_language_and_has_nothing_of_the_desk(app, site, busy):
-    insights._kept.clear()
+    insights._public_insights.clear()
     set_policy(site, is_transparent=True, language="fr", mode="all", flood_from="off")
     page = app.test_client().get("/transparency/blog", headers={"Accept-Language": "de"})
     assert '<html lang="de" dir="ltr">' in page.text and "Die letzten 90 Tage" in page.text
