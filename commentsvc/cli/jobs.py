@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import click
 
 from commentsvc.cli.base import commands, in_app
+from commentsvc.core.whole_numbers import ROW_ID_MAX
 from commentsvc.store import jobs
 from commentsvc.store.db import write
 
-JOB_ID = click.IntRange(1, 2**63 - 1)
+JOB_ID = click.IntRange(1, ROW_ID_MAX)
 
 
 @commands.group("jobs")

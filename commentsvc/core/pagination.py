@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from commentsvc.core.errors import Invalid
+from commentsvc.core.whole_numbers import ROW_ID_MAX
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 100
@@ -53,7 +54,7 @@ def cursor(value: str, sort: Sort) -> Cursor | None:
         name, microseconds, score, number, *root = raw.split(".")
         at = _EPOCH + timedelta(microseconds=int(microseconds))
         found = Cursor(Sort(name), at, int(score), int(number), int(root[0]) if root else None)
-        numbers_fit = -(2**31) <= found.score < 2**31 and found.id < 2**63 and (found.root_id or 0) < 2**63
+        numbers_fit = -(2**31) <= found.score < 2**31 and found.id <= ROW_ID_MAX and (found.root_id or 0) <= ROW_ID_MAX
         if str(found) != value or found.sort is not sort or not numbers_fit:
             raise ValueError
     except (ValueError, OverflowError, binascii.Error):

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from commentsvc.core import domains, emails, networks
 from commentsvc.core.errors import Invalid
+from commentsvc.core.whole_numbers import find_number
 
 
 class SanctionKind(StrEnum):
@@ -72,8 +73,8 @@ def value_of(kind: SubjectKind, account_id: int | None, email: str, ip: str) -> 
 def subject(kind: str, value: str) -> Subject:
     """As somebody typed it; raises Invalid("subject", …) for what it cannot be."""
     value = value.strip()
-    if kind == SubjectKind.ACCOUNT and value.isascii() and value.isdigit() and len(value) < 19:
-        return Subject(SubjectKind.ACCOUNT, str(int(value)))
+    if kind == SubjectKind.ACCOUNT and (number := find_number(value)) is not None:
+        return Subject(SubjectKind.ACCOUNT, str(number))
     if kind == SubjectKind.EMAIL:
         return Subject(SubjectKind.EMAIL, emails.address(value, "subject", required=True).lower())
     if kind == SubjectKind.DOMAIN:

@@ -10,6 +10,7 @@ from commentsvc.core import routes, tokens
 from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import moderation, moderator_replies
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import comments, decisions, moderator_mails, reply_notifications, subscriptions, threads
@@ -176,9 +177,9 @@ def _mac(secret: str, purpose: str, number: int, what: str) -> str:
 
 def _read(token: str, secret: str, purpose: str) -> tuple[int, str]:
     """The number and the word of a link with a valid signature; raises NotFound for any other."""
-    number, what, mac = [*token.split("-"), "", ""][:3]
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    expected = _mac(secret, purpose, int(number), what) if is_number else ""
-    if not is_number or not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):
+    written, what, mac = [*token.split("-"), "", ""][:3]
+    number = find_number(written)
+    expected = "" if number is None else _mac(secret, purpose, number, what)
+    if number is None or not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):
         raise NotFound(moderator_mails.LOST)
-    return int(number), what
+    return number, what

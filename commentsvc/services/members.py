@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from commentsvc.core import emails, routes, tokens
 from commentsvc.core.errors import Conflict, NotFound
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.gateways import mail_templates
 from commentsvc.services import mail_queue, sign_in
 from commentsvc.services.sign_in import Browser
@@ -154,7 +155,7 @@ def _set(
 
 
 def _member(site: Site, account_id: int) -> Account:
-    account = db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
+    account = db.session.get(Account, account_id) if is_row_id(account_id) else None
     if account is None or memberships.find_membership(account, site) is None:
         raise NotFound("This person is not on the team of this site.")
     return account

@@ -11,6 +11,7 @@ from commentsvc.core import routes, status, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound, NotProved
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Action, Status
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.services import moderator_edits, transitions
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import (
@@ -229,7 +230,7 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
     a second factor that was not shown.
     """
     wanted = set(ids)
-    if any(not 0 < number < 2**63 for number in wanted):
+    if any(not is_row_id(number) for number in wanted):
         raise NotFound(phrase("One of these comments was not found."))
     accounts.hold(by.account.id)
     threads.lock(comments.thread_ids_of(wanted))

@@ -19,6 +19,7 @@ from commentsvc.core import emails, text_input
 from commentsvc.core.errors import NotFound, NotSignedIn
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, WEBSITE_MAX
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store import sessions
 from commentsvc.store.db import Base, Id, UtcTime, db
 
@@ -70,7 +71,7 @@ def find_name_and_language(email: str) -> tuple[str, str | None] | None:
 
 
 def find_account_by_id(account_id: int) -> Account | None:
-    return db.session.get(Account, account_id) if 0 < account_id < 2**63 else None
+    return db.session.get(Account, account_id) if is_row_id(account_id) else None
 
 
 def held(account_ids: Iterable[int]) -> set[int]:

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
@@ -150,7 +151,7 @@ def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[AuditEntr
 
 
 def by_id(entry_id: int) -> AuditEntry:
-    entry = db.session.get(AuditEntry, entry_id) if 0 < entry_id < 2**63 else None
+    entry = db.session.get(AuditEntry, entry_id) if is_row_id(entry_id) else None
     if entry is None:
         raise NotFound("There is no such entry in the change history.")
     return entry

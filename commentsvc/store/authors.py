@@ -19,14 +19,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core import tokens
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 
 class Author(Base):
@@ -93,9 +94,8 @@ def get_or_add_authors(site: Site, writers: Sequence[Writer], now: datetime) -> 
     missing = sorted(wanted.keys() - found.keys(), key=str)
     if missing:
         rows = [_author_row(site, wanted[key], now) for key in missing]
-        insert = postgresql.insert if is_postgres() else sqlite.insert
         # Another transaction may insert the same row at this moment; then its row is read below.
-        made = db.session.scalars(insert(Author).on_conflict_do_nothing().returning(Author), rows).all()
+        made = db.session.scalars(upsert(Author).on_conflict_do_nothing().returning(Author), rows).all()
         found.update({_key_of(author): author for author in made})
         if len(found) < len(wanted):
             found.update(_authors(site, wanted.keys() - found.keys()))
@@ -124,7 +124,7 @@ def _key_of(author: Author) -> int | bytes:
 
 
 def find_author(author_id: int) -> Author | None:
-    return db.session.get(Author, author_id) if 0 < author_id < 2**63 else None
+    return db.session.get(Author, author_id) if is_row_id(author_id) else None
 
 
 def lock_author(author_id: int) -> None:

@@ -6,11 +6,11 @@ import hashlib
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, String
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.errors import NotFound
-from commentsvc.store.db import Base, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.upserts import upsert
 
 
 class Avatar(Base):
@@ -31,6 +31,5 @@ def by_hash(name: str) -> Avatar:
 def add(body: bytes, now: datetime) -> str:
     """Keep a picture, once; gives its hash."""
     name = hashlib.sha256(body).hexdigest()
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    db.session.execute(insert(Avatar).values(hash=name, body=body, created_at=now).on_conflict_do_nothing())
+    db.session.execute(upsert(Avatar).values(hash=name, body=body, created_at=now).on_conflict_do_nothing())
     return name

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.db import Base, Id, db
 from commentsvc.store.sites import Site
 
@@ -29,7 +30,7 @@ def of_site(site: Site) -> Sequence[CannedResponse]:
 
 
 def by_id(site: Site, note_id: int) -> CannedResponse:
-    note = db.session.get(CannedResponse, note_id) if 0 < note_id < 2**63 else None
+    note = db.session.get(CannedResponse, note_id) if is_row_id(note_id) else None
     if note is None or note.site_id != site.id:
         raise NotFound("There is no such saved reply here.")
     return note

@@ -10,12 +10,12 @@ from sqlalchemy import Select, and_, func, literal, select, text
 from sqlalchemy.orm import aliased
 
 from commentsvc.core.pagination import REPLIES_MAX, Cursor, Sort
+from commentsvc.core.whole_numbers import ROW_ID_MAX
 from commentsvc.store import pagination
 from commentsvc.store.comments import SHOWN_ROOT, Comment
 from commentsvc.store.db import Id, db
 from commentsvc.store.threads import Thread
 
-ID_MAX = 2**63 - 1
 ROOT_IDS_STEP = 25  # the id list of the replies query is padded to a multiple of this
 
 
@@ -68,12 +68,12 @@ def _replies(root_ids: list[int], sort: Sort) -> tuple[Sequence[Comment], Mappin
     beyond = select(other.id).where(other.root_id == root.id, other.is_visible_in_tree.is_(True)).order_by(other.id)
     share = max(1, REPLIES_MAX // len(root_ids))
     first_cut = beyond.offset(share).limit(1).correlate(root).scalar_subquery()
-    cuts = select(root.id, func.coalesce(first_cut, literal(ID_MAX, Id)).label("cut")).where(root.id.in_(root_ids))
+    cuts = select(root.id, func.coalesce(first_cut, literal(ROW_ID_MAX, Id)).label("cut")).where(root.id.in_(root_ids))
     cut = cuts.subquery()
     query = select(Comment, cut.c.cut).join(cut, and_(Comment.root_id == cut.c.id, Comment.id < cut.c.cut)).where(shown)
     found_rows = db.session.execute(query.order_by(Comment.root_id, Comment.id)).all()
     rows = cast("Sequence[tuple[Comment, int]]", found_rows)
-    more = {reply.root_id or 0: _reply_cursor(reply, sort) for reply, cut_at in rows if cut_at != ID_MAX}
+    more = {reply.root_id or 0: _reply_cursor(reply, sort) for reply, cut_at in rows if cut_at != ROW_ID_MAX}
     return [reply for reply, _ in rows], more
 
 

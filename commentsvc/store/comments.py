@@ -35,6 +35,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.authors import Author
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
@@ -233,7 +234,7 @@ def add_all(new: Sequence[Comment]) -> None:
 
 
 def find(comment_id: int) -> Comment | None:
-    return db.session.get(Comment, comment_id) if 0 < comment_id < 2**63 else None
+    return db.session.get(Comment, comment_id) if is_row_id(comment_id) else None
 
 
 def by_id(comment_id: int) -> Comment:
@@ -245,7 +246,7 @@ def by_id(comment_id: int) -> Comment:
 
 def find_parent(thread: Thread, parent_id: int) -> Comment | None:
     query = select(Comment).where(Comment.id == parent_id, Comment.thread_id == thread.id)
-    return db.session.scalar(query) if 0 < parent_id < 2**63 else None
+    return db.session.scalar(query) if is_row_id(parent_id) else None
 
 
 def recent(site: Site, limit: int) -> Sequence[Comment]:
@@ -273,7 +274,7 @@ def below(comment: Comment) -> Sequence[Comment]:
 
 def site_ids_of(ids: Iterable[int]) -> dict[int, int]:
     """Site ids of the comments that exist, by comment id."""
-    numbers = [number for number in ids if 0 < number < 2**63]
+    numbers = [number for number in ids if is_row_id(number)]
     rows = db.session.execute(select(Comment.id, Comment.site_id).where(Comment.id.in_(numbers))).all()
     return dict(rows)
 

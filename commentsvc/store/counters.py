@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import ForeignKey, Integer, String, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.status import Status
-from commentsvc.store.db import Base, db, is_postgres
+from commentsvc.store.db import Base, db
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 
 class StatusCount(Base):
@@ -42,7 +42,7 @@ def of_site(site: Site) -> dict[Status, int]:
 def of_all() -> dict[Status, int]:
     """Comments of all sites by status."""
     query = select(StatusCount.status, func.sum(StatusCount.count)).group_by(StatusCount.status)
-    kept = dict(db.session.execute(query))
+    kept = dict(db.session.execute(query).all())
     return {status: int(kept.get(status, 0)) for status in Status}
 
 
@@ -51,9 +51,8 @@ def add(changes: Mapping[tuple[int, Status], int]) -> None:
 
     Rows are updated in sorted order: two transactions that move comments in opposite directions must not deadlock.
     """
-    insert = postgresql.insert if is_postgres() else sqlite.insert
     for (site_id, status), change in sorted(changes.items()):
-        row = insert(StatusCount).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
+        row = upsert(StatusCount).values(site_id=site_id, status=status, count=change, flagged=0, version=1)
         more = {"count": StatusCount.count + change, "version": StatusCount.version + 1}
         db.session.execute(row.on_conflict_do_update(index_elements=["site_id", "status"], set_=more))
 

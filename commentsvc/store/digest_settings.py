@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.memberships import Membership
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 
 class DigestInterval(StrEnum):
@@ -48,8 +48,7 @@ def find(account: Account, site: Site) -> DigestSetting | None:
 
 def set_pace(account: Account, site: Site, pace: DigestInterval, now: datetime) -> None:
     """Set how often an account gets mail about a site; the caller commits."""
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    row = insert(DigestSetting).values(account_id=account.id, site_id=site.id, pace=pace, told_at=now, told_id=0)
+    row = upsert(DigestSetting).values(account_id=account.id, site_id=site.id, pace=pace, told_at=now, told_id=0)
     db.session.execute(row.on_conflict_do_update(index_elements=["account_id", "site_id"], set_={"pace": pace}))
 
 
@@ -69,7 +68,6 @@ def begin_for_members(now: datetime) -> None:
         (DigestSetting.account_id == Membership.account_id) & (DigestSetting.site_id == Membership.site_id),
     )
     rows = db.session.execute(without.where(DigestSetting.id.is_(None))).all()
-    insert = postgresql.insert if is_postgres() else sqlite.insert
     for account_id, site_id in sorted(rows):
         values = {
             "account_id": account_id,
@@ -78,7 +76,7 @@ def begin_for_members(now: datetime) -> None:
             "told_at": now,
             "told_id": 0,
         }
-        db.session.execute(insert(DigestSetting).values(values).on_conflict_do_nothing())
+        db.session.execute(upsert(DigestSetting).values(values).on_conflict_do_nothing())
 
 
 def due(pace: DigestInterval, now: datetime) -> Sequence[DigestSetting]:

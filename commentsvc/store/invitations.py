@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import EMAIL_MAX
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
@@ -51,7 +52,7 @@ def by_token(token_hash: bytes, now: datetime) -> Invitation:
 def locked(site: Site, invitation_id: int) -> Invitation:
     """The invitation, locked: it may be accepted at this moment."""
     query = select(Invitation).where(Invitation.id == invitation_id).with_for_update(of=Invitation)
-    found = db.session.scalar(query) if 0 < invitation_id < 2**63 else None
+    found = db.session.scalar(query) if is_row_id(invitation_id) else None
     if found is None or found.site_id != site.id:
         raise NotFound("There is no such invitation here.")
     return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.phrases import phrase
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.upserts import upsert
 
 LOST = phrase("This link is not valid or not complete. Copy the whole link from the email.")
 
@@ -44,29 +45,27 @@ class ReplyNotification(Base):
 def add(account: Account, comment: Comment, now: datetime) -> int | None:
     """Note a mail in the transaction that queues it; None when this moderator was told of this version before."""
     values = {"account_id": account.id, "comment_id": comment.id, "version": comment.version, "created_at": now}
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    row = insert(ModeratorMail).values(values).on_conflict_do_nothing().returning(ModeratorMail.id)
+    row = upsert(ModeratorMail).values(values).on_conflict_do_nothing().returning(ModeratorMail.id)
     return db.session.scalar(row)
 
 
 def add_answer(comment: Comment, now: datetime) -> bool:
     """Note that a reply was announced; false when it was before."""
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    row = insert(ReplyNotification).values(comment_id=comment.id, created_at=now).on_conflict_do_nothing()
+    row = upsert(ReplyNotification).values(comment_id=comment.id, created_at=now).on_conflict_do_nothing()
     return db.session.scalar(row.returning(ReplyNotification.comment_id)) is not None
 
 
 def locked(notice_id: int) -> ModeratorMail:
     """The notice, locked: two who press at once must not both act."""
     query = select(ModeratorMail).where(ModeratorMail.id == notice_id).with_for_update(of=ModeratorMail)
-    notice = db.session.scalar(query) if 0 < notice_id < 2**63 else None
+    notice = db.session.scalar(query) if is_row_id(notice_id) else None
     if notice is None:
         raise NotFound(LOST)
     return notice
 
 
 def by_id(notice_id: int) -> ModeratorMail:
-    notice = db.session.get(ModeratorMail, notice_id) if 0 < notice_id < 2**63 else None
+    notice = db.session.get(ModeratorMail, notice_id) if is_row_id(notice_id) else None
     if notice is None:
         raise NotFound(LOST)
     return notice

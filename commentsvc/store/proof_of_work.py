@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import LargeBinary, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from commentsvc.store.db import Base, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.upserts import upsert
 
 
 class SolvedChallenge(Base):
@@ -20,8 +20,7 @@ class SolvedChallenge(Base):
 
 def use(signature: bytes, expires_at: datetime) -> bool:
     """Take a solution in; False when it was used before. Gone again when the transaction is not committed."""
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    row = insert(SolvedChallenge).values(signature=signature, expires_at=expires_at).on_conflict_do_nothing()
+    row = upsert(SolvedChallenge).values(signature=signature, expires_at=expires_at).on_conflict_do_nothing()
     return db.session.execute(row.returning(SolvedChallenge.signature)).first() is not None
 
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, literal, null, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from commentsvc.core import spam_filter
@@ -22,6 +21,7 @@ from commentsvc.store.reports import Report
 from commentsvc.store.search_index import CommentWords
 from commentsvc.store.spam_words import SpamTotal, SpamWord
 from commentsvc.store.threads import Thread
+from commentsvc.store.upserts import upsert
 from commentsvc.store.votes import Vote
 
 AT_ONCE = 1000  # comments whose texts are in memory at the same time
@@ -291,11 +291,10 @@ def mend_learnt(site_id: int, one: LearntDifference) -> bool:
     A correct change adds the same to the stored and to the counted number: while the stored number is unchanged, the
     counted one is too.
     """
-    insert = postgresql.insert if is_postgres() else sqlite.insert
     table: type[SpamWord] | type[SpamTotal] = SpamTotal if one.word is None else SpamWord
     key = {"site_id": site_id} if one.word is None else {"site_id": site_id, "word": one.word}
     (ham, spam), (kept_ham, kept_spam) = one.counted, one.kept
-    row = insert(table).values(**key, ham=ham, spam=spam)
+    row = upsert(table).values(**key, ham=ham, spam=spam)
     is_unchanged = and_(table.ham == kept_ham, table.spam == kept_spam)
     row = row.on_conflict_do_update(index_elements=list(key), set_={"ham": ham, "spam": spam}, where=is_unchanged)
     return db.session.scalar(row.returning(table.site_id)) is not None

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store import sites
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
@@ -47,7 +48,7 @@ def locked(rule_id: int) -> Rule:
 
 
 def by_id(rule_id: int) -> Rule:
-    rule = db.session.get(Rule, rule_id) if 0 < rule_id < 2**63 else None
+    rule = db.session.get(Rule, rule_id) if is_row_id(rule_id) else None
     if rule is None:
         raise NotFound("There is no rule with this number here.")
     return rule

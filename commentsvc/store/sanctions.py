@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from commentsvc.core.errors import NotFound
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind, subjects_of
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
@@ -127,7 +128,7 @@ def locked(sanction_id: int) -> Sanction:
 
 
 def by_id(sanction_id: int) -> Sanction:
-    sanction = db.session.get(Sanction, sanction_id) if 0 < sanction_id < 2**63 else None
+    sanction = db.session.get(Sanction, sanction_id) if is_row_id(sanction_id) else None
     if sanction is None:
         raise NotFound("There is no sanction with this number here.")
     return sanction

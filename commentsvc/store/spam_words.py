@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, String, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.spam_filter import WordCounts
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 _AT_ONCE = 400  # values in one question: SQLite's limit is far higher, PostgreSQL plans these well
 
@@ -71,11 +71,10 @@ def learn(site_id: int, totals: WordCounts, words: Mapping[int, WordCounts]) -> 
 
 
 def _add(table: type[SpamWord] | type[SpamTotal], rows: Iterable[dict[str, int]]) -> None:
-    insert = postgresql.insert if is_postgres() else sqlite.insert
     listed = list(rows)
     if not listed:
         return
-    row = insert(table)
+    row = upsert(table)
     more = {"ham": table.ham + row.excluded.ham, "spam": table.spam + row.excluded.spam}
     keys = [column.name for column in table.__table__.primary_key]
     db.session.execute(row.on_conflict_do_update(index_elements=keys, set_=more), listed)
@@ -88,7 +87,6 @@ def position(name: str) -> int:
 
 def follower(name: str) -> Follower:
     """The row, locked until the transaction ends: two workers must not follow the same decisions at once."""
-    insert = postgresql.insert if is_postgres() else sqlite.insert
-    db.session.execute(insert(Follower).values(name=name, decision_id=0).on_conflict_do_nothing())
+    db.session.execute(upsert(Follower).values(name=name, decision_id=0).on_conflict_do_nothing())
     query = select(Follower).where(Follower.name == name).with_for_update()
     return db.session.scalars(query.execution_options(populate_existing=True)).one()

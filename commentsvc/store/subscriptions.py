@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import EMAIL_MAX
+from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import LANGUAGE_MAX
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.moderator_mails import LOST
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 LINK_LIFE = timedelta(days=7)
 
@@ -42,7 +43,7 @@ def find(comment: Comment) -> Subscription | None:
 
 
 def by_id(number: int) -> Subscription:
-    found = db.session.get(Subscription, number) if 0 < number < 2**63 else None
+    found = db.session.get(Subscription, number) if is_row_id(number) else None
     if found is None:
         raise NotFound(LOST)
     return found
@@ -54,9 +55,8 @@ def add_request(comment: Comment, language: str | None, now: datetime) -> int | 
     An unconfirmed address is asked at most once a week, since anybody can type anybody's address. The caller commits.
     """
     values = {"site_id": comment.site_id, "email": comment.author_email, "language": language, "created_at": now}
-    insert = postgresql.insert if is_postgres() else sqlite.insert
     # Of two comments at once with one address, one adds the row, and only that one gets its id.
-    row = insert(Subscription).values(values).on_conflict_do_nothing().returning(Subscription.id)
+    row = upsert(Subscription).values(values).on_conflict_do_nothing().returning(Subscription.id)
     number = db.session.scalar(row)
     if number is None:
         theirs = update(Subscription).where(

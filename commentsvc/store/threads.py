@@ -19,12 +19,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.policy import TITLE_MAX, URL_MAX, Policy
-from commentsvc.store.db import Base, Id, UtcTime, db, is_postgres
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
+from commentsvc.store.upserts import upsert
 
 
 class Thread(Base):
@@ -97,8 +97,7 @@ def get_or_add_all(
         fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0, "created_at": now}
         new_keys = [(key_hash, named[key_hash]) for key_hash in missing]
         rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in new_keys]
-        insert = postgresql.insert if is_postgres() else sqlite.insert
-        made = db.session.scalars(insert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
+        made = db.session.scalars(upsert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
         found.update({bytes(thread.key_hash): thread for thread in made})
         if len(found) < len(named):  # another transaction has inserted them at this moment
             found.update(_locked(site, named.keys() - found.keys()))

@@ -14,6 +14,7 @@ from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import backtest as backtest_service
 from commentsvc.services import moderation, thread_pages, thread_settings
 from commentsvc.services import rules as rules_service
@@ -224,9 +225,10 @@ def _number(name: str) -> int | None:
     value = request.args.get(name, "")
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) < 19):
+    number = find_number(value)
+    if number is None:
         raise Invalid(name, f"{name} is a number.")
-    return int(value)
+    return number
 
 
 def _search(sees_addresses: bool) -> Search:

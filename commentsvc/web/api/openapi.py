@@ -15,6 +15,7 @@ from commentsvc.core import routes
 from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import EMAIL_MAX
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import ROW_ID_MAX
 from commentsvc.web.api import answer_schemas
 from commentsvc.web.api import schemas as schemas_pages
 from commentsvc.web.api.comments import IDEMPOTENCY_KEY_MAX
@@ -46,7 +47,7 @@ class Call:
         return re.sub(r"<[^>]+>", "{id}", self.route).removeprefix(routes.API)
 
 
-ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+ID = {"type": "integer", "minimum": 1, "maximum": ROW_ID_MAX}
 QUERY: dict[str, dict[str, Any]] = {
     "site": {"type": "string", "minLength": 1},
     "thread": schemas_pages.THREAD_KEY,

@@ -10,6 +10,7 @@ from commentsvc.core import languages, routes, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import accounts as accounts_service
 from commentsvc.services import appeals as appeals_service
 from commentsvc.store import appeals as stored_appeals
@@ -24,7 +25,7 @@ from commentsvc.store import (
     widget_tokens,
 )
 from commentsvc.web.auth.providers import leads_to, offered
-from commentsvc.web.dashboard.layout import find_number, refuse, say
+from commentsvc.web.dashboard.layout import refuse, say
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import gettext, language

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import routes, tokens, totp
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party
 from commentsvc.services import second_factors as second_factors_service
@@ -154,7 +155,7 @@ def remove() -> Response:
     access.require_recent_sign_in()
     try:
         second_factors_service.remove(
-            holder.account, layout.find_number(request.form.get("factor", "")) or 0, client_ip(), now()
+            holder.account, find_number(request.form.get("factor", "")) or 0, client_ip(), now()
         )
         layout.say("Removed.")
     except NotFound as error:

@@ -16,6 +16,7 @@ from commentsvc.core import routes
 from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import TARGET, Action, Status
+from commentsvc.core.whole_numbers import find_number, is_row_id
 from commentsvc.services import moderation, moderator_replies, thread_settings
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import comments, decisions
@@ -90,7 +91,7 @@ def card(site_key: str, comment_id: int) -> str:
 def edit(site_key: str, comment_id: int) -> Response:
     by = access.require_dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
-    seen = layout.find_number(request.form.get("version", ""))
+    seen = find_number(request.form.get("version", ""))
     return _answered(site_key, lambda: _edit(comment.id, by, seen))
 
 
@@ -185,7 +186,7 @@ def _refused(error: CommentError) -> Response:
 
 
 def _here(place: Place, comment_id: int) -> Comment:
-    found = comments.of_ids([comment_id]) if 0 < comment_id < 2**63 else []
+    found = comments.of_ids([comment_id]) if is_row_id(comment_id) else []
     if not found or all(found[0].site_id != site.id for site in place.sites):
         raise NotFound("There is no comment with this number here.")
     return found[0]
@@ -205,13 +206,13 @@ def _chosen() -> tuple[str, list[int]]:
         raise Invalid("action", "Choose an action.")
     if not values:
         raise Invalid("ids", "Select at least one comment.")
-    return act, [layout.find_number(value) or 0 for value in values]
+    return act, [find_number(value) or 0 for value in values]
 
 
 def _seen(ids: list[int]) -> dict[int, int]:
     """The versions of these comments as the page showed them."""
     pairs = (value.partition(":") for value in request.form.getlist("seen"))
-    numbers = ((layout.find_number(comment_id), layout.find_number(version)) for comment_id, _, version in pairs)
+    numbers = ((find_number(comment_id), find_number(version)) for comment_id, _, version in pairs)
     return {comment_id: version for comment_id, version in numbers if comment_id in ids and version is not None}
 
 

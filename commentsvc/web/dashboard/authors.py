@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from commentsvc.core import domains, routes, sanction_kinds, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.sanctions import DAYS_MAX, SanctionOrder
 from commentsvc.store import audit_log, authors, comments
@@ -78,7 +79,7 @@ def impose(site_key: str, author_id: int) -> Response:
 def lift(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     access.require_moderated_site(site_key, by)
-    sanction_id = layout.find_number(request.form.get("sanction", "")) or 0
+    sanction_id = find_number(request.form.get("sanction", "")) or 0
     with layout.attempt("Removed. The comments it had rejected are restored, except those decided since."):
         site = access.require_site_of_sanction(sanction_id, site_key, by)
         sanctions_service.lift(sanction_id, site, by, now(), access.client_ip())
@@ -105,7 +106,7 @@ def _author(site: Site, author_id: int) -> Author:
 def _order(author: Author) -> SanctionOrder:
     form = request.form
     subject = _chosen(author, form.get("subject", ""))
-    until, days = form.get("until", ""), layout.find_number(form.get("reject_days", "") or "0")
+    until, days = form.get("until", ""), find_number(form.get("reject_days", "") or "0")
     try:
         until_at = datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None
     except ValueError:

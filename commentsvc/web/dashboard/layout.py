@@ -87,9 +87,3 @@ def _told(value: object) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{key} = {own}" for key, own in value.items()) or "nothing"
     return f"“{value}”"
-
-
-def find_number(value: str) -> int | None:
-    """A row's number from a form or an address; None for what no row can have."""
-    is_number = value.isascii() and value.isdigit() and len(value) < 19
-    return int(value) if is_number else None

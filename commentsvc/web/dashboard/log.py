@@ -11,6 +11,7 @@ from flask import Blueprint, request
 from commentsvc.core import routes
 from commentsvc.core.pagination import PAGE_SIZE
 from commentsvc.core.policy import Mode
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import thread_settings
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import audit_log, decisions, memberships
@@ -58,8 +59,8 @@ class ThreadChangeLine:
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
-    comment_id = layout.find_number(request.args.get("comment", ""))
-    before_id = layout.find_number(request.args.get("before", ""))
+    comment_id = find_number(request.args.get("comment", ""))
+    before_id = find_number(request.args.get("before", ""))
     found, following = decisions.log(site, comment_id, before_id, PAGE_SIZE)
     can_undo = decisions.undoable({d.comment_id for d in found})
     sizes = decisions.sizes_of({d.batch for d in found})

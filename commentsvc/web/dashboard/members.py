@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from commentsvc.core import routes, tokens
 from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import members
 from commentsvc.store import audit_log, invitations, memberships
 from commentsvc.store.memberships import Role
@@ -43,7 +44,7 @@ def change(site_key: str) -> Response:
     site = access.require_owned_site(site_key, by)
     access.require_recent_sign_in()
     form, ip = request.form, client_ip()
-    number = layout.find_number(form.get("member", form.get("invitation", ""))) or 0
+    number = find_number(form.get("member", form.get("invitation", ""))) or 0
     act = form.get("act", "")
     with layout.attempt():
         if act == "invite":

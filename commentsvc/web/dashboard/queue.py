@@ -13,6 +13,7 @@ from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.pagination import Sort
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import Action, Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import appeals, canned_responses, comment_search, counters, memberships
 from commentsvc.store.comment_search import SearchPage, Wanted
@@ -105,7 +106,7 @@ def counts(site_key: str) -> Response:
     """The numbers beside the tabs, and how many came since the page was drawn; 304 while nothing moves."""
     by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
-    since = layout.find_number(request.args.get("since", ""))
+    since = find_number(request.args.get("since", ""))
     status = Status.APPROVED if _list() == FLAGGED else Status(_list())
     new = (
         comment_search.arrived_since(place.sites, status, since, NEW_MAX)
@@ -155,7 +156,7 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
     """The list that a request's status and search name, up to the comment `until`."""
     values = request.values
     search = _search(values.get("q", ""), place, by)
-    until = layout.find_number(values.get("until", ""))
+    until = find_number(values.get("until", ""))
     is_flagged = _list() == FLAGGED
     status = Status.APPROVED if is_flagged else Status(_list())
     return Wanted(place.sites, status, Sort.OLDEST, search, _sees_addresses(place, by), until, is_flagged)

@@ -16,6 +16,7 @@ from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import Outcome, RuleKind
 from commentsvc.core.verdict import Reason
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import backtest as backtest_service
 from commentsvc.services import rules as rules_service
 from commentsvc.services import thread_settings
@@ -198,7 +199,7 @@ def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     with layout.attempt("Rule change undone."):
-        rules_service.undo(layout.find_number(request.form.get("entry", "")) or 0, site, by.account, now())
+        rules_service.undo(find_number(request.form.get("entry", "")) or 0, site, by.account, now())
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
@@ -261,7 +262,7 @@ def _settings_of_form(current: Policy) -> dict[str, object]:
         if isinstance(getattr(current, name), bool):
             changes[name] = typed == "yes"
         else:
-            number = layout.find_number(typed.strip())
+            number = find_number(typed.strip())
             changes[name] = -1 if number is None else number
     return changes
 

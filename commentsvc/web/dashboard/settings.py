@@ -15,6 +15,7 @@ from commentsvc.core.errors import Invalid, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.pagination import PAGE_SIZE
 from commentsvc.core.policy import Policy, Votes
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services import site_settings
 from commentsvc.store import api_tokens as stored_api_tokens
@@ -188,7 +189,7 @@ def save(site_key: str) -> Response | tuple[str, int]:
 def change_notes(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    removed = layout.find_number(request.form.get("remove", ""))
+    removed = find_number(request.form.get("remove", ""))
     with layout.attempt("Saved."):
         if removed is not None:
             site_settings.remove_note(site.id, removed, by.account, client_ip(), now())
@@ -202,7 +203,7 @@ def changes(site_key: str) -> str:
     """The journal of the site: who changed what, from what, when."""
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    before_id = layout.find_number(request.args.get("before", ""))
+    before_id = find_number(request.args.get("before", ""))
     entries, following = audit_log.of_site(site, (), before_id, PAGE_SIZE)
     names = {"entries": entries, "following": following, "undoable": site_settings.UNDOABLE, "label_of": _label}
     return layout.draw("dashboard/changes.html", by, site, is_first_page=before_id is None, **names)
@@ -212,7 +213,7 @@ def changes(site_key: str) -> str:
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    entry_id = layout.find_number(request.form.get("entry", "")) or 0
+    entry_id = find_number(request.form.get("entry", "")) or 0
     with layout.attempt("Change undone."):
         site_settings.undo(site.id, entry_id, by.account, client_ip(), now())
     return redirect(url_for("settings.changes", site_key=site_key), 303)
@@ -235,7 +236,7 @@ def make_token(site_key: str) -> Response | str:
 def revoke_token(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     access.require_owned_site(site_key, by)
-    token_id = layout.find_number(request.form.get("token", "")) or 0
+    token_id = find_number(request.form.get("token", "")) or 0
     with layout.attempt("Token revoked."):
         api_tokens_service.revoke_api_token(by.account, token_id, client_ip(), now())
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)

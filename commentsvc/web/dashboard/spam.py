@@ -13,6 +13,7 @@ from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.policy import Policy
 from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import rules, spam_training
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import comments, sites, spam_words
@@ -37,7 +38,7 @@ def show(site_key: str) -> str:
 def change(site_key: str) -> Response | tuple[str, int]:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    number = layout.find_number(request.form.get("spam_hold", "").strip())
+    number = find_number(request.form.get("spam_hold", "").strip())
     changes: dict[str, object] = {"spam_filter": request.form.get("spam_filter") == "yes"}
     changes["spam_hold"] = -1 if number is None else number
     with layout.attempt("Saved. It applies to new comments."):

@@ -18,6 +18,7 @@ from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, 
 from commentsvc.core.pagination import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import group_commit, reports, submissions, thread_pages
 from commentsvc.services import votes as votes_service
 from commentsvc.services.submissions import Sender, Submission
@@ -93,7 +94,7 @@ def reply(site_key: str) -> BaseResponse:
             site=site.key,
             thread=_key(),
             body=form["body"],
-            parent_id=_number(parent_id),
+            parent_id=find_number(parent_id),
             author=schemas.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
         )
         draft = schemas.draft(shape, site, sender.account)
@@ -185,13 +186,9 @@ def _key() -> str:
     return schemas.thread_key(request.args.get("thread", ""))
 
 
-def _number(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
-
-
 def _comment_here(site_key: str, value: str) -> int:
     """The number of a comment of the thread that the form is about; raises NotFound for any other."""
-    thread, number = threads.find(sites.by_key(site_key), _key()), _number(value)
+    thread, number = threads.find(sites.by_key(site_key), _key()), find_number(value)
     if thread is None or number is None or comments.find_parent(thread, number) is None:
         raise NotFound(phrase("This comment was removed."))
     return number
@@ -221,7 +218,7 @@ def _with_own(page: ThreadPage, account: Account | None) -> ThreadPage:
 
 
 def _published(page: ThreadPage, value: str) -> Comment | None:
-    number = _number(value)
+    number = find_number(value)
     if page.thread is None or number is None:
         return None
     found = comments.find_parent(page.thread, number)

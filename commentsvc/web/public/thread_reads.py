@@ -14,6 +14,7 @@ from commentsvc.core import pagination as paging
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 from commentsvc.page_cache.middleware import DEPENDS_ON
 from commentsvc.page_cache.pages import FIXED
 from commentsvc.services import thread_pages
@@ -81,10 +82,10 @@ def fragment() -> str:
 
 @pages.get(routes.EMBED_COMMENT)
 def own_comment_fragment() -> Response:
-    number = request.args.get("id", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    number = find_number(request.args.get("id", ""))
+    if number is None:
         raise Invalid("id", "id is the number of a comment.")
-    comment = access.require_readable_comment(int(number)).comment
+    comment = access.require_readable_comment(number).comment
     if comment.status == Status.DELETED:
         raise NotFound(phrase("This comment was deleted."))
     speak_for(comment.site)
