@@ -18,6 +18,7 @@ def create_app(config: Config) -> Flask:
         authorize,
         facebook_callbacks,
         identities,
+        invitations,
         oauth_server,
         providers,
         second_factors,
@@ -58,7 +59,17 @@ def create_app(config: Config) -> Flask:
     engine.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     errors.init_app(app)
     public = (thread_reads, feeds, comments, reactions, moderation, openapi, hosted_page, home, health)
-    own = (sign_in, authorize, providers, facebook_callbacks, accounts, identities, second_factors, mail_links)
+    own = (
+        sign_in,
+        authorize,
+        providers,
+        facebook_callbacks,
+        accounts,
+        identities,
+        invitations,
+        second_factors,
+        mail_links,
+    )
     dashboard = (queue, actions, log, notifications, members, settings, insights, rules, spam, authors, verdict)
     for views in (*public, *own, *dashboard):
         app.register_blueprint(views.pages)

@@ -25,10 +25,10 @@ from commentsvc.store import (
     widget_tokens,
 )
 from commentsvc.web.auth.providers import leads_to, offered
-from commentsvc.web.dashboard.layout import refuse, say
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import gettext, language
+from commentsvc.web.http.refusals import refuse, say
 
 pages = Blueprint("account", __name__)
 

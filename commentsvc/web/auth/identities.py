@@ -10,10 +10,10 @@ from commentsvc.core.errors import Conflict, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.services import identities
 from commentsvc.web.auth import account_mails, providers
-from commentsvc.web.dashboard.layout import refuse, say
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import gettext
+from commentsvc.web.http.refusals import refuse, say
 
 pages = Blueprint("identities", __name__)
 

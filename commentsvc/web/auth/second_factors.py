@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import routes, tokens, totp
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound, TooMany
+from commentsvc.core.errors import Conflict, Invalid, NotFound, TooMany
 from commentsvc.core.whole_numbers import find_number
 from commentsvc.gateways import passkeys
 from commentsvc.gateways.passkeys import Party
@@ -18,11 +16,11 @@ from commentsvc.store import second_factors as stored_second_factors
 from commentsvc.store.second_factors import FactorKind
 from commentsvc.web.auth import account_mails as mails
 from commentsvc.web.auth.sign_in import send_again
-from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.access import client_ip
 from commentsvc.web.http.app_setup import now, settings
 from commentsvc.web.http.i18n import tell_error
+from commentsvc.web.http.refusals import refuse, refused, refused_script, say
 from commentsvc.web.http.safe_redirect import local_path
 
 pages = Blueprint("security", __name__)
@@ -47,12 +45,8 @@ def prove() -> Response:
         second_factors_service.by_code(
             holder.account, holder.session.id, code, key, mails.of_wrong_factors, client_ip(), now()
         )
-    except Invalid as error:
-        return _ask_page(goal, tell_error(error), 422)
-    except TooMany as error:
-        response = _ask_page(goal, tell_error(error), 429)
-        response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
+    except (Invalid, TooMany) as error:
+        return refused(error, _ask_page(goal, tell_error(error)))
     return redirect(goal, 303)
 
 
@@ -76,10 +70,8 @@ def prove_by_passkey() -> Response:
     try:
         access.check_pace()
         second_factors_service.by_passkey(holder.account, holder.session.id, *args)
-    except Invalid as error:
-        return _refused(error)
-    except TooMany as error:
-        return _refused(error, 429, {"Retry-After": str(error.retry_after_s)})
+    except (Invalid, TooMany) as error:
+        return refused_script(error)
     return jsonify({"goal": _goal(request.form.get("next", ""))})
 
 
@@ -118,9 +110,9 @@ def add_app() -> Response | str:
         args = (sealed["seed"], form.get("code", ""), key, client_ip(), now())
         codes = second_factors_service.add_totp(holder.account, holder.session.id, *args)
     except Invalid as error:
-        layout.refuse(error)
+        refuse(error)
         return redirect(url_for("security.show") + "#app", 303)
-    layout.say("The app is added. From now on you are asked for a code after signing in.")
+    say("The app is added. From now on you are asked for a code after signing in.")
     return _page(codes)
 
 
@@ -145,7 +137,7 @@ def add_passkey() -> Response:
         args = (_party(), form.get("name", ""), form.get("answer", ""), challenge, client_ip(), now())
         codes = second_factors_service.add_passkey(holder.account, holder.session.id, *args)
     except Invalid as error:
-        return _refused(error)
+        return refused_script(error)
     return jsonify({"codes": codes, "said": "The passkey is added."})
 
 
@@ -157,9 +149,9 @@ def remove() -> Response:
         second_factors_service.remove(
             holder.account, find_number(request.form.get("factor", "")) or 0, client_ip(), now()
         )
-        layout.say("Removed.")
+        say("Removed.")
     except NotFound as error:
-        layout.refuse(error)
+        refuse(error)
     return redirect(url_for("security.show"), 303)
 
 
@@ -170,7 +162,7 @@ def new_codes() -> Response | str:
     try:
         return _page(second_factors_service.new_recovery_codes(holder.account, client_ip(), now()))
     except Conflict as error:
-        layout.refuse(error)
+        refuse(error)
     return redirect(url_for("security.show"), 303)
 
 
@@ -216,7 +208,3 @@ def _party() -> Party:
 
 def _goal(value: str) -> str:
     return local_path(value, url_for("queue.sites"))
-
-
-def _refused(error: CommentError, status: int = 422, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps({"refused": tell_error(error)}), status, headers, mimetype="application/json")

@@ -19,6 +19,7 @@ from commentsvc.web.auth.oauth_server import blog_of
 from commentsvc.web.http.access import check_pace, client_ip, current_browser
 from commentsvc.web.http.app_setup import FROM_BLOG, SignedIn, keep_opener, now, settings
 from commentsvc.web.http.i18n import gettext, tell_error
+from commentsvc.web.http.refusals import refused
 from commentsvc.web.http.safe_redirect import local_path
 
 pages = Blueprint("signin", __name__)
@@ -56,12 +57,8 @@ def send() -> BaseResponse:
         secret = settings().secret_key
         check_pace()
         sign_in.send_code(address, _asker(address), settings().limits, secret, _write_mail, now(), joins)
-    except Invalid as error:
-        return _ask_page(goal, typed, tell_error(error), 422)
-    except TooMany as error:
-        response = _ask_page(goal, typed, tell_error(error), 429)
-        response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
+    except (Invalid, TooMany) as error:
+        return refused(error, _ask_page(goal, typed, tell_error(error)))
     session.pop(UNCONFIRMED, None)  # this code is for signing in and nothing else
     session[ADDRESS], session[GOAL] = address, goal
     return redirect(url_for("signin.type_code"), 303)
@@ -137,7 +134,7 @@ def use_code() -> BaseResponse:
     try:
         token = sign_in.by_code(session[ADDRESS], code, *args)
     except Invalid as error:
-        return _code_page(tell_error(error), 422)
+        return refused(error, _code_page(tell_error(error)))
     return welcome(token, session[GOAL])
 
 
@@ -155,7 +152,7 @@ def use_link(token: str) -> BaseResponse:
             return _link_page(token, 409)
         session_token = sign_in.by_link(token, current_browser(), now(), _addition())
     except NotFound as error:
-        return _link_gone(tell_error(error))
+        return _link_gone(error)
     return welcome(session_token, url_for("queue.sites"))
 
 
@@ -163,7 +160,7 @@ def _link_page(token: str, status: int) -> Response:
     try:
         name, email = sign_in.whom_a_link_signs_in(token, now())
     except NotFound as error:
-        return _link_gone(tell_error(error))
+        return _link_gone(error)
     page = render_template("signin/link.html", name=name, token=token, replaced=replaced_by(email))
     return make_response(page, status)
 
@@ -219,8 +216,8 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
     return make_response(page, status)
 
 
-def _link_gone(sentence: str) -> Response:
-    return make_response(render_template("signin/link_gone.html", sentence=sentence), 404)
+def _link_gone(error: NotFound) -> Response:
+    return refused(error, render_template("signin/link_gone.html", sentence=tell_error(error)))
 
 
 def _write_mail(name: str, language: str | None, code: str, link_token: str) -> mail_templates.RenderedMail:

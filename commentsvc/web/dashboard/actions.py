@@ -13,7 +13,7 @@ from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import routes
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotAllowed, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import TARGET, Action, Status
 from commentsvc.core.whole_numbers import find_number, is_row_id
@@ -27,13 +27,13 @@ from commentsvc.web.dashboard import cards, layout, queue
 from commentsvc.web.dashboard.queue import Place
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.refusals import refuse, refused_script, say
 from commentsvc.web.http.safe_redirect import local_path
 
 pages = Blueprint("acts", __name__)
 
 BATCH = re.compile(r"[0-9a-f]{32}")
 Outcome = dict[str, Any]  # what an act says to a page or to a script
-STATUS = {Conflict: 409, NotFound: 404, NotAllowed: 403, Invalid: 422}
 
 
 @pages.post(routes.DECIDE)
@@ -170,19 +170,13 @@ def _answered(site_key: str, act: Callable[[], Outcome]) -> Response:
         outcome = act()
     except (Conflict, Invalid, NotAllowed, NotFound) as error:
         if wants_json:
-            return _refused(error)
-        layout.refuse(error)
+            return refused_script(error)
+        refuse(error)
     else:
         if wants_json:
             return jsonify(outcome)
-        layout.say(outcome["said"], outcome.get("flash", ""))
+        say(outcome["said"], outcome.get("flash", ""))
     return redirect(local_path(request.form.get("back", ""), url_for("queue.show", site_key=site_key)), 303)
-
-
-def _refused(error: CommentError) -> Response:
-    response = jsonify({"refused": str(error), "slug": error.slug})
-    response.status_code = STATUS[type(error)]
-    return response
 
 
 def _here(place: Place, comment_id: int) -> Comment:

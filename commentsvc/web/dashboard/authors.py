@@ -20,6 +20,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now, settings
+from commentsvc.web.http.refusals import attempt
 
 pages = Blueprint("persons", __name__)
 
@@ -70,7 +71,7 @@ def impose(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
     author = _author(site, author_id)
-    with layout.attempt("Done. You can remove it below."):
+    with attempt("Done. You can remove it below."):
         sanctions_service.impose(site, _order(author), by, now(), access.client_ip())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 
@@ -80,7 +81,7 @@ def lift(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     access.require_moderated_site(site_key, by)
     sanction_id = find_number(request.form.get("sanction", "")) or 0
-    with layout.attempt("Removed. The comments it had rejected are restored, except those decided since."):
+    with attempt("Removed. The comments it had rejected are restored, except those decided since."):
         site = access.require_site_of_sanction(sanction_id, site_key, by)
         sanctions_service.lift(sanction_id, site, by, now(), access.client_ip())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
@@ -91,7 +92,7 @@ def note(site_key: str, author_id: int) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_moderated_site(site_key, by)
     author = _author(site, author_id)
-    with layout.attempt():
+    with attempt():
         sanctions_service.note(site, author.id, request.form.get("note", "").replace("\0", ""), by, now())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
 

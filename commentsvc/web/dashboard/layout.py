@@ -1,21 +1,17 @@
-"""What stands around every dashboard page: the account, its sites, and what was just done, with the way to undo it."""
+"""The frame of every dashboard page: account, sites and menu; and the notes about fields that others have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from flask import flash, render_template, request
+from flask import render_template, request
 
 from commentsvc.core import excerpts
-from commentsvc.core.errors import CommentError, NotSignedIn, Overlap
+from commentsvc.core.errors import Overlap
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import memberships
 from commentsvc.store.comments import Comment
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import cards
-from commentsvc.web.http.i18n import tell_error
 
 EXCERPT_MAX = 300  # characters; enough to know what was answered or decided
 
@@ -40,29 +36,6 @@ def draw(template: str, by: Moderator, site: Site | None, **names: object) -> st
 
 def _excerpt(comment: Comment) -> str:
     return excerpts.plain(comment.html, EXCERPT_MAX)
-
-
-def say(sentence: str, undo: str = "") -> None:
-    """Tell it on the next page; `undo` is the act that a button beside it takes back."""
-    flash(sentence, undo or "done")
-
-
-def refuse(error: CommentError) -> None:
-    flash(tell_error(error), "refused")
-
-
-@contextmanager
-def attempt(done: str = "") -> Iterator[None]:
-    """Around what a form does: tell on the next page that it is `done`, or why not; then nothing of it is kept."""
-    try:
-        yield
-    except NotSignedIn:
-        raise
-    except CommentError as error:
-        refuse(error)
-    else:
-        if done:
-            say(done)
 
 
 def shown() -> str | None:

@@ -1,22 +1,21 @@
-"""Who moderates a site: its members and their roles, and invitations; for owners."""
+"""The team page of a site: members, their roles, and open invitations; for owners."""
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from commentsvc.core import routes, tokens
-from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core import routes
+from commentsvc.core.errors import Invalid
 from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import members
 from commentsvc.store import audit_log, invitations, memberships
 from commentsvc.store.memberships import Role
-from commentsvc.web.auth.sign_in import is_agreed, replaced_by, welcome
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.access import client_ip
 from commentsvc.web.http.app_setup import now, settings
-from commentsvc.web.http.i18n import tell_error
+from commentsvc.web.http.refusals import attempt, say
 
 pages = Blueprint("members", __name__)
 
@@ -46,48 +45,22 @@ def change(site_key: str) -> Response:
     form, ip = request.form, client_ip()
     number = find_number(form.get("member", form.get("invitation", ""))) or 0
     act = form.get("act", "")
-    with layout.attempt():
+    with attempt():
         if act == "invite":
             members.invite(site, form.get("email", ""), _role(), by.account, settings().base_url, ip, now())
-            layout.say("Invitation sent.")
+            say("Invitation sent.")
         elif act == "take-back":
             members.take_back(site, number, by.account, ip, now())
-            layout.say("Invitation cancelled.")
+            say("Invitation cancelled.")
         elif act == "role":
             members.set_role(site, number, _role(), by.account, ip, now(), form.get("shown"))
-            layout.say("Role changed.")
+            say("Role changed.")
         elif act == "remove":
             members.remove(site, number, by.account, ip, now())
-            layout.say("Removed from the team. You can undo this in Settings, under “Change history”.")
+            say("Removed from the team. You can undo this in Settings, under “Change history”.")
         else:
             raise Invalid("act", "Choose an action.")
     return redirect(url_for("members.show", site_key=site_key), 303)
-
-
-@pages.get(routes.INVITATION)
-def ask_to_join(token: str) -> Response:
-    """Only asks: mail scanners follow links."""
-    try:
-        return _join_page(token, 200)
-    except NotFound as error:
-        return _gone(error)
-
-
-@pages.post(routes.INVITATION)
-def join(token: str) -> Response:
-    try:
-        if not is_agreed(replaced_by(invitations.by_token(tokens.digest(token), now()).email)):
-            return _join_page(token, 409)
-        session_token = members.accept(token, access.current_browser(), now())
-    except NotFound as error:
-        return _gone(error)
-    return welcome(session_token, url_for("queue.sites"))
-
-
-def _join_page(token: str, status: int) -> Response:
-    found = invitations.by_token(tokens.digest(token), now())
-    names = {"invitation": found, "token": token, "replaced": replaced_by(found.email)}
-    return make_response(render_template("signin/join.html", **names), status)
 
 
 def _role() -> Role:
@@ -95,7 +68,3 @@ def _role() -> Role:
     if value not in set(Role):
         raise Invalid("role", f"The role is one of {', '.join(Role)}.")
     return Role(value)
-
-
-def _gone(error: NotFound) -> Response:
-    return make_response(render_template("notice/gone.html", sentence=tell_error(error), is_desk=True), 404)

@@ -13,6 +13,7 @@ from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.refusals import say
 
 pages = Blueprint("mails", __name__)
 
@@ -42,5 +43,5 @@ def choose(site_key: str) -> Response:
     if pace not in set(DigestInterval):
         raise Invalid("pace", "Choose how often you want emails.")
     notifications.choose_interval(by.account, site, DigestInterval(pace), now())
-    layout.say("Saved.")
+    say("Saved.")
     return redirect(url_for("mails.show", site_key=site_key), 303)

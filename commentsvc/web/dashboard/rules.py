@@ -33,6 +33,7 @@ from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import RULES_MAX_BYTES, now, settings
 from commentsvc.web.http.i18n import tell_error
+from commentsvc.web.http.refusals import attempt, refused, say
 
 pages = Blueprint("rules", __name__)
 
@@ -122,16 +123,16 @@ def show_one(site_key: str, rule_id: int) -> str:
 
 
 @pages.post(routes.RULES)
-def add(site_key: str) -> Response | str | tuple[str, int]:
+def add(site_key: str) -> Response | str:
     return _act(site_key, None)
 
 
 @pages.post(routes.RULE)
-def change(site_key: str, rule_id: int) -> Response | str | tuple[str, int]:
+def change(site_key: str, rule_id: int) -> Response | str:
     return _act(site_key, rule_id)
 
 
-def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]:
+def _act(site_key: str, rule_id: int | None) -> Response | str:
     """Save the rule of the form, or only try it; a rule that cannot be used comes back with its trouble."""
     request.max_content_length = RULES_MAX_BYTES
     by = access.require_dashboard_moderator()
@@ -152,7 +153,7 @@ def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]
         written = _filled(rule)
         current = {name: written[name] for name in SHOWN_OF_RULE}
         own = merge(layout.shown() or "", {name: form[name] for name in SHOWN_OF_RULE}, current).changes
-        return _rule_page(by, site, rule, {**form, **current, **own}, Trial(), problems), 409
+        return refused(error, _rule_page(by, site, rule, {**form, **current, **own}, Trial(), problems))
     except Invalid as error:
         trial = Trial(problem=tell_error(error))
     return _rule_page(by, site, rule, form, trial) if rule else _page(by, site, form, trial)
@@ -161,11 +162,11 @@ def _act(site_key: str, rule_id: int | None) -> Response | str | tuple[str, int]
 def _save(site: Site, rule: Rule | None, text: RuleText, by: Moderator) -> None:
     if rule is None:
         rules_service.add(site, text, by.account, now())
-        layout.say("Rule added. It applies to new comments.")
+        say("Rule added. It applies to new comments.")
         return
     changes = {"value": text.value, "outcome": text.outcome, "language": text.language}
     rules_service.change(rule.id, changes, by.account, now(), layout.shown())
-    layout.say("Rule saved. It applies to new comments.")
+    say("Rule saved. It applies to new comments.")
 
 
 def _try(site: Site, rule: Rule | None, text: RuleText, form: dict[str, str]) -> Trial:
@@ -190,7 +191,7 @@ def remove(site_key: str, rule_id: int) -> Response:
     by = access.require_dashboard_moderator()
     rule = _of(access.require_owned_site(site_key, by), rule_id)
     rules_service.remove(rule.id, by.account, now())
-    layout.say("Rule deleted. You can undo this below, under “Recent rule changes”.")
+    say("Rule deleted. You can undo this below, under “Recent rule changes”.")
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
@@ -198,22 +199,22 @@ def remove(site_key: str, rule_id: int) -> Response:
 def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    with layout.attempt("Rule change undone."):
+    with attempt("Rule change undone."):
         rules_service.undo(find_number(request.form.get("entry", "")) or 0, site, by.account, now())
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 
 @pages.post(routes.CHECKS)
-def set_checks(site_key: str) -> Response | tuple[str, int]:
+def set_checks(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    with layout.attempt("Saved. It applies to new comments."):
+    with attempt("Saved. It applies to new comments."):
         sent = _settings_of_form(site.policy)
         try:
             rules_service.set_policy(site, sent, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
             own = merge(layout.shown() or "", sent, sites.policy_json(site)).changes
-            return _page(by, site, own=own, problems=layout.overlap_problems(error)), 409
+            return refused(error, _page(by, site, own=own, problems=layout.overlap_problems(error)))
     return redirect(url_for("rules.show", site_key=site_key) + "#checks", 303)
 
 
@@ -221,11 +222,11 @@ def set_checks(site_key: str) -> Response | tuple[str, int]:
 def set_thread_mode(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
-    with layout.attempt():
+    with attempt():
         key = schemas.thread_key(request.form.get("thread", ""))
         changes = {"mode": request.form.get("mode") or None}
         tended = thread_settings.tend(site, key, changes, by.account, access.client_ip(), now())
-        layout.say("Saved. It applies to new comments on that page.", tended.undo or "")
+        say("Saved. It applies to new comments on that page.", tended.undo or "")
     return redirect(url_for("rules.show", site_key=site_key) + "#pages", 303)
 
 
@@ -234,7 +235,7 @@ def end_flood(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     if rules_service.end_flood(site, by.account, now(), access.client_ip()):
-        layout.say("Hold ended. New comments are handled as before the traffic spike.")
+        say("Hold ended. New comments are handled as before the traffic spike.")
     return redirect(url_for("rules.show", site_key=site_key), 303)
 
 

@@ -26,6 +26,7 @@ from commentsvc.web.http import access
 from commentsvc.web.http.access import client_ip
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.app_setup import settings as service_settings
+from commentsvc.web.http.refusals import attempt, refused, say
 
 pages = Blueprint("settings", __name__)
 
@@ -165,7 +166,7 @@ def show(site_key: str) -> str:
 
 
 @pages.post(routes.SETTINGS)
-def save(site_key: str) -> Response | tuple[str, int]:
+def save(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     shown = layout.shown()
@@ -173,15 +174,15 @@ def save(site_key: str) -> Response | tuple[str, int]:
         sent = _changes(site)
         changed = site_settings.change(site.id, sent, by.account, client_ip(), now(), shown)
     except Invalid as error:
-        return _page(site_key, dict(error.problems), typed=_typed(), shown=shown), 422
+        return refused(error, _page(site_key, dict(error.problems), typed=_typed(), shown=shown))
     except Overlap as error:
         # What this person changed stays in the form; everything else is as it is now.
         own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}
         problems = layout.overlap_problems(error)
         title = "Someone else has changed these settings since you opened the page. Nothing was saved."
-        return _page(site_key, problems, typed=typed, title=title), 409
-    layout.say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "No changes to save.")
+        return refused(error, _page(site_key, problems, typed=typed, title=title))
+    say(f"Saved: {', '.join(_label(name) for name in changed)}." if changed else "No changes to save.")
     return redirect(url_for("settings.show", site_key=site_key), 303)
 
 
@@ -190,7 +191,7 @@ def change_notes(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     removed = find_number(request.form.get("remove", ""))
-    with layout.attempt("Saved."):
+    with attempt("Saved."):
         if removed is not None:
             site_settings.remove_note(site.id, removed, by.account, client_ip(), now())
         else:
@@ -214,7 +215,7 @@ def undo(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     entry_id = find_number(request.form.get("entry", "")) or 0
-    with layout.attempt("Change undone."):
+    with attempt("Change undone."):
         site_settings.undo(site.id, entry_id, by.account, client_ip(), now())
     return redirect(url_for("settings.changes", site_key=site_key), 303)
 
@@ -225,7 +226,7 @@ def make_token(site_key: str) -> Response | str:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     access.require_recent_sign_in()
-    with layout.attempt():
+    with attempt():
         name = request.form.get("name", "")
         token = api_tokens_service.make_api_token(by.account, site, name, by.has_shown_factor, client_ip(), now())
         return _page(site_key, token=token)
@@ -237,7 +238,7 @@ def revoke_token(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     access.require_owned_site(site_key, by)
     token_id = find_number(request.form.get("token", "")) or 0
-    with layout.attempt("Token revoked."):
+    with attempt("Token revoked."):
         api_tokens_service.revoke_api_token(by.account, token_id, client_ip(), now())
     return redirect(url_for("settings.show", site_key=site_key) + "#tokens", 303)
 

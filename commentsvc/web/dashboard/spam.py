@@ -22,6 +22,7 @@ from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import now, settings
 from commentsvc.web.http.i18n import tell_error
+from commentsvc.web.http.refusals import attempt, say
 
 pages = Blueprint("spam", __name__)
 
@@ -41,7 +42,7 @@ def change(site_key: str) -> Response | tuple[str, int]:
     number = find_number(request.form.get("spam_hold", "").strip())
     changes: dict[str, object] = {"spam_filter": request.form.get("spam_filter") == "yes"}
     changes["spam_hold"] = -1 if number is None else number
-    with layout.attempt("Saved. It applies to new comments."):
+    with attempt("Saved. It applies to new comments."):
         try:
             rules.set_policy(site, changes, by.account, now(), access.client_ip(), layout.shown())
         except Overlap as error:
@@ -68,7 +69,7 @@ def learn(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     spam_training.start_imported(site, now())
-    layout.say("The filter is learning from imported comments. Check again in a minute.")
+    say("The filter is learning from imported comments. Check again in a minute.")
     return redirect(url_for("spam.show", site_key=site_key), 303)
 
 

@@ -14,7 +14,7 @@ from wtforms import ValidationError
 
 from commentsvc.core import excerpts, routes
 from commentsvc.core import pagination as paging
-from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound, TooMany
+from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
 from commentsvc.core.pagination import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
@@ -31,8 +31,8 @@ from commentsvc.store.reports import TEXT_MAX, ReportReason
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, app_setup, urls
 from commentsvc.web.http.app_setup import SignedIn, csrf, has_session, now, settings
-from commentsvc.web.http.errors import STATUS
 from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
+from commentsvc.web.http.refusals import refused
 from commentsvc.web.public import feeds, structured_data
 from commentsvc.web.public.thread_reads import thread_page
 
@@ -151,11 +151,7 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: PageState) -> Bas
         place = send(Sender(account, access.client_ip(), _user_agent(), settings().limits, provider))
     except CommentError as error:
         problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
-        response = _drawn(PageState(asked.reply_to, asked.about, asked.form, problems, tell_error(error)))
-        response.status_code = STATUS[type(error)][0]
-        if isinstance(error, TooMany):
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
+        return refused(error, _drawn(PageState(asked.reply_to, asked.about, asked.form, problems, tell_error(error))))
     return redirect(urls.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, request
 
 from commentsvc.core import excerpts, routes
-from commentsvc.core.errors import CommentError, Conflict, Invalid, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import marked
 from commentsvc.core.status import Action, Status
 from commentsvc.services import address_checks, mail_links
@@ -13,6 +13,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.auth.accounts import STATUS_NAMES
 from commentsvc.web.http.app_setup import csrf, now, settings
 from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
+from commentsvc.web.http.refusals import refused, refused_link
 
 pages = Blueprint("mail_links", __name__)
 csrf.exempt(pages)  # no cookie counts here, and a forged request would need to know the link
@@ -32,7 +33,7 @@ def ask(token: str) -> Response:
     try:
         return _ask_page(token)
     except NotFound as error:
-        return _gone(error)
+        return refused_link(error)
 
 
 @pages.post(routes.MAIL_ACT)
@@ -40,9 +41,9 @@ def act(token: str) -> Response:
     try:
         mail_links.act(token, settings().secret_key, request.form.get("reply", ""), now())
     except NotFound as error:
-        return _gone(error)
+        return refused_link(error)
     except (Conflict, Invalid) as error:
-        return _ask_page(token, tell_error(error), 409 if isinstance(error, Conflict) else 422)
+        return refused(error, _ask_page(token, tell_error(error)))
     _, action = mail_links.moderator_mail_of(token, settings().secret_key, now())
     return _done(gettext(WORDS[action][2]), undo=token)
 
@@ -52,7 +53,7 @@ def undo(token: str) -> Response:
     try:
         mail_links.undo(token, settings().secret_key, now())
     except (Conflict, NotFound) as error:
-        return _gone(error)
+        return refused_link(error)
     return _done(gettext("Undone. The comment is as it was before."))
 
 
@@ -68,7 +69,7 @@ def stop(token: str) -> Response:
     try:
         said = mail_links.stop(token, settings().secret_key, now())
     except NotFound as error:
-        return _gone(error, is_desk)
+        return refused_link(error, is_desk)
     return _done(tell(said), is_desk=is_desk)
 
 
@@ -77,7 +78,7 @@ def ask_to_confirm(token: str) -> Response:
     try:
         found = mail_links.subscription_of(token, settings().secret_key, now())
     except NotFound as error:
-        return _gone(error, is_desk=False)
+        return refused_link(error, is_desk=False)
     return make_response(render_template("notice/confirm.html", site=None, of=found.site, address=found.email))
 
 
@@ -86,7 +87,7 @@ def confirm(token: str) -> Response:
     try:
         said = mail_links.confirm_subscription(token, settings().secret_key, now())
     except NotFound as error:
-        return _gone(error, is_desk=False)
+        return refused_link(error, is_desk=False)
     return _done(tell(said), is_desk=False, blog=mail_links.subscription_of(token, settings().secret_key, now()).site)
 
 
@@ -95,7 +96,7 @@ def ask_to_confirm_comment(token: str) -> Response:
     try:
         comment = address_checks.comment_of(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
-        return _gone(error, is_desk=False)
+        return refused_link(error, is_desk=False)
     words = excerpts.plain(comment.html, PARENT_MAX)
     page = render_template("notice/confirm_comment.html", site=None, of=comment.site, comment=comment, words=words)
     return make_response(page)
@@ -106,7 +107,7 @@ def confirm_comment(token: str) -> Response:
     try:
         comment = address_checks.confirm(mail_links.comment_number(token, settings().secret_key), now())
     except NotFound as error:
-        return _gone(error, is_desk=False)
+        return refused_link(error, is_desk=False)
     site = comment.site
     said = gettext("Thank you. Your comment on %(site)s is confirmed.", site=site.name)
     return _done(said, is_desk=False, blog=site)
@@ -134,7 +135,3 @@ def _ask_page(token: str, problem: str = "", status: int = 200) -> Response:
 def _done(said: str, undo: str = "", is_desk: bool = True, blog: Site | None = None) -> Response:
     names = {"undo": undo, "asked": language_asked(), "is_desk": is_desk, "blog": blog}
     return make_response(render_template("notice/done.html", said=said, **names))
-
-
-def _gone(error: CommentError, is_desk: bool = True) -> Response:
-    return make_response(render_template("notice/gone.html", sentence=tell_error(error), is_desk=is_desk), 404)

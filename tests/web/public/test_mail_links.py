@@ -178,4 +178,4 @@ def test_a_link_decides_nothing_once_the_site_requires_a_second_factor(client, p
     set_policy(site, second_factor_required=False)
     assert client.post(act).status_code == 200
     set_policy(site, second_factor_required=True)
-    assert client.post(act.replace("?", "/undo?")).status_code == 404
+    assert client.post(act.replace("?", "/undo?")).status_code == 409
