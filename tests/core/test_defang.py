@@ -50,3 +50,8 @@ def test_each_line_is_quoted_and_not_too_long():
     lines = quoted("word " * 40 + "\nsecond").split("\n")
     assert all(line.startswith("> ") and len(line) <= 74 for line in lines)
     assert lines[-1] == "> second"
+
+
+def test_a_line_is_broken_when_the_next_word_would_not_fit():
+    assert quoted("aaa bbb ccc", width=7) == "> aaa bbb\n> ccc"
+    assert quoted("aaa bbbb ccc", width=7) == "> aaa\n> bbbb\n> ccc"

@@ -141,3 +141,26 @@ def test_a_language_that_we_do_not_speak_is_refused(language):
     with pytest.raises(Invalid) as caught:
         policy.changed(Policy(), {"language": language})
     assert caught.value.problems[0][0] == "language"
+
+
+def test_the_bounds_of_settings():
+    day_s = 24 * 3600
+    assert {
+        "approved_needed": (1, 100),
+        "depth_max": (1, 20),
+        "body_max": (200, 20_000),
+        "edit_window_s": (0, 7 * day_s),
+        "min_interval_s": (0, 3600),
+        "links_max": (0, 100),
+        "new_account_days": (0, 3650),
+        "close_after_days": (0, 36_500),
+        "min_compose_s": (0, 60),
+        "pace_author": (0, 1000),
+        "pace_network": (0, 1000),
+        "pace_thread": (0, 1000),
+        "pace_site": (0, 5000),
+        "refusals_max": (0, 100),
+        "spam_hold": (50, 100),
+        "challenge_after": (0, 1000),
+        "flags_hold": (0, 100),
+    } == policy.BOUNDS

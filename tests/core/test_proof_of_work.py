@@ -78,3 +78,10 @@ def test_no_document_breaks_it(document):
 
 def test_two_challenges_are_never_the_same():
     assert proof_of_work.new(SECRET, "blog", NOW)["salt"] != proof_of_work.new(SECRET, "blog", NOW)["salt"]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_another_number_than_the_one_to_find_is_worth_nothing(solution, step):
+    number = decoded(solution)["number"]
+    wrong = number + step if 0 < number + step <= proof_of_work.NUMBER_MAX else number - step
+    assert proof_of_work.proof(SECRET, "blog", encoded({**decoded(solution), "number": wrong}), NOW) is None

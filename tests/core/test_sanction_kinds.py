@@ -4,7 +4,7 @@ import pytest
 
 from commentsvc.core import sanction_kinds
 from commentsvc.core.errors import Invalid
-from commentsvc.core.sanction_kinds import Subject, subject, subjects_of
+from commentsvc.core.sanction_kinds import Subject, SubjectKind, subject, subjects_of
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,19 @@ def test_a_suspension_has_an_end_and_a_kind_is_one_of_ours():
     for kind, has_end in (("suspend", False), ("exile", True)):
         with pytest.raises(Invalid):
             sanction_kinds.check(kind, has_end)
+
+
+def test_what_a_sanction_names_for_an_author():
+    def value(kind, **more):
+        return sanction_kinds.value_of(
+            kind, **{"account_id": 7, "email": "carol@mail.example", "ip": "192.0.2.7", **more}
+        )
+
+    assert value(SubjectKind.ACCOUNT) == "7"
+    assert value(SubjectKind.EMAIL) == "carol@mail.example"
+    assert value(SubjectKind.DOMAIN) == "mail.example"
+    assert value(SubjectKind.NETWORK) == "192.0.2.7"
+    for kind, more in ((SubjectKind.ACCOUNT, {"account_id": None}), (SubjectKind.DOMAIN, {"email": ""})):
+        with pytest.raises(Invalid) as refused:
+            value(kind, **more)
+        assert refused.value.problems[0][0] == "subject_kind"

@@ -79,6 +79,7 @@ def test_a_list_is_chosen_and_the_rest_of_the_query_stays():
         ("文", "中文字", True),
         ("中文", "我说中文字", True),
         ("文中", "中文", False),
+        ("文", "中文", True),
         ('"two words"', "these two words", True),
         ('"two words"', "two other words", False),
         ("a b", "b and a", True),
@@ -122,3 +123,8 @@ def test_words_of_one_site_are_not_those_of_another():
     assert set(index_of(1, "same", "same", "same", True).split()).isdisjoint(
         index_of(11, "same", "same", "same", True).split()
     )
+
+
+def test_a_text_without_spaces_is_indexed_by_pairs_of_signs():
+    assert search_query.words_of("東京都庁") == ["東京", "京都", "都庁"]
+    assert search_query.words_of("都") == ["都"]

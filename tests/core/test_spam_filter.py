@@ -99,3 +99,10 @@ def test_by_cross_validation_it_catches_most_spam_and_wrongs_hardly_anybody(name
     figures = spam_filter.cross_validated(labelled, folds=10, threshold=0.9)
     assert figures.precision >= precision
     assert figures.recall >= recall
+
+
+def test_words_of_good_and_bad_comments_alike_count_for_nothing():
+    seen = {1: WordCounts(ham=0, spam=20), 2: WordCounts(ham=30, spam=30), 3: WordCounts(ham=29, spam=31)}
+    total = WordCounts(ham=100, spam=100)
+    alone = spam_filter.opinion({1: "one"}, seen, total)
+    assert spam_filter.opinion({1: "one", 2: "two", 3: "three"}, seen, total) == alone

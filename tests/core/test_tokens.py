@@ -38,3 +38,11 @@ def test_codes_have_six_digits_and_use_them_all():
     made = [tokens.new_code() for _ in range(5000)]
     assert all(len(code) == 6 and code.isascii() and code.isdigit() for code in made)
     assert len({code[0] for code in made}) == 10
+
+
+def test_sealed_values_are_read_for_their_purpose_and_with_their_secret_only():
+    sealed = tokens.sealed(SECRET, "a page", {"goal": "/dashboard"})
+    assert tokens.unsealed(SECRET, "a page", sealed, 60) == {"goal": "/dashboard"}
+    assert tokens.unsealed(SECRET, "another page", sealed, 60) is None
+    assert tokens.unsealed("another secret, long enough", "a page", sealed, 60) is None
+    assert tokens.unsealed(SECRET, "a page", sealed[:-4] + "AAAA", 60) is None

@@ -76,3 +76,8 @@ def test_own_words_may_count():
 )
 def test_numbers_fall_into_the_categories_of_their_language(tag, num, category):
     assert translations.plural_category(tag, num) == category
+
+
+def test_placeholders_are_named_and_so_is_a_stray_percent_sign():
+    assert translations.placeholders("%(num)s of %(max)s") == {"num", "max"}
+    assert translations.placeholders("100 % of %(num)s") == {"%", "num"}

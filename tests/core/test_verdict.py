@@ -266,3 +266,18 @@ def test_real_comments_under_each_mode(name):
     spam = sum(row["spam"] for row in rows if isinstance(row, dict))
     if spam:
         assert held[1] / spam > held[0] / (len(rows) - spam)
+
+
+def test_objections_are_the_reasons_against_a_comment_that_are_not_the_mode():
+    rules = [rule("words", "hello", "hold", "rule 1"), rule("words", "absent", "hold", "rule 2")]
+    verdict = judge(said(), Policy(mode=Mode.ALL), rules, Record())
+    assert "mode all" in {reason.rule for reason in verdict.reasons}
+    assert [reason.rule for reason in verdict.objections] == ["rule 1"]
+    trusting = judge(said(), Policy(mode=Mode.OFF), [], Record())
+    assert trusting.reasons
+    assert trusting.objections == []
+
+
+def test_a_new_author_has_no_rejections():
+    verdict = judge(said(), replace(RULES, refusals_max=1), [], Record())
+    assert "refusals" not in {reason.rule for reason in verdict.reasons}

@@ -15,6 +15,15 @@ BY_NAME = [
         ["web/auth/test_accounts", "web/auth/test_providers"],
     ),
     (r"web/auth/known_browsers", ["web/auth/test_sign_in"]),
+    (
+        r"services/transitions",
+        [
+            "services/test_moderation",
+            "services/test_reports",
+            "services/test_sanctions",
+            "services/test_counters_property",
+        ],
+    ),
     (r"web/auth/oauth_server", ["web/auth/test_authorize"]),
     (r"web/auth/(\w+)", ["web/auth/test_{}"]),
 ]

@@ -291,3 +291,12 @@ def test_what_went_with_an_erased_account_cannot_be_published_again(site, alice,
     assert not moderation.decide_matching(wanted, Action.APPROVE, by, DecisionText(), None, now).decisions
     assert comments.by_id(gone).status == "deleted" and comments.by_id(other).status == "pending"
     check_kept_numbers()
+
+
+def test_each_change_makes_the_next_version_of_the_comment(make_comment, alice, now):
+    comment_id = make_comment(status=Status.PENDING)
+    first = comments.by_id(comment_id).version
+    moderation.decide([comment_id], Action.APPROVE, Moderator(alice), "", now)
+    assert comments.by_id(comment_id).version == first + 1
+    moderation.edit(comment_id, "Corrected", Moderator(alice), None, now)
+    assert comments.by_id(comment_id).version == first + 2

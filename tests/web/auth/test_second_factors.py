@@ -409,3 +409,10 @@ def test_a_session_that_showed_a_factor_which_is_gone_has_shown_none(alices, ali
     number = re.search(r'name="factor" value="(\d+)"', alices.get("/account/security").text)[1]
     send(alices, "/account/security/remove", factor=number)
     assert alices.get("/dashboard/blog").location == "/account/security"
+
+
+def test_removing_a_factor_that_is_not_there_is_refused_on_the_page(alices, send):
+    send(alices, "/account/security/remove", factor="4711")
+    page = alices.get("/account/security").text
+    assert "You have no such app or passkey." in page
+    assert "Removed." not in page

@@ -152,6 +152,12 @@ def test_something_that_is_no_address_is_shown_with_the_mend(client, ask):
     assert "Enter a complete email address" in answer.text and 'value="alice at home"' in answer.text
 
 
+def test_without_an_address_the_form_asks_for_one(client, ask):
+    answer = ask("")
+    assert answer.status_code == 422
+    assert "Enter the email address of your account." in answer.text
+
+
 def test_one_network_that_asks_for_too_many_codes_is_told_for_how_long_to_wait(make_app, csrf):
     client = make_app(LIMITS="on").test_client()
     page = client.get("/auth/signin")
