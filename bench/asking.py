@@ -19,7 +19,8 @@ from commentsvc.core.status import Status
 from commentsvc.services import api_tokens, sign_in
 from commentsvc.store import accounts
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 
 # Of ten thousand comments so many sites have enough for full pages of all lists, with QUEUE_LIMIT waiting.
 LARGE_SITES = 5

@@ -36,10 +36,11 @@ from commentsvc.store import accounts, comment_search, engine, memberships, migr
 from commentsvc.store.authors import Author
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.counters import StatusCount
-from commentsvc.store.db import Base, db, write
+from commentsvc.store.db import Base, db
 from commentsvc.store.memberships import Role
 from commentsvc.store.reports import Report, ReportReason
 from commentsvc.store.threads import Thread, hash_of
+from commentsvc.store.transactions import write
 
 AUTHORS = 50_000
 THREADS = 10_000

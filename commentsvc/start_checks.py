@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 
-from commentsvc.config import BadSetting, Config
+from commentsvc.config import Config
+from commentsvc.config_values import BadSetting
 from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.store import engine
 

@@ -26,9 +26,10 @@ from commentsvc.services import cleaning, mail_links, notifications, spam_traini
 from commentsvc.services import jobs as jobs_service
 from commentsvc.services.jobs import NO_SPAM_SERVICE, JobTools, PermanentFailure
 from commentsvc.services.mail_links import MailLinks
-from commentsvc.store import jobs
-from commentsvc.store.db import end_read_transaction, first_line, is_away, retried, write
+from commentsvc.store import jobs as stored_jobs
+from commentsvc.store.db_errors import first_line, is_away
 from commentsvc.store.jobs import LOCAL_QUEUE, TRIES_MAX, ClaimedJob
+from commentsvc.store.transactions import end_read_transaction, retried, write
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class HeldJobs:
     def claim(self, queue: JobQueue, now: datetime) -> ClaimedJob | None:
         """Claim the next job of a queue in the caller's transaction; two threads never get jobs of the same host."""
         with self._lock:
-            job = jobs.claim(now, queue.name, self.busy_hosts(queue), self.ids())
+            job = stored_jobs.claim(now, queue.name, self.busy_hosts(queue), self.ids())
             if job is not None:
                 self._hosts[queue.name].add(job.host)
                 self._ids.add(job.id)
@@ -151,7 +152,7 @@ class JobThreads:
         for queue in QUEUES:
             free = queue.threads_max - self._running[queue.name]
             busy_hosts, held_ids = self._held.busy_hosts(queue), self._held.ids()
-            due = jobs.count_due(now, queue.name, busy_hosts, free, held_ids) if free else 0
+            due = stored_jobs.count_due(now, queue.name, busy_hosts, free, held_ids) if free else 0
             for _ in range(due):
                 thread = threading.Thread(target=self._work, args=(queue,), name=f"jobs {queue.name}", daemon=True)
                 with self._lock:
@@ -267,9 +268,9 @@ def _record_and_claim(
         try:
             with _releasing(held, queue) as claimed, write():
                 if failure is None:
-                    jobs.finish(job, at)
+                    stored_jobs.finish(job, at)
                 else:
-                    jobs.fail(job, failure.reason, at, failure.is_final)
+                    stored_jobs.fail(job, failure.reason, at, failure.is_final)
                 claimed += [None if is_last else held.claim(queue, at)]
             return claimed[0]
         except (DBAPIError, PoolTimeout) as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from commentsvc.config import BadSetting, Config, from_environment
+from commentsvc.config import Config, from_environment
+from commentsvc.config_values import BadSetting
 
 MEND = "install {0}, for example with: apt install {1}"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from commentsvc.config import PREFIX
+from commentsvc.config_values import PREFIX
 from commentsvc.core.errors import CommentError
 from commentsvc.demo import run as demo
 

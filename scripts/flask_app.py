@@ -13,9 +13,10 @@ if os.environ.get("WERKZEUG_RUN_MAIN") == "true":
 
 from sqlalchemy import func, select
 
-from commentsvc.config import BadSetting
+from commentsvc.config_values import BadSetting
 from commentsvc.server import application
-from commentsvc.store.db import Base, db, write
+from commentsvc.store.db import Base, db
+from commentsvc.store.transactions import write
 
 try:
     app = application()

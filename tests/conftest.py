@@ -35,8 +35,9 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, migrations, sites
 from commentsvc.store import engine as stored_engine
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import Base, db, write
+from commentsvc.store.db import Base, db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support import servers
 
 # How long an example takes says nothing on a machine that has much else to do.

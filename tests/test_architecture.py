@@ -47,13 +47,17 @@ def imports(tree):
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def floor_of(top):
+    return {"__init__": "", "config_values": "config"}.get(top, top)
+
+
 def troubles(package):
     """Every breach of the rules, as one line each."""
     found = []
     files = sorted(package.rglob("*.py"))
     for path in files:
         place = path.relative_to(package)
-        floor = place.parts[0].removesuffix(".py").replace("__init__", "")
+        floor = floor_of(place.parts[0].removesuffix(".py"))
         tree = ast.parse(path.read_text())
         if path.name == "__init__.py" and len(place.parts) > 1:
             found += [f"{place}: has code"] if tree.body else []
@@ -71,7 +75,7 @@ def troubles(package):
             if name == "commentsvc" or not name.startswith("commentsvc."):
                 continue
             other = name.split(".")[1]
-            below = other if (package / other).is_dir() or (package / f"{other}.py").exists() else ""
+            below = floor_of(other) if (package / other).is_dir() or (package / f"{other}.py").exists() else ""
             if below not in SEES[floor]:
                 found.append(f"{place}: imports {name}, which is above")
     return found
@@ -139,7 +143,7 @@ def test_every_verb_that_begins_a_write_transaction_is_tried_again_when_it_loses
     alone = []
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE).as_posix()
-        if place in ("store/db.py", "demo/run.py"):
+        if place in ("store/transactions.py", "demo/run.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.FunctionDef):
@@ -234,7 +238,7 @@ def test_a_change_of_a_comments_status_is_found():
 
 
 # They know the paths of other services.
-FOREIGN_PATHS = ("gateways/providers/", "demo/providers.py")
+FOREIGN_PATHS = ("gateways/providers/", "demo/provider")
 FIRST_PARTS = "account api auth avatars dashboard embed feeds healthz m metrics readyz t transparency well-known"
 ROUTE = re.compile(rf"(?:^|[^\w:/])/\.?({'|'.join(FIRST_PARTS.split())})(?=[/?.]|$)")
 TEMPLATE_ROUTE = re.compile(r"(?<!placeholder)(?<!data-key)=\s*[\"']/|\}\}/\w")

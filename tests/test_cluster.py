@@ -32,6 +32,7 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from commentsvc.demo import provider_kinds
 from commentsvc.demo import providers as stand_ins
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
@@ -282,7 +283,9 @@ class Browser(requests.Session):
         asked = {"client_id": site, "redirect_uri": page, "response_type": "code", "state": "s", "provider": "twitter"}
         path = "/auth/authorize?" + urlencode({**asked, "code_challenge": challenge, "code_challenge_method": "S256"})
         login = self.get(self.get(path).headers["Location"]).headers["Location"]
-        chosen = requests.post(login, data={"person": stand_ins.PEOPLE[0]["id"]}, allow_redirects=False, timeout=10)
+        chosen = requests.post(
+            login, data={"person": provider_kinds.PEOPLE[0]["id"]}, allow_redirects=False, timeout=10
+        )
         assert self.get(chosen.headers["Location"]).headers["Location"] == path
         form = {"csrf_token": find_csrf(self.get(path).text), "act": "continue", "name": "Ann Lee"}
         answer = parse_qs(urlsplit(self.post(path, data=form).headers["Location"]).fragment)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from commentsvc.config import PROVIDERS, BadSetting, Config, MailTls, from_environment
+from commentsvc.config import PROVIDERS, Config, from_environment
+from commentsvc.config_values import BadSetting, MailTls
 
 DOCS = Path(__file__).parents[1] / "docs" / "config.md"
 README = Path(__file__).parents[1] / "README.md"

@@ -15,9 +15,11 @@ from commentsvc.config import from_environment
 from commentsvc.core.errors import NotFound
 from commentsvc.gateways.mail import SmtpMailer, Undeliverable
 from commentsvc.services import jobs as jobs_service
-from commentsvc.store import jobs, threads
-from commentsvc.store.db import db, write
+from commentsvc.store import jobs as stored_jobs
+from commentsvc.store import threads
+from commentsvc.store.db import db
 from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Job
+from commentsvc.store.transactions import write
 from tests.support import servers
 from tests.support.cast import SECRET, set_policy
 from tests.support.jobs import add_stored
@@ -86,7 +88,7 @@ def test_after_the_last_try_it_is_given_up_and_kept(job, now):
     assert timedelta(hours=18) < times[-1] - now < timedelta(hours=36), "a mail server may be away for most of a day"
     assert row().failed_at and row().last_error
     assert worker.run_due(PostOffice(), at + timedelta(days=9)) == 0
-    assert jobs.queue_stats(now).waiting == 0
+    assert stored_jobs.queue_stats(now).waiting == 0
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_job_in_hand_is_not_taken_by_another_thread_when_the_clock_is_put_forw
     class PutForward(PostOffice):
         def send(self, letter):
             super().send(letter)
-            assert jobs.count_due(now + timedelta(days=1), "mail", (), 9, in_hand.ids()) == 0
+            assert stored_jobs.count_due(now + timedelta(days=1), "mail", (), 9, in_hand.ids()) == 0
             assert work(now + timedelta(days=1)) == 0
 
     office = PutForward()
@@ -132,7 +134,7 @@ def test_a_job_in_hand_is_not_taken_by_another_thread_when_the_clock_is_put_forw
 def test_a_job_of_a_worker_that_died_is_taken_over_when_its_lease_ends(job, now):
     job()
     with write():
-        assert jobs.claim(now, "mail")
+        assert stored_jobs.claim(now, "mail")
     office = PostOffice()
     assert worker.run_due(office, now + timedelta(seconds=LEASE_S - 1)) == 0
     assert worker.run_due(office, now + timedelta(seconds=LEASE_S + 1)) == 1
@@ -163,15 +165,15 @@ def test_a_worker_that_was_too_slow_notes_nothing_of_a_job_that_another_took_ove
     job()
     later = now + timedelta(seconds=LEASE_S + 1)
     with write():
-        slow = jobs.claim(now, "mail")
+        slow = stored_jobs.claim(now, "mail")
     with write():
-        other = jobs.claim(later, "mail")
+        other = stored_jobs.claim(later, "mail")
     with write():
-        jobs.fail(slow, "it took too long", later)
+        stored_jobs.fail(slow, "it took too long", later)
     assert (row().lease_until, row().last_error) == (other.lease_until, None)
     with write():
-        jobs.finish(other, later)
-        jobs.fail(slow, "it took too long", later)
+        stored_jobs.finish(other, later)
+        stored_jobs.fail(slow, "it took too long", later)
     assert row().done_at == later and row().last_error is None
 
 
@@ -180,7 +182,7 @@ def test_a_job_that_kills_whoever_tries_it_is_given_up_in_the_end(job, now):
     at = now
     for _ in range(TRIES_MAX):
         with write():
-            assert jobs.claim(at, "mail")
+            assert stored_jobs.claim(at, "mail")
         at += timedelta(seconds=LEASE_S + 1)
     office = PostOffice()
     assert worker.run_due(office, at) == 1
@@ -340,7 +342,7 @@ def test_a_key_is_random_and_the_same_for_every_try_also_for_jobs_of_older_versi
     keys = []
     for at in (now, later):
         with write():
-            keys.append([jobs.claim(at, "mail").key for _ in range(2)])
+            keys.append([stored_jobs.claim(at, "mail").key for _ in range(2)])
     assert keys[0] == keys[1]
     assert len(set(keys[0])) == 2
     assert all(len(key) > 20 and "job" not in key for key in keys[0])
@@ -352,8 +354,8 @@ def test_one_host_has_one_job_at_a_time_and_the_others_are_not_held_up(app, now)
             add_stored("picture", {}, now, url=f"https://{host}/1.png")
         add_stored("picture", {}, now, url="https://[broken")
     with write():
-        assert jobs.count_due(now, "picture", {"slow.example"}, 9) == 2
-        taken = [jobs.claim(now, "picture", {"slow.example"}) for _ in range(3)]
+        assert stored_jobs.count_due(now, "picture", {"slow.example"}, 9) == 2
+        taken = [stored_jobs.claim(now, "picture", {"slow.example"}) for _ in range(3)]
     assert [job and job.host for job in taken] == ["fast.example", "", None]
 
 
@@ -369,7 +371,7 @@ def test_ended_jobs_are_pruned_in_time_and_nothing_else_is(app, now):
         gone_failed.failed_at = now - FAILED_KEPT - timedelta(seconds=1)
         keep = {kept_done.id, kept_failed.id, waits.id}
     with write():
-        assert jobs.prune(now) == 2
+        assert stored_jobs.prune(now) == 2
     assert set(db.session.scalars(select(Job.id))) == keep
 
 
@@ -419,10 +421,10 @@ def test_a_mail_server_that_hangs_holds_up_no_other_kind_of_job(make_app, now):
                 until(lambda: db.session.scalar(select(Job.last_error).where(Job.kind == "teach")))
                 held = select(func.count()).where(Job.kind == "mail", Job.lease_until.is_not(None))
                 assert until(lambda: db.session.scalar(held) == 4), "it takes no more than it works at"
-                standing = jobs.queue_stats(now)
+                standing = stored_jobs.queue_stats(now)
                 assert (standing.waiting, standing.is_worked_on) == (8, True)
                 server.close()
-                until(lambda: db.session.scalar(held) == 0 and jobs.queue_stats(now).waiting)
+                until(lambda: db.session.scalar(held) == 0 and stored_jobs.queue_stats(now).waiting)
             db.session.remove()
 
 
@@ -450,19 +452,19 @@ def test_failed_jobs_are_listed_with_their_reason_retried_and_dropped(job, now):
         job()
     with write():
         for _ in range(2):
-            jobs.fail(jobs.claim(now, "mail"), "550 no such user", now, is_final=True)
-    shown = [(j.state, j.reason, j.about) for j in jobs.listed(now)]
+            stored_jobs.fail(stored_jobs.claim(now, "mail"), "550 no such user", now, is_final=True)
+    shown = [(j.state, j.reason, j.about) for j in stored_jobs.listed(now)]
     assert shown == [("failed", "550 no such user", MAIL["to"])] * 2 + [("waiting", "", MAIL["to"])]
-    first, second, third = (j.id for j in jobs.listed(now))
+    first, second, third = (j.id for j in stored_jobs.listed(now))
     with write():
-        assert jobs.retry([first]) == 1
-    assert [j.state for j in jobs.listed(now)] == ["waiting", "failed", "waiting"]
+        assert stored_jobs.retry([first]) == 1
+    assert [j.state for j in stored_jobs.listed(now)] == ["waiting", "failed", "waiting"]
     with write():
-        assert jobs.drop([]) == 1
-    assert [j.id for j in jobs.listed(now)] == [first, third]
+        assert stored_jobs.drop([]) == 1
+    assert [j.id for j in stored_jobs.listed(now)] == [first, third]
     for wrong in (second, 10**12):
         with pytest.raises(NotFound, match=str(wrong)), write():
-            jobs.retry([first, wrong])
+            stored_jobs.retry([first, wrong])
 
 
 class FiveRounds(threading.Event):

@@ -15,7 +15,8 @@ from commentsvc import create_app, start_checks
 from commentsvc.config import Config
 from commentsvc.gateways import log_lines
 from commentsvc.store import time_limits
-from commentsvc.store.db import db, retried
+from commentsvc.store.db import db
+from commentsvc.store.transactions import retried
 
 FAILED = 1
 WRONG_USE = 2

@@ -11,7 +11,7 @@ import click
 from commentsvc.cli.base import commands, in_app
 from commentsvc.core.whole_numbers import ROW_ID_MAX
 from commentsvc.store import jobs
-from commentsvc.store.db import write
+from commentsvc.store.transactions import write
 
 JOB_ID = click.IntRange(1, ROW_ID_MAX)
 

@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError
 
 from commentsvc.cli import accounts, data, jobs, serve, sites, spam  # noqa: F401  # each adds its commands to the group
 from commentsvc.cli.base import FAILED, WRONG_USE, commands
-from commentsvc.config import BadSetting
+from commentsvc.config_values import BadSetting
 from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.store.availability import TroubleKind, trouble_of
-from commentsvc.store.db import first_line, is_away
+from commentsvc.store.db_errors import first_line, is_away
 
 # What SQLite and PostgreSQL say when a table or a column is not there.
 OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")

@@ -12,6 +12,7 @@ import click
 from commentsvc import config as commentsvc_config
 from commentsvc import create_app, start_checks
 from commentsvc.cli.base import PORT, commands, read_config
+from commentsvc.config_values import PREFIX
 from commentsvc.gateways import log_lines
 from commentsvc.store import engine, migrations
 from commentsvc.store.db import db
@@ -46,9 +47,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Run the production server."""
     from commentsvc import server
 
-    os.environ.setdefault(
-        f"{commentsvc_config.PREFIX}BASE_URL", commentsvc_config.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}"
-    )
+    os.environ.setdefault(f"{PREFIX}BASE_URL", commentsvc_config.from_dotenv("BASE_URL") or f"http://127.0.0.1:{port}")
     config = read_config()
     log_lines.begin(config.log_format)
     server.run(config, host, port, workers, with_jobs=not no_worker)

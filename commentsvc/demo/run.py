@@ -21,6 +21,7 @@ from commentsvc import config as settings
 from commentsvc import create_app
 from commentsvc import server as server_process
 from commentsvc.config import Config
+from commentsvc.config_values import PREFIX
 from commentsvc.core import routes
 from commentsvc.core.errors import CommentError
 from commentsvc.core.policy import Policy
@@ -28,8 +29,8 @@ from commentsvc.demo.blog import CONTENT, SITE, Blog
 from commentsvc.demo.providers import ProviderStandIns
 from commentsvc.services import imports, sign_in
 from commentsvc.store import accounts, engine, memberships, migrations, sites
-from commentsvc.store.db import write
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 
 HOST = "127.0.0.1"
 
@@ -52,12 +53,12 @@ def prepared(port: int, blog_port: int) -> Iterator[Config]:
         base_url, blog_url = f"http://{HOST}:{port}", f"http://{HOST}:{blog_port}"
         os.environ.update(
             {
-                f"{settings.PREFIX}SECRET_KEY": secrets.token_urlsafe(32),
-                f"{settings.PREFIX}BASE_URL": base_url,
-                f"{settings.PREFIX}INSTANCE_DIR": folder,
-                f"{settings.PREFIX}DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
-                f"{settings.PREFIX}MAIL_URL": f"mailbox://{folder}/mail",
-                f"{settings.PREFIX}MAIL_FROM": "comments@blog.example",
+                f"{PREFIX}SECRET_KEY": secrets.token_urlsafe(32),
+                f"{PREFIX}BASE_URL": base_url,
+                f"{PREFIX}INSTANCE_DIR": folder,
+                f"{PREFIX}DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
+                f"{PREFIX}MAIL_URL": f"mailbox://{folder}/mail",
+                f"{PREFIX}MAIL_FROM": "comments@blog.example",
             }
         )
         stand_ins = _stand_ins(base_url)

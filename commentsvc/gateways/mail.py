@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from commentsvc.config import Config, MailTls
+from commentsvc.config import Config
+from commentsvc.config_values import MailTls
 from commentsvc.core import emails
 from commentsvc.gateways import deadlines
 from commentsvc.gateways.deadlines import Deadline

@@ -31,11 +31,12 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from commentsvc.config import BadSetting, Config
+from commentsvc.config import Config
+from commentsvc.config_values import BadSetting
 from commentsvc.page_cache.middleware import PageCache
 from commentsvc.page_cache.pages import WINDOW_S, CachedPage, RequestKey, chosen_encoding, etag_number
 from commentsvc.store import versions
-from commentsvc.store.db import first_line
+from commentsvc.store.db_errors import first_line
 from commentsvc.store.versions import PageDependency
 
 log = logging.getLogger(__name__)

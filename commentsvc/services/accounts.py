@@ -35,8 +35,9 @@ from commentsvc.store import identities as stored_identities
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import Actor
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import retried, write
 
 ERASED = "Deleted account"
 

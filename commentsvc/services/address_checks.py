@@ -19,7 +19,7 @@ from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
+from commentsvc.store.transactions import retried, write
 
 LINK_LIFE = timedelta(days=7)
 REASON = Reason(

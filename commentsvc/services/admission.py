@@ -27,9 +27,9 @@ from commentsvc.store import (
 from commentsvc.store import proof_of_work as stored_proof_of_work
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import retried, write
 
 
 class AddressTaken(Invalid):

@@ -10,8 +10,9 @@ from commentsvc.store import accounts, api_tokens, audit_log, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.api_tokens import TOKEN_NAME_MAX, ApiToken
 from commentsvc.store.audit_log import Actor
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 
 def new_api_token(

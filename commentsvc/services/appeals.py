@@ -11,7 +11,7 @@ from commentsvc.core.status import Status
 from commentsvc.store import accounts, appeals, comments, decisions, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
+from commentsvc.store.transactions import retried, write
 
 REFUSED = (Status.REJECTED, Status.SPAM, Status.DELETED)
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from commentsvc.store import accounts
 from commentsvc.store import avatars as stored_avatars
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import retried, write
 
 
 def fetch(account_id: int, url: str, named_hosts: Collection[str], now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from commentsvc.services import thread_pages
 from commentsvc.store import address_checks, idempotency, jobs, proof_of_work, rule_hits
-from commentsvc.store.db import retried, write
+from commentsvc.store.transactions import retried, write
 
 
 @retried

@@ -31,8 +31,8 @@ from commentsvc.store import (
 )
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
 from commentsvc.store.reports import HOLD_RULE
+from commentsvc.store.transactions import retried, write
 
 
 @retried

@@ -22,7 +22,8 @@ from commentsvc.services import posting
 from commentsvc.services.posting import Outcome
 from commentsvc.services.submissions import Pending, Posted, Submission
 from commentsvc.store.availability import OutcomeUnknown, unavailable
-from commentsvc.store.db import db, is_of_one
+from commentsvc.store.db import db
+from commentsvc.store.db_errors import is_of_one
 from commentsvc.store.process_cache import Section
 from commentsvc.store.sites import Site
 

@@ -15,7 +15,7 @@ from commentsvc.gateways.providers.base import Person
 from commentsvc.services import mail_queue
 from commentsvc.store import accounts, identities
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import retried, write
+from commentsvc.store.transactions import retried, write
 
 
 class IdentityMail(Protocol):

@@ -15,15 +15,16 @@ from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
 from commentsvc.gateways import wordpress_export
-from commentsvc.gateways.wordpress_export import ExportedComment, ExportedThread
+from commentsvc.gateways.wordpress_records import ExportedComment, ExportedThread
 from commentsvc.services import transitions
 from commentsvc.store import authors as stored_authors
 from commentsvc.store import comment_visibility, comments, threads
 from commentsvc.store.authors import Author, Writer
 from commentsvc.store.comments import Comment, CommentKind
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import retried, write
 
 # Short enough that others can write in between on SQLite, long enough that commits do not count.
 BATCH = 100

@@ -15,10 +15,11 @@ from commentsvc.services import moderation, moderator_replies
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import comments, decisions, moderator_mails, reply_notifications, subscriptions, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
 from commentsvc.store.moderator_mails import ModeratorMail
 from commentsvc.store.subscriptions import Subscription
+from commentsvc.store.transactions import retried, write
 
 LINK_LIFE = timedelta(days=7)
 OFFERED = (Action.APPROVE, Action.REJECT, Action.SPAM)

@@ -13,10 +13,11 @@ from commentsvc.services.sign_in import Browser
 from commentsvc.store import accounts, audit_log, invitations, memberships, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import Actor, AuditEntry
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.invitations import Invitation
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 INVITATION_LIFE = timedelta(days=7)
 

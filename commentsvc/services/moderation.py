@@ -27,10 +27,10 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
 from commentsvc.store.decisions import NOTE_MAX, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 BATCH_MAX = 500
 

@@ -16,8 +16,9 @@ from commentsvc.services import moderation, transitions
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import authors, memberships, signals
 from commentsvc.store.comments import Comment, CommentKind
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.signals import DuplicateKey
+from commentsvc.store.transactions import retried, write
 
 
 @retried

@@ -32,9 +32,10 @@ from commentsvc.store import (
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 log = logging.getLogger(__name__)
 

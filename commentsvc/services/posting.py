@@ -26,8 +26,8 @@ from commentsvc.store import audit_log, comments, idempotency, search_index, sit
 from commentsvc.store import threads as stored_threads
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.authors import Writer
-from commentsvc.store.db import end_read_transaction, retried, write
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import end_read_transaction, retried, write
 
 Outcome: TypeAlias = Posted | CommentError
 # Writes one submission and gives its outcome: by itself, or together with others (services/group_commit.py).

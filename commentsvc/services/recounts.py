@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from commentsvc.core.status import Status
 from commentsvc.store import comments, counters, recounts, search_index, threads
-from commentsvc.store.db import begin_read, db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.recounts import Difference
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import begin_read, retried, write
 
 AUTHORS_AT_ONCE = 100  # locked together: a transaction that posting can wait for
 TRIES = 3  # at what the spam filter has learnt, which changes while it is counted

@@ -20,8 +20,9 @@ from commentsvc.services.submissions import Sender
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, authors, memberships, reports
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.reports import TEXT_MAX, Report, ReportReason
+from commentsvc.store.transactions import retried, write
 
 FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
 WINDOW_S = 10 * 60

@@ -19,10 +19,11 @@ from commentsvc.core.verdict import Facts, Reason, Verdict
 from commentsvc.store import audit_log, decisions, rules, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.process_cache import Section
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 EXAMPLES_MAX = 20
 BACKTEST_MAX = 10_000

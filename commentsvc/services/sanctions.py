@@ -19,10 +19,11 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.transitions import DecisionActor, Transition
 from commentsvc.store import accounts, audit_log, authors, comments, decisions, memberships, sanctions, sites, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 
 WORDS_MAX = 1000
 DAYS_MAX = 30

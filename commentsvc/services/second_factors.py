@@ -17,9 +17,10 @@ from commentsvc.gateways.passkeys import Party, Passkey
 from commentsvc.services import mail_queue
 from commentsvc.store import accounts, audit_log, second_factors, sessions
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.second_factors import NAME_MAX, FactorKind, SecondFactor
 from commentsvc.store.sessions import Session
+from commentsvc.store.transactions import retried, write
 
 TRIES_MAX = 5  # wrong codes in a row, after which the session ends
 # Wrong tries of an account in a row, over all its sessions, that cost nothing. After each further one nothing is looked

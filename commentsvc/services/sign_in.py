@@ -18,8 +18,9 @@ from commentsvc.services import mail_queue
 from commentsvc.services.identities import Addition, add_identity, name_of
 from commentsvc.store import accounts, audit_log, guest_adoption, identities, jobs, sessions
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, retried, take_turn, write
+from commentsvc.store.db import db
 from commentsvc.store.sessions import Session, SigninCode
+from commentsvc.store.transactions import retried, take_turn, write
 
 CODE_LIFE = timedelta(minutes=10)
 PRINTED_LINK_LIFE = timedelta(days=1)

@@ -14,8 +14,9 @@ from commentsvc.services import members, thread_settings
 from commentsvc.store import audit_log, canned_responses, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import Actor, AuditEntry
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
+from commentsvc.store.transactions import retried, write
 
 UNDOABLE = ("setting", "member", "canned", audit_log.THREAD)
 

@@ -18,8 +18,8 @@ from commentsvc.gateways.spam_question import SpamQuestion
 from commentsvc.gateways.spam_service import SpamService
 from commentsvc.store import comments, decisions, jobs, spam_words, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import end_read_transaction, retried, write
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import end_read_transaction, retried, write
 
 HAM, SPAM = "ham", "spam"
 _COUNTS = {Status.APPROVED: HAM, Status.SPAM: SPAM}  # a rejected comment is neither

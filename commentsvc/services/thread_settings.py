@@ -17,10 +17,11 @@ from commentsvc.store import accounts, audit_log, comments, memberships, thread_
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import THREAD, AuditEntry
 from commentsvc.store.comments import CommentKind
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import retried, write
 
 UNDO = re.compile(r"thread-([1-9][0-9]{0,17})")  # as `undo` names a change of a thread: by its entry in the journal
 

@@ -12,9 +12,10 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.status import Status
 from commentsvc.core.verdict import Facts, Reason, Record, SanctionEffect, Verdict
 from commentsvc.services import address_checks as address_checks_service
-from commentsvc.services import admission, rules, signals
+from commentsvc.services import admission, rules
 from commentsvc.services import names as names_service
 from commentsvc.services import sanctions as sanctions_service
+from commentsvc.services import signals as signals_service
 from commentsvc.services.decision_log import message_to_author, reasons_json
 from commentsvc.services.signals import RecentPosts
 from commentsvc.services.submissions import Draft, Pending, Posted
@@ -114,14 +115,14 @@ def _judge(site: Site, pending: Pending, lookups: Lookups) -> Judged | Posted:
     parent = admission.find_parent(site, thread, author, draft.parent_id, now)
     if lookups.duplicate_key(pending) in lookups.duplicates:
         raise Conflict(phrase("You've already posted this."), "duplicate")
-    record = signals.record(author, pending.is_moderator, effect, now)
+    record = signals_service.record(author, pending.is_moderator, effect, now)
     recent, must_wait = _check_rates(site, pending, author, record)
 
     policy = core_verdict.in_thread(site.policy, thread.mode)
     rulebook = rules.rulebook(site)
     shingles = frozenset() if pending.is_moderator else similarity.shingles(draft.source)
     moment = replace(
-        signals.moment(site, thread, policy, pending.rule_input, shingles, recent, now),
+        signals_service.moment(site, thread, policy, pending.rule_input, shingles, recent, now),
         is_trapped=pending.form.is_trapped,
         elapsed_ms=pending.form.elapsed_ms if pending.is_limited else None,
         outside=pending.spam_answer,
@@ -141,7 +142,7 @@ def _check_rates(site: Site, pending: Pending, author: Author, record: Record) -
     """What came lately from this author and network; refuses too much, and says what makes this comment wait."""
     if not pending.is_rate_limited:
         return RecentPosts(), ()
-    recent = signals.recent_posts(site, author, pending.writer.ip, pending.now)
+    recent = signals_service.recent_posts(site, author, pending.writer.ip, pending.now)
     admission.check_pace(site, recent, pending.now)
     if record.approved:
         return recent, ()

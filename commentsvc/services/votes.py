@@ -11,7 +11,7 @@ from commentsvc.services import thread_pages
 from commentsvc.store import accounts, threads, votes
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import retried, write
+from commentsvc.store.transactions import retried, write
 
 # More than a reader gives who agrees with every comment on the screen; each one makes pages be built anew.
 CHANGES_MAX = 30

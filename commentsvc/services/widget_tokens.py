@@ -11,8 +11,9 @@ from typing import TypeVar
 from commentsvc.core import tokens
 from commentsvc.store import accounts, widget_tokens
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, retried, write
+from commentsvc.store.db import db
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import retried, write
 from commentsvc.store.widget_tokens import AuthCode, TokenKind, WidgetToken
 
 CODE_LIFE = timedelta(seconds=60)

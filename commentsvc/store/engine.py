@@ -17,17 +17,11 @@ from commentsvc.store import (
     availability,
 )
 from commentsvc.store.availability import Availability
-from commentsvc.store.db import (
-    BUSY_TIMEOUT_S,
-    db,
-    end_read_transaction,
-    engine_options,
-    first_line,
-    note_slow,
-    prepare,
-    sqlite_url,
-)
+from commentsvc.store.connections import BUSY_TIMEOUT_S, engine_options, note_slow, prepare, sqlite_url
+from commentsvc.store.db import db
+from commentsvc.store.db_errors import first_line
 from commentsvc.store.sqlite_file import SqliteFile
+from commentsvc.store.transactions import end_read_transaction
 
 log = logging.getLogger(__name__)
 

@@ -50,12 +50,8 @@ from commentsvc.store import (
     votes,
     widget_tokens,
 )
-from commentsvc.store.db import (
-    Base,
-    db,
-    first_line,
-    is_away,
-)
+from commentsvc.store.db import Base, db
+from commentsvc.store.db_errors import first_line, is_away
 from commentsvc.store.engine import init_app
 
 log = logging.getLogger(__name__)

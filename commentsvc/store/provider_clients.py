@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core import encryption
 from commentsvc.core.provider_clients import Client
-from commentsvc.store.db import Base, UtcTime, db, retried, write
+from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.transactions import retried, write
 
 
 class ProviderClient(Base):

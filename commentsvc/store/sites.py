@@ -36,8 +36,9 @@ from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
 from commentsvc.core.translator import Translator
-from commentsvc.store.db import Base, Id, UtcTime, db, share_turn, take_turn
+from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.process_cache import Section
+from commentsvc.store.transactions import share_turn, take_turn
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME_MAX = 200

@@ -23,9 +23,10 @@ from commentsvc.config import from_environment
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.services import api_tokens, sign_in
 from commentsvc.store import accounts, digest_settings, engine, memberships, migrations, sites
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support import servers
 from tests.support.cast import SECRET, find_data
 

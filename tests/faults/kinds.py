@@ -20,7 +20,7 @@ from pathlib import Path
 from flask_migrate import downgrade
 
 from commentsvc.store import migrations
-from commentsvc.store.db import write
+from commentsvc.store.transactions import write
 from tests.faults.load import new_words
 from tests.faults.setups import NotHere, Setup, sleep_until
 from tests.support.jobs import add_stored

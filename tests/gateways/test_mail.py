@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from commentsvc.config import MailTls
+from commentsvc.config_values import MailTls
 from commentsvc.gateways import mail
 from commentsvc.gateways.mail import FolderMailer, NullMailer, OutgoingMail, SmtpMailer, Undeliverable
 from tests.support import servers

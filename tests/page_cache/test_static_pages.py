@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client
 
-from commentsvc.config import BadSetting
+from commentsvc.config_values import BadSetting
 from commentsvc.core.status import Action
 from commentsvc.page_cache import static_pages
 from commentsvc.page_cache.middleware import PageCache

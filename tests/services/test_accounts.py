@@ -3,8 +3,9 @@
 from sqlalchemy import select
 
 from commentsvc.services import accounts
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.second_factors import FactorKind, SecondFactor
+from commentsvc.store.transactions import write
 
 
 def test_erasing_an_account_forgets_its_second_factors_and_nobody_elses(bob, mallory, now):

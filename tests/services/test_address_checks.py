@@ -16,7 +16,8 @@ from commentsvc.services.sign_in import Browser
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, authors, comments, sites
 from commentsvc.store import address_checks as stored_address_checks
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
 

@@ -6,15 +6,17 @@ import pytest
 from sqlalchemy import select
 
 from commentsvc.core.policy import Mode
-from commentsvc.services import accounts, api_tokens, members, rules, site_settings, thread_settings
+from commentsvc.services import accounts, members, rules, site_settings, thread_settings
+from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sign_in import Browser
 from commentsvc.store import api_tokens as stored_api_tokens
 from commentsvc.store import audit_log, canned_responses, invitations, sites
 from commentsvc.store.audit_log import ActorKind, AuditEntry
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 
 LINE = ActorKind.COMMAND_LINE
 URL = "https://comments.example"
@@ -75,9 +77,9 @@ class Story:
         site_settings.remove_note(self.site.id, note.id, self.alice, "", self.now)
 
     def revoke(self):
-        api_tokens.make_api_token(self.alice, self.site, "mine", True, "", self.now)
+        api_tokens_service.make_api_token(self.alice, self.site, "mine", True, "", self.now)
         (token,) = stored_api_tokens.api_tokens_of(self.alice)
-        api_tokens.revoke_api_token(self.alice, token.id, "", self.now)
+        api_tokens_service.revoke_api_token(self.alice, token.id, "", self.now)
 
     def undo_thread(self):
         undo = thread_settings.tend(self.site, "/p", {"mode": "off"}, self.alice, "", self.now).undo
@@ -111,15 +113,15 @@ WRITERS = {
     members.set_role: (Story.set_role, ("member", "Alice")),
     members.remove: (lambda s: members.remove(s.site, s.bob.id, s.alice, "", s.now), ("member", "Alice")),
     members.give_role: (Story.give_role, ("member", "the command line")),
-    api_tokens.create: (
-        lambda s: api_tokens.create(s.alice.email, "blog", LINE, s.now),
+    api_tokens_service.create: (
+        lambda s: api_tokens_service.create(s.alice.email, "blog", LINE, s.now),
         ("token", "the command line"),
     ),
-    api_tokens.make_api_token: (
-        lambda s: api_tokens.make_api_token(s.alice, s.site, "mine", True, "", s.now),
+    api_tokens_service.make_api_token: (
+        lambda s: api_tokens_service.make_api_token(s.alice, s.site, "mine", True, "", s.now),
         ("token", "Alice"),
     ),
-    api_tokens.revoke_api_token: (Story.revoke, ("token", "Alice")),
+    api_tokens_service.revoke_api_token: (Story.revoke, ("token", "Alice")),
     accounts.create: (
         lambda s: accounts.create("d@example.org", "Dora", True, None, Role.OWNER, URL, LINE, s.now),
         ("link", "the command line"),
@@ -153,7 +155,7 @@ def test_who_accepts_an_invitation_is_the_actor_of_the_new_role(site, alice, bob
 def test_no_writer_of_settings_rules_roles_or_tokens_is_left_out():
     found = {
         function
-        for module in (site_settings, rules, members, api_tokens, thread_settings)
+        for module in (site_settings, rules, members, api_tokens_service, thread_settings)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if hasattr(function, "__wrapped__") and function.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -17,8 +17,10 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import sites, threads
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import _begin_write, db, is_away, is_unknown
+from commentsvc.store.db import db
+from commentsvc.store.db_errors import is_away, is_unknown
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import _begin_write
 from tests.support.cast import SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
 

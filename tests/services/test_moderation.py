@@ -21,9 +21,10 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, decisions, memberships, sites
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.counters import StatusCount
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
 

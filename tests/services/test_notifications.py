@@ -23,10 +23,11 @@ from commentsvc.services.submissions import Draft, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, digest_settings, sites
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Membership
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, set_policy
 
 SENDER = MailLinks("https://comments.example", SECRET)

@@ -61,7 +61,7 @@ from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.canned_responses import CannedResponse
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import _number_of, db, is_postgres, lost_race, retried, write
+from commentsvc.store.db import db, is_postgres
 from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Membership, Role
@@ -69,6 +69,7 @@ from commentsvc.store.reports import Report
 from commentsvc.store.second_factors import SecondFactor
 from commentsvc.store.sessions import SigninCode
 from commentsvc.store.sites import Site
+from commentsvc.store.transactions import _number_of, lost_race, retried, write
 from commentsvc.store.votes import Vote
 from tests.support.cast import SECRET, add_account, set_policy
 from tests.support.invariants import check_kept_numbers

@@ -21,9 +21,10 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, counters, sites
 from commentsvc.store.authors import Author
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.spam_words import SpamWord
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET
 from tests.support.invariants import check_kept_numbers
 

@@ -16,7 +16,8 @@ from commentsvc.services.submissions import Sender
 from commentsvc.store import accounts, comment_search, comments, decisions, sites
 from commentsvc.store import reports as stored_reports
 from commentsvc.store.comment_search import Wanted
-from commentsvc.store.db import _begin_write, db, is_postgres, write
+from commentsvc.store.db import db, is_postgres
+from commentsvc.store.transactions import _begin_write, write
 from tests.support.cast import SECRET, set_policy
 from tests.support.invariants import check_kept_numbers
 

@@ -16,7 +16,8 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import audit_log, authors, comments, rule_hits, sites
 from commentsvc.store import rules as stored_rules
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, data, set_policy
 
 

@@ -51,9 +51,10 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import audit_log, authors, comments, idempotency, memberships, rule_hits, sites
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, add_account, add_site
 from tests.support.databases import empty_tables
 from tests.support.invariants import check_kept_numbers

@@ -15,8 +15,9 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, audit_log, comments, counters, decisions, own_comments, sites, threads
 from commentsvc.store import reports as stored_reports
 from commentsvc.store import sanctions as stored_sanctions
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, add_account, set_policy
 from tests.support.invariants import check_kept_numbers
 

@@ -13,9 +13,10 @@ from commentsvc.services import sign_in
 from commentsvc.services.sign_in import CODES_PER_EMAIL, Asker, Browser
 from commentsvc.store import accounts, sessions
 from commentsvc.store import api_tokens as stored_api_tokens
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.jobs import Job
 from commentsvc.store.sessions import SigninCode
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET
 
 MINUTE = timedelta(minutes=1)

@@ -13,8 +13,9 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.submissions import DEFAULT_FORM, Draft, Form, Sender, Submission
 from commentsvc.store import audit_log, comments, counters, memberships, sites
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, SECRET, add_account, set_policy
 
 LONG = "I earn dollars every week working from home and so can you: just have a look at my page today"

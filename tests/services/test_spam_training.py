@@ -14,7 +14,8 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import comments, jobs, sites, spam_words
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, set_policy
 
 SOON = timedelta(minutes=1)

@@ -12,8 +12,9 @@ from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments
 from commentsvc.store import reports as stored_reports
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import write
 from commentsvc.store.votes import Vote
 from tests.support.cast import SECRET
 from tests.support.invariants import check_kept_numbers

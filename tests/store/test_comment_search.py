@@ -15,8 +15,9 @@ from commentsvc.services import edits
 from commentsvc.store import comment_search, comments
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import _begin_write, db, write
+from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
+from commentsvc.store.transactions import _begin_write, write
 from tests.support.cast import data
 
 

@@ -13,10 +13,12 @@ from commentsvc.config import from_environment
 from commentsvc.store import availability, sites, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.availability import trouble_of
-from commentsvc.store.db import _begin_write, begin_read, db, first_line, is_away, is_postgres, write
+from commentsvc.store.db import db, is_postgres
+from commentsvc.store.db_errors import first_line, is_away
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.time_limits import LONG_REQUEST, REQUEST, within
+from commentsvc.store.transactions import _begin_write, begin_read, write
 from tests.support.cast import SECRET, add_site
 
 THREADS, ROUNDS = 8, 40

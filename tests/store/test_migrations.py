@@ -16,9 +16,10 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import engine as stored_engine
 from commentsvc.store import migrations, sites
 from commentsvc.store.audit_log import AuditEntry
-from commentsvc.store.db import Base, db, write
+from commentsvc.store.db import Base, db
 from commentsvc.store.search_index import OWN_KIND
 from commentsvc.store.subscriptions import Subscription
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET
 
 

@@ -15,8 +15,9 @@ from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
 from commentsvc.store import accounts, comment_search, memberships, sessions, versions
 from commentsvc.store.comment_search import Wanted
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from commentsvc.store.versions import PageDependency
 from tests.support.cast import BLOG
 

@@ -7,7 +7,8 @@ from sqlalchemy.orm import object_session
 from commentsvc.core.errors import NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.store import sites
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, set_policy
 
 NEW = "https://new.blog.example"

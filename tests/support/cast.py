@@ -12,8 +12,8 @@ import pytest
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.store import accounts, memberships, sites
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import write
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support import servers
 
 BLOG = "https://blog.example"

@@ -14,8 +14,8 @@ from commentsvc.core.policy import Mode, Policy
 from commentsvc.services import api_tokens, posting
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, engine, memberships, migrations, sites
-from commentsvc.store.db import write
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 
 ORIGIN = "https://blog.example"
 WORDS = (

@@ -5,9 +5,9 @@ from html import unescape
 
 import requests
 
-from commentsvc.demo import providers as stand_ins
+from commentsvc.demo import provider_kinds
 
-ANN = stand_ins.PEOPLE[0]
+ANN = provider_kinds.PEOPLE[0]
 SERVICE = "https://comments.example"
 
 

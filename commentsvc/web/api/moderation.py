@@ -25,7 +25,7 @@ from commentsvc.store import rules as stored_rules
 from commentsvc.store import sanctions as stored_sanctions
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.sites import Site
-from commentsvc.web.api import schemas, serializers
+from commentsvc.web.api import moderation_schemas, schemas, serializers
 from commentsvc.web.api.schemas import S
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import RULES_MAX_BYTES, csrf, now
@@ -67,7 +67,7 @@ def _counts(site: Site) -> dict[str, int]:
 @pages.post(routes.API_DECISIONS)
 def decide() -> Response:
     by = access.require_token_moderator()
-    shape = schemas.parsed(schemas.DecisionsIn)
+    shape = schemas.parsed(moderation_schemas.DecisionsIn)
     decided = moderation.decide(shape.ids, shape.action, by, shape.note, now(), shape.told, shape.versions)
     return jsonify(
         {"decisions": [serializers.decision_json(d, False) for d in decided.decisions], "undo": decided.undo}
@@ -77,7 +77,7 @@ def decide() -> Response:
 @pages.post(routes.API_UNDO)
 def undo() -> Response:
     by = access.require_token_moderator()
-    named = schemas.parsed(schemas.UndoIn).undo
+    named = schemas.parsed(moderation_schemas.UndoIn).undo
     entry_id = thread_settings.find_entry(named)
     if entry_id is not None:
         access.require_moderated_change(entry_id, by)
@@ -104,7 +104,7 @@ def log() -> Response:
 @pages.post(routes.API_THREADS)
 def tend_thread() -> Response:
     by = access.require_token_moderator()
-    shape = schemas.parsed(schemas.ThreadIn)
+    shape = schemas.parsed(moderation_schemas.ThreadIn)
     site = (
         access.require_moderated_site(shape.site, by)
         if shape.mode is None
@@ -129,7 +129,7 @@ def list_rules() -> Response:
 @pages.post(routes.API_RULES)
 def add_rule() -> tuple[Response, int]:
     by = access.require_token_moderator()
-    shape = _long(schemas.RuleIn)
+    shape = _long(moderation_schemas.RuleIn)
     site = access.require_owned_site(shape.site, by)
     return jsonify(serializers.rule_json(rules_service.add(site, shape.text, by.account, now()))), 201
 
@@ -138,7 +138,7 @@ def add_rule() -> tuple[Response, int]:
 def change_rule(rule_id: int) -> Response:
     by = access.require_token_moderator()
     access.require_owned_rule(rule_id, by)
-    changes = _long(schemas.RuleChangeIn).model_dump(exclude_none=True)
+    changes = _long(moderation_schemas.RuleChangeIn).model_dump(exclude_none=True)
     return jsonify(serializers.rule_json(rules_service.change(rule_id, changes, by.account, now())))
 
 
@@ -153,7 +153,7 @@ def remove_rule(rule_id: int) -> tuple[str, int]:
 @pages.post(routes.API_RULES_TEST)
 def test_rule() -> Response:
     by = access.require_token_moderator()
-    shape = _long(schemas.RuleTestIn)
+    shape = _long(moderation_schemas.RuleTestIn)
     site = access.require_owned_site(shape.site, by)
     who = (shape.name, shape.email, shape.website, shape.ip, shape.user_agent)
     found = rules_service.tried(shape.rule.text, shape.body, *who, site.policy.body_max)
@@ -163,7 +163,7 @@ def test_rule() -> Response:
 @pages.post(routes.API_RULES_BACKTEST)
 def backtest() -> Response:
     by = access.require_token_moderator()
-    shape = _long(schemas.BacktestIn)
+    shape = _long(moderation_schemas.BacktestIn)
     site = access.require_owned_site(shape.site, by)
     found = backtest_service.backtest(site, shape.proposal(site), shape.limit)
     shown = {comment.id: comment for comment in comments.of_ids(found.example_ids)}
@@ -192,7 +192,7 @@ def list_sanctions() -> Response:
 @pages.post(routes.API_SANCTIONS)
 def impose() -> tuple[Response, int]:
     by = access.require_token_moderator()
-    shape = schemas.parsed(schemas.SanctionIn)
+    shape = schemas.parsed(moderation_schemas.SanctionIn)
     site = access.require_moderated_site(shape.site, by)
     about = None if shape.comment is None else access.require_moderated_comment(shape.comment, by)
     if about is not None and about.site_id != site.id:

@@ -31,7 +31,8 @@ from commentsvc.core.errors import (
     TooMany,
 )
 from commentsvc.core.phrases import marked
-from commentsvc.store.db import end_failed_transaction, first_line, is_away, is_lost_race, is_unknown, lost_race
+from commentsvc.store.db_errors import first_line, is_away, is_lost_race, is_unknown
+from commentsvc.store.transactions import end_failed_transaction, lost_race
 from commentsvc.web.http.app_setup import settings
 from commentsvc.web.http.i18n import gettext, tell, tell_error
 from commentsvc.web.http.safe_redirect import local_path

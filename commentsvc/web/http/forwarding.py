@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 
-from commentsvc.config import PREFIX
+from commentsvc.config_values import PREFIX
 from commentsvc.core import forwarded
 from commentsvc.web.http.app_setup import settings
 

@@ -13,8 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.core import routes
 from commentsvc.gateways import metrics
 from commentsvc.store import availability, comments, counters, jobs, migrations
-from commentsvc.store.db import db, end_failed_transaction, is_away
+from commentsvc.store.db import db
+from commentsvc.store.db_errors import is_away
 from commentsvc.store.migrations import SchemaState
+from commentsvc.store.transactions import end_failed_transaction
 from commentsvc.web.http.app_setup import machine_time, now, settings
 from commentsvc.web.http.forwarding import is_from_this_machine
 

@@ -13,9 +13,9 @@ from commentsvc.core import routes
 from commentsvc.page_cache.middleware import DEPENDS_ON
 from commentsvc.store import comments, counters, sites, threads
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import begin_read
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import begin_read
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.api import schemas
 from commentsvc.web.http import urls

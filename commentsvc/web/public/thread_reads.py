@@ -20,7 +20,7 @@ from commentsvc.page_cache.pages import FIXED
 from commentsvc.services import thread_pages
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store import avatars, comments, reports, sites, threads
-from commentsvc.store.db import begin_read
+from commentsvc.store.transactions import begin_read
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access

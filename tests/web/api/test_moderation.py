@@ -9,8 +9,9 @@ import pytest
 from commentsvc.core import proof_of_work
 from commentsvc.page_cache.middleware import POSTS_MAX
 from commentsvc.store import accounts, comments, memberships
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, add_site, set_policy
 
 RULE = {"site": "blog", "kind": "words", "value": "casino", "outcome": "hold"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
 
 from commentsvc.core.status import Status
-from commentsvc.web.api import openapi
+from commentsvc.web.api import openapi_calls
 from tests.support.cast import BLOG
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "8"))  # of each operation
@@ -86,7 +86,7 @@ def test_each_success_has_the_shape_that_the_document_names(client, site, alice,
         more = {"json": {"site": "blog", **fields}} if fields else {}
         headers = {"Origin": BLOG, **(headers or {})}
         answer = client.open(address, method=method.upper(), headers=headers, query_string=query, **more)
-        (call,) = (call for call in openapi.CALLS if (call.method, call.path) == (method, path))
+        (call,) = (call for call in openapi_calls.CALLS if (call.method, call.path) == (method, path))
         assert answer.status_code in call.answers and answer.status_code < 300, answer.text
         asked.add((method, path))
         if call.gives:
@@ -126,4 +126,4 @@ def test_each_success_has_the_shape_that_the_document_names(client, site, alice,
     ask("post", "/moderation/rules/test", owner, rule={"kind": "words", "value": "casino"}, body="A casino")
     ask("post", "/moderation/rules/backtest", owner, kind="words", value="Another")
     ask("delete", "/moderation/rules/{id}", owner, numbered=rule["id"])
-    assert {(call.method, call.path) for call in openapi.CALLS} - asked == {("post", "/sanctions/acknowledge")}
+    assert {(call.method, call.path) for call in openapi_calls.CALLS} - asked == {("post", "/sanctions/acknowledge")}

@@ -6,7 +6,8 @@ from commentsvc.core.status import Status
 from commentsvc.services import posting
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, comments, sites
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.answers import decide, fields_of
 from tests.support.cast import BLOG, OTHER, SECRET, set_policy
 

@@ -12,7 +12,8 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.store import accounts
 from commentsvc.store import sanctions as stored_sanctions
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, OTHER
 
 WRONG = ("0" * 64, "", "junk", "é")

@@ -7,6 +7,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
+from commentsvc.demo import provider_answers, provider_kinds
 from commentsvc.demo import providers as stand_ins
 from commentsvc.services import posting
 from commentsvc.services import widget_tokens as widget_tokens_service
@@ -17,11 +18,12 @@ from commentsvc.store import widget_tokens as stored_widget_tokens
 from commentsvc.store.accounts import Account
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.sessions import Session
 from commentsvc.store.subscriptions import Subscription
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, find_csrf
 from tests.support.sign_in import ANN, SERVICE, sign_in_with
 
@@ -119,7 +121,7 @@ def test_another_way_to_sign_in_is_added_only_by_proof_and_the_last_one_stays(ap
 
 
 def test_an_identity_is_named_before_it_is_added_and_a_mail_tells_of_it(client, ann):
-    page = ask_to_link(client, "mastodon", stand_ins.PEOPLE[1], instance="social.example")
+    page = ask_to_link(client, "mastodon", provider_kinds.PEOPLE[1], instance="social.example")
     assert page.status_code == 200
     for words in ("Add this sign-in method?", "Bo Nakamura", "@bo@social.example", "Your server", "Mastodon"):
         assert words in page.text, words
@@ -152,7 +154,7 @@ def test_no_link_of_anybody_adds_an_identity_or_replaces_who_is_signed_in(client
     if provider == "mastodon" and not instance:
         assert "Your server" in begun.text
         return
-    bo = stand_ins.PEOPLE[1]["id"]
+    bo = provider_kinds.PEOPLE[1]["id"]
     chosen = requests.post(begun.location, data={"person": bo}, allow_redirects=False, timeout=10)
     assert client.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 303
     assert providers_of(ann) == ["github"]
@@ -160,7 +162,7 @@ def test_no_link_of_anybody_adds_an_identity_or_replaces_who_is_signed_in(client
 
 
 def test_an_answer_that_comes_to_a_browser_that_is_signed_in_meanwhile_asks_first(app, client, ann):
-    bo = stand_ins.PEOPLE[1]
+    bo = provider_kinds.PEOPLE[1]
     with client.session_transaction() as session:
         mine = dict(session)
     stranger = app.test_client()
@@ -193,7 +195,7 @@ def test_adding_takes_a_token_a_fresh_proof_and_the_session_that_began_it(app, c
 
     begun = begin_to_link(client, "discord")
     act(client, "/auth/signout")
-    sign_in_with(client, "twitter", stand_ins.PEOPLE[1])
+    sign_in_with(client, "twitter", provider_kinds.PEOPLE[1])
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     assert client.get(chosen.headers["Location"].removeprefix(SERVICE)).status_code == 400
     assert providers_of(ann) == ["github"]
@@ -233,7 +235,7 @@ def test_a_way_to_sign_in_is_removed_only_by_somebody_who_has_just_shown_who_the
 
 
 def test_what_belongs_to_another_account_is_not_taken_over(app, client, ann):
-    bo = stand_ins.PEOPLE[1]
+    bo = provider_kinds.PEOPLE[1]
     assert sign_in_with(app.test_client(), "twitter", bo).status_code == 303
     theirs = db.session.scalar(select(Identity.id).where(Identity.provider == "twitter"))
     page = link(client, "twitter", bo)
@@ -318,18 +320,18 @@ def test_facebook_may_take_its_users_away_and_ask_for_their_data_to_go(app, clie
     assert client.get("/account").status_code == 200
     secret = zoo.clients["facebook"][1]
     outside = app.test_client()
-    for forged in ("", "x", "a.b", stand_ins.signed_request("another secret", ANN["id"])):
+    for forged in ("", "x", "a.b", provider_answers.signed_request("another secret", ANN["id"])):
         for path in ("/auth/facebook/deauthorize", "/auth/facebook/data-deletion"):
             assert outside.post(path, data={"signed_request": forged}).status_code == 400
     assert client.get("/account").status_code == 200
 
-    signed = {"signed_request": stand_ins.signed_request(secret, str(ANN["id"]))}
+    signed = {"signed_request": provider_answers.signed_request(secret, str(ANN["id"]))}
     assert outside.post("/auth/facebook/deauthorize", data=signed).status_code == 200
     assert client.get("/account").status_code == 302, "signed out everywhere"
 
     sign_in_with(client, "facebook")
     answer = outside.post(
-        "/auth/facebook/data-deletion", data={"signed_request": stand_ins.signed_request(secret, ANN["id"])}
+        "/auth/facebook/data-deletion", data={"signed_request": provider_answers.signed_request(secret, ANN["id"])}
     )
     assert set(answer.json) == {"url", "confirmation_code"}
     assert answer.json["url"].startswith(SERVICE + "/auth/facebook/deletion/")
@@ -343,7 +345,7 @@ def test_facebook_may_take_its_users_away_and_ask_for_their_data_to_go(app, clie
 
 def test_of_an_account_with_other_ways_in_only_what_facebook_gave_goes(app, client, ann, zoo):
     link(client, "facebook")
-    signed = stand_ins.signed_request(zoo.clients["facebook"][1], ANN["id"])
+    signed = provider_answers.signed_request(zoo.clients["facebook"][1], ANN["id"])
     assert app.test_client().post("/auth/facebook/data-deletion", data={"signed_request": signed}).status_code == 200
     assert providers_of(ann) == ["github"]
     assert db.session.get_one(Account, ann).email == "ann@example.org"

@@ -14,8 +14,9 @@ from sqlalchemy import select, update
 
 from commentsvc.store import accounts, memberships, widget_tokens
 from commentsvc.store.authors import Author
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.jobs import Job
+from commentsvc.store.transactions import write
 from commentsvc.store.widget_tokens import AuthCode, WidgetToken
 from tests.support.cast import BLOG, OTHER, find_csrf, set_policy
 

@@ -17,6 +17,7 @@ import requests
 from sqlalchemy import select
 
 from commentsvc import worker
+from commentsvc.demo import provider_answers, provider_kinds
 from commentsvc.demo import providers as stand_ins
 from commentsvc.gateways.mail import NullMailer
 from commentsvc.gateways.providers.base import SignInFailure
@@ -28,15 +29,16 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, memberships
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.identities import Identity
 from commentsvc.store.jobs import Job
 from commentsvc.store.provider_clients import ProviderClient
+from commentsvc.store.transactions import write
 from commentsvc.web.api import serializers
 from tests.support.cast import BLOG, SECRET, data, find_csrf, find_data
 from tests.support.sign_in import ANN, SERVICE, answer_of, begin, sign_in_with
 
-ALL = sorted(stand_ins.KINDS)
+ALL = sorted(provider_kinds.KINDS)
 OPENID = ["apple", "google", "microsoft", "oidc"]
 VERIFYING = sorted(set(ALL) - {"facebook", "microsoft", "mastodon"})
 
@@ -80,7 +82,7 @@ def test_somebody_signs_in_and_is_the_same_the_next_time(app, provider):
 
 @pytest.mark.parametrize("provider", ALL)
 def test_somebody_without_an_address_or_with_an_unproved_one_gets_an_account_without(app, alice_of_the_demo, provider):
-    for person in stand_ins.PEOPLE[1:]:
+    for person in provider_kinds.PEOPLE[1:]:
         assert sign_in_with(app.test_client(), provider, person).status_code == 303
     assert [email for _, email in accounts()][1:] == [None, None]
     assert stored_accounts.find_account("alice@blog.example").id == alice_of_the_demo, "and takes over nobody's"
@@ -231,10 +233,10 @@ def test_an_answer_that_names_another_issuer_is_refused_by_every_provider(app, c
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
     if provider == "apple":
         fields = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', chosen.text)}
-        answer = client.post("/auth/apple/callback", data={**fields, "iss": stand_ins.ELSEWHERE}).location
+        answer = client.post("/auth/apple/callback", data={**fields, "iss": provider_kinds.ELSEWHERE}).location
     else:
         query = dict(parse_qsl(urlsplit(chosen.headers["Location"]).query))
-        answer = f"/auth/{provider}/callback?" + urlencode({**query, "iss": stand_ins.ELSEWHERE})
+        answer = f"/auth/{provider}/callback?" + urlencode({**query, "iss": provider_kinds.ELSEWHERE})
     zoo.asked.clear()
     assert client.get(answer).status_code == 502
     assert not [path for path in zoo.asked if "token" in path] and accounts() == []
@@ -317,7 +319,7 @@ def test_what_is_no_signed_request_is_refused(client, value):
 
 
 def test_the_code_of_a_deletion_does_not_say_whose_it_is(app, client, zoo):
-    signed = stand_ins.signed_request(zoo.clients["facebook"][1], "218471")
+    signed = provider_answers.signed_request(zoo.clients["facebook"][1], "218471")
     answer = client.post("/auth/facebook/data-deletion", data={"signed_request": signed}).json
     code = answer["confirmation_code"]
     parts = [code, *code.split(".")]
@@ -332,7 +334,7 @@ def test_cancel_and_denial_end_on_a_page_that_says_so(app, client, zoo, provider
         zoo.troubles[provider] = trouble
         page = sign_in_with(client, provider, cancel=trouble is None)
         assert page.status_code == 403
-        assert "You are not signed in" in page.text and stand_ins.KINDS[provider].label in page.text
+        assert "You are not signed in" in page.text and provider_kinds.KINDS[provider].label in page.text
     assert accounts() == []
 
 
@@ -381,7 +383,7 @@ def test_discovery_that_speaks_of_another_issuer_is_refused(app, client, zoo):
 def test_a_code_that_came_too_late_or_twice_is_refused(app, client, zoo, provider):
     begun = begin(client, provider)
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
-    zoo.age_codes(stand_ins.KINDS[provider].code_life_s + 1)
+    zoo.age_codes(provider_kinds.KINDS[provider].code_life_s + 1)
     answer = answer_of(app, provider, chosen)
     late = client.get(answer)
     assert (late.status_code, "too long" in late.text) == (400, True), late.text
@@ -537,7 +539,8 @@ def test_who_did_not_get_through_one_door_may_choose_another(app, client, site, 
     ],
 )
 def test_half_a_providers_settings_stop_the_start(changes, name):
-    from commentsvc.config import BadSetting, from_environment
+    from commentsvc.config import from_environment
+    from commentsvc.config_values import BadSetting
 
     environ = {
         "COMMENTSVC_SECRET_KEY": "a secret for tests, long enough",

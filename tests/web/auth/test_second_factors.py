@@ -21,12 +21,13 @@ from commentsvc.store import second_factors as stored_second_factors
 from commentsvc.store.accounts import Account
 from commentsvc.store.api_tokens import ApiToken
 from commentsvc.store.audit_log import AuditEntry
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Role
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.second_factors import FactorKind
 from commentsvc.store.sessions import Session
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, SECRET, add_account, add_site, set_policy
 
 

@@ -9,10 +9,11 @@ from sqlalchemy import select
 from commentsvc.services import accounts
 from commentsvc.services import sign_in as sign_in_service
 from commentsvc.store import sessions
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Role
 from commentsvc.store.sessions import Session
+from commentsvc.store.transactions import write
 from commentsvc.web.http.safe_redirect import local_path
 from tests.support.cast import BLOG, add_account, add_site
 

@@ -9,9 +9,10 @@ from commentsvc.services import edits, moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import canned_responses, comments, decisions, memberships
 from commentsvc.store.appeals import Appeal
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.store.sanctions import Sanction
+from commentsvc.store.transactions import write
 from tests.support.cast import set_policy
 
 JSON = {"Accept": "application/json"}

@@ -6,7 +6,8 @@ import pytest
 
 from commentsvc.core.status import Status
 from commentsvc.store import accounts, comments, memberships
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 
 TABS = r'<a href="[^"]*status=(\w+)[^"]*"( aria-current="page")?>\w+ <span class="count" data-status="\w+">(\d+)</span>'
 

@@ -12,7 +12,8 @@ from commentsvc.services.rules import RuleText
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import comments, sanctions, sites, spam_words, threads
 from commentsvc.store import rules as stored_rules
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, set_policy
 
 

@@ -16,8 +16,9 @@ from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.services.widget_tokens import TokenGrant
 from commentsvc.store import accounts, avatars
-from commentsvc.store.db import Base, db, write
+from commentsvc.store.db import Base, db
 from commentsvc.store.memberships import Role as SiteRole
+from commentsvc.store.transactions import write
 from tests.support.access import ROWS, Proof, Role, documented, filled, table
 from tests.support.cast import BLOG, OTHER, SECRET, add_account, add_site, find_csrf
 

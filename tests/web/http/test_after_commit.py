@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DataError, OperationalError
 
-from commentsvc.store.db import db, first_line, is_postgres
+from commentsvc.store.db import db, is_postgres
+from commentsvc.store.db_errors import first_line
 from tests.support.answers import decide, post
 from tests.support.cast import BLOG
 

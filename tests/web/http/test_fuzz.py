@@ -9,8 +9,8 @@ from commentsvc.core.status import Status
 from commentsvc.services import api_tokens, widget_tokens
 from commentsvc.services.widget_tokens import TokenGrant
 from commentsvc.store import accounts, memberships
-from commentsvc.store.db import write
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG
 from tests.support.fuzzing import Fuzz, Visitor
 

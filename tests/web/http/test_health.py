@@ -16,7 +16,8 @@ from commentsvc.gateways import log_lines
 from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import jobs
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.jobs import add_stored
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"

@@ -5,8 +5,9 @@ import pytest
 from commentsvc.core import translations
 from commentsvc.core.status import Status
 from commentsvc.store import sites
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
 from commentsvc.store.jobs import Job
+from commentsvc.store.transactions import write
 from tests.support.cast import set_policy
 
 FRAGMENT = "/embed/v1/comments?site=blog&thread=/post"

@@ -16,8 +16,9 @@ from sqlalchemy import text
 from commentsvc import worker
 from commentsvc.gateways import log_lines
 from commentsvc.gateways.mail import NullMailer, SmtpMailer
-from commentsvc.store.db import db, is_postgres, write
+from commentsvc.store.db import db, is_postgres
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from tests.support import servers
 from tests.support.cast import add_account, add_site, find_csrf
 from tests.support.jobs import add_stored

@@ -12,7 +12,8 @@ from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, sites
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.answers import decide
 from tests.support.cast import BLOG, SECRET, set_policy
 

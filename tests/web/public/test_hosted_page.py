@@ -15,7 +15,8 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, comments, sites
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import db, write
+from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support.cast import BLOG, SECRET, find_csrf, set_policy
 
 ADDRESS = "/t/blog?thread=/post"

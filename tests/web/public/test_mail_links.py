@@ -16,9 +16,9 @@ from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import digest_settings
-from commentsvc.store.db import write
 from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.store.memberships import Role
+from commentsvc.store.transactions import write
 from commentsvc.web.auth import account_mails
 from tests.support.cast import SECRET, find_csrf, set_policy
 

@@ -1,0 +1,62 @@
+"""What an error of the database means: it is down, the outcome is unknown, or one row is the reason."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+
+from commentsvc.store.availability import OutcomeUnknown, trouble_of
+
+DATA_EXCEPTIONS = "22"  # of PostgreSQL, which quotes the value
+DEADLOCKS = ("40P01", "40001")  # PostgreSQL's codes, appendix A
+UNIQUE_VIOLATION = "23505"
+SQLITE_RACES = (
+    sqlite3.SQLITE_BUSY_SNAPSHOT,
+    sqlite3.SQLITE_BUSY_RECOVERY,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+)
+
+
+def is_lost_race(error: Exception) -> bool:
+    """Whether another write at the same moment is the reason, so that a second try may succeed.
+
+    A lock that was not given within its time limit is none: the wait was the second try already.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, ObjectDeletedError | StaleDataError)
+    state, code = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorcode"))
+    return state in (*DEADLOCKS, UNIQUE_VIOLATION) or code in SQLITE_RACES
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the error means that the database can't be used for now, not that we asked it nonsense."""
+    if is_lost_race(error):
+        return False
+    if trouble_of(error.orig) is not None or error.connection_invalidated:
+        return True
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # such as: no such table
+        return False
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def is_unknown(error: DBAPIError) -> bool:
+    """Whether what was asked may have been done all the same."""
+    return isinstance(error.orig, OutcomeUnknown) or (error.connection_invalidated and error.statement is None)
+
+
+def is_of_one(error: DBAPIError) -> bool:
+    """Whether one of the rows written is the reason, so that other writes may succeed without it."""
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in DEADLOCKS
+
+
+def first_line(error: Exception) -> str:
+    """What a database error says, without the statement and its values: those may be a commenter's words."""
+    if not isinstance(error, DBAPIError):
+        return str(error).partition("\n")[0]
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    if sqlstate.startswith(DATA_EXCEPTIONS):
+        return f"{type(error.orig).__name__} ({sqlstate})"
+    return str(error.orig).partition("\n")[0]
