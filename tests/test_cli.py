@@ -22,6 +22,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.cast import SECRET, data, find_csrf
+from tests.support.http import eventually
 
 SCRIPT = Path(sys.executable).parent / "commentsvc"
 
@@ -357,10 +358,7 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
         assert "/auth/link/" in link
         form = {"csrf_token": find_csrf(server.get("/auth/signin")), "email": "a@example.org", "next": "/dashboard"}
         assert "Enter your code" in server.get("/auth/signin", form)
-        end = time.monotonic() + 10
-        while not list(tmp_path.glob("mail/*.eml")) and time.monotonic() < end:
-            time.sleep(0.1)
-        [mail] = tmp_path.glob("mail/*.eml")
+        [mail] = eventually(lambda: list(tmp_path.glob("mail/*.eml")), 10, "the mail is sent")
         code = re.search(r"\b(\d{3}) (\d{3})\b", mail.read_text())
         page = server.get("/auth/code", {"csrf_token": find_csrf(server.get("/auth/code")), "code": code[0]})
         assert "Alice" in page
@@ -428,10 +426,7 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
 
 
 def until(is_true):
-    end = time.monotonic() + 60
-    while not is_true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(is_true, 60, "what the test waits for")
 
 
 def started(server):

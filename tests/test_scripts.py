@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.cast import ROOT, SECRET, find_csrf
+from tests.support.http import eventually
 
 SCRIPTS = ROOT / "scripts"
 WAIT_MAX_S = 60
@@ -23,11 +23,7 @@ WAIT_MAX_S = 60
 
 def until(see, what):
     """Wait for something that must come; gives it."""
-    ends_at = time.monotonic() + WAIT_MAX_S
-    while not (seen := see()):
-        assert time.monotonic() < ends_at, what
-        time.sleep(0.1)
-    return seen
+    return eventually(see, WAIT_MAX_S, what)
 
 
 def settings(folder: Path, **more: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Jo
 from commentsvc.store.transactions import write
 from tests.support import servers
 from tests.support.cast import SECRET, set_policy
+from tests.support.http import eventually
 from tests.support.jobs import add_stored
 
 MAIL = {"to": "carol@example.org", "subject": "S", "text": "T", "html": "<p>T</p>"}
@@ -218,10 +219,7 @@ def test_the_loop_does_what_comes_and_stops_when_told(make_app, tmp_path, now):
             with write():
                 add_stored("mail", MAIL, now)
             db.session.remove()
-        end = time.monotonic() + 15
-        while time.monotonic() < end and not list(tmp_path.glob("mail/*.eml")):
-            time.sleep(0.05)
-        assert len(list(tmp_path.glob("mail/*.eml"))) == 1
+        assert len(eventually(lambda: list(tmp_path.glob("mail/*.eml")), 15, "the mail is sent")) == 1
     finally:
         stop.set()
         loop.join(15)
@@ -397,13 +395,11 @@ def worker_of(app):
 
 
 def until(found, within_s=20):
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
+    def look():
         db.session.rollback()
-        if got := found():
-            return got
-        time.sleep(0.05)
-    raise AssertionError("not in time")
+        return found()
+
+    return eventually(look, within_s, "what the test waits for")
 
 
 def test_a_mail_server_that_hangs_holds_up_no_other_kind_of_job(make_app, now):

@@ -22,6 +22,8 @@ from commentsvc.store import comment_pages
 from commentsvc.store.db import db
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.http.cached_routes import ROUTES
+from tests.support.clocks import next_window
+from tests.support.http import eventually
 
 THREAD = "/embed/v1/comments?site=blog&thread=/post"
 JSON = "/api/v1/comments?site=blog&thread=/post"
@@ -107,7 +109,7 @@ def test_one_version_is_built_once_however_many_ask(app, make_comment, at_once):
     assert {a.data for a in answers} == {answers[0].data}
     assert cache.builds == before + 1
 
-    time.sleep(0.6)  # the half second after which it looks again, and finds nothing changed
+    next_window(app)  # it looks again, and finds nothing changed
     at_once(*[lambda: app.test_client().get(THREAD)] * 8)
     assert cache.builds == before + 1
 
@@ -160,7 +162,7 @@ def test_reads_go_on_while_the_database_is_away_and_writes_say_when_to_come_back
     make_comment(body="still here")
     known = {address: client.get(address).data for address in READS}
     with Away(app, tmp_path):
-        time.sleep(0.6)
+        next_window(app)
         for address, bytes_before in known.items():
             answer = client.get(address)
             assert (answer.status_code, answer.data) == (200, bytes_before), address
@@ -259,7 +261,6 @@ def test_pages_follow_each_other_without_gap_or_double_while_comments_arrive(cli
         if not page["next"]:
             break
         cursor = page["next"]
-        time.sleep(0.01)
     assert seen == [ids[0], reply, *ids[1:]]
     newest = client.get(JSON + "&limit=3&sort=newest").json
     assert [c["id"] for c in newest["comments"]] == ids[:3:-1]
@@ -289,7 +290,7 @@ def test_a_deleted_comment_with_replies_leaves_its_place_and_nothing_else(client
     assert "secret words" not in fragment and "Carol" not in fragment
 
     moderation.decide([reply], Action.SPAM, Moderator(alice), "", now)
-    time.sleep(0.6)
+    next_window(client.application)
     assert client.get(JSON).json["comments"] == []
 
 
@@ -353,7 +354,7 @@ def test_a_part_of_the_widget_is_kept_for_ever_when_its_name_holds_its_hash(
     assert ("immutable" in answer.headers["Cache-Control"]) is for_ever
 
     builds = app.extensions["page_cache"].builds
-    time.sleep(0.6)
+    next_window(client.application)
     assert client.get(f"/embed/{name}?v=2").text == source
     assert app.extensions["page_cache"].builds == builds
 
@@ -459,7 +460,7 @@ def test_a_page_never_takes_more_replies_than_it_can_and_the_rest_follow(client,
     assert "more_replies" not in client.get(JSON).json, "all fit: replies come with their comments"
 
     late = [make_comment(parent=replies[0], body=f"late {n}") for n in range(5)]
-    time.sleep(0.6)
+    next_window(client.application)
     page = client.get(JSON).json
     assert [c["id"] for c in page["comments"]] == [few, one, many, *replies[:3]]
     assert [more["id"] for more in page["more_replies"]] == [many]
@@ -513,8 +514,7 @@ def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most)
     ]
     for writer in writers:
         writer.start()
-    while inside[0] < at_most:
-        time.sleep(0.01)
+    eventually(lambda: inside[0] == at_most, 10, "as many write as may at once")
     assert [Client(cache).get("/t/blog?thread=/post").text for _ in range(5)] == ["page"] * 5
     release.set()
     for writer in writers:

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 
 import pytest
 from sqlalchemy import func, select
@@ -22,16 +21,14 @@ from commentsvc.store.db_errors import is_away, is_unknown
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import _begin_write
 from tests.support.cast import SECRET, set_policy
+from tests.support.http import eventually
 from tests.support.invariants import check_kept_numbers
 
 LONG_S = 10
 
 
 def until(is_true):
-    end = time.monotonic() + LONG_S
-    while not is_true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    eventually(is_true, LONG_S, "what the test waits for")
 
 
 class Slow:

@@ -4,7 +4,6 @@ A second connection holds a row, so that verbs wait for it in a known order; onl
 """
 
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -72,6 +71,7 @@ from commentsvc.store.sites import Site
 from commentsvc.store.transactions import _number_of, lost_race, retried, write
 from commentsvc.store.votes import Vote
 from tests.support.cast import SECRET, add_account, set_policy
+from tests.support.http import eventually
 from tests.support.invariants import check_kept_numbers
 
 LONG_S = 20
@@ -79,10 +79,7 @@ BROWSER = Browser("192.0.2.9", "a browser", None)
 
 
 def until(is_true):
-    end = time.monotonic() + LONG_S
-    while not is_true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    eventually(is_true, LONG_S, "every verb waits for a lock")
 
 
 def waiting(connection) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from datetime import timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 from commentsvc.store.versions import PageDependency
 from tests.support.cast import BLOG
+from tests.support.clocks import next_window
 
 GROW = {
     "comment",
@@ -128,7 +128,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
             "/metrics",
         ):
             assert client.get(address).status_code == 200, address
-        time.sleep(0.55)
+        next_window(client.application)
         client.get(f"/embed/v1/comments?{where}")
         body = {"site": "blog", "thread": "/post", "parent_id": root, "author": {"name": "E", "email": "e@example.org"}}
         posted = client.post(
