@@ -1,4 +1,4 @@
-"""The factory: names the rooms of the house, nothing else."""
+"""The application factory: registers all parts of the service."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Config:
     static_pages_dir: Path | None = None  # pages as files for an nginx on this machine; in memory (tmpfs)
     log_format: str = "text"  # or json: one object a line, for machines
     slow_query_ms: int = 200  # a query that takes longer is written to the log
-    metrics_token: str = ""  # who sends it gets /metrics; without it only this machine does
+    metrics_token: str = ""  # the bearer token of /metrics; without it only this machine gets /metrics
     security_contact: str = ""  # where security.txt sends finders of a hole
     hsts_max_age_s: int = 0  # how long browsers may not come back by http; cannot be taken back, so off by default
 
@@ -217,7 +217,7 @@ def _check_characters(name: str, value: str) -> None:
 
 
 def _providers(given: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
-    """What each provider's settings say; an id without its secret, or an address that is none, stops the start."""
+    """The settings by provider; raises BadSetting for an id without its secret, or a malformed URL."""
     found: dict[str, Mapping[str, str]] = {}
     for provider in PROVIDERS:
         prefix = provider.upper() + "_"

@@ -73,7 +73,7 @@ class _Server(MPServer):
         while self.interrupt_children:  # others have died meanwhile; threads go on adding to it
             died.add(self.interrupt_children.pop())
         super()._respawn_workers(sorted(died), spawn_target, target_loader, delay)
-        self.respawned_wrks.clear()  # what Granian calls a crash loop
+        self.respawned_wrks.clear()  # Granian's definition of a crash loop
         self._died_at = time.monotonic()
 
 
@@ -207,7 +207,7 @@ def application() -> Flask:
     log_lines.begin(config.log_format)
     app = create_app(config)
     gc.collect()
-    gc.freeze()  # what was loaded by now stays: to look at it again and again took a twentieth of a post's time
+    gc.freeze()  # loaded objects stay: scanning them again took a twentieth of the time of a post
     if os.environ.get(JOBS_SWITCH) == "on":
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(app, config, stop), name="jobs", daemon=True)

@@ -1,4 +1,4 @@
-"""What `serve` and the commands check before they begin, so that a wrong setting ends in one line and not later."""
+"""Checks before `serve` and the commands begin, so that a wrong setting stops the start with one line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_places(config: Config) -> None:
             return
         if path.is_dir():
             raise BadSetting("DATABASE_URL", f"{path} is a folder; it must be a file")
-        if not path.is_file():  # to open a pipe waits for whoever writes into it
+        if not path.is_file():  # opening a pipe blocks until a writer opens it
             raise BadSetting("DATABASE_URL", f"{path} is a device or pipe; it must be a file")
         with path.open("rb") as file:
             header = file.read(SQLITE_HEADER_BYTES)

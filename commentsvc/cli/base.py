@@ -1,4 +1,4 @@
-"""What all commands share: the group they belong to, the settings, and the database at hand."""
+"""Shared by all commands: their group, the settings, and an application with its database."""
 
 from __future__ import annotations
 

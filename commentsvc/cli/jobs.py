@@ -1,4 +1,4 @@
-"""The commands for background jobs: what waits or failed, trying again, deleting."""
+"""The commands for background jobs: list, retry, drop."""
 
 from __future__ import annotations
 

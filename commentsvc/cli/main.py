@@ -14,7 +14,7 @@ from commentsvc.core.errors import CommentError, Invalid
 from commentsvc.store.availability import TroubleKind, trouble_of
 from commentsvc.store.db_errors import first_line, is_away
 
-# What SQLite and PostgreSQL say when a table or a column is not there.
+# Messages of SQLite and PostgreSQL about a missing table or column.
 OF_ANOTHER_SCHEMA = ("no such table", "no such column", "has no column named", "does not exist")
 NO_FILE = "unable to open database file"  # SQLite's words
 MEND_NO_FILE = "Run commentsvc db upgrade to create it, or check COMMENTSVC_DATABASE_URL and COMMENTSVC_INSTANCE_DIR."

@@ -15,7 +15,7 @@ def encrypt(key: bytes, plain: bytes) -> bytes:
 
 
 def decrypt(key: bytes, sealed: bytes, max_age_s: int | None = None) -> bytes | None:
-    """What was sealed, or None when another key did it, somebody changed it, or it is older than `max_age_s`."""
+    """The decrypted bytes; None for another key, changed bytes, or an age above `max_age_s`."""
     from cryptography.fernet import Fernet, InvalidToken
 
     try:

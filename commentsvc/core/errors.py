@@ -1,20 +1,20 @@
-"""What can go wrong, as one tree; it knows nothing of HTTP (web/http/errors.py maps it to status codes).
+"""All errors of the service, as one tree; web/http/errors.py maps them to HTTP status codes.
 
 CommentError
-├── NotFound        no such thing, or not for you to know of
-├── NotSignedIn     say who you are first
-│   ├── NotProved   show your second factor, or add one
-│   └── NotFresh    show once more that it is you
-├── NotAllowed      you are known, and may not
+├── NotFound        does not exist, or this person may not know of it
+├── NotSignedIn     sign in first
+│   ├── NotProved   show a second factor, or add one
+│   └── NotFresh    sign in again: the sign-in is too old for this action
+├── NotAllowed      signed in, without the right
 ├── Invalid         one or more fields of the input are wrong
-├── Conflict        true a moment ago, not now (or already so)
+├── Conflict        the state has changed, or is already as wanted
 │   └── Overlap     others have changed the same fields of a form
-├── TooMany         slow down; says for how long
-├── Challenged      let the browser prove some work first
-├── Nudged          a rule would hold this; change it, or send it anyway
-├── Sanctioned      a moderator decided that you may not write now
-├── BadFile         an import stopped; says where and why
-└── BadDatabase     the database's schema and this program don't go together
+├── TooMany         rate limit; says how long to wait
+├── Challenged      the browser must solve a proof of work first
+├── Nudged          a rule would hold this text; change it or send it anyway
+├── Sanctioned      a moderator's sanction forbids writing now
+├── BadFile         an import file is unusable; says where and why
+└── BadDatabase     the database schema does not fit this version
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CommentError(Exception):
 
     @property
     def sentences(self) -> list[str]:
-        """What it says, each as it was raised: a Phrase can be told in any language, while `str()` is English."""
+        """The messages as raised: a Phrase can be translated, `str()` is English."""
         return list(self.args)
 
 

@@ -20,7 +20,7 @@ class Merged:
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
-    """What a form remembers of the values that it shows: `name:hash name:hash …`."""
+    """Fingerprints of the values that a form shows: `name:hash name:hash …`."""
     return " ".join(f"{name}:{_hash(value)}" for name, value in values.items())
 
 

@@ -1,4 +1,4 @@
-"""Who sent a request that came through proxies, by what each of them wrote into a forwarding header."""
+"""The sender's address of a request that came through proxies, from their forwarding header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters that look like ASCII ones and are others: what they are read as.
+"""Letters that look like ASCII letters, with the ASCII letter that each resembles.
 
 Derived from Unicode's confusables.txt (Unicode License v3, © Unicode, Inc.) by way of confusable-homoglyphs 3.3.1
 (MIT): single letters, case folded, that compatibility normalisation leaves as they are; with the small capitals of

@@ -37,7 +37,7 @@ VOID = frozenset({"br", "hr", "img", "wbr"})
 BREAKING = frozenset({"p", "br", "hr", "pre", "blockquote", "ul", "ol", "li"})  # tags that part two words
 
 NESTING_MAX = 30  # some 14 quotes or lists in each other; bleach's work is quadratic in depth
-_TAG_MAX = 4_096  # characters; what is longer is no tag but text, which bounds the work that one "<" can cause
+_TAG_MAX = 4_096  # characters; a longer tag is read as text, which bounds the work that one "<" can cause
 
 
 # Reading and writing HTML strictly: a "<" that does not begin a known tag, written properly, is text. So what we write

@@ -46,7 +46,7 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV (RFC 4180) that no spreadsheet runs, whatever it takes for the separator.
+    """Rows as CSV (RFC 4180) without cells that a spreadsheet would run as formulas, whatever its separator.
 
     What looks like a formula, at the start of a cell or behind a separator in it, gets an apostrophe before it: where
     the reader's settings name another separator (`;` in much of Europe), quotes do not keep a cell together.

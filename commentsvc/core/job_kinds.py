@@ -28,7 +28,7 @@ REMOTE_KINDS = frozenset({JobKind.MAIL, JobKind.AVATAR, JobKind.TEACH_SPAM_SERVI
 
 @dataclass(frozen=True)
 class JobPayload:
-    """What a job of one kind holds; `remote_url` is the address it asks for, where its kind asks several servers."""
+    """The payload of a job of one kind; `remote_url` is the address it requests, for kinds that ask several servers."""
 
     kind: ClassVar[JobKind]
 

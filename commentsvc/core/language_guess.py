@@ -44,7 +44,7 @@ LANGUAGES = frozenset(_SMALL_WORDS) | frozenset(_BY_SCRIPT.values())
 
 _LOOKED_AT = 2_000  # characters; more would not make it surer
 _LETTERS_MIN = 4
-_WORDS_MIN = 2  # small words that have to speak for a language
+_WORDS_MIN = 2  # small words of a language that must occur
 _LEAD = 1.3  # how far it has to be before the next
 
 

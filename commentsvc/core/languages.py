@@ -33,7 +33,7 @@ _RIGHT_TO_LEFT = {"ar", "he"}
 _OLD_NAMES = {"iw": "he", "cmn": "zh", "yue": "zh-hant"}
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}
 _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{1,8}){0,5}")
-# Longer than any browser's own list; what comes after is not looked at, and not kept.
+# Longer than any browser's list; the rest of the header is ignored.
 _HEADER_MAX = 200
 
 
@@ -51,12 +51,12 @@ def locale_name(tag: str) -> str:
 
 
 def own_name(tag: str) -> str:
-    """What those who speak it call one of our languages."""
+    """The language's own name for itself."""
     return str(Locale.parse(locale_name(tag) if tag != "en" else tag).display_name)
 
 
 def nearest(tag: str) -> str | None:
-    """Ours for any BCP 47 tag (`de-AT` → `de`, `zh-TW` → `zh-Hant`, `iw` → `he`), or None when we have none."""
+    """The supported language nearest to a BCP 47 tag (`de-AT` → `de`, `zh-TW` → `zh-Hant`, `iw` → `he`), or None."""
     return _nearest(tag) if 2 <= len(tag) <= 35 else None
 
 

@@ -19,7 +19,7 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are 
 class NetworkScope(Enum):
     """How far one neighbour reaches: prefix lengths for IPv4 and for IPv6."""
 
-    HOUSEHOLD = (32, 64)  # one connection: what a limit counts first
+    HOUSEHOLD = (32, 64)  # one connection: the first that limits count
     CUSTOMER = (32, 48)  # the most that one customer of a provider or host usually gets
     NEIGHBOURHOOD = (24, 48)  # addresses that are given out together: for looser limits
 

@@ -13,7 +13,7 @@ from commentsvc.core.whole_numbers import ROW_ID_MAX
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 100
-# Of one page together; a page of so many is built in some 20 ms, and a thread can have any number below one comment.
+# Replies on one page. A page with this many is built in about 20 ms; one comment may have any number of replies.
 REPLIES_MAX = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

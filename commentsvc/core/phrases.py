@@ -35,7 +35,7 @@ def counted(singular: str, plural: str, num: int, **values: object) -> Phrase:
 
 
 def marked(template: str) -> str:
-    """The template itself; says to whoever collects sentences that it is one, where a table holds it."""
+    """Returns the template; marks a sentence in a table for the collection of sentences."""
     return template
 
 
@@ -44,7 +44,7 @@ def _shown(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def to_json(sentence: str) -> dict[str, Any]:
-    """The sentence with what it takes to say it in another language; for a database."""
+    """The sentence as JSON with its template and values, so that it can be translated later."""
     kept: dict[str, Any] = {"sentence": str(sentence)}
     if isinstance(sentence, Phrase):
         kept["template"] = sentence.template
@@ -54,6 +54,6 @@ def to_json(sentence: str) -> dict[str, Any]:
 
 
 def from_json(kept: Mapping[str, Any]) -> str:
-    """What `to_json` kept; a row of before we kept templates is only English."""
+    """The sentence that `to_json` stored; rows without a template are English text."""
     sentence: str = kept["sentence"]
     return Phrase(sentence, kept["template"], kept.get("values", {})) if "template" in kept else sentence

@@ -48,13 +48,13 @@ class Policy:
     min_interval_s: int = 15  # least time between two comments of one author or address
     links_max: int = 2  # in mode `rules` and `new`: more links than this wait
     moderators_see_addresses: bool = False  # owners always see e-mail and network addresses
-    second_factor_required: bool = False  # of whoever moderates in the dashboard
+    second_factor_required: bool = False  # for moderators in the dashboard
     is_transparent: bool = False  # a public page says how much is published and refused, and how fast
     close_after_days: int = 0  # a thread older than this takes no more comments; 0: never closes by itself
     names_protected: bool = True  # nobody but staff may use a name that looks like a moderator's, a role or the blog's
     protected_names: str = ""  # more names that nobody else may use, one a line
     min_compose_s: int = 3  # sent sooner after opening the form waits
-    copies_held: bool = True  # what says nearly the same as another comment of the last days waits
+    copies_held: bool = True  # hold near-duplicates of other comments of the last days
     # Comments within ten minutes from which on more wait, of one person, network and page; 0: no limit.
     pace_author: int = 10
     pace_network: int = 20
@@ -68,7 +68,7 @@ class Policy:
     warn_before_hold: bool = False  # tell authors once what a rule on words or links would hold, before it does
     votes: Votes = Votes.UPDOWN
     noindex: bool = False  # keep the hosted page and the feeds out of search engines
-    flags_hold: int = 3  # so many readers' reports bring a published comment back to the queue; 0: none do
+    flags_hold: int = 3  # open reports that return a published comment to the queue; 0: never
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 
 

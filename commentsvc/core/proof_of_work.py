@@ -67,7 +67,7 @@ def proof(secret: str, site_key: str, solution: str, now: datetime) -> Proof | N
 
 
 def solve(challenge: dict[str, object]) -> str:
-    """What a browser does: try each number."""
+    """Solve a challenge as browsers do: try each number."""
     salt = str(challenge["salt"])
     number = next(n for n in range(NUMBER_MAX + 1) if _digest(salt, n) == challenge["challenge"])
     return base64.b64encode(json.dumps({**challenge, "number": number}).encode()).decode()

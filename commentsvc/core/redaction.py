@@ -1,4 +1,4 @@
-"""What moderators without the right to see addresses may read of what a check found."""
+"""Hides addresses in the findings of checks from moderators who may not see addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _OF_MAIL = "mail:"  # how the spam filter once named the domain of an address am
 
 
 def redacted_match(match: str, rule: str, email: str | None) -> str:
-    """What `rule` found in a comment, without e-mail and network addresses and what says something about them."""
+    """The text that `rule` matched, without e-mail and network addresses and parts of them."""
     if "@" in match or networks.network(match) is not None:
         return ""
     if rule == "pace":  # how much came from the same network, or from the same person

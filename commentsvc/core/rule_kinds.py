@@ -1,4 +1,4 @@
-"""The kinds of rules that an owner can make: what each looks at, what its value is, and how it says what it found."""
+"""The kinds of rules that an owner can create: what each matches, the form of its value, and its reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RuleKind(StrEnum):
     NAME = "name"  # a word or phrase in the name, a line
     WEBSITE = "website"  # a domain, or the beginning of an address, a line
     IP = "ip"  # an address or network a line
-    AGENT = "agent"  # a part of what the browser calls itself, a line
+    AGENT = "agent"  # one part of a User-Agent per line
     LANGUAGE = "language"  # written in another language than these codes
 
 
@@ -50,13 +50,13 @@ MEANS = {
     RuleKind.AGENT: "Browser (user agent)",
     RuleKind.LANGUAGE: "Languages other than",
 }
-# What a nudge may tell its author: those that are about the text itself.
+# Kinds about the text itself: only these may be named to the author before the comment is held.
 ABOUT_THE_TEXT = frozenset({RuleKind.WORDS, RuleKind.LINKS, RuleKind.DOMAINS, RuleKind.OTHER_DOMAINS})
 
 
 @dataclass(frozen=True)
 class RuleInput:
-    """What is judged: the text as typed, its cleaned HTML, and who says to have written it from where."""
+    """The input of rules: the text as typed, its cleaned HTML, and the author's own data."""
 
     source: str
     html: str
@@ -81,7 +81,7 @@ class RuleInput:
 
     @cached_property
     def known(self) -> dict[SiteRule, RuleMatch | None]:
-        """What rules have said of it: a backtest judges each comment twice, with most rules the same."""
+        """Cached matches by rule: a backtest judges each comment twice with mostly the same rules."""
         return {}
 
     @cached_property
@@ -104,14 +104,14 @@ class RuleMatch:
 
 @dataclass(frozen=True)
 class SiteRule:
-    name: str  # `rule 7`: what a decision says about who decided
+    name: str  # `rule 7`, as decisions name it
     kind: RuleKind
     value: str
     outcome: Outcome
     language: str = ""  # of words: they count only in texts of this language, or of one that cannot be told
 
     def find(self, submission: RuleInput) -> RuleMatch | None:
-        """What this rule sees in the comment."""
+        """The match of this rule in the comment, or None."""
         return _FINDERS[self.kind](submission, self)
 
     @cached_property

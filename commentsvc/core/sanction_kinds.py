@@ -1,4 +1,4 @@
-"""What a sanction may be and whom it may be about."""
+"""Kinds of sanctions and of their subjects."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def subjects_of(account_id: int | None, email: str, ip: str) -> list[Subject]:
 
 
 def value_of(kind: SubjectKind, account_id: int | None, email: str, ip: str) -> str:
-    """What a sanction of this kind names for this person; raises Invalid when they have no such thing."""
+    """The subject value of this kind for an author; raises Invalid when the author has none."""
     values = {
         SubjectKind.ACCOUNT: "" if account_id is None else str(account_id),
         SubjectKind.EMAIL: email,
@@ -71,7 +71,7 @@ def value_of(kind: SubjectKind, account_id: int | None, email: str, ip: str) -> 
 
 
 def subject(kind: str, value: str) -> Subject:
-    """As somebody typed it; raises Invalid("subject", …) for what it cannot be."""
+    """The subject that a moderator typed; raises Invalid("subject", …) when it is malformed."""
     value = value.strip()
     if kind == SubjectKind.ACCOUNT and (number := find_number(value)) is not None:
         return Subject(SubjectKind.ACCOUNT, str(number))

@@ -1,4 +1,4 @@
-"""What people typed, checked and turned into safe HTML; only this file knows cmark, bleach and nh3."""
+"""Turns typed text into safe HTML; only this file uses bleach and nh3."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def to_html(source: str) -> str:
 
 
 def html_to_html(source: str) -> str:
-    """Safe HTML from HTML as blogs keep comments: a blank line parts paragraphs, a newline breaks the line.
+    """Safe HTML from the HTML of exported comments: a blank line separates paragraphs, a newline breaks the line.
 
-    Refuses nothing: what has no place in a comment becomes text or goes, and its words stay. Comments (`<!-- -->`) go.
+    Refuses nothing: unknown markup becomes text or is removed, and its words stay. Comments (`<!-- -->`) are removed.
     """
     source = sound(source)
     commented, end, rest = source.rpartition("-->")  # after the last end no comment closes: each search below succeeds
@@ -67,7 +67,7 @@ def html_to_html(source: str) -> str:
 
 
 def clean(html: str) -> str:
-    """The last gate: only what ALLOWED holds, well formed; the rest is text. Cleaning twice changes nothing."""
+    """The final step: well-formed HTML with tags of ALLOWED only, the rest as text. Idempotent."""
     return _gate(read(sound(html), TAGS))
 
 
@@ -146,7 +146,7 @@ def _gate(tokens: Iterable[Token]) -> str:
     return _NO_TARGET.sub(r"\1", _NH3.clean(html))
 
 
-# nh3 takes the target of a link whose host its URL parser refuses, though links.py does not. What is left is no link.
+# nh3 removes the target of a link whose host its URL parser refuses, though links.py accepts it. Remove such a link.
 # `_written` puts `href` first, and nh3 keeps that order and escapes ">" in values.
 _NO_TARGET = re.compile(r'<a(?! href=")[^>]*>(.*?)</a>', re.S)
 _NH3 = nh3.Cleaner(

@@ -1,4 +1,4 @@
-"""The moderators' search language: what a query asks for, and whether a comment fits it."""
+"""The moderators' search language: parses queries, and says whether a comment matches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATUS_PART = re.compile(r"""(?<!\S)status:(?:"[^"]*"?|\S*)""", re.I)
 
 @dataclass(frozen=True)
 class Search:
-    """What a query asks for; all of it must hold. `after` is the first moment that counts, `before` the first after."""
+    """A parsed query; all parts must match. `after` is inclusive, `before` exclusive."""
 
     words: tuple[str, ...] = ()
     author: str = ""
@@ -182,7 +182,7 @@ def index_of(site_id: int, source: str, name: str, email: str, has_link: bool) -
 
 
 def _whole(name: str, email: str, has_link: bool) -> list[str]:
-    """What is looked up as a whole: names and addresses share their words with too many others."""
+    """Terms that are looked up whole: names and addresses share their words with too many other comments."""
     found = [f"{_MARK}{kind}{_short(fold(value))}" for kind, value in (("n", name), ("e", email)) if value]
     return [*found, *([f"{_MARK}link"] if has_link else [])]
 

@@ -7,7 +7,7 @@ import re
 MIN_LENGTH = 16
 # Sixteen random hexadecimal digits have fewer different ones in about one case of ten thousand.
 MIN_DISTINCT = 6
-MIN_REST = 8  # what must be left beside words of examples and rows
+MIN_REST = 8  # characters that must remain without words of examples and runs of characters
 MIN_ROW = 4
 ROWS = (
     "abcdefghijklmnopqrstuvwxyz",
@@ -24,7 +24,7 @@ ROWS = (
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
     "!@#$%^&*()",
 )
-# What documentation, READMEs and compose files write where a key belongs; the longest first.
+# Placeholders for keys in documentation, READMEs and compose files; the longest first.
 WORDS = sorted(
     "change changeme changethis changeit changed replace replaceme placeholder example sample default insecure secret "
     "secretkey supersecret topsecret mysecret secure security password passphrase passwd passw0rd pa55word p4ssw0rd "

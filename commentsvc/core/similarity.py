@@ -14,7 +14,7 @@ _SHINGLES_MAX = 2_000  # looked at; 10,000 characters have some 1,800 words
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+\.\S+")  # copies lead to ever new addresses
 _DIGITS = re.compile(r"\d+")
 _NO_WORD = re.compile(r"[\W_]+")
-_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)  # who quotes somebody is no copy of them
+_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)  # a comment that quotes another is not a copy
 _HALF = 2**63  # databases count from -2**63
 
 

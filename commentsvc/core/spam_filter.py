@@ -35,16 +35,16 @@ class WordCounts:
 
 @dataclass(frozen=True)
 class Opinion:
-    """`score` from 0 (good) to 1 (spam); `words` speak for spam, the loudest first."""
+    """`score` from 0 (good) to 1 (spam); `words` are the strongest evidence for spam, strongest first."""
 
     score: float
     words: tuple[str, ...]
 
 
 def features(submission: RuleInput) -> dict[int, str]:
-    """What the filter knows a comment by: numbers for keeping, and the words that they stand for.
+    """The features of a comment: the numbers that are stored, with the words that they stand for.
 
-    Nothing of the e-mail address: the score is shown to moderators who may not see that.
+    The e-mail address is not used: moderators who may not see it see the score.
     """
     text = unicode_folding.folded(submission.source)
     found: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""What an edit changed: the words that went, those that came, and those that stayed."""
+"""The word-by-word difference of an edit: removed, added and unchanged words."""
 
 from __future__ import annotations
 

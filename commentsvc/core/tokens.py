@@ -11,7 +11,7 @@ from commentsvc.core import encryption
 
 
 def new(prefix: str = "") -> str:
-    """256 random bits as URL-safe text; the prefix tells people and leak scanners what it is."""
+    """256 random bits as URL-safe text; the prefix identifies the kind of token for people and leak scanners."""
     return prefix + secrets.token_urlsafe(32)
 
 
@@ -20,12 +20,12 @@ def new_code() -> str:
 
 
 def new_batch() -> str:
-    """What names one act on one or many comments."""
+    """A new id for one act on one or many comments."""
     return secrets.token_hex(16)
 
 
 def digest(token: str) -> bytes:
-    """What is stored of a random token; 256 random bits need no salt and no slow hash."""
+    """The stored hash of a random token; 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -45,12 +45,12 @@ def is_edit_token(secret: str, comment_id: int, token: str) -> bool:
 
 
 def sealed(secret: str, purpose: str, values: dict[str, str]) -> str:
-    """Values that only we can read and nobody can change, as URL-safe text."""
+    """Encrypted and authenticated values as URL-safe text."""
     return encryption.encrypt(keyed(secret, purpose), json.dumps(values).encode()).decode()
 
 
 def unsealed(secret: str, purpose: str, value: str, max_age_s: int) -> dict[str, str] | None:
-    """What was sealed, or None when it is not ours, for another purpose, or older than `max_age_s`."""
+    """The sealed values; None for a forged text, another purpose, or an age above `max_age_s`."""
     plain = encryption.decrypt(keyed(secret, purpose), value.encode(), max_age_s)
     if plain is None:
         return None

@@ -18,7 +18,7 @@ def new_secret() -> str:
 
 
 def address(secret: str, account: str, issuer: str) -> str:
-    """What an app reads from a QR code."""
+    """The otpauth URI for a QR code."""
     names = urlencode({"secret": secret, "issuer": issuer}, quote_via=quote)
     return f"otpauth://totp/{quote(f'{issuer}:{account}')}?{names}"
 

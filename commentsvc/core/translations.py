@@ -1,4 +1,4 @@
-"""What our sentences are in each language, by their English; and the words that a site puts in their place."""
+"""The catalogue of translated sentences by their English text, and a site's own wording."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def plural_categories(tag: str) -> set[str]:
 
 
 def placeholders(sentence: str) -> set[str]:
-    """What fills a sentence; a `%` that begins none of them would break it and is named too."""
+    """The names of a sentence's placeholders; a stray `%`, which would break formatting, is included as `%`."""
     return set(PLACEHOLDER.findall(sentence)) | ({"%"} if "%" in PLACEHOLDER.sub("", sentence) else set())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-# Imported blogs nest without limit; what lies deeper is drawn at this level, below the comment it answers.
+# Imported threads nest without limit; deeper replies are drawn at this level, below their parent.
 LEVELS_DRAWN = 20
 
 

@@ -21,7 +21,7 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 
 
 class _Folds(dict[int, str]):
-    """What each character becomes, worked out when it is first met."""
+    """The folding of each character, computed when it is first needed."""
 
     def __missing__(self, code: int) -> str:
         folded = _folded(chr(code))

@@ -27,7 +27,7 @@ VERSION_LENGTH = 12  # hexadecimal digits
 
 
 class SanctionEffect(StrEnum):
-    """What moderators decided about a person beforehand."""
+    """The effect of sanctions on an author."""
 
     NONE = ""
     TRUSTED = "trusted"  # the mode does not hold them
@@ -36,7 +36,7 @@ class SanctionEffect(StrEnum):
 
 
 class Outside(StrEnum):
-    """What another service, asked whether it is spam, answered."""
+    """The answer of the external spam service."""
 
     NOT_ASKED = ""
     HAM = "ham"
@@ -47,7 +47,7 @@ class Outside(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """What was known of the author when the comment came; a moderator of the site is trusted."""
+    """The author's history when the comment came; a moderator of the site is trusted."""
 
     approved: int = 0
     pending: int = 0
@@ -60,7 +60,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Moment:
-    """What was measured when the comment came. `…_lately` counts others within PACE_S, of the same person and so on."""
+    """Signals measured when the comment came. `…_lately` counts other comments within PACE_S, by author, network …"""
 
     is_trapped: bool = False  # a field that people do not see was filled in
     elapsed_ms: int | None = None  # from opening the form to sending it, as the page says
@@ -132,10 +132,10 @@ def judge(
     record: Record,
     moment: Moment = Moment(),
 ) -> Verdict:
-    """Say how a comment starts its life.
+    """Judge a new or edited comment.
 
-    The strictest rule wins; every rule that spoke is in the verdict, in the order tried. A moderator's own comment
-    is approved whatever the rules say, and so is everybody's in the mode `off`, but for people who are always held.
+    The strictest outcome wins; every reason is in the verdict, in the order tried. A moderator's own comment is always
+    approved, and in the mode `off` every comment, except those of authors whom a sanction holds.
     """
     spoken = [reason for _, reason in explain(submission, policy, rules, record, moment) if reason]
     strictest = max((r.outcome for r in spoken), key=_STRICTNESS.index)
@@ -149,7 +149,7 @@ def explain(
     record: Record,
     moment: Moment = Moment(),
 ) -> list[tuple[str, Reason | None]]:
-    """What each check says of a comment, in the order tried; None for one that has nothing to say."""
+    """The reason of each check, in the order tried; None for a check that does not match."""
     case = Case(submission, policy, record, moment)
     if record.is_moderator:
         return [("moderator", Reason("moderator", Outcome.APPROVE, phrase("Written by a moderator.")))]
@@ -177,7 +177,7 @@ def too_many(match: str) -> Reason:
 
 
 def tried(submission: RuleInput, rule: SiteRule) -> Reason | None:
-    """What one of the site's rules says of a comment, by itself."""
+    """The reason of one rule of the site, or None."""
     if rule not in submission.known:
         submission.known[rule] = rule.find(submission)
     found = submission.known[rule]
@@ -226,7 +226,7 @@ def _trap(case: Case) -> Reason | None:
 
 def _haste(case: Case) -> Reason | None:
     elapsed_ms, least_s = case.moment.elapsed_ms, case.policy.min_compose_s
-    # Whoever is known here may well say "Thanks!" in two seconds.
+    # Known authors may well write "Thanks!" in two seconds.
     if elapsed_ms is None or elapsed_ms >= least_s * 1000 or case.record.approved:
         return None
     sentence = phrase("It was sent too soon after the form was opened.")
@@ -309,7 +309,7 @@ PATTERN_CHECKS: dict[str, Check] = {
 
 
 def digest(rules: Sequence[SiteRule]) -> str:
-    """Names a set of rules; lists may be long, so whoever judges often keeps it."""
+    """A digest of a set of rules. Lists may be long: callers that judge often cache it."""
     listed = [[rule.name, rule.kind, rule.value, rule.outcome, rule.language] for rule in rules]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
@@ -327,7 +327,7 @@ def in_thread(policy: Policy, mode: str | None) -> Policy:
 
 
 def facts_json(facts: Facts) -> dict[str, Any]:
-    """To keep; what is as usual is left out."""
+    """Facts as JSON for the database; default values are left out."""
     return {
         name: {k: v for k, v in vars(part).items() if v != usual[k]}
         for name, part, usual in (("record", facts.record, _RECORD), ("moment", facts.moment, _MOMENT))

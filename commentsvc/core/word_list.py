@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from commentsvc.core import unicode_folding
 
-ENTRY_WORDS_MAX = 12  # of a phrase: what is looked up at each word of a text
+ENTRY_WORDS_MAX = 12  # of a phrase: tokens that are looked up at each word of a text
 ENTRY_MAX = 200  # characters of an entry
 _GAP_MAX = 3  # characters between letters that are set apart
-_APART_MIN = 3  # letters; two may stand alone by chance
+_APART_MIN = 3  # letters; two may occur alone by chance
 _LONE = frozenset("ai")  # letters that are words; one may stand before or after letters set apart
 _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -69,7 +69,7 @@ class Text:
 
     @cached_property
     def without_gaps(self) -> str:
-        """What scripts without spaces are looked for in; "" where there is none of them."""
+        """The text for lookups in scripts without spaces; "" when there is none."""
         return _NO_WORD.sub("", self.folded) if unicode_folding.is_spaceless(self.folded) else ""
 
     @cached_property
@@ -78,7 +78,7 @@ class Text:
 
     @cached_property
     def unmasked(self) -> list[_Word]:
-        """What words may mean that are not written as usual."""
+        """Plain readings of disguised words."""
         return list(_unmasked(self))
 
     def original(self, start: int, end: int) -> str:
@@ -166,7 +166,7 @@ def _fits(entry: _Entry, text: Text, at: int, count: int) -> bool:
 
 
 def _unmasked(text: Text) -> Iterator[_Word]:
-    """What words may mean that are not written as usual: at most a few readings each."""
+    """Plain readings of disguised words, a few for each word."""
     folded = text.folded
     if not folded.isascii():
         reads_foreign = unicode_folding.is_mainly_ascii(folded)
@@ -193,7 +193,7 @@ def _letters_lead(word: str) -> bool:
 
 
 def _set_apart(folded: str, words: Iterable[_Word]) -> Iterator[_Word]:
-    """Letters that stand alone with the same between them, put together."""
+    """Words spelled with separators (`s p a m`, `s.p.a.m`), joined."""
     run: list[_Word] = []
     gap = ""
     for word in words:

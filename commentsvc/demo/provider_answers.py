@@ -87,7 +87,7 @@ def token_error(name: str, what: str) -> Response:
 
 
 def signed_request(secret: str, user_id: object) -> str:
-    """What Facebook posts when somebody removes the app."""
+    """The signed request that Facebook posts when a user removes the app."""
     document = {"user_id": user_id, "algorithm": "HMAC-SHA256", "issued_at": int(time.time())}
     payload = base64url(json.dumps(document).encode())
     return base64url(hmac.new(secret.encode(), payload.encode(), hashlib.sha256).digest()) + "." + payload

@@ -43,15 +43,15 @@ from commentsvc.demo.provider_kinds import APPLE_KEY_ID, APPLE_TEAM, ELSEWHERE, 
 
 
 class ProviderStandIns:
-    """`troubles` by provider: what goes wrong there from now on: deny, 500, html, slow, huge, wrong_nonce, wrong_key,
-    wrong_issuer, wrong_audience, old_token, unknown_key, alg_none,
-    alg_hs256, coop, no_email, refuse_email, another_iss, redirect."""
+    """The stand-ins of all providers. `troubles` makes a provider misbehave: deny, 500, html, slow, huge, wrong_nonce,
+    wrong_key, wrong_issuer, wrong_audience, old_token, unknown_key, alg_none, alg_hs256, coop, no_email, refuse_email,
+    another_iss, redirect."""
 
     def __init__(self, base_url: str, service_url: str) -> None:
         self.base_url = base_url
         self.service_url = service_url
         self.troubles: dict[str, str] = {}
-        self.says: dict[str, dict[str, Any]] = {}  # by provider: what it says of everybody in place of the truth
+        self.says: dict[str, dict[str, Any]] = {}  # by provider: claims that replace those of every person
         self.promises_iss = False
         self.sends_iss = True
         self.token_type = "bearer"
@@ -304,7 +304,7 @@ class ProviderStandIns:
         if trouble == "alg_none":
             head, body = ({"alg": "none", "typ": "JWT"}, claims)
             return ".".join(base64url(json.dumps(part).encode()) for part in (head, body)) + "."
-        if trouble == "alg_hs256":  # with what everybody can read as the secret
+        if trouble == "alg_hs256":  # with the public key as the secret
             head = {"alg": "HS256", "typ": "JWT", "kid": str(key.kid)}
             signed = ".".join(base64url(json.dumps(part).encode()) for part in (head, claims))
             public = key.as_pem(private=False)

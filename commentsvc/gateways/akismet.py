@@ -1,4 +1,4 @@
-"""Akismet: asks it with patience for a reader who waits, and lets it rest when it does not answer."""
+"""Akismet: asks it with a time limit while a reader waits, and pauses after a failure."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Deadline:
             raise TimeoutError(f"the server took longer than {self._limit_s:g} seconds in all") from error
 
     def settle(self) -> None:
-        """What was wanted is done; that the goodbye takes too long is no error."""
+        """The request is complete; a slow shutdown of the connection is not an error."""
         self._is_settled = True
 
     def add(self, opened: socket.socket) -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# What a line may carry beside its message: logging.info(…, extra={…}).
+# Fields of a log line beside its message: logging.info(…, extra={…}).
 EXTRAS = ("method", "route", "status", "took_ms")
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

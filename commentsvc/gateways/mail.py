@@ -153,7 +153,7 @@ class SmtpMailer:
             self._hand_over(server, built)
             deadline.settle()
         finally:
-            # What became of the mail is known by now; an odd answer to our goodbye changes nothing about it.
+            # The outcome of the mail is known by now; a strange reply to QUIT does not change it.
             with suppress(OSError):
                 if server.sock is not None:
                     server.sock.settimeout(QUIT_S)
@@ -208,7 +208,7 @@ class FolderMailer:
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{letter.key}.part"
         part.write_bytes(bytes(message(letter, self._sender)))
-        part.rename(part.with_suffix(".eml"))  # whole, for whoever reads the mailbox meanwhile
+        part.rename(part.with_suffix(".eml"))  # atomically, for readers of the mailbox
 
 
 class NullMailer:

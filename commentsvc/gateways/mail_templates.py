@@ -38,7 +38,8 @@ _TEXT, _HTML = _environment(False), _environment(True)
 
 
 def render(name: str, voice: Translator, /, **values: object) -> RenderedMail:
-    """The mail `name`, said by `voice`; what a stranger wrote goes through `tamed` or `quoted` in its templates."""
+    """Render the mail `name` in the translator's language. Its templates pass untrusted text through `tamed` or
+    `quoted`."""
     in_text = {**values, **_words(voice, voice.say)}
     subject, text = (_TEXT.get_template(f"{name}.{part}").render(**in_text) for part in ("subject.txt", "txt"))
     subject = _BREAKABLE.sub(" ", subject).strip()
@@ -47,7 +48,7 @@ def render(name: str, voice: Translator, /, **values: object) -> RenderedMail:
 
 
 def _words(voice: Translator, say: Callable[..., str]) -> dict[str, object]:
-    """What templates say sentences with; nothing of it outlives the mail, since the next may be in another language."""
+    """The translation functions of one mail's templates; the next mail may be in another language."""
 
     def say_counted(singular: str, plural: str, num: int, **values: object) -> str:
         return say(plural, num=num, **values)

@@ -36,7 +36,7 @@ JOBS = Counter("commentsvc_jobs", "Background jobs tried.", ["kind", "outcome"])
 REFUSED = Counter("commentsvc_refused", "Requests refused for coming too fast.", ["limit"])
 
 
-# What is rare, or divided by, stands at zero from the start: a rate misses the first of a count that was not there.
+# Rare counters start at zero: rate() misses the first increment of a series that did not exist.
 FROM_ZERO = {PAGES: ("hot", "confirmed", "built"), DATABASE: ("away", "slow query")}
 
 
@@ -67,7 +67,7 @@ def note_away() -> None:
 
 
 def report(gauges: dict[str, tuple[str, str, dict[str, float]]]) -> bytes:
-    """All counts, and `gauges` as read just now: by name what it means, its label's name ('' for none), its values."""
+    """The metrics document: all counters, and `gauges` by name with help text, label name ('' for none) and values."""
     for counter, names in FROM_ZERO.items():
         for name in names:
             counter.labels(name)

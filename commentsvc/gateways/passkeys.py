@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn): what a browser is asked for, and whether its answer is sound; the protocol is py_webauthn's."""
+"""Passkeys (WebAuthn): options for the browser, and the check of its answers by py_webauthn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-# The library is imported where it is used: a worker to whom nobody shows a passkey does without its 6 MB.
+# Imported where it is used: the library takes 6 MB, which most workers never need.
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Party:
 
 
 def asked_to_make(party: Party, account_id: int, name: str, known: Sequence[bytes]) -> tuple[dict[str, Any], str]:
-    """What the browser needs to make a passkey, and the challenge to keep."""
+    """Options for creating a passkey, and the challenge to store."""
     import webauthn
     from webauthn.helpers import bytes_to_base64url
     from webauthn.helpers.structs import (
@@ -83,7 +83,7 @@ def made(party: Party, answer: str, challenge: str) -> Passkey:
 
 
 def asked_to_show(party: Party, known: Sequence[bytes]) -> tuple[dict[str, Any], str]:
-    """What the browser needs to show one of the known passkeys, and the challenge to keep."""
+    """Options for using one of the known passkeys, and the challenge to store."""
     import webauthn
     from webauthn.helpers import bytes_to_base64url
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement

@@ -20,14 +20,14 @@ COUNTED_MAX = 100_000
 
 @dataclass(frozen=True)
 class Limit:
-    """At most so many in each window of so many seconds."""
+    """At most `count` requests in each window of `window_s` seconds."""
 
     name: str
     most: int
     window_s: int
 
 
-# Comments, edits, votes, reports, previews and asking for codes, from one household: what no person does by hand.
+# Writes of one household: comments, edits, votes, reports, previews and codes. No person reaches this by hand.
 WRITES = Limit("writes", 120, 60)
 WRITES_NEAR = Limit("writes_near", 240, 60)  # from all of a neighbourhood: many addresses are easy to have
 
@@ -49,7 +49,7 @@ class InProcess:
         key, left_s = _window(limit, who, self._wall())
         with self._lock:
             if len(self._counts) >= COUNTED_MAX:
-                self._counts.clear()  # a flood from so many addresses is not stopped by counting each
+                self._counts.clear()  # a flood from that many addresses is not stopped by limits per address
             self._counts[key] = self._counts.get(key, 0) + 1
             return left_s if self._counts[key] > limit.most else 0.0
 

@@ -1,4 +1,4 @@
-"""What a spam service is asked about a comment, with the names that Akismet's interface uses."""
+"""The data of a comment that a spam service gets, with Akismet's field names."""
 
 from __future__ import annotations
 

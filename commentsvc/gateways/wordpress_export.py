@@ -33,12 +33,12 @@ from commentsvc.gateways.wordpress_records import (
 CHUNK = 64 * 1024
 # A post's address stands before its comments in every export; where it does not, this many may wait for it.
 EARLY_MAX = 10_000
-# Text shrinks some ten times; what shrinks more than this, and is large, is made to fill a disk.
+# Text compresses about ten times; a large file that compresses more than this is a decompression bomb.
 RATIO_MAX = 100
 RATIO_COUNTS_FROM = 20 * 2**20  # bytes
 # WordPress's own columns end at 65,535 bytes.
 FIELD_MAX = 2**20  # characters
-# What is read of the channel, of an item and of a comment. The end of the namespace differs by version (1.0/ … 1.2/).
+# Elements read of the channel, an item and a comment. The end of the namespace differs by version (1.0/ … 1.2/).
 OF_CHANNEL = {"link", "base_blog_url"}
 OF_ITEM = {
     *("title", "link", "post_id", "post_name", "comment_status"),
@@ -114,7 +114,7 @@ class Reader:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """The file's bytes; of a compressed one what it holds, unless it holds far too much."""
+    """The file's bytes, decompressed; raises BadFile for a decompression bomb."""
     is_gzip = file.read(2) == b"\x1f\x8b"
     file.seek(0)
     if not is_gzip:

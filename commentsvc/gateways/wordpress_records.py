@@ -25,7 +25,7 @@ STATUSES = {
     "post-trashed": "deleted",
 }
 KINDS = {"": "comment", "comment": "comment", "pingback": "pingback", "trackback": "trackback"}
-# Types of posts that WordPress itself shows to everybody; what a plugin does with its own types is not in the file.
+# Post types that WordPress itself publishes; the file does not say how a plugin publishes its own types.
 PUBLIC_TYPES = {"post", "page", "attachment"}
 PUBLISHED = "publish"
 INHERITS = "inherit"  # as public as the post that an attachment belongs to
@@ -94,7 +94,7 @@ def _key(item: dict[str, str], url: str) -> str:
 
 
 def base_of(url: str) -> str:
-    """Host and path of the blog: what tells comment 7 of one blog from comment 7 of another."""
+    """Host and path of the blog, which distinguish its comment 7 from that of another blog."""
     parts = links.parts_of(url)
     base = f"{parts.netloc}{parts.path.rstrip('/')}" if parts and parts.netloc else ""
     return base if len(base) <= BASE_MAX else hashlib.sha256(base.encode()).hexdigest()

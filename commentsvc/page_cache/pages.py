@@ -20,7 +20,7 @@ FIXED = "fixed"  # in place of a dependency: these bytes stay the same as long a
 WINDOW_S = 0.5
 TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
-PAGE_OVERHEAD_BYTES = 2048  # what Python needs around a page's bytes, measured
+PAGE_OVERHEAD_BYTES = 2048  # measured: Python's overhead for one page
 PREPARED_OVERHEAD_BYTES = 2048
 PREPARED_MAX_BYTES = 8 * 2**20
 
@@ -166,7 +166,7 @@ def prepared(page: CachedPage, request_key: RequestKey, window: ClockWindow, is_
 
 
 def etag_number(tag: str, encoding: str) -> int:
-    """Sixty bits, of which the last four report_hits the encodings apart: what the time of a file can be."""
+    """Sixty bits that fit a file's modification time; the last four distinguish the encodings."""
     return int(tag[:14] + {"": "0", "br": "1", "gzip": "2"}[encoding], 16)
 
 

@@ -1,4 +1,4 @@
-"""What people do with their own account: its ways to sign in, where it is signed in, a copy of it all, its end."""
+"""A person's own account: sign-in methods, sessions, a copy of all data, and erasure."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def end_family(account_id: int, family: str, now: datetime) -> None:
 
 
 def copy_of(account: Account, now: datetime) -> dict[str, Any]:
-    """Everything that is kept of a person, for them to take along."""
+    """All stored data about an account, as JSON for its holder."""
     return {
         "account": {name: getattr(account, name) for name in ("name", "email", "website", "language")},
         "identities": [{"provider": i.provider, "id": i.subject} for i in stored_identities.identities_of(account.id)],
@@ -163,10 +163,10 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
 
 @retried
 def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
-    """End an account and all that is known of the person.
+    """Erase an account and the personal data of its holder.
 
-    Their comments stay as those of a deleted account, or go with their text. Their votes go. What they reported to
-    moderators stays as from nobody, and without its words when the comments go.
+    Comments stay under the name “Deleted account”, or lose their text too. Votes are removed. Reports stay without a
+    sender, and without their text when the comments go.
     Raises Conflict for a site's only owner.
     """
     with write():
@@ -197,7 +197,7 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
 def _locked(account_id: int, now: datetime) -> Account:
     """The account, which nobody else writes for any more; raises Conflict when a site would have no owner left."""
     account = db.session.get_one(Account, account_id)
-    # In the order of all locks: what it holds, the sites whose owners must not change meanwhile, the account itself.
+    # In the order of all locks: codes and tokens, then the sites whose owners must not change, then the account.
     sessions.forget_codes(account.email)
     widget_tokens.end_all_of(account_id, now)
     sites.lock_all(_owned(account))
@@ -215,9 +215,9 @@ def _owned(account: Account) -> list[int]:
 
 
 def _written(account_id: int) -> tuple[list[Comment], set[int]]:
-    """What an account has written, and the threads that this and its votes change.
+    """The account's comments, and the threads that its comments and votes change.
 
-    They are locked, and with them the threads of its reports.
+    All of them are locked, and the threads of its reports too.
     """
     ids = own_comments.ids_of_account(account_id)
     changed = set(comments.thread_ids_of(ids)) | {vote.thread_id for vote in votes.of_account(account_id)}

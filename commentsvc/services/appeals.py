@@ -37,5 +37,5 @@ def appeal(comment_id: int, words: str, now: datetime, by: Account | None = None
 
 
 def can_appeal(comment: Comment) -> bool:
-    """Whether a moderator or a rule has refused it; what its author took back is refused by nobody."""
+    """Whether a moderator or a rule refused the comment; a comment withdrawn by its author was not refused."""
     return comment.status in REFUSED and decisions.newest(comment.id).by_rule != "author"

@@ -30,7 +30,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Example:
-    """A comment that would fare otherwise: what the settings of today say, and then the changed ones."""
+    """A comment with another verdict: today's, and that of the changed settings."""
 
     comment_id: int
     today: Verdict
@@ -40,7 +40,7 @@ class Example:
 
 @dataclass
 class Agreement:
-    """Of the comments that moderators decided on: what the settings by themselves would have made of them."""
+    """How the settings alone would have judged the comments that moderators decided on."""
 
     alike: int = 0
     otherwise: int = 0  # published what was refused, or refused what was published
@@ -80,9 +80,9 @@ class Backtest:
 def proposal(
     site: Site, added: RuleText | None, rule_id: int | None, all_rules: list[RuleText] | None, changes: dict[str, Any]
 ) -> Proposal:
-    """What is to be tried: a new rule, one in another's place, a whole new set; with other settings, or today's.
+    """The change to try: a new rule, a replaced rule or a whole new set, with other settings or today's.
 
-    Raises Invalid for what could not be used.
+    Raises Invalid for a rule or setting that could not be saved.
     """
     changed = policy.changed(site.policy, changes) if changes else site.policy
     if all_rules is not None:

@@ -42,7 +42,7 @@ def role_of(site: Site, account: Account | None) -> str | None:
 
 
 def message_to_author(comment: Comment, verdict: Verdict) -> Posted:
-    """What the author hears; who is shadow-banned hears that it is published."""
+    """The status and reason for the author; a shadow-banned author is told that the comment is published."""
     return Posted(comment, comment.face, None if comment.is_shadowed else plain_reason(verdict))
 
 

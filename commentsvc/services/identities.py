@@ -68,7 +68,7 @@ def add_identity(addition: Addition, account: Account, now: datetime) -> bool:
 
 
 def name_of(person: Person) -> str:
-    """What a provider calls somebody, as far as it can be shown; they can choose another before they comment."""
+    """The person's name at the provider, made displayable; they can choose another before they comment."""
     try:
         return text_input.line(person.name[:NAME_MAX], "name", "The name", NAME_MAX, required=False) or "Somebody"
     except Invalid:

@@ -36,7 +36,7 @@ Row = tuple[ExportedThread, ExportedComment]
 
 @dataclass
 class ImportReport:
-    """What was in the file and what became of it."""
+    """The contents of the file, and what was imported."""
 
     is_dry_run: bool = False
     read: int = 0
@@ -114,7 +114,7 @@ def _keep(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetim
 
 
 def _survey(file: Path, progress: Progress) -> tuple[ImportReport, dict[int, str]]:
-    """What is in the file, and which of its posts are not public (number and reason)."""
+    """The contents of the file, and its posts that are not public (number and reason)."""
     reader = wordpress_export.Reader(file)
     report = ImportReport()
     pages = set()
@@ -223,19 +223,19 @@ def _writer(row: ExportedComment) -> Writer:
 
 
 def _authors(site: Site, rows: Sequence[Row], now: datetime) -> dict[int | bytes, Author]:
-    """Who wrote the rows, all at once: new authors are made in one order of rows, as in posting."""
+    """The authors of the rows; new ones are inserted in a fixed order, as in posting."""
     return stored_authors.get_or_add_authors(site, [_writer(row) for _, row in rows], now)
 
 
 def _may_answer(kind: str, thread_id: int, parent: Comment) -> bool:
-    """Only comments are shown, so nothing hangs on a pingback, and a pingback on nothing."""
+    """Only comments are shown: a pingback has neither parent nor replies."""
     return parent.thread_id == thread_id and kind == parent.kind == CommentKind.COMMENT
 
 
 def _comment(
     site: Site, thread: Thread, parent: Comment | None, row: ExportedComment, author: Author, now: datetime
 ) -> Comment:
-    """A row as a comment: what another system once accepted is made to fit, not refused."""
+    """A row as a comment: text that another system accepted is shortened or cleaned, not refused."""
     writer = _writer(row)
     return Comment(
         site_id=site.id,
@@ -271,7 +271,7 @@ def _hang_all(site: Site, pairs: Sequence[tuple[str, str]]) -> None:
     names = {name for pair in pairs for name in pair}
     with write():
         threads.lock(comment.thread_id for comment in comments.imported(site, names).values())
-        db.session.expire_all()  # what was read before the lock may have changed
+        db.session.expire_all()  # rows read before the lock may have changed
         found = comments.imported(site, names)
         hung = [_hang(found[name], found[parent]) for name, parent in pairs if name in found and parent in found]
         threads.touch_all({thread_id: 0 for thread_id in hung if thread_id})

@@ -1,4 +1,4 @@
-"""Who moderates a site: invitations by mail, roles, and leaving; every change is journalled."""
+"""Members of a site: invitations by mail, roles, and removal; every change is in the audit log."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def take_back(site: Site, invitation_id: int, by: Account, ip: str, now: datetim
 
 @retried
 def accept(token: str, browser: Browser, now: datetime) -> str:
-    """Make whoever reads the mail a member, and sign them in; gives the session's token.
+    """Accept an invitation: add its holder as a member and sign them in; returns the session's token.
 
     The mail proves the address. A role is never lowered by an invitation.
     """

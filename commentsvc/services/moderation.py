@@ -71,7 +71,7 @@ class Moderator:
 
 @dataclass(frozen=True)
 class DecisionText:
-    """What a moderator says about a decision: `note` to the other moderators, `told` to the author."""
+    """The texts of a decision: `note` for other moderators, `told` for the author."""
 
     note: str = ""
     told: str = ""
@@ -138,9 +138,9 @@ def uphold(comment_id: int, by: Moderator, now: datetime) -> None:
 def decide_matching(
     wanted: Wanted, action: Action, by: Moderator, words: DecisionText, batch: str | None, now: datetime
 ) -> DecisionOutcome:
-    """Apply the act to the first 500 of a list, as a part of the act `batch` (None: the first part).
+    """Apply an action to the first 500 comments of a list, as a part of the act `batch` (None: the first part).
 
-    Whoever calls goes on until no decision comes back. What has left the list meanwhile is left alone.
+    The caller repeats it until no decision comes back. Comments that have left the list meanwhile are not changed.
     """
     words = _checked(words)
     if batch is not None and not decisions.is_by(batch, by.account):

@@ -46,7 +46,7 @@ def _write(comment: Comment, source: str, html: str, renderer: str, now: datetim
 
 
 def _html(source: str, renderer: str) -> str:
-    """What came in as HTML, by an import, is edited as HTML."""
+    """Comments imported as HTML are edited as HTML."""
     html = sanitizer.html_to_html(source) if renderer == sanitizer.HTML_RENDERER else sanitizer.to_html(source)
     if not excerpts.plain(html, 10).strip():
         raise Invalid("body", "This would show no text. Please write some words.")

@@ -12,7 +12,7 @@ LOOKS_LIKE_STAFF = phrase("This name looks like a moderator's or the blog's own.
 
 
 def protected(site: Site) -> frozenset[str] | None:
-    """What nobody else may be called, as `core.names` compares it; None where the site protects no names."""
+    """The protected names of a site in the form that `core.names` compares; None when the site protects none."""
     if not site.policy.names_protected:
         return None
     return names.skeletons([*memberships.moderator_names(site), site.name, *site.policy.protected_names.splitlines()])

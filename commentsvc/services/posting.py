@@ -100,7 +100,7 @@ def _prepared(site: Site, submission: Submission, secret: str, now: datetime, sp
 def _spam_answer(
     site: Site, draft: Draft, rule_input: RuleInput, is_moderator: bool, spam_service: SpamService
 ) -> Outside:
-    """What the spam service says, asked outside of any transaction: nobody may wait for the network with a lock."""
+    """The spam service's answer, asked outside of any transaction: no lock is held while waiting for the network."""
     policy = site.policy
     if not spam_service.is_there or not policy.external_spam_check or policy.mode is Mode.OFF or is_moderator:
         return Outside.NOT_ASKED
@@ -191,7 +191,7 @@ def _queue_notifications(one: Judged) -> None:
 
 
 def _stored_response(one: Judged, key_hash: bytes) -> idempotency.NewResponse:
-    """What a retry under this key gets."""
+    """The stored response for retries under this key."""
     status, reason = one.posted.status, one.posted.reason
     answer = {"status": status, "reason": None if reason is None else phrases.to_json(reason)}
     return idempotency.NewResponse(key_hash, one.pending.draft.request_hash, one.comment.id, answer)

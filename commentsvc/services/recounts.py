@@ -41,10 +41,10 @@ def check(site: Site, progress: Progress) -> list[WrongCount]:
 
 
 def mend(site: Site, progress: Progress) -> list[WrongCount]:
-    """Count everything and mend what is wrong; gives what was.
+    """Recount all stored numbers of a site and correct wrong ones; returns the differences.
 
-    What a first look finds is counted once more under the lock that its writers take, each thread in a transaction of
-    its own, and written with a new version of what was published from it.
+    Each difference of a first pass is counted again under the lock that its writers take, each thread in a transaction
+    of its own, and corrected together with a new version of the published page.
     """
     key, site_id = site.key, site.id
     progress(f"{key}: counting")
@@ -140,7 +140,7 @@ def _mend_tallies(site_id: int) -> list[Difference]:
 
 @retried
 def _mend_learnt(site_id: int) -> tuple[list[Difference], list[Difference]]:
-    """What was mended, and what changed at each of the tries."""
+    """The corrected numbers, and those that changed during each try."""
     mended: list[Difference] = []
     left: list[Difference] = []
     for _ in range(TRIES):

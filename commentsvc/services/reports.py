@@ -27,8 +27,8 @@ from commentsvc.store.transactions import retried, write
 FLAGS_MAX = 10  # by one person in a window: more is a campaign, not reading
 WINDOW_S = 10 * 60
 FLAGS_NEAR_MAX = 30  # by all guests of a neighbourhood in a window
-# A guest is known by household and browser, and a browser's name is free to choose: what one customer of a provider can
-# have must not reach the usual threshold.
+# A guest is identified by household and browser, and anybody can choose a User-Agent: the reports of one household must
+# not reach the usual threshold.
 GUESTS_MAX = 2
 SPELLED = {"offtopic": ReportReason.OFF_TOPIC, "illegal_content": ReportReason.ILLEGAL}
 
@@ -70,7 +70,7 @@ def flag(comment_id: int, reason: str, words: str, sender: Sender, secret: str, 
         elif found.handled_at is None:
             found.reason, found.text = why, words
         elif comment.edited_at and comment.edited_at > found.handled_at:
-            # What was judged is not what stands there now.
+            # The comment has changed since it was judged.
             found.reason, found.text, found.created_at = why, words, now
             found.handled_at = found.decision_id = None
             reports.open_in(comment, 1)

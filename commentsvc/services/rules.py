@@ -95,10 +95,10 @@ def add(site: Site, text: RuleText, by: Account, now: datetime) -> Rule:
 
 @retried
 def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime, shown: str | None = None) -> Rule:
-    """Change some of a rule's value, outcome, language and is_on; raises Invalid when it could not be used so.
+    """Change a rule's value, outcome, language or is_on; raises Invalid when the rule would be unusable.
 
-    `shown` is the fingerprint of what the form showed: then only what this person changed is saved. Raises Overlap when
-    others have changed the same since.
+    `shown` is the fingerprint of the form's values: with it, only the fields that this person changed are saved. Raises
+    Overlap when others have changed the same fields since.
     """
     with write(keep_loaded=True):
         rule = rules.locked(rule_id)
@@ -230,7 +230,7 @@ def _changed(
 def tried(
     text: RuleText, body: str, name: str, email: str, website: str, ip: str, user_agent: str, body_max: int
 ) -> Reason | None:
-    """What one rule, not yet a site's, says of a text that somebody types into the tester; raises Invalid."""
+    """The reason of an unsaved rule for a text of the tester; raises Invalid."""
     rule = text.ready("this rule")
     source = text_input.body(body, body_max) if body.strip() else ""
     html = core_text.to_html(source) if source else ""

@@ -1,4 +1,4 @@
-"""Sanctions people, takes sanctions back, and says of whoever writes what moderators have decided about them."""
+"""Sanctions: adds and lifts them, and gives their effect on an author who writes."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _SLUG = {SanctionKind.WARN: "warned", SanctionKind.SUSPEND: "suspended", Sanctio
 
 @dataclass(frozen=True)
 class SanctionOrder:
-    """What a moderator asks for. `reject_days` refuses what the person wrote in so many days before.
+    """A moderator's order. `reject_days` rejects the person's comments of that many days before.
 
-    `author_id` is the author whose account or address the subject is, where the moderator named that one instead.
+    `author_id` is the author whose account or address is the subject, when the moderator chose an author.
     """
 
     kind: str
@@ -73,7 +73,7 @@ def standing(
 
 
 def told(found: Sanction) -> dict[str, object]:
-    """What the person may know of a sanction; `token` shows that they have seen it."""
+    """The part of a sanction that its subject may see; with `token` they acknowledge it."""
     return {
         "id": found.id,
         "kind": found.kind,
@@ -84,7 +84,7 @@ def told(found: Sanction) -> dict[str, object]:
 
 
 def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) -> list[dict[str, object]]:
-    """The sanctions that somebody is told of: not that a shadow lies on them, nor that they are trusted or held."""
+    """The sanctions that an author is told of: not shadow bans, trust or holds."""
     author_id = next((author.id for author in authors.authors_of(account_id) if author.site_id == site.id), None)
     found = sanctions.active_for(site, account_id, email, ip, now, author_id)
     return [told(s) for s in found if s.kind in _SLUG]
@@ -105,7 +105,7 @@ def _sentences(found: Sanction) -> list[str]:
 
 @retried
 def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
-    """Note that a warning was read, by whoever was shown it; raises NotFound for a token that is not its own."""
+    """Record that a warning was read; raises NotFound unless the token is that of this warning."""
     with write():
         found = sanctions.locked(sanction_id)
         if not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "surrogatepass")):
@@ -118,11 +118,11 @@ def acknowledge(sanction_id: int, token: str, now: datetime) -> None:
 
 @retried
 def impose(site: Site, order: SanctionOrder, by: Moderator, now: datetime, ip: str = "") -> Sanction:
-    """Decide about a person, and refuse what they wrote lately when that is asked for: all or nothing.
+    """Sanction a person, and reject their recent comments if ordered, in one transaction.
 
-    Raises Invalid for what makes no sense and NotAllowed for a moderator as the subject, a sanction on every site by
-    somebody who is no admin, or an address as the subject by who may not see addresses: what happens to the comments
-    of others would tell whether it is theirs.
+    Raises Invalid for an inconsistent order, and NotAllowed for a moderator as the subject, for a sanction on every
+    site by a non-administrator, and for an address as the subject by a moderator who may not see addresses: the
+    effect on comments would reveal whose address it is.
     """
     kind = sanction_kinds.check(order.kind, order.until_at is not None, bool(order.reason.strip()))
     subject = sanction_kinds.subject(order.subject_kind, order.subject)
@@ -133,7 +133,7 @@ def impose(site: Site, order: SanctionOrder, by: Moderator, now: datetime, ip: s
 
     with write():
         if order.reject_days:
-            # What is being taken in was judged without the sanction: wait for it, so that it is refused too.
+            # Comments being posted now were judged without the sanction: wait for them, so that they are rejected too.
             sites.stop_posting([s.id for s in sites.all_sites()] if order.everywhere else [site.id])
         accounts.hold(by.account.id)
         _check_subject(site, subject, kind)
@@ -161,7 +161,7 @@ def impose(site: Site, order: SanctionOrder, by: Moderator, now: datetime, ip: s
 
 @retried
 def lift(sanction_id: int, site: Site, by: Moderator, now: datetime, ip: str = "") -> Sanction:
-    """Take a sanction back, with what it refused, but for comments that somebody has decided on since."""
+    """Lift a sanction and restore the comments that it rejected, except those decided on since."""
     with write():
         found = sanctions.locked(sanction_id)
         if found.lifted_at is not None:
@@ -213,7 +213,7 @@ def _check(order: SanctionOrder, kind: SanctionKind, by: Moderator, now: datetim
 
 
 def _check_everywhere(by: Moderator) -> None:
-    """What counts on every site takes an administrator, who has shown the second factor that any site requires."""
+    """Sanctions on every site need an administrator who has shown the second factor that any site requires."""
     if not by.may_everywhere:
         raise NotAllowed("Only an administrator can do this for every site, and not with a token for one site.")
     for site in memberships.moderated_sites(by.account):

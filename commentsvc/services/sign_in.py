@@ -26,8 +26,8 @@ CODE_LIFE = timedelta(minutes=10)
 PRINTED_LINK_LIFE = timedelta(days=1)
 CODE_TRIES_MAX = 5
 SESSION_LIFE = timedelta(days=14)
-# Who asks is counted first: one network cannot try many addresses. All strangers together send one address only so many
-# mails; browsers that have signed in to its account are counted apart from them, so that nobody can use theirs up.
+# The requesting network is limited first, so that it cannot try many addresses. All unknown browsers together cause a
+# limited number of mails to one address; known browsers have a limit of their own that strangers cannot use up.
 CODES_PER_EMAIL = 5
 CODES_PER_KNOWN_BROWSERS = 20
 CODES_PER_HOUSEHOLD = 20
@@ -46,7 +46,7 @@ class CodeMail(Protocol):
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for a code: from which address, its browser's own secret, whether the account knows the browser."""
+    """The requester of a code: IP address, the browser's own secret, and whether the account knows the browser."""
 
     ip: str
     browser: str
@@ -65,7 +65,7 @@ class NotConfirmed(CommentError):
 
 @dataclass(frozen=True)
 class Browser:
-    """What signs in: from where, what it calls itself, and which of our languages it asks for, if any."""
+    """The browser that signs in: IP address, User-Agent, and its preferred supported language, if any."""
 
     ip: str
     user_agent: str
@@ -76,12 +76,12 @@ class Browser:
 def send_code(
     email: str, asker: Asker, limited: bool, secret: str, write_mail: CodeMail, now: datetime, joins: bool
 ) -> None:
-    """Mail a code and a link to the address when an account has it.
+    """Mail a sign-in code and link to an address that belongs to an account.
 
-    With `joins` an address without an account gets a mail too, and an account when the code comes back.
-    Raises TooMany when strangers of the asker's network asked too often. Otherwise nothing differs for the asker,
-    neither in the answer nor in what the database is asked, whether a mail goes out or not: when the address has no
-    account, or has had enough mails, the job is one that does nothing. What was mailed before stays good.
+    With `joins`, an address without an account gets a mail too, and an account when the code is used.
+    Raises TooMany when unknown browsers of the network asked too often. Otherwise the response and the queries are the
+    same whether a mail is sent or not: for an address without an account, or with too many mails, a job is queued that
+    does nothing. Codes mailed before stay valid.
     """
     with write():
         email = email.strip().lower()
@@ -178,13 +178,13 @@ def by_link(link_token: str, browser: Browser, now: datetime, adds: Addition | N
 
 @retried
 def admit(person: Person, browser: Browser, now: datetime) -> str:
-    """Open a browser session for somebody whom a provider vouches for; gives its token.
+    """Open a browser session for a person whom a provider has authenticated; returns its token.
 
-    The account is the one that has this identity; else the one with the same address, when the provider has verified
-    it (and so have we: an account's address is always proved); else a new one. An address that nobody verified is
-    not kept at all: whoever types a stranger's address somewhere must not wait for them in their account.
-    Raises NotConfirmed for the account of a moderator or administrator, unless the identity was added to it by its
-    holder or by a mailed code: no provider's word gives such rights by itself.
+    The account is the one with this identity; else the one with the same address, if the provider has verified it (an
+    account's address is always verified); else a new one. An unverified address is not stored: otherwise a person who
+    typed another's address at a provider would have an account waiting for the victim.
+    Raises NotConfirmed for the account of a moderator or administrator, unless its holder or a mailed code has added
+    the identity: a provider alone grants no such rights.
     """
     with write():
         identity = identities.find_identity(person.provider, person.subject)
@@ -238,7 +238,7 @@ def _good_link(link_token: str, now: datetime) -> SigninCode:
 
 
 def _holder(code: SigninCode, now: datetime) -> Account | None:
-    """The account of whoever has shown to hold the address; made when the code may make one."""
+    """The account of the address that a code has verified; created if the code may create one."""
     account = accounts.find_account(code.email)
     if account is None and code.joins:
         account = accounts.add_account(code.email.partition("@")[0], code.email, None, now)

@@ -66,7 +66,7 @@ def record(author: Author, is_moderator: bool, standing: SanctionEffect, now: da
 
 
 def recent_posts(site: Site, author: Author, ip: str, now: datetime) -> RecentPosts:
-    """What the author and their network wrote within PACE_S, or within the least time between two if that is longer."""
+    """Recent comments of the author and their network, within PACE_S or the minimum interval if that is longer."""
     policy = site.policy
     since = now - max(PACE, timedelta(seconds=policy.min_interval_s))
     most_of_network = max(policy.pace_network, policy.challenge_after, NEIGHBOURHOOD_MAX)

@@ -40,11 +40,11 @@ def change(
     now: datetime,
     shown: str | None = None,
 ) -> list[str]:
-    """Change settings by name (`name`, `origins`, `texts`, those of the policy); gives which of them differ now.
+    """Change settings by name (`name`, `origins`, `texts`, fields of the policy); returns the names that changed.
 
-    `shown` is the fingerprint of what the form showed: then only what this person changed is saved.
-    Raises Invalid naming a setting that is unknown or out of bounds, Overlap when others have changed the same since
-    the form was opened; then nothing is changed.
+    `shown` is the fingerprint of the form's values: with it, only the fields that this person changed are saved.
+    Raises Invalid naming a setting that is unknown or out of bounds, and Overlap when others have changed the same
+    fields since the form was opened; then nothing is changed.
     """
     with write():
         site = _locked(site_id)
@@ -109,7 +109,7 @@ def _locked(site_id: int) -> Site:
 
 
 def _own_changes(site: Site, sent: Mapping[str, Any], shown: str) -> dict[str, Any]:
-    """What this person changed on the form; raises Overlap."""
+    """The fields that this person changed on the form; raises Overlap."""
     current = current_settings(site)
     merged = merge(shown, sent, current)
     if merged.overlaps:

@@ -1,4 +1,4 @@
-"""A comment on its way in: what was sent, by whom and how, and what became of it."""
+"""Submissions: a comment before it is stored, with its sender and form, and the outcome of posting it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends it; a guest has no account. `limited` is False where rate limits are switched off.
+    """The sender; a guest has no account. `limited` is False where rate limits are switched off.
 
     `provider` is how a reader with an account signed in on the blog, `language` is the interface language they read.
     """
@@ -89,7 +89,7 @@ class Submission:
         return tokens.keyed(secret, "idempotency", self.idempotency_key, author)
 
     def rule_input(self, html: str) -> RuleInput:
-        """What the site's rules look at."""
+        """The input of the site's rules."""
         draft, sender = self.draft, self.sender
         return RuleInput(draft.source, html, draft.name, draft.email, draft.website or "", sender.ip, sender.user_agent)
 

@@ -21,7 +21,7 @@ from commentsvc.store.threads import Thread
 
 @dataclass(frozen=True)
 class ThreadPage:
-    """What a page of a thread shows. `thread` is None when nobody has written there yet."""
+    """One page of a thread. `thread` is None when it has no comments yet."""
 
     site: Site
     key: str
@@ -30,7 +30,7 @@ class ThreadPage:
     sort: Sort
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
-    told: Mapping[int, str] = field(default_factory=dict)  # what a moderator tells the author, by comment
+    told: Mapping[int, str] = field(default_factory=dict)  # a moderator's message to the author, by comment
     drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
     more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
 
@@ -86,7 +86,7 @@ def close_old(since: datetime, now: datetime) -> None:
 
 
 def page_around(comment: Comment) -> ThreadPage:
-    """What a single comment is drawn with for its author: its site and thread, no other comments."""
+    """A page with a single comment, for its author."""
     own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
     return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
 

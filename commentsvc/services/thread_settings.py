@@ -133,7 +133,7 @@ def _change(
 
 
 def _fixed(thread: Thread, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What else changes with a title and an address: whether they are fixed, and what an empty one becomes."""
+    """Changes that follow from a new title or address: whether they are fixed, and the value of an empty one."""
     more: dict[str, Any] = {}
     if "title" in changes:
         more["is_title_fixed"] = bool(changes["title"])

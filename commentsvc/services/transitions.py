@@ -45,7 +45,7 @@ Move: TypeAlias = tuple[Comment, Status | None]
 
 @dataclass(frozen=True)
 class DecisionActor:
-    """What changes a status: a moderator's account, a rule, or the author of the comment (BY_AUTHOR)."""
+    """The cause of a change of status: a moderator's account, a rule, or the comment's author (BY_AUTHOR)."""
 
     account: Account | None = None
     rule: str | None = None

@@ -139,7 +139,7 @@ def _judge(site: Site, pending: Pending, lookups: Lookups) -> Judged | Posted:
 
 
 def _check_rates(site: Site, pending: Pending, author: Author, record: Record) -> tuple[RecentPosts, Sequence[Reason]]:
-    """What came lately from this author and network; refuses too much, and says what makes this comment wait."""
+    """Recent posts of this author and network, and reasons to hold this comment; raises TooMany above the limits."""
     if not pending.is_rate_limited:
         return RecentPosts(), ()
     recent = signals_service.recent_posts(site, author, pending.writer.ip, pending.now)

@@ -19,7 +19,7 @@ from commentsvc.store.widget_tokens import AuthCode, TokenKind, WidgetToken
 CODE_LIFE = timedelta(seconds=60)
 ACCESS_LIFE = timedelta(hours=1)
 REFRESH_LIFE = timedelta(days=30)
-# What a leak scanner, or whoever finds one in a log, can tell them by.
+# Prefixes by which leak scanners and people recognise the tokens.
 ACCESS_PREFIX = "csw_"
 REFRESH_PREFIX = "csr_"
 R = TypeVar("R")
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class TokenGrant:
-    """What a code or refresh token stands for, and what its successors take over."""
+    """The grant of a code or refresh token, which its successors inherit."""
 
     account: Account
     site: Site
@@ -66,10 +66,10 @@ def in_one_transaction(step: Callable[[], R]) -> R:
 
 
 def take_code(code: str, site: Site, now: datetime) -> AuthCode | None:
-    """The code's row while it is good for this site, locked until the caller commits; None otherwise.
+    """The row of a code that is valid for this site, locked until the caller commits; None otherwise.
 
-    One that was used already has been copied: what it was traded for ends (RFC 6749 §4.1.2), so the caller commits
-    also when this gives None.
+    A code that is used twice was copied: the tokens issued for it are revoked (RFC 6749 §4.1.2), so the caller must
+    commit even when this returns None.
     """
     found = widget_tokens.find_code(code)
     if found is None or found.site_id != site.id:

@@ -75,7 +75,7 @@ def find_account_by_id(account_id: int) -> Account | None:
 
 
 def held(account_ids: Iterable[int]) -> set[int]:
-    """Those of these accounts that are not erased; none of them can be until the transaction ends."""
+    """Lock accounts against erasure until the transaction ends; returns those that exist and are not erased."""
     asked = sorted(set(account_ids))
     query = select(Account.id).where(Account.id.in_(asked), Account.erased_at.is_(None)).order_by(Account.id)
     # FOR KEY SHARE waits for `locked` alone: many can write for one account at once.
@@ -122,7 +122,7 @@ def add_account(name: str, email: str | None, website: str | None, now: datetime
 
 
 def taken_addresses(emails: Iterable[str]) -> set[str]:
-    """Those of these addresses that belong to an account."""
+    """The given addresses that belong to an account."""
     asked = sorted(emails)
     found = db.session.scalars(select(Account.email).where(Account.email.in_(asked))) if asked else ()
     return {email for email in found if email is not None}

@@ -32,7 +32,9 @@ class ApiToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    name: Mapped[str] = mapped_column(String(TOKEN_NAME_MAX), default="", server_default="")  # what it is for
+    name: Mapped[str] = mapped_column(
+        String(TOKEN_NAME_MAX), default="", server_default=""
+    )  # its purpose, in its owner's words
     # Made on the command line, or by a session that had shown its second factor.
     has_shown_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
     account: Mapped[Account] = relationship(lazy="joined")

@@ -21,7 +21,7 @@ WHO_SET_MAX = 200  # changes that are looked through for who set a field
 
 
 class ActorKind(StrEnum):
-    """What made a change: a person with an account, the service by itself, or a command of the operator."""
+    """The actor of a change other than an account: the service itself, or a command of the operator."""
 
     ACCOUNT = "account"
     SYSTEM = "system"
@@ -133,7 +133,7 @@ def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
 
 
 def who_set(site: Site, kind: str, field: str, subject: str | None = None) -> str:
-    """Who changed a field last, in words; "" when nothing says so. `subject` is which of its kind, None: the site."""
+    """The name of the last actor who changed a field, or "". `subject` is one of its kind, None: the site."""
     query = select(AuditEntry).where(AuditEntry.site_id == site.id, AuditEntry.kind == kind)
     if subject is not None:
         query = query.where(AuditEntry.subject == subject)
@@ -143,7 +143,7 @@ def who_set(site: Site, kind: str, field: str, subject: str | None = None) -> st
 
 
 def about(site: Site, kind: str, subject: str, limit: int) -> Sequence[AuditEntry]:
-    """What was written down of one thing, newest first."""
+    """The entries about one subject, newest first."""
     query = select(AuditEntry).where(
         AuditEntry.site_id == site.id, AuditEntry.kind == kind, AuditEntry.subject == subject
     )

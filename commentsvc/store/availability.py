@@ -26,7 +26,7 @@ WAIT_S = 0.3
 
 
 class TroubleKind(StrEnum):
-    """What is wrong, as a person is told. Only with AWAY can nothing be read."""
+    """The kind of trouble, as messages name it. Only AWAY prevents reading."""
 
     AWAY = "away"
     LOCKED = "locked by another program"
@@ -64,7 +64,7 @@ class Unavailable(Exception):
 
 
 class OutcomeUnknown(Unavailable):
-    """What was asked may or may not have been done; asking again must not do it twice."""
+    """The outcome of the statement is unknown; a retry must not apply it twice."""
 
 
 def unavailable(reason: str) -> OperationalError:
@@ -72,7 +72,7 @@ def unavailable(reason: str) -> OperationalError:
 
 
 def trouble_of(error: BaseException | None) -> TroubleKind | None:
-    """What an error of a driver says about the database as a whole; None for what is wrong with one statement."""
+    """The trouble of the whole database that a driver's error means; None for an error of one statement."""
     if isinstance(error, Unavailable):
         return TroubleKind.AWAY
     if isinstance(error, sqlite3.Error):
@@ -84,15 +84,15 @@ def trouble_of(error: BaseException | None) -> TroubleKind | None:
     return TroubleKind.AWAY if sqlstate.startswith("08") else SQLSTATES.get(sqlstate)
 
 
-# What is wrong, the reason, and whether everybody may read it.
+# The trouble, its reason, and whether the reason may be public.
 Found = tuple[TroubleKind, str, bool]
 
 
 @dataclass(frozen=True)
 class DatabaseTrouble:
-    """What is wrong, in the words of the error, and since when (monotonic).
+    """The trouble, the text of its error, and the time since when (monotonic).
 
-    Words of a server may name hosts and accounts: `is_public` says whether everybody may read them.
+    A server's error text may name hosts and accounts: `is_public` says whether it may be shown to everybody.
     """
 
     trouble: TroubleKind
@@ -105,7 +105,7 @@ class DatabaseTrouble:
 
 
 class Availability:
-    """What is known about one database. `probe` tries it, given what is wrong so far; it gives what it found, or None.
+    """The known state of one database. `probe` tries it, given the last finding; it returns the new one, or None.
 
     While the database is in trouble no request waits for it: a request that needs it starts a probe, waits a moment for
     what it finds, and is refused if the trouble is still there.
@@ -148,7 +148,7 @@ class Availability:
             self.note_trouble()
 
     def look(self, max_age_s: float = RECENT_S, wait_s: float = PROBE_MAX_S) -> DatabaseTrouble | None:
-        """What is wrong now, or None: from a probe not older than this, waited for so long."""
+        """The current finding, or None: from a probe not older than `max_age_s`, waiting at most `wait_s` for it."""
         with self._lock:
             if not self._is_probing and self._clock() - self._probed_at > max_age_s:
                 self._is_probing, self._is_done = True, threading.Event()

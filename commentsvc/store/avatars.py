@@ -1,4 +1,4 @@
-"""Pictures of people, by the hash of their bytes: what an address names never changes."""
+"""Avatars by the hash of their bytes: the picture at an address never changes."""
 
 from __future__ import annotations
 

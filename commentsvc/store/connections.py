@@ -31,7 +31,7 @@ SHOWN_SQL_MAX = 2000
 
 
 def engine_options(database_url: str, availability: Availability) -> dict[str, Any]:
-    """What create_engine needs so that a database in trouble is noticed fast and a lock is waited for."""
+    """Options of create_engine: a database in trouble is noticed fast, and locks are waited for."""
 
     class Pool(QueuePool):
         """Gives no connection to a database that is away."""
@@ -40,7 +40,7 @@ def engine_options(database_url: str, availability: Availability) -> dict[str, A
             availability.check()
             return super().connect()
 
-    Pool.__module__ = QueuePool.__module__  # its logger is named after it: what it has to say is no news for operators
+    Pool.__module__ = QueuePool.__module__  # the logger is named after it; its messages are not for operators
     # Errors reach the log; values may be a commenter's words.
     options: dict[str, Any] = {"hide_parameters": True, "poolclass": Pool, "pool_timeout": POOL_TIMEOUT_S}
     if database_url.startswith("sqlite"):

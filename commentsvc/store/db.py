@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    # Named constraints, so that a migration can name what it drops on both databases.
+    # Named constraints, so that a migration can drop them by name on both databases.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -1,4 +1,4 @@
-"""What an error of the database means: it is down, the outcome is unknown, or one row is the reason."""
+"""Classifies errors of the database: it is down, the outcome is unknown, a lost race, or one row is the cause."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_away(error: DBAPIError) -> bool:
 
 
 def is_unknown(error: DBAPIError) -> bool:
-    """Whether what was asked may have been done all the same."""
+    """Whether the transaction may have been committed despite the error."""
     return isinstance(error.orig, OutcomeUnknown) or (error.connection_invalidated and error.statement is None)
 
 
@@ -53,7 +53,7 @@ def is_of_one(error: DBAPIError) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """What a database error says, without the statement and its values: those may be a commenter's words."""
+    """The message of a database error without the statement and its values, which may be a commenter's words."""
     if not isinstance(error, DBAPIError):
         return str(error).partition("\n")[0]
     sqlstate = getattr(error.orig, "sqlstate", None) or ""

@@ -59,7 +59,7 @@ def _watch(engine: Engine, sqlite_path: Path | None, known: Availability) -> Non
 
 
 def _end_session(_error: BaseException | None) -> None:
-    """End what the request was reading; the answer is made, and goes out although the database may just have died."""
+    """End the request's read transaction; the response is complete and is sent even if the database has just failed."""
     try:
         end_read_transaction()
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""Answers already given: what a retry with the same Idempotency-Key gets again."""
+"""Stored responses, for retries with the same Idempotency-Key."""
 
 from __future__ import annotations
 

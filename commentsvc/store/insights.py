@@ -1,4 +1,4 @@
-"""Counts over time: what came in on a site, what became of it, who decided it and how fast."""
+"""Statistics of a site over time: comments by status, decisions by moderator, and waiting times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: a mail that makes whoever can read it a member of a site; single use, a week."""
+"""Invitations to join a site's team, by mail: single use, valid for a week."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ SERVERS_KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "
 
 
 class NoAnswer(psycopg.OperationalError, TimeoutError):
-    """The server did not answer within the time limit; whether it did what it was asked is not known."""
+    """The server did not answer within the time limit; the outcome is unknown."""
 
 
 class PostgresCursor(psycopg.Cursor[Any]):
@@ -122,7 +122,7 @@ def connect(is_lost: Callable[[], bool], *args: Any, **options: Any) -> Postgres
     def work() -> None:
         try:
             made: PostgresConnection | BaseException = PostgresConnection.connect(*args, **options)
-        except BaseException as error:  # raised again by who waits
+        except BaseException as error:  # raised again by the waiting thread
             made = error
         with lock:
             if is_given_up.is_set() and isinstance(made, PostgresConnection):
@@ -158,7 +158,7 @@ def new_connection(is_lost: Callable[[], bool], *args: Any, **options: Any) -> P
 
 
 def _server_settings() -> str:
-    """What each connection asks of the server, by who is waiting."""
+    """The settings of each connection, by the current time limits."""
     limit = time_limits.current().limit
     is_command = limit is time_limits.COMMAND
     settings = {

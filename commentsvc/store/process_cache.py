@@ -1,4 +1,4 @@
-"""What a process keeps in memory of a database, one cache for all kinds of values.
+"""The process-wide cache: values of a database that a process keeps in memory.
 
 A `Section` names one kind of values, such as the sites by key. Entries belong to the engine of the application that is
 current: two applications in one process share none. A section is bounded; the entry unused for longest goes first.

@@ -1,4 +1,4 @@
-"""Which rules spoke against which comments, and when: what a site's rules are good for; rows are only added."""
+"""Matches of rules by comment and time, for statistics; rows are only added."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_all(spoken: Iterable[tuple[Comment, Reason]], now: datetime) -> None:
 
 
 def counts(site: Site, since: datetime) -> dict[str, int]:
-    """How often each rule spoke since then."""
+    """The number of matches of each rule since then."""
     query = select(RuleHit.rule, func.count()).where(RuleHit.site_id == site.id, RuleHit.created_at > since)
     return dict(db.session.execute(query.group_by(RuleHit.rule)).all())
 

@@ -1,4 +1,4 @@
-"""A site's own rules: what the judge looks for in modes `new` and `rules`."""
+"""A site's own rules, which are applied in the modes `new` and `rules`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sanctions: what moderators impose on a person by account, address, domain or network; lifted, never deleted."""
+"""Sanctions on people by account, address, domain or network; they are lifted, never deleted."""
 
 from __future__ import annotations
 

@@ -72,12 +72,12 @@ class Site(Base):
 
     @property
     def texts(self) -> dict[str, Any]:
-        """What this site says instead of our own sentences (see catalogue.checked_texts)."""
+        """The site's own wording (see translations.checked_texts)."""
         texts: dict[str, Any] = self.settings.get("texts", {})
         return texts
 
     def voice(self, language: str | None) -> Translator:
-        """What speaks for this site to somebody whose language is this, else in the site's own, else in English."""
+        """The site's translator: in the given language, else the site's, else English."""
         return Translator(language or self.policy.language or languages.DEFAULT, self.texts)
 
     def allows(self, origin: str) -> bool:
@@ -128,10 +128,10 @@ _by_keys: Section[str, tuple[Site, float]] = Section(KEPT_MAX)
 
 
 def cached_by_key(key: str, anew: bool = False) -> Site:
-    """The site as it is, or as another process may have changed it KEPT_S ago; raises as by_key does.
+    """The site, at most KEPT_S behind a change by another process; raises as by_key.
 
-    It belongs to no session and is others' too: to be looked at only. Who would refuse something because of it looks
-    `anew` before.
+    The object belongs to no session and is shared between requests: read it only. Before refusing a request because of
+    it, read it `anew`.
     """
     site, until = _by_keys.get(key) or (None, 0.0)
     if site is None or anew or time.monotonic() >= until:
@@ -160,7 +160,7 @@ def all_sites() -> list[Site]:
 
 
 def is_known_origin(origin: str) -> bool:
-    """Whether any site allows this origin: what a preflight, which names no site, can be asked."""
+    """Whether any site allows this origin: a CORS preflight names no site."""
     return db.session.scalar(select(SiteOrigin.id).where(SiteOrigin.origin == origin).limit(1)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What the spam filter has learnt: in how many good and bad comments of a site each word was; the words as hashes."""
+"""The spam filter's counts: in how many good and bad comments of a site each word occurs, by its hash."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def total(site: Site) -> WordCounts:
 
 
 def seen(site: Site, words: Collection[int]) -> dict[int, WordCounts]:
-    """What was learnt of these words; those never met are left out."""
+    """The counts of these words; unknown words are left out."""
     found: dict[int, WordCounts] = {}
     listed = list(words)
     for at in range(0, len(listed), _AT_ONCE):

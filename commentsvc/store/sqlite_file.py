@@ -34,7 +34,7 @@ STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock
 
 
 def identity(path: Path) -> Identity | None:
-    """What tells a file from another at the same path; None where there is none."""
+    """The identity of the file at a path; None where there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -91,10 +91,10 @@ class SqliteFile:
                 raise unavailable("the database file was moved or replaced; nothing of this transaction is kept")
 
     def settle(self) -> None:
-        """Open the file that is at the path now, for good; leaves one that it replaced as a whole.
+        """Switch to the file that is now at the path; the replaced file stays consistent.
 
-        What the log of the old file holds is merged into the old file, wherever that is now. Its side files go: SQLite
-        would take them for the new file's.
+        The WAL of the old file is merged into it, wherever that file is now. Its side files are removed: SQLite would
+        take them for the new file's.
         """
         with self._lock:
             now = identity(self.path)
@@ -160,7 +160,7 @@ class SqliteFile:
 
     def _try_to_write(self, connection: sqlite3.Connection, known: TroubleKind | None) -> None:
         size = PROBE_BYTES
-        if known is TroubleKind.DISK:  # more than lies there already, which could be written over
+        if known is TroubleKind.DISK:  # more than the free pages of the file, which could be reused
             size += _size_bytes(Path(f"{self.path}-wal"))
         connection.execute("PRAGMA cache_size=2")
         connection.execute("BEGIN IMMEDIATE")

@@ -55,9 +55,7 @@ def end_failed_transaction() -> None:
 
 
 def _begin_write() -> None:
-    """Start the write transaction; every verb calls it before it loads what it will change: nothing stale is written
-    back.
-    """
+    """Start the write transaction, before rows that will be changed are loaded: no stale row is written back."""
     end_read_transaction()
     availability.of(db.engine).check(for_writing=True)
     if is_postgres():
@@ -95,7 +93,7 @@ def _end_write_turn(session: Session, transaction: SessionTransaction) -> None:
 
 
 def _commit_and_keep() -> None:
-    """Commit; what was loaded is not read again for the answer."""
+    """Commit and keep loaded rows readable without another query."""
     session = db.session()
     session.expire_on_commit = False
     try:

@@ -1,4 +1,4 @@
-"""What a cached page depends on, and the query that tells whether it changed."""
+"""The versions that a cached page depends on, and the query that confirms them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from commentsvc.store.threads import Thread
 
 @dataclass(frozen=True)
 class PageDependency:
-    """What a published page was built from: a thread of a site, and (site version, thread version) as read.
+    """The source of a published page: a thread of a site, with the versions of site and thread when it was read.
 
-    Without a thread: all that is published on the site; the second version is then that of its comments.
+    Without a thread: all published comments of the site; the second version is then theirs.
     """
 
     site_key: str
@@ -54,7 +54,7 @@ def version_reader(app: Flask) -> Callable[[PageDependency], tuple[int, int] | N
 
 
 def threads_reader(app: Flask) -> Callable[[Iterable[PageDependency]], set[PageDependency]]:
-    """A function that gives those pages of threads that still stand at their versions, by one query for each site."""
+    """A function that returns the pages whose versions are unchanged, with one query for each site."""
     with app.app_context():
         engine = db.engine
 

@@ -1,4 +1,4 @@
-"""What widgets hold: one-time codes, and the tokens of one account on one site; only their hashes are kept."""
+"""One-time codes and tokens of widgets, for one account on one site; only hashes are stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TokenKind(StrEnum):
 
 
 class AuthCode(Base):
-    """A code handed to a widget; single use, and what it was traded for ends when somebody tries it again."""
+    """A code for a widget; single use: its tokens are revoked when it is used again."""
 
     __tablename__ = "auth_code"
 

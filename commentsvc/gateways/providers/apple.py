@@ -16,7 +16,7 @@ from commentsvc.gateways.providers.base import Attempt, Person
 from commentsvc.gateways.providers.oauth import text_or_none
 from commentsvc.gateways.providers.openid import OpenId
 
-SECRET_LIFE_S = 30 * 60  # Apple takes up to six months; ours is made anew for each use
+SECRET_LIFE_S = 30 * 60  # Apple allows up to six months; we create one for each use
 
 
 class Apple(OpenId):

@@ -1,4 +1,4 @@
-"""What every sign-in provider takes and gives: an attempt, a person, or a trouble that a reader understands."""
+"""The interface of sign-in providers: an attempt, then a person or a failure with a message for the reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from commentsvc.core.phrases import marked, phrase
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is remembered between going to the provider and coming back. `instance` is the reader's own server."""
+    """The state kept in the session while the reader is at the provider. `instance` is the reader's Mastodon server."""
 
     state: str
     verifier: str
@@ -91,4 +91,4 @@ class Provider(Protocol):
         """The address to send the browser to; raises Trouble."""
 
     def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
-        """Who came back with this answer, whose state the caller has checked; raises Trouble."""
+        """The person behind this callback, whose `state` the caller has checked; raises SignInFailure."""

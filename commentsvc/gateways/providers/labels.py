@@ -1,4 +1,4 @@
-"""What people call the providers there are; for pages that only name them, which is most."""
+"""Display names of the providers, for pages that only name them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Mastodon(OAuthProvider):
         return client
 
     def _metadata(self, attempt: Attempt) -> dict[str, Any] | None:
-        """What the server says of itself (RFC 8414); None for one that is too old to have such a page."""
+        """The server's metadata (RFC 8414); None for a server too old to have any."""
         with self._guarded(Session()) as session:
             try:
                 url = f"{self._base(attempt)}/.well-known/oauth-authorization-server"

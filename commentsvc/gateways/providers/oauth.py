@@ -20,7 +20,7 @@ from commentsvc.gateways.providers.labels import label_of
 
 SUBJECT_MAX = 255  # characters of an id, as OpenID Connect allows them and the column of identities holds them
 SHOWN_MAX = NAME_MAX
-# What token endpoints say of a code that came too late or twice; GitHub has its own word for it.
+# Errors of token endpoints for a code that is expired or used; GitHub has its own.
 SPENT = {"invalid_grant", "bad_verification_code", "invalid_request"}
 DENIALS = {"access_denied", "user_cancelled_authorize", "user_denied"}
 # RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6.
@@ -173,7 +173,7 @@ class OAuthProvider(ABC):
             raise self.trouble(FailureKind.WRONG, "the answer is no JSON") from None
 
     def of_request(self, error: RequestException) -> SignInFailure:
-        """What went wrong on the way, without addresses or parameters: those hold codes and tokens."""
+        """The transport error without addresses and parameters, which hold codes and tokens."""
         if isinstance(error, HTTPError) and error.response is not None and error.response.status_code < 500:
             return self.trouble(FailureKind.WRONG, f"HTTP {error.response.status_code}")
         return self.trouble(FailureKind.AWAY, type(error).__name__)
@@ -182,7 +182,7 @@ class OAuthProvider(ABC):
         return SignInFailure(self.label, kind, f"{self.name}: {cause}")
 
     def whole(self, subject: object, name: object, **more: Any) -> Person:
-        """A person; raises Trouble when what must be there is missing."""
+        """The person; raises SignInFailure when a required field is missing."""
         if not isinstance(subject, str | int) or isinstance(subject, bool) or not str(subject):
             raise self.trouble(FailureKind.WRONG, "no id in the answer")
         return Person(self.name, str(subject), name if isinstance(name, str) else "", **more)

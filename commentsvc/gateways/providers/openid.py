@@ -78,7 +78,7 @@ class OpenId(OAuthProvider):
         return bool(claims.get("iss") == self._discover()["issuer"])
 
     def is_discovered(self, issuer: object) -> bool:
-        """Whether discovery speaks of the issuer that was asked for."""
+        """Whether the discovery document names the configured issuer."""
         return isinstance(issuer, str) and issuer.rstrip("/") == self.issuer
 
     def _discover(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class OpenId(OAuthProvider):
                 raise self.of_request(error) from None
 
     def _claims(self, token: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
-        """What the ID token says, when it is signed, meant for us and new (OpenID Connect Core §3.1.3.7)."""
+        """The claims of a valid ID token: signature, audience, issuer, nonce and age (OpenID Connect Core §3.1.3.7)."""
         found = token.get("id_token")
         if not isinstance(found, str):
             raise self.trouble(FailureKind.WRONG, "no ID token in the answer")

@@ -1,4 +1,4 @@
-"""Shapes of what the API answers, from which the OpenAPI document is made."""
+"""Schemas of the API's responses, from which the OpenAPI document is made."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from commentsvc.web.http import access, app_setup
 from commentsvc.web.http.app_setup import csrf, now, settings
 
 pages = Blueprint("api", __name__)
-csrf.exempt(pages)  # no cookie counts here: who writes proves it in the request itself
+csrf.exempt(pages)  # cookies are ignored here: requests authenticate by a token
 
 IDEMPOTENCY_KEY_MAX = 255
 HEADERS_ALLOWED = "Authorization, Content-Type, Idempotency-Key, X-Edit-Token, If-None-Match"
@@ -72,7 +72,7 @@ def viewer() -> Response:
     account = holder.account
     told = sanctions.told_all(site, account.id, account.email or "", access.client_ip(), now())
     response = jsonify(serializers.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))
-    response.headers["Access-Control-Allow-Origin"] = "*"  # who asks shows a token; no cookie is looked at
+    response.headers["Access-Control-Allow-Origin"] = "*"  # requests authenticate by a token; cookies are ignored
     return response
 
 

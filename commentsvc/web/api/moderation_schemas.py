@@ -1,4 +1,4 @@
-"""What moderators and their programs send to the API."""
+"""Schemas of requests to the moderation API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from commentsvc.web.api.schemas import THREAD_KEY, Schema, one_of, page_url
 
 
 class ThreadIn(Schema):
-    """What is not named stays as it is; a field that is not here is refused by its name."""
+    """Fields that are left out stay unchanged; unknown fields are refused by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -105,7 +105,7 @@ class RuleTestIn(Schema):
 
 
 class BacktestIn(Schema):
-    """What is to be tried: a rule (`kind`, `value`), one in the place of `rule_id`, or a whole set of `rules`."""
+    """The change to try: a rule (`kind`, `value`), a replacement for `rule_id`, or a whole set of `rules`."""
 
     site: StrictStr
     kind: StrictStr | None = None
@@ -142,7 +142,7 @@ class SanctionIn(Schema):
     everywhere: StrictBool = Field(False, description="on every site; for administrators")
 
     def order(self, about: Comment | None) -> SanctionOrder:
-        """What is asked for; `about` is the comment that is named instead of a subject."""
+        """The order; `about` is the comment that is named instead of a subject."""
         subject, author_id = self.subject, None
         if about is not None:
             if self.subject_kind not in set(SubjectKind):

@@ -11,7 +11,7 @@ from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import csrf, now, settings
 
 pages = Blueprint("reacting", __name__)
-csrf.exempt(pages)  # as in api.py: who reacts proves it in the request itself
+csrf.exempt(pages)  # cookies are ignored here: requests authenticate by a token
 
 
 @pages.put(routes.API_COMMENT_VOTE)

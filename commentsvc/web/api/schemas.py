@@ -21,7 +21,7 @@ from commentsvc.store.reports import ReportReason
 from commentsvc.store.sites import Site
 from commentsvc.web.http.app_setup import settings
 
-# What the service asks of a thread's key, for the OpenAPI document.
+# Constraints of a thread's key, for the OpenAPI document.
 THREAD_KEY: dict[str, Any] = {
     "type": "string",
     "minLength": 1,
@@ -36,7 +36,7 @@ V = TypeVar("V")
 
 
 class Schema(BaseModel):
-    """Fields a client may not set do not exist: what is not named here is not read."""
+    """Fields that a client may not set do not exist here: they are not read."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -102,7 +102,7 @@ def viewer_json(
     votes: Mapping[int, int],
     sanctions: Sequence[dict[str, object]] = (),
 ) -> dict[str, Any]:
-    """Who somebody is on a site, what of theirs waits in a thread or can still be changed, how they voted there, …"""
+    """The viewer on a site: role, pending and editable comments in a thread, votes, …"""
     role = memberships.role_on(account, site)
     return {
         "account": {
@@ -147,7 +147,7 @@ def _comment(comment: Comment, is_visible: bool) -> dict[str, Any]:
 
 
 def _reasons(kept: Sequence[dict[str, Any]], with_addresses: bool, comment: Comment) -> list[dict[str, Any]]:
-    """Why, as the database keeps it, in the language of who asks; an address that was found only for who may see it."""
+    """The stored reasons in the viewer's language, with addresses only for viewers who may see them."""
     return [
         {
             "rule": reason["rule"],
@@ -265,7 +265,7 @@ def judgement_json(comment: Comment, found: VerdictComparison, with_addresses: b
 
 
 def sanction_json(sanction: Sanction, at: datetime, with_addresses: bool) -> dict[str, Any]:
-    """A sanction as moderators see it; whom it names is null for who may not see addresses."""
+    """A sanction for moderators; its subject is null for those who may not see addresses."""
     kind, _, value = sanction.subject.partition(":")
     return {
         "id": sanction.id,

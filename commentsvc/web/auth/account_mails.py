@@ -14,7 +14,7 @@ from commentsvc.web.http.i18n import voice
 
 
 def voice_of(language: str | None) -> Translator:
-    """What speaks the account's language; that of the request for an account that has chosen none."""
+    """The translator in the account's language, or the request's when the account has chosen none."""
     return replace(voice(), tag=language) if language else voice()
 
 
@@ -24,7 +24,7 @@ def of_wrong_factors(account: Account) -> RenderedMail:
 
 
 def of_identity(account: Account, label: str, identity: str) -> RenderedMail:
-    """A way to sign in was added: `label` is the provider, `identity` what it calls the person."""
+    """The mail about an added sign-in method: `label` is the provider, `identity` the person's name there."""
     return _write("identity_added", account, label=label, identity=identity)
 
 

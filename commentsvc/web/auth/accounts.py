@@ -1,4 +1,4 @@
-"""The account page: what I wrote, how I sign in, where I am signed in, a copy of it all, and its end."""
+"""The account page: own comments, sign-in methods, sessions, a copy of all data, and erasure."""
 
 from __future__ import annotations
 

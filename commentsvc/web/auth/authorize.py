@@ -53,7 +53,7 @@ def ask() -> BaseResponse:
             return redirect(url_for("federation.login", provider=straight_to, next=goal))
         return _choose(site, goal)
     was_here = stored_widget_tokens.has_signed_in(current_user.account, site)
-    # An address says nothing of a name, so who comes by mail for the first time is asked for one.
+    # An address contains no name, so people who sign in by mail for the first time are asked for one.
     is_named_well = names.is_allowed(site, current_user.account, current_user.account.name)
     if is_fresh and is_named_well and (was_here or (is_named and current_user.session.provider != sign_in.EMAIL)):
         return _hand_over(grant, mode)
@@ -97,7 +97,7 @@ def revoke() -> Response:
     return jsonify({})
 
 
-# No cookie is looked at: whoever calls brings the code, or the token itself.
+# Cookies are ignored: the request contains the code or the token itself.
 csrf.exempt(token)
 csrf.exempt(revoke)
 

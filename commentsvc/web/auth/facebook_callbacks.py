@@ -1,4 +1,4 @@
-"""What Facebook asks of every app: it may cut a user off, and have what it gave us of them deleted."""
+"""Facebook's callbacks for apps: deauthorization of a user, and deletion of the user's data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "facebook"
 CODE = "deletion of what facebook gave"
 CODE_LIFE_S = 10 * 365 * 24 * 3600
 pages = Blueprint("facebook_calls", __name__)
-csrf.exempt(pages)  # Facebook signs what it posts
+csrf.exempt(pages)  # Facebook signs its requests
 
 
 @pages.post(routes.FACEBOOK_DEAUTHORIZE)

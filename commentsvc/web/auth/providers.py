@@ -61,7 +61,7 @@ STATUS = {FailureKind.DENIED: 403, FailureKind.EXPIRED: 400, FailureKind.AWAY: 5
 
 @pages.get(routes.PROVIDER_LOGIN)
 def login(provider: str) -> BaseResponse:
-    """To the provider; whoever is signed in already is asked first, so that no link replaces their session."""
+    """Redirect to the provider. A signed-in person is asked first, so that no link replaces their session."""
     found = provider_named(provider)
     goal = local_path(request.args.get("next", ""), url_for("queue.sites"))
     instance = request.args.get("instance", "")
@@ -120,9 +120,9 @@ def callback(provider: str) -> BaseResponse:
 
 @pages.post(routes.PROVIDER_CALLBACK)
 def take_posted_answer(provider: str) -> BaseResponse:
-    """Bring a form that a provider's page posts to a GET of our own: only that has the browser's Lax cookie.
+    """Redirect a form posted by a provider's page to a GET: only that carries the browser's SameSite=Lax cookie.
 
-    What it says of the person goes sealed, for addresses end up in logs.
+    Data about the person is encrypted, because URLs end up in logs.
     """
     if not provider_named(provider).posts_answer:
         raise MethodNotAllowed(["GET"])
@@ -131,7 +131,7 @@ def take_posted_answer(provider: str) -> BaseResponse:
     return redirect(url_for("federation.finish_posted", provider=provider, k=kept), 303)
 
 
-csrf.exempt(take_posted_answer)  # what comes in is looked at only after the redirect, by its state
+csrf.exempt(take_posted_answer)  # the form is read only after the redirect, where its state is checked
 
 
 @pages.get(routes.PROVIDER_FINISH)
@@ -163,7 +163,7 @@ def _finish(found: Provider, answer: Mapping[str, str]) -> BaseResponse:
     holder = current_user.session.id if current_user.is_authenticated else 0
     links_to = kept.get("links_to", 0)
     if links_to not in (0, holder):
-        # Whoever began to add it is not signed in here any more: it is added to nobody, and signs nobody in.
+        # The account that began to add the identity is no longer signed in: add it to no account, and sign nobody in.
         return _failed(SignInFailure(found.label, FailureKind.EXPIRED, f"{provider}: another session"), goal, provider)
     attempt = Attempt(state, kept["verifier"], kept["nonce"], _redirect_uri(provider), kept["instance"])
     try:
@@ -189,7 +189,7 @@ def _ask_about(template: str, found: Provider, person: Person, goal: str) -> Res
 
 
 def answered(template: str) -> tuple[Person, str] | None:
-    """Whom the form of the page `template` was about, and where to go on; None when it is not of this session."""
+    """The person of the form on the page `template`, and the next page; None for a form of another session."""
     kept = tokens.unsealed(settings().secret_key, _sealed_for(template), request.form.get("sealed", ""), ATTEMPT_LIFE_S)
     return (Person(**json.loads(kept["person"])), kept["goal"]) if kept else None
 
@@ -261,7 +261,7 @@ def offered() -> list[tuple[str, str]]:
 
 
 def label(provider: str) -> str:
-    """What people call a provider, also one that is no longer offered."""
+    """The provider's display name, also of a provider that is no longer offered."""
     return dict(offered()).get(provider) or LABELS.get(provider, provider.title())
 
 

@@ -77,7 +77,7 @@ def prove_by_passkey() -> Response:
 
 @pages.get(routes.SIGN_IN_AGAIN)
 def ask_again() -> Response:
-    """Who is signed in shows once more who they are: by their second factor, or by a mailed code."""
+    """Sign in again for a sensitive action: by a second factor, or by a mailed code."""
     holder = access.require_signed_in()
     goal = _goal(request.args.get("next", ""))
     if stored_second_factors.is_protected(holder.account.id):

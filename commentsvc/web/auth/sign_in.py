@@ -28,9 +28,9 @@ pages = Blueprint("signin", __name__)
 ADDRESS = "signin_address"
 GOAL = "signin_goal"
 ASKER = "signin_asker"
-# What a provider said of somebody who must first confirm the address of their account by a mailed code.
+# Session key: the provider's data about a person who must first confirm the account's address by a mailed code.
 UNCONFIRMED = "unconfirmed_identity"
-# Whoever signs in to comment may be new here; the dashboard is for those the operator has made accounts for.
+# People who sign in to comment may be new; the dashboard is only for accounts that the operator has created.
 JOINING = (FROM_BLOG, routes.HOSTED_PAGES)
 # The sign-in that this browser has just done, and the one whose page has named the blog that asks: where both are
 # this one, asking again would be noise.
@@ -87,14 +87,14 @@ def _send(address: str, goal: str) -> BaseResponse:
 
 
 def _asker(address: str) -> Asker:
-    """Who asks here; the browser's secret stays in its session, and its codes are typed only there."""
+    """The requester of a code. The browser's secret stays in its session: a code works only in this browser."""
     if ASKER not in session:
         session[ASKER] = tokens.new()
     return Asker(client_ip(), session[ASKER], known_browsers.knows(address))
 
 
 def replaced_by(email: str) -> SignedIn | None:
-    """Who is signed in here and would no longer be when the holder of this address signs in; None for nobody."""
+    """The signed-in account that a sign-in with this address would replace, or None."""
     if not current_user.is_authenticated or current_user.account.email == email:
         return None
     found: SignedIn = current_user._get_current_object()
@@ -176,7 +176,7 @@ def sign_out() -> BaseResponse:
 
 
 def unhurried(goal: str) -> str:
-    """The same goal, but asking how to sign in: who did not get through one door must not be sent to it again."""
+    """The same goal with the choice of sign-in methods: a person who failed with one must not be sent to it again."""
     return f"{goal}&prompt=login" if goal.startswith(FROM_BLOG) and "&prompt=" not in goal else goal
 
 
@@ -208,7 +208,7 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
     is_joining = session[GOAL].startswith(JOINING)
     g.form_leads_to = blog_of(session[GOAL])
     names = {"address": session[ADDRESS], "problem": problem, "minutes": minutes, "goal": session[GOAL]}
-    # Who is signed in shows once more who they are.
+    # Ask a signed-in person to sign in again.
     is_again = not is_joining and current_user.is_authenticated and current_user.account.email == session[ADDRESS]
     again_from = url_for("security.ask_again", next=session[GOAL]) if is_again else ""
     replaced = replaced_by(session[ADDRESS])

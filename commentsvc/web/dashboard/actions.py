@@ -33,7 +33,7 @@ from commentsvc.web.http.safe_redirect import local_path
 pages = Blueprint("acts", __name__)
 
 BATCH = re.compile(r"[0-9a-f]{32}")
-Outcome = dict[str, Any]  # what an act says to a page or to a script
+Outcome = dict[str, Any]  # the result of an action, for a page or a script
 
 
 @pages.post(routes.DECIDE)

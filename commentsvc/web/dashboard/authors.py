@@ -1,4 +1,4 @@
-"""A person as moderators know them: what they wrote, what was decided, sanctions now and before, and notes."""
+"""The page of an author: comments, decisions, sanctions now and before, and notes."""
 
 from __future__ import annotations
 
@@ -131,9 +131,9 @@ def _subjects(author: Author) -> list[Subject]:
 
 
 def _offered(author: Author, subjects: list[Subject], sees_addresses: bool) -> dict[str, str]:
-    """The ways to name this person that make sense on a page, narrowest first: what the form sends, and its words.
+    """The possible subjects of a sanction on this author, narrowest first: form value and label.
 
-    Without the right to see addresses everybody with an address is offered the same.
+    Without the right to see addresses, all authors with an address get the same choices.
     """
     offered: dict[str, str] = {}
     for found in subjects:
@@ -154,7 +154,7 @@ def _offered(author: Author, subjects: list[Subject], sees_addresses: bool) -> d
 
 
 def _named(subject: str, sees_addresses: bool) -> str:
-    """Whom a sanction is about, in words; without the address for who may not see it."""
+    """The subject of a sanction in words, without the address for moderators who may not see it."""
     kind, _, value = subject.partition(":")
     if kind == SubjectKind.ACCOUNT:
         return "this account"
@@ -162,7 +162,7 @@ def _named(subject: str, sees_addresses: bool) -> str:
 
 
 def _token(author: Author, subject: Subject) -> str:
-    """What stands for a subject in the form: neither an address can be read there, nor that two authors share one."""
+    """An opaque form value for a subject: it reveals neither an address nor that two authors share one."""
     return tokens.keyed(settings().secret_key, "sanction subject", str(author.id), str(subject)).hex()[:32]
 
 

@@ -1,4 +1,4 @@
-"""What a card shows of a comment: its text with what was looked for, its author's past, its edits, its acts."""
+"""The contents of a comment's card: text with search hits, the author's history, edits and actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from commentsvc.store.revisions import Revision
 from commentsvc.store.sanctions import Sanction
 from commentsvc.web.http.app_setup import now
 
-# The likeliest act first; what a comment is already is not offered.
+# The most likely action first; the current status is not offered.
 OFFERED = {
     Status.PENDING: (Action.APPROVE, Action.REJECT, Action.SPAM, Action.DELETE),
     Status.APPROVED: (Action.PENDING, Action.REJECT, Action.SPAM, Action.DELETE),
@@ -131,7 +131,7 @@ def _shown(in_force: Sequence[Sanction], comment: Comment, by: Moderator) -> lis
 
 
 def _matches(comment: Comment) -> list[str]:
-    """What the rules found in the text; counts and the like are no words of it."""
+    """The rules' matches in the text; counts and the like are not parts of the text."""
     found = [r["match"] for r in comment.reasons if r.get("match") and r["rule"] != reports.HOLD_RULE]
     return [match for match in found if len(match) > 2 and not match.isdigit()]
 

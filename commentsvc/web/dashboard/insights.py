@@ -1,4 +1,4 @@
-"""Insights: what came in, what became of it and why, how fast and by whom; as charts, tables, CSV and JSON."""
+"""Insights: comments by status, reasons, waiting times and moderators, as charts, tables, CSV and JSON."""
 
 from __future__ import annotations
 

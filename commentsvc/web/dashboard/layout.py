@@ -44,7 +44,7 @@ def shown() -> str | None:
 
 
 def overlap_problems(error: Overlap) -> dict[str, str]:
-    """For each field that others have changed meanwhile: what they have set, and what to do."""
+    """For each field that others have changed meanwhile: the new value, and how to keep one's own."""
     return {
         name: f"{who or 'Someone else'} has changed this since you opened the page. It is now: {_told(value)}. "
         "Save again to keep your value."

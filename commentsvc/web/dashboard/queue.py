@@ -1,4 +1,4 @@
-"""The queue: what waits and what was decided on one site or on all of a moderator's, and how much there is of each."""
+"""The queue: comments of one site or of all sites of a moderator, by status, with counts."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def _list() -> str:
 
 
 def _sort(status: Status) -> Sort:
-    """Who has waited longest comes first; of what is decided, the newest. Either can be asked for."""
+    """By default pending comments oldest first and decided comments newest first; the query can change it."""
     asked = request.args.get("sort", "")
     if asked and asked not in SORTS:
         raise Invalid("sort", f"sort is one of {', '.join(SORTS)}.")

@@ -1,4 +1,4 @@
-"""The rules of a site: each with how often it spoke, tried on a text and on the past, changed, and changed back."""
+"""The rules of a site: matches, tests on a text and on past comments, changes and undo."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ THREADS_SHOWN = 50
 
 @dataclass(frozen=True)
 class Check:
-    """A check that every site has: its name in verdicts, what it does, and the settings that it goes by."""
+    """A built-in check: its name in verdicts, its description, and its settings."""
 
     name: str
     does: str
@@ -99,7 +99,7 @@ SAMPLE = ("body", "name", "email", "website", "ip", "user_agent")
 
 @dataclass(frozen=True)
 class Trial:
-    """What the form said of a rule, on the text beside it or on past comments."""
+    """The result of trying a rule on the text of the form or on past comments."""
 
     problem: str = ""
     is_tried: bool = False
@@ -287,7 +287,7 @@ def _page(
     own: Mapping[str, object] | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> str:
-    """`own` is what somebody entered for the checks, to stand there instead of what is saved."""
+    """`own` are entered values of the checks that are shown instead of the saved ones."""
     current = sites.policy_json(site)
     changed, _ = audit_log.of_site(site, ["rule"], None, CHANGES_SHOWN)
     return layout.draw(

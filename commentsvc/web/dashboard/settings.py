@@ -65,7 +65,7 @@ GROUPS = {
     "Language and search engines": ("language", "noindex"),
 }
 LINES = {"protected_names"}  # several lines of text
-INNER = {"flood_from"}  # what the service itself remembers
+INNER = {"flood_from"}  # set by the service itself
 SAYS = {
     "mode": ("Hold for review", "Which new comments wait for a moderator before they are published."),
     "approved_needed": ("Approved comments needed to skip review", "Applies when first-time commenters are held."),
@@ -176,7 +176,7 @@ def save(site_key: str) -> Response:
     except Invalid as error:
         return refused(error, _page(site_key, dict(error.problems), typed=_typed(), shown=shown))
     except Overlap as error:
-        # What this person changed stays in the form; everything else is as it is now.
+        # The form keeps the values that this person changed, and shows the current ones of all other fields.
         own = merge(shown or "", sent, site_settings.current_settings(site)).changes
         typed = {name: value for name, value in _typed().items() if name in own}
         problems = layout.overlap_problems(error)
@@ -201,7 +201,7 @@ def change_notes(site_key: str) -> Response:
 
 @pages.get(routes.CHANGES)
 def changes(site_key: str) -> str:
-    """The journal of the site: who changed what, from what, when."""
+    """The audit log of the site."""
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     before_id = find_number(request.args.get("before", ""))
@@ -251,7 +251,7 @@ def _page(
     shown: str | None = None,
     title: str = "",
 ) -> str:
-    """`typed` is what stands in the form instead of the settings; `shown` what it remembers to have shown."""
+    """`typed` are form values that replace the settings; `shown` is the fingerprint of the values shown before."""
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     typed = typed or {}
@@ -315,7 +315,7 @@ def _typed() -> dict[str, Any]:
 
 
 def _changes(site: Site) -> dict[str, Any]:
-    """What the form says, for the settings that it holds; a box that is not ticked is sent as nothing."""
+    """The values of the settings on the form; an unticked box is not sent."""
     form = request.form
     changes: dict[str, Any] = {"name": form.get("name", ""), "origins": _lines(form.get("origins", ""))}
     for name in form.getlist("has"):
@@ -338,7 +338,7 @@ def _lines(typed: str) -> list[str]:
 
 
 def _words(typed: str) -> dict[str, str]:
-    """A line for each sentence: ours, ` = `, and what the site says instead."""
+    """One line for each sentence: the original, ` = `, and the site's wording."""
     lines = [line for line in typed.replace("\0", "").splitlines() if line.strip()]
     pairs = [line.partition(" = ") for line in lines]
     for line, (_, equals, own) in zip(lines, pairs, strict=True):

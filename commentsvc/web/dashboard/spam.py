@@ -1,4 +1,4 @@
-"""The spam filter of a site: what it has learnt, how strict it is, and what it thinks of a text and by which words."""
+"""The spam filter of a site: its training, its threshold, and a test of a text."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _page(
     own: Mapping[str, object] | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> str:
-    """`own` is what somebody entered for the settings, to stand there instead of what is saved."""
+    """`own` are entered settings that are shown instead of the saved ones."""
     current = {name: sites.policy_json(site)[name] for name in ("spam_filter", "spam_hold")}
     return layout.draw(
         "dashboard/spam.html",

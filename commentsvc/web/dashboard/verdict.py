@@ -1,4 +1,4 @@
-"""Why a comment is where it is: every check, what it said then, and what it would say with today's settings."""
+"""The verdict of a comment: every check with its result then, and with today's settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pages = Blueprint("explanation", __name__)
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """One check: what it said then (as kept), and what it says today; None for nothing."""
+    """One check: its stored reason, and today's; None for no match."""
 
     name: str
     then: dict[str, str] | None
@@ -39,7 +39,7 @@ def show(site_key: str, comment_id: int) -> str:
 
 
 def _lines(found: VerdictComparison) -> list[VerdictLine]:
-    """Today's checks in their order, then those that spoke once and are gone."""
+    """Today's checks in their order, then former checks and rules with a stored reason."""
     then = {_name(reason["rule"]): reason for reason in found.then_reasons}
     lines = [VerdictLine(name, then.pop(_name(name), None), reason) for name, reason in found.now_checks]
     return [*lines, *(VerdictLine(name, reason, None) for name, reason in then.items())]

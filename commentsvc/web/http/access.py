@@ -1,4 +1,4 @@
-"""Who asks, for which site, with what right: loads and checks in one call. What a view holds from here, it may use."""
+"""Authorization: loads an object and checks the right to it in one call. A view may use what it gets here."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def current_bearer() -> Bearer | None:
 
 
 def current_sender(site: Site) -> Sender:
-    """Who writes a comment: the token's account, or a guest."""
+    """The sender of a comment: the token's account, or a guest."""
     holder = require_bearer_on(site)
     agent = request.headers.get("User-Agent", "")[:USER_AGENT_MAX]
     account, provider = (holder.account, holder.widget_provider) if holder else (None, None)
@@ -146,7 +146,7 @@ def require_bearer_on(site: Site) -> Bearer | None:
 
 
 def require_viewer(site: Site) -> Bearer:
-    """Who asks about themselves; raises NotSignedIn without a token."""
+    """The account of the token; raises NotSignedIn without one."""
     holder = require_bearer_on(site)
     if holder is None:
         raise NotSignedIn("Send the widget's token or a personal one: Authorization: Bearer ….")

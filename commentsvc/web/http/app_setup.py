@@ -1,4 +1,4 @@
-"""What every page shares: session cookie, sign-in, CSRF, limits on size, and the headers that keep browsers safe."""
+"""Setup of the Flask application: session cookie, sign-in, CSRF, size limits and security headers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ FOR_OTHER_ORIGINS = "cross-origin"
 REMEMBER_COOKIE = "commentsvc_remember"
 # Where signing in from a blog begins and ends.
 FROM_BLOG = f"{routes.AUTHORIZE}?"
-# Of what browsers let a page do, what none of ours needs.
+# Browser features that no page of the service needs.
 PERMISSIONS = ", ".join(
     f"{name}=()" for name in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
 )
 
-# What a browser says of a request that a page of another site, or of a sibling subdomain, has caused.
+# Values of Sec-Fetch-Site for requests caused by a page of another site or a sibling subdomain.
 FOREIGN = ("cross-site", "same-site")
 
 
@@ -74,7 +74,7 @@ class LazySessionInterface(SecureCookieSessionInterface):
 
 
 class SignedIn(UserMixin):
-    """Whom Flask-Login knows: a dashboard session and its account. The cookie holds the session's token."""
+    """Flask-Login's user: a dashboard session and its account. The cookie holds the session's token."""
 
     def __init__(self, token: str, session_row: Session) -> None:
         self.token = token
@@ -183,7 +183,7 @@ def _add_security_headers(response: Response) -> Response:
 
 
 def _keep_to_ourselves(response: Response) -> None:
-    """What the pages of other origins need not reach; the parts of a widget are theirs (web/public/thread_reads.py)."""
+    """Set Cross-Origin-Resource-Policy except for the widget's files (web/public/thread_reads.py)."""
     headers, config = response.headers, settings()
     if response.mimetype == "text/html":
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

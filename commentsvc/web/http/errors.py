@@ -89,7 +89,7 @@ def _known(error: CommentError) -> Response:
 
 
 def _to_prove(error: NotProved | NotFresh) -> Response:
-    """To where the person shows what is missing; what a form wanted is done once more afterwards, by them."""
+    """Redirect to the missing proof of identity; the person submits the form again afterwards."""
     is_page = request.method in ("GET", "HEAD")
     goal = request.full_path.rstrip("?") if is_page else _page_before()
     if isinstance(error, NotProved) and not error.has_factor:
@@ -115,7 +115,7 @@ def _database(error: Exception) -> Response:
         at = "".join(traceback.format_tb(error.__traceback__))
         log.error("the database refused a query: %s\n%s", first_line(error), at)
         return _of_ours(500)
-    log.info("a request was refused: %s", first_line(error))  # what is wrong is said once, by store/availability.py
+    log.info("a request was refused: %s", first_line(error))  # store/availability.py logs the cause once
     detail = gettext("Comments can't be saved at the moment. Please keep your text and try again in a few seconds.")
     if isinstance(error, DBAPIError) and is_unknown(error):
         detail = gettext(
@@ -167,7 +167,7 @@ def problem(
     problems: list[tuple[str, str]] | None = None,
     more: Mapping[str, object] | None = None,
 ) -> Response:
-    """The answer itself, in the form that fits whoever asked; what it says is told already."""
+    """The response, as problem+json for programs and as a page for people; the texts are translated already."""
     if not _for_programs():
         return make_response(render_template("error.html", title=title, detail=detail, status=status), status)
     document: dict[str, object] = {

@@ -13,7 +13,7 @@ from commentsvc.web.http.app_setup import settings
 
 log = logging.getLogger(__name__)
 
-# What proxies add. A request with any of them did not come straight from a program on this machine.
+# Headers that proxies add. A request with one of them did not come directly from a program on this machine.
 OF_PROXIES = (
     "Forwarded",
     "X-Forwarded-For",

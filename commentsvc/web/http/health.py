@@ -1,4 +1,4 @@
-"""Whether this process and what it needs are well; what it has counted; and where to report a security problem."""
+"""Health checks, metrics, and security.txt."""
 
 from __future__ import annotations
 

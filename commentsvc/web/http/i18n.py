@@ -22,16 +22,16 @@ ENGLISH_ONLY = (routes.DASHBOARD, routes.SECURITY)  # the moderators' desk
 
 
 def language() -> str:
-    """Ours for this request: what it wishes, else the site's, else English."""
+    """The response's language: the request's, else the site's, else English."""
     if not has_request_context() or request.path.startswith(ENGLISH_ONLY):
         return languages.DEFAULT
     return language_wished() or g.get("site_language") or languages.DEFAULT
 
 
 def language_wished() -> str | None:
-    """Ours that the request itself asks for: `lang` of the query, else what the browser says, if we speak it.
+    """The supported language that the request asks for: `lang` of the query, else Accept-Language; or None.
 
-    The edge takes the browser's wish from public reads: their pages are the same for everybody.
+    The page cache removes Accept-Language from public reads: their pages are the same for everybody.
     """
     return languages.nearest(request.args.get("lang", "")) or languages.negotiated(
         request.headers.get("Accept-Language", "")
@@ -39,7 +39,7 @@ def language_wished() -> str | None:
 
 
 def language_asked() -> dict[str, str]:
-    """What a link to another page of ours carries on: the language that the query names, if it does."""
+    """The `lang` parameter for links to other pages, when the query has one."""
     asked = languages.nearest(request.args.get("lang", "")) if has_request_context() else None
     return {"lang": asked} if asked else {}
 
@@ -59,7 +59,7 @@ def speak_for(site: Site) -> None:
 
 
 def voice() -> Translator:
-    """What says things in the language of the request, as its site wants them said."""
+    """The translator of the request, with its site's wording."""
     sentences: Sentences = flask_babel.get_translations()
     return sentences.voice
 

@@ -1,8 +1,8 @@
 """Serves the application through Granian's RSGI interface, so that no thread waits for a client that sends slowly.
 
-Pages that lie ready in memory are answered on the event loop. Bodies are collected there too, each within a size and a
-time; a thread takes a request when all of it is here. An answer is handed to Granian whole, so no thread waits for a
-client that reads slowly either.
+Prepared pages are answered on the event loop. Bodies are collected there too, within limits of size and time; a thread
+gets a request when it is complete. A response is passed to Granian whole, so no thread waits for a client that reads
+slowly either.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 class RsgiScope(Protocol):
-    """What Granian says of a request."""
+    """Granian's scope of a request."""
 
     proto: str
     http_version: str
@@ -124,7 +124,7 @@ class _Threads:
 
 
 class Application:
-    """What Granian calls for each request; everything here but the application itself runs on one event loop."""
+    """The RSGI application. All of it except the WSGI application runs on one event loop."""
 
     def __init__(self, app: WSGIApplication, cache: PageCache, config: Config) -> None:
         self._app = app
@@ -166,10 +166,10 @@ class Application:
             self._large_room.left_bytes += taken[1]
 
     async def _receive(self, scope: RsgiScope, connection: RsgiConnection, body: bytearray, taken: list[int]) -> int:
-        """Collect the body into `body`; the length to be told to the application.
+        """Collect the body into `body`; returns the length that the application is told.
 
-        `taken` is what it takes of the room for all bodies, and of that for what is large. A body over the limit is
-        not read on: the application is told a length that it refuses by itself.
+        `taken` is its share of the memory for all bodies, and of that for large ones. A body over the limit is not read
+        further: the application is told a length that it refuses.
         """
         limit = RULES_MAX_BYTES if scope.path.startswith(LARGE_PATHS) else REQUEST_MAX_BYTES
         announced = scope.headers.get("content-length")

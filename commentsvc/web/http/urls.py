@@ -44,7 +44,7 @@ def permalink(comment: Comment) -> str:
 
 
 def terms(page: ThreadPage) -> dict[str, Any]:
-    """What the widget must know of writing in a thread."""
+    """The data that the widget needs for writing in a thread."""
     policy = page.site.policy
     return {
         "max": policy.body_max,

@@ -29,7 +29,7 @@ FEED_SIZE = 50
 ATOM, THREADING = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/thread/1.0"
 xml.register_namespace("", ATOM)
 xml.register_namespace("thr", THREADING)
-# What XML 1.0 cannot hold; imported comments may have it.
+# Characters that XML 1.0 forbids; imported comments may contain them.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -1,4 +1,4 @@
-"""The page at the address itself: what this service is, and the way in."""
+"""The home page: a description of the service, and a link to the dashboard."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class PageState:
-    """What the reader is doing on the page: which comment they answer or look at, what they typed, what went wrong."""
+    """The state of the page for one reader: the comment they answer or look at, form values, and problems."""
 
     reply_to: str = ""
     about: str = ""
@@ -195,7 +195,7 @@ def _has_session() -> bool:
 
 
 def _signed_in() -> SignedIn | None:
-    """Who is signed in at the service in this browser; a reader without a session costs no query."""
+    """The session of this browser, or None; without a session cookie there is no query."""
     return access.require_signed_in() if _has_session() and current_user.is_authenticated else None
 
 

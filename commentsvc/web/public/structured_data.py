@@ -1,4 +1,4 @@
-"""What search engines read of a thread: schema.org's DiscussionForumPosting with its comments as a tree, as JSON-LD."""
+"""A thread for search engines: schema.org's DiscussionForumPosting with its comments as a tree, in JSON-LD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.web.http import urls
 from commentsvc.web.http.app_setup import machine_time
 
-TEXT_MAX = 20_000  # what the longest comment may have
+TEXT_MAX = 20_000  # the longest comment's
 
 
 def discussion(page: ThreadPage) -> dict[str, Any] | None:

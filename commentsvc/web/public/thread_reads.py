@@ -51,7 +51,7 @@ def public(response: Response) -> Response:
 
 
 def thread_page() -> ThreadPage:
-    """The page that the query asks for; tells the edge what it was built from."""
+    """The page that the query asks for; records its versions for the page cache."""
     sort = paging.sort(request.args.get("sort") or "oldest")
     after = paging.cursor(request.args.get("cursor", ""), sort)
     limit = paging.limit(request.args.get("limit", ""))
@@ -145,7 +145,7 @@ def _recent_json(comment: comments.Comment) -> dict[str, Any]:
 
 @pages.get(routes.EMBED_TEXTS)
 def texts() -> Response:
-    """What the widget says, in one language; with a site, in that site's words."""
+    """The widget's texts in one language, with the site's own wording."""
     key = request.args.get("site", "")
     if key:
         site = sites.by_key(key)
