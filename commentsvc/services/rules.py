@@ -128,7 +128,7 @@ def remove(rule_id: int, by: Account, now: datetime) -> None:
 
 @retried
 def undo(entry_id: int, site: Site, by: Account, now: datetime) -> None:
-    """Put a rule back as it was before a change in the journal; raises Conflict when it was changed since."""
+    """Undo a change of a rule by its entry in the audit log; raises Conflict when the rule was changed since."""
     with write():
         sites.lock(site)
         entry = audit_log.by_id(entry_id)
@@ -201,7 +201,7 @@ def _text(rule: Rule) -> RuleText:
 
 
 def _written(rule: Rule) -> dict[str, Any]:
-    """As the journal keeps it."""
+    """As the audit log stores it."""
     return {
         "kind": rule.kind,
         "value": rule.value,

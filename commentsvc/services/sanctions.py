@@ -273,7 +273,7 @@ def _locked(ids: Sequence[int]) -> list[Comment]:
 
 
 def _written(found: Sanction) -> dict[str, object]:
-    """As the journal keeps it."""
+    """As the audit log stores it."""
     return {
         "kind": found.kind,
         "subject": found.subject,

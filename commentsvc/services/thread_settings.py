@@ -23,7 +23,7 @@ from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import retried, write
 
-UNDO = re.compile(r"thread-([1-9][0-9]{0,17})")  # as `undo` names a change of a thread: by its entry in the journal
+UNDO = re.compile(r"thread-([1-9][0-9]{0,17})")  # `undo` of a change of a thread: its entry in the audit log
 
 
 @dataclass(frozen=True)

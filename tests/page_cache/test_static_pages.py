@@ -150,7 +150,7 @@ def test_while_the_database_is_away_nothing_is_leased_and_the_pages_stay(reader,
     assert reader.laid_out() == [NAME]
 
 
-def test_a_full_shelf_takes_nothing_more(reader, make_comment, monkeypatch):
+def test_no_page_is_written_when_the_folder_is_full(reader, make_comment, monkeypatch):
     make_comment()
     monkeypatch.setattr(static_pages, "PAGES_MAX", 2)
     for n in range(3):
@@ -159,7 +159,7 @@ def test_a_full_shelf_takes_nothing_more(reader, make_comment, monkeypatch):
     assert PAGES_MAX > 2
 
 
-def test_an_idle_shelf_asks_the_database_nothing_and_leases_nothing(reader):
+def test_without_readers_there_is_no_query_and_no_lease(reader):
     def fails(_pages):
         raise AssertionError("asked")
 

@@ -82,7 +82,7 @@ def test_who_waits_is_taken_along_by_one_of_them():
     assert results == {entry: f"done {entry}" for entry in range(BATCH_MAX + 5)}
 
 
-def test_who_waits_makes_room_at_the_gate():
+def test_a_waiting_request_gives_its_place_in_the_limit_back():
     slow = Slow()
     results = run_all(slow, GroupCommitQueue(slow, lambda taken, other: True), range(6), inside_max=2)
     assert [len(call) for call in slow.calls] == [1, 5] and len(results) == 6

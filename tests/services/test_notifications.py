@@ -244,7 +244,7 @@ def test_approving_and_answering_from_the_mail_is_one_act(client, site, alice, w
     assert 'name="reply"' not in client.get(f"/m/{link(letter, 'reject')}").text
 
 
-def test_who_was_slower_than_somebody_at_the_desk_hears_it(
+def test_a_mail_link_says_that_a_moderator_has_decided_in_the_dashboard(
     client, site, alice, bob, watching, make_comment, mails, now
 ):
     watching(alice, site, DigestInterval.AT_ONCE)

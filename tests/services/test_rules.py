@@ -1,4 +1,4 @@
-"""Rules: kept, journalled and taken back; tried on the past before they bite; and explained."""
+"""Rules: stored, in the audit log, undone; tried on past comments; explained."""
 
 import time
 
@@ -33,7 +33,7 @@ def entries(site, kind="rule"):
     return found
 
 
-def test_a_change_of_a_rule_is_journalled_and_can_be_taken_back_step_by_step(site, alice, now):
+def test_a_change_of_a_rule_is_in_the_audit_log_and_can_be_undone_step_by_step(site, alice, now):
     rule = rules_service.add(site, RuleText("words", "casino", "hold"), alice, now)
     rule_id = rule.id
     rules_service.change(rule_id, {"value": "casino\nroulette", "is_on": False}, alice, now)
@@ -81,7 +81,7 @@ def test_two_sites_do_not_share_rules(site, other_site, alice, now):
     assert write_as("Carol", "a casino", other_site, now).status == "approved"
 
 
-def test_settings_of_judging_are_journalled_by_name(site, alice, now):
+def test_changes_of_moderation_settings_are_in_the_audit_log_by_name(site, alice, now):
     rules_service.set_policy(site, {"mode": "rules", "links_max": 5, "spam_hold": 90}, alice, now)
     entry = entries(site, "setting")[0]
     assert entry.before == {"mode": "all", "links_max": 2} and entry.after == {"mode": "rules", "links_max": 5}
@@ -89,7 +89,7 @@ def test_settings_of_judging_are_journalled_by_name(site, alice, now):
         rules_service.set_policy(site, {"links_max": -1}, alice, now)
 
 
-def test_a_thread_gets_a_mode_with_a_line_in_the_journal(site, alice, now):
+def test_a_mode_of_a_thread_gets_an_entry_in_the_audit_log(site, alice, now):
     assert thread_settings.tend(site, "/hot", {"mode": "all"}, alice, "", now).thread.mode == "all"
     assert [e.after for e in entries(site, "thread")] == [{"mode": "all"}]
     with pytest.raises(Invalid):

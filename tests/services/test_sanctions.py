@@ -214,7 +214,7 @@ def test_a_moderator_cannot_be_shut_out_and_nonsense_is_refused(site, alice, bob
             impose(site, alice, now, kind, subject, **more)
 
 
-def test_every_sanction_and_its_lifting_is_in_the_journal_and_a_second_lifting_is_refused(site, alice, now):
+def test_every_sanction_and_its_lifting_is_in_the_audit_log_and_a_second_lifting_is_refused(site, alice, now):
     imposed = impose(site, alice, now, "ban", "email:eve@mail.example", note="third time")
     sanctions_service.lift(imposed.id, site, Moderator(alice), now)
     with pytest.raises(Conflict):

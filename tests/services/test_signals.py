@@ -70,7 +70,7 @@ def test_the_pace_of_a_page_is_that_page_alone(site, write_here):
     assert write_here(name="P5", ip="10.0.10.1", thread="/other").status == "approved"
 
 
-def test_a_flood_turns_the_site_to_all_by_itself_and_says_so_in_the_journal(site, alice, write_here, now):
+def test_a_flood_sets_the_mode_to_all_and_adds_an_entry_to_the_audit_log(site, alice, write_here, now):
     set_policy(site, pace_site=4)
     found = [write_here(name=f"P{n}", ip=f"10.{n}.0.1", thread=f"/{n}").status for n in range(6)]
     assert found == ["approved"] * 4 + ["pending"] * 2

@@ -28,7 +28,7 @@ http {{
 IN_MEMORY = "/dev/shm"
 
 
-def nginx_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Path:
+def nginx_conf(folder: Path, port: int, backends: list[int], pages_dir: Path) -> Path:
     """The documented file itself, with only its ports and its folders put in place."""
     source = (servers.ROOT / "deploy" / "nginx.conf").read_text()
     listed = "\n".join(f"server 127.0.0.1:{backend} max_fails=1 fail_timeout=1s;" for backend in backends)
@@ -36,7 +36,7 @@ def nginx_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Pat
     source = source.replace("listen 80;", f"listen 127.0.0.1:{port};")
     source = source.replace("/var/cache/commentsvc", str(folder / "cache"))
     source = re.sub(r"access_log /var/log/nginx/.*;", "access_log off;", source)
-    source = source.replace("/run/commentsvc;", f"{shelf};")
+    source = source.replace("/run/commentsvc;", f"{pages_dir};")
     (folder / "commentsvc.conf").write_text(source)
     path = folder / "front.conf"
     path.write_text(WRAPPING.format(folder=folder))
@@ -45,10 +45,10 @@ def nginx_conf(folder: Path, port: int, backends: list[int], shelf: Path) -> Pat
 
 @contextlib.contextmanager
 def running_nginx(
-    folder: Path, backends: list[int], cores: str | None = "0", port: int = 0, shelf: Path = Path("/nowhere")
+    folder: Path, backends: list[int], cores: str | None = "0", port: int = 0, pages_dir: Path = Path("/nowhere")
 ):
     port = port or servers.free_port()
-    command = [program(), "-p", str(folder), "-c", str(nginx_conf(folder, port, backends, shelf))]
+    command = [program(), "-p", str(folder), "-c", str(nginx_conf(folder, port, backends, pages_dir))]
     with servers.running(command, f"http://127.0.0.1:{port}/healthz", folder / "log", cores) as server:
         yield server
 

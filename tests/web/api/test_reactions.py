@@ -363,7 +363,7 @@ def test_the_pinned_comment_comes_first_and_no_comment_twice(client, alice, toke
     assert html.index("data-pinned") < html.index(f'id="comment-{made[0]}"')
 
 
-def test_a_pin_is_changed_taken_off_and_kept_in_the_journal(client, site, alice, token, make_comment):
+def test_a_pin_is_changed_removed_and_in_the_audit_log(client, site, alice, token, make_comment):
     from commentsvc.store import audit_log
 
     first, second, auth = make_comment(), make_comment(body="B"), token(alice)

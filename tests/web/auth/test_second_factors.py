@@ -138,7 +138,7 @@ def test_a_site_can_ask_all_its_moderators_for_one(app, site, bob, alice, sign_i
     )
 
 
-def test_with_the_last_factor_the_recovery_codes_go_and_it_is_journalled(alices, alice, app_of, send):
+def test_removing_the_last_factor_removes_the_recovery_codes_and_is_in_the_audit_log(alices, alice, app_of, send):
     number = re.search(r'name="factor" value="(\d+)"', alices.get("/account/security").text)[1]
     assert send(alices, "/account/security/remove", factor=number).status_code == 303
     db.session.rollback()

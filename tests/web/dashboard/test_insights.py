@@ -83,7 +83,7 @@ def test_the_public_page_is_there_only_where_the_owner_wants_it(app, site, busy,
     assert "Set-Cookie" not in page.headers
 
 
-def test_the_public_page_speaks_the_readers_language_and_has_nothing_of_the_desk(app, site, busy):
+def test_the_public_page_is_in_the_readers_language_without_the_dashboard(app, site, busy):
     insights._public_insights.clear()
     set_policy(site, is_transparent=True, language="fr", mode="all", flood_from="off")
     page = app.test_client().get("/transparency/blog", headers={"Accept-Language": "de"})

@@ -1,4 +1,4 @@
-"""Settings, people and tokens in the dashboard: for owners, each change journalled, and undone from there."""
+"""Settings, team and tokens in the dashboard: for owners; each change is in the audit log and can be undone."""
 
 import re
 from dataclasses import fields
@@ -75,7 +75,7 @@ def test_a_form_sent_unchanged_changes_nothing(alices, send):
     assert sites.policy_json(sites.by_key("blog")) == before
 
 
-def test_a_change_is_in_force_journalled_and_undone(alices, alice, send):
+def test_a_change_takes_effect_is_in_the_audit_log_and_can_be_undone(alices, alice, send):
     version = sites.by_key("blog").version
     form = {**form_of(alices), "mode": "off", "body_max": "5000", "name": "New name", "signin_required": "yes"}
     form["origins"] += "\nhttps://www.blog.example/"
