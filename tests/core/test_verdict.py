@@ -108,6 +108,7 @@ def test_the_strictest_rule_wins_and_every_reason_is_kept_in_order():
         ({"links_max": 1}, said(html=LINK * 2), {}, {}, "links", "2 links", "pending"),
         ({}, said(), {}, {"is_trapped": True}, "trap", "", "spam"),
         ({"min_compose_s": 3}, said(), {}, {"elapsed_ms": 2999}, "haste", "3.0 s", "pending"),
+        ({"min_compose_s": 60}, said(), {}, {"elapsed_ms": 55_000}, "haste", "55.0 s", "pending"),
         ({"min_compose_s": 3}, said(), {}, {"elapsed_ms": 3000}, None, "", "approved"),
         ({"min_compose_s": 0}, said(), {}, {"elapsed_ms": 0}, None, "", "approved"),
         ({}, said(), {}, {"copies": 2}, "copies", "2 alike", "pending"),

@@ -174,13 +174,17 @@ def test_nothing_is_handed_over_without_a_click(client, signed_in):
         assert other.open().status_code == 200
 
 
-def test_cancel_and_another_account(client, signed_in):
+def test_cancel_and_another_account(app, client, signed_in):
     widget = signed_in()
     assert widget.answer(widget.confirm("cancel")) == {
         "commentsvc": "1", "error": "access_denied", "state": widget.state, "iss": "https://comments.example",
     }  # fmt: skip
+    kept = client.get_cookie("__Host-commentsvc", domain="localhost").value
     assert widget.confirm("other").location == widget.path + "&prompt=login"
     assert "Sign in to comment on" in widget.open().text
+    thief = app.test_client()
+    thief.set_cookie("__Host-commentsvc", kept, domain="localhost")
+    assert "Sign in to comment on" in thief.get(widget.path).text, "the session has ended in the database too"
 
 
 def test_a_popup_gets_a_page_that_tells_exactly_its_opener(client, signed_in):
