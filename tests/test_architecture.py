@@ -47,6 +47,24 @@ def imports(tree):
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def web_arrows(package):
+    """Which folders of web/ import which others: (importing folder, imported folder)."""
+    found = set()
+    for path in package.glob("web/*/*.py"):
+        folder = path.parent.name
+        names = [name.split(".") for name in imports(ast.parse(path.read_text())) if name.startswith("commentsvc.web.")]
+        found |= {(folder, parts[2]) for parts in names if parts[2] != folder}
+    return found
+
+
+def test_the_folders_of_web_import_each_other_in_one_direction():
+    left = web_arrows(PACKAGE)
+    while left:
+        free = {target for _, target in left} - {folder for folder, _ in left}
+        assert free, f"a circle among {sorted(left)}"
+        left = {(folder, target) for folder, target in left if target not in free}
+
+
 def floor_of(top):
     return {"__init__": "", "config_values": "config"}.get(top, top)
 

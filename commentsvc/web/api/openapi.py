@@ -25,7 +25,6 @@ from commentsvc.web.api.openapi_calls import (
 )
 from commentsvc.web.api.schemas import Schema
 from commentsvc.web.http.app_setup import settings
-from commentsvc.web.public.thread_reads import COUNTS_MAX
 
 pages = Blueprint("api_docs", __name__)
 
@@ -91,7 +90,7 @@ def _in_query(call: Call, name: str) -> dict[str, Any]:
     is_needed = name == "site" or (name == "thread" and not is_moderation)
     schema = {**QUERY, **(MODERATION_QUERY if is_moderation else {})}[name]
     if (name, call.route) == ("thread", routes.API_COUNTS):
-        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": COUNTS_MAX}
+        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": schemas_pages.COUNTS_MAX}
     return {"name": name, "in": "query", "required": is_needed, "schema": schema}
 
 

@@ -31,6 +31,7 @@ THREAD_KEY: dict[str, Any] = {
 # Words that somebody must write.
 WORDS: dict[str, Any] = {"minLength": 1, "pattern": r"\S"}
 ANONYMOUS = "Anonymous"
+COUNTS_MAX = 200  # threads in one request for counts
 YOUR_NAME = phrase("Your name")
 V = TypeVar("V")
 

@@ -29,7 +29,6 @@ from commentsvc.web.http.i18n import ngettext, said, speak_for, widget_texts
 
 pages = Blueprint("reading", __name__)
 
-COUNTS_MAX = 200
 RECENT_SIZE = 10
 EXCERPT_MAX = 160
 HASHED = re.compile(r"[.-](?:[0-9a-f]{8,}|[0-9A-Z]{8,})\.(?:js|css)$")  # hexadecimal, or as esbuild writes it
@@ -116,8 +115,8 @@ def _private(response: Response) -> Response:
 def counts() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     keys = [schemas.thread_key(key) for key in request.args.getlist("thread")]
-    if not 1 <= len(keys) <= COUNTS_MAX:
-        raise Invalid("thread", f"Name 1 to {COUNTS_MAX} threads: &thread=…&thread=….")
+    if not 1 <= len(keys) <= schemas.COUNTS_MAX:
+        raise Invalid("thread", f"Name 1 to {schemas.COUNTS_MAX} threads: &thread=…&thread=….")
     speak_for(site)
     found = threads.counts(site, keys)
     # As the widget writes them, in the language asked for; the numbers alone are for everybody else.
