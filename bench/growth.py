@@ -97,7 +97,7 @@ def fill(app: Flask, size: int, folder: Path) -> tuple[World, dict[str, object]]
 
 
 def measured(app: Flask, world: World) -> dict[str, object]:
-    """What each question costs, in milliseconds."""
+    """The cost of each request in milliseconds."""
     return {name: _cost(ask) for name, ask in Asker(app, world).questions().items()}
 
 

@@ -1,4 +1,4 @@
-"""Drives a server with wrk and reads what it says."""
+"""Drives a server with wrk and parses its output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk measured; latencies in milliseconds."""
+    """The results of wrk; latencies in milliseconds."""
 
     per_s: float
     p50_ms: float
@@ -29,7 +29,7 @@ def wrk(
     headers: tuple[str, ...] = (),
     script: Path | None = None,
 ) -> Load:
-    """Ask `url` over and over from so many connections at once, by one thread."""
+    """Request `url` repeatedly over `connections` connections, by one thread."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "60s"]
     for header in headers:
         command += ["-H", header]

@@ -1,4 +1,4 @@
-"""Memory: what a worker holds when its cache of published pages is full, as the setting bounds it."""
+"""Memory of a worker whose page cache is full, as the setting bounds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What five hundred slow clients cost everybody else: reads and posts beside them and without them, in turns."""
+"""The cost of five hundred slow clients: reads and posts with and without them, in turns."""
 
 from __future__ import annotations
 

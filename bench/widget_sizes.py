@@ -1,4 +1,4 @@
-"""What a reader downloads before comments show, and what the whole widget weighs, beside peers; one compressor for all.
+"""Download sizes before comments show, and of the whole widget, beside peers; one compressor for all.
 
 Run by `python -m bench.widget_sizes`; needs npm and pip with their registries, and writes docs/widget-size.md.
 """

@@ -128,9 +128,9 @@ def make_app(request, tmp_path):
 
 
 def _alone(inner):
-    """Each request in a context of its own, as in life.
+    """Give each request a context of its own, as a server does.
 
-    Flask takes an app context that is open already, and with it `g`: who signed in first would be everybody.
+    Flask reuses an open app context, and its `g`: the first signed-in account would be everybody's.
     """
 
     def call(environ, start_response):

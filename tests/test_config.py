@@ -1,4 +1,4 @@
-"""Settings: what is read from where, and the one line that a wrong one gets."""
+"""Settings: their sources, and the one-line error of a wrong one."""
 
 import dataclasses
 import ipaddress

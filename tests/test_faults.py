@@ -1,4 +1,4 @@
-"""What `make faults` counts: a lost, a doubled and a miscounted comment are found, so its zeros say something."""
+"""The counting of `make faults`: it finds a lost, a doubled and a miscounted comment."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the code never does: run text as a program, read pickles, start programs, make HTML of strings."""
+"""Calls that the code must not contain: eval, pickle, subprocess, and HTML from strings."""
 
 import ast
 import re

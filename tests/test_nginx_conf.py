@@ -12,13 +12,13 @@ from tests.support.servers import ROOT
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
 DEBIAN = Path("/etc/nginx/nginx.conf")
-# What Debian's own file has around it, for machines with another nginx.
+# The surroundings of conf.d in Debian's nginx.conf, for machines with another nginx.
 OTHER = "events {} http { sendfile on; tcp_nopush on; gzip on; include /etc/nginx/conf.d/*.conf; }"
 
 
 @pytest.fixture
 def checked(tmp_path):
-    """What `nginx -t` says of this text as the file in conf.d."""
+    """The output of `nginx -t` with this text as the file in conf.d."""
     if shutil.which(nginx.program()) is None:
         pytest.skip("nginx not installed; run scripts/install-debian-packages")
 

@@ -12,7 +12,7 @@ from tests.support import servers
 
 CHROMIUM = "/usr/bin/chromium"
 READING = {"GET", "HEAD", "OPTIONS"}
-PATIENCE_MS = 20_000  # on a machine that has much else to do; what is there is not waited for
+PATIENCE_MS = 20_000  # for a busy machine; tests go on as soon as the element is there
 
 expect.set_options(timeout=PATIENCE_MS)
 

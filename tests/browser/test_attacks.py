@@ -44,7 +44,7 @@ CORPORA = [
     "markdown/markdown_it_xss.json",
     "strings/blns.json",
 ]
-# What must run where nothing cleans it: the proof that a test would see it.
+# A control: strings that run where nothing sanitizes them, so that the tests would notice.
 CONTROLS = [
     "<img src=x onerror=alert(1)>",
     "<svg onload=alert(1)>",
@@ -194,7 +194,7 @@ def attacked(tmp_path_factory):
 
 
 def send(service: Service, text: str, number: int) -> None:
-    """Post a string wherever a guest's form takes it; what one field refuses is sent in the others."""
+    """Post a string in every field of a guest's form; a field that refuses it is left out."""
     thread = f"/{number // TOGETHER}"
     body = {
         "site": "blog",

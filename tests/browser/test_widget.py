@@ -1,4 +1,4 @@
-"""What readers do in the widget besides the main story: vote, report, hide, change, preview, read on."""
+"""The widget beyond the main story: voting, reporting, hiding, editing, preview, paging."""
 
 import re
 import time

@@ -11,7 +11,7 @@ from commentsvc.core import emails
 from commentsvc.core.errors import Invalid
 from tests.support.cast import data
 
-# What the corpus calls sound but nobody has: names of a machine alone.
+# Addresses that the corpus accepts but that nobody has: host names without a dot.
 NOT_HERE = {"test@io"}
 
 

@@ -1,4 +1,4 @@
-"""What two people change on one form: both stay where they touched different fields."""
+"""Two people change one form: changes of different fields are both kept."""
 
 import pytest
 

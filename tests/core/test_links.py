@@ -1,4 +1,4 @@
-"""Which addresses may be links: ours is stricter than browsers are, and never laxer."""
+"""Addresses that become links: the check is stricter than browsers, and never laxer."""
 
 from __future__ import annotations
 

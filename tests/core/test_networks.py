@@ -1,4 +1,4 @@
-"""Networks: what counts as one neighbour, whatever way an address is written in."""
+"""Networks: addresses of one household or neighbourhood, in any notation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Cursors and page sizes: what we wrote comes back, and nothing else is taken for it."""
+"""Cursors and page sizes: cursors round-trip, and malformed ones are refused."""
 
 import base64
 from datetime import UTC, datetime

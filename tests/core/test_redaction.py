@@ -1,4 +1,4 @@
-"""What a check found, as moderators read it who may not see addresses."""
+"""Findings of checks for moderators who may not see addresses."""
 
 import pytest
 

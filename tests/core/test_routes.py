@@ -1,4 +1,4 @@
-"""Paths: what is filled into a pattern and what becomes the query."""
+"""Paths: values fill the pattern, others become the query."""
 
 import pytest
 

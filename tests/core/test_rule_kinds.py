@@ -1,4 +1,4 @@
-"""Each kind of rule: what it finds, where it stays silent, and which values it cannot have."""
+"""Each kind of rule: matches, non-matches, and refused values."""
 
 import pytest
 

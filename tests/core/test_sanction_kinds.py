@@ -1,4 +1,4 @@
-"""Whom a sanction can be about, and that everybody it is about is found by it."""
+"""Subjects of sanctions, and the authors that each subject matches."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The search language: what each query means, what is refused in words, and what fits."""
+"""The search language: parsing, refused queries, and matching."""
 
 from datetime import UTC, datetime
 

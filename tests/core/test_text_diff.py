@@ -1,4 +1,4 @@
-"""What an edit changed, word by word."""
+"""The difference of an edit, word by word."""
 
 from hypothesis import given
 from hypothesis import strategies as st

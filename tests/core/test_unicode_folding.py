@@ -1,4 +1,4 @@
-"""Folding: what reads alike becomes alike, and what is told of scripts."""
+"""Folding: similar characters become equal; scripts are recognised."""
 
 import pytest
 

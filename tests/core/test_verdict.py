@@ -1,4 +1,4 @@
-"""How a comment starts its life: each mode, each check, all reasons kept, and what must hold for any comment."""
+"""Verdicts: each mode, each check, all reasons, and properties of any comment."""
 
 import json
 import random

@@ -18,7 +18,7 @@ def test_a_row_has_a_positive_number_of_64_bits(number, is_one):
         ("007", 7),
         (str(ROW_ID_MAX), ROW_ID_MAX),
         (str(ROW_ID_MAX + 1), None),
-        ("1" + "0" * 5000, None),  # int() refuses so many digits with an error of its own
+        ("1" + "0" * 5000, None),  # int() raises for this many digits
         ("", None),
         ("-1", None),
         ("1.0", None),

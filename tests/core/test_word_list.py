@@ -96,7 +96,7 @@ def test_a_list_counts_its_entries():
 @pytest.mark.parametrize("letter", string.ascii_lowercase)
 def test_letters_that_look_like_ascii_ones_are_read_as_those(letter):
     alike = json.loads(data("unicode/confusables_ascii.json").read_text()).get(letter, [])
-    # Of alphabets that people write sentences in; what looks like another letter in lower case is left aside.
+    # Letters of alphabets in everyday use, without those that resemble another letter in lower case.
     scripts = ("CYRILLIC", "GREEK", "FULLWIDTH", "MATHEMATICAL")
     common = [c for c in alike if len(c) == 1 and unicodedata.name(c, "").split()[0] in scripts and c.islower()]
     seen = [c for c in common if found(f"qq{letter}zz", f"here qq{c}zz is")]

@@ -1,4 +1,4 @@
-"""`make faults`: does each fault to a running service under load, counts what became of what was acknowledged, and
+"""`make faults`: applies each fault to a running service under load, counts lost and doubled comments, and
 writes the table of docs/reliability.md when all faults were tried. `make faults ROUNDS=1 FAULTS="kill-service …"`
 tries only those named. Ends with status 1 when anything was lost or doubled, or did not come back."""
 
@@ -31,7 +31,7 @@ EXPECTED = {201, 202, 409, 429, 503, "no answer"}
 
 
 class Round:
-    """One stroke of a fault. `expected` are words of what must be there besides what was acknowledged."""
+    """One round of a fault. `expected` are words that must be found besides the acknowledged comments."""
 
     def __init__(self, number, setup):
         self.number, self.setup, self.expected = number, setup, set()
@@ -118,7 +118,7 @@ def row(name, found):
 
 
 def head():
-    """When, where and of what the run is; asked before it begins."""
+    """Date, machine and version of the run, read before it begins."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (

@@ -1,4 +1,4 @@
-"""Counts, through the database, the API and `commentsvc recount`, what became of what was acknowledged."""
+"""Counts acknowledged comments and mails through the database, the API and `commentsvc recount`."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ LEARNT_MAX_S = 20.0
 
 @dataclass
 class Found:
-    """What became of a fault's rounds."""
+    """The results of a fault's rounds."""
 
     rounds: int = 0
     acknowledged: int = 0
@@ -68,7 +68,7 @@ def not_shown(setup, load):
 
 
 def count_mails(setup, found, asked_mail):
-    """Wait until each address has its mail; what waits to be tried again is not waited for."""
+    """Wait until each address has its mail, except mails that wait for a retry."""
 
     def have_all():
         setup.change("UPDATE job SET run_at = NULL WHERE run_at IS NOT NULL AND lease_until IS NULL")

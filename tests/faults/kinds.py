@@ -189,7 +189,7 @@ def _copy(setup: Setup, to):
 
 @contextlib.contextmanager
 def replace_file(setup: Setup, round_):
-    """By a copy of this moment. What is acknowledged in between must be in one of the two."""
+    """Replace it by a copy of this moment. Each comment acknowledged in between must be in one of the two."""
     new, old = setup.service.database.with_name("new"), setup.service.database.with_name(f"old-{round_.number}")
     _copy(setup, new)
     os.link(setup.service.database, old)
@@ -200,8 +200,8 @@ def replace_file(setup: Setup, round_):
 
 @contextlib.contextmanager
 def remove_folder(setup: Setup, round_):
-    """The folder with the database; a copy is put back. What was acknowledged after the copy is in the deleted file,
-    so nothing is sent meanwhile."""
+    """Delete the folder with the database and restore a copy. Comments acknowledged after the copy would be lost with
+    the deleted file, so nothing is sent meanwhile."""
     saved, folder = setup.folder / "saved", setup.service.database.parent
     with round_.pause():
         _copy(setup, saved)
@@ -269,7 +269,7 @@ def kill_in_mail(setup: Setup, _round):
     """The mail server has the text of a mail and has not answered."""
     setup.inbox.held, setup.inbox.is_holding = 0, True
     sleep_until(lambda: setup.inbox.held, what="a mail is being sent")
-    time.sleep(0.5)  # what was taken before is noted by now
+    time.sleep(0.5)  # what was accepted before is stored by now
     setup.kill()
     setup.inbox.is_holding = False
     _forget_leases(setup)

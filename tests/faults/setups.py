@@ -1,4 +1,4 @@
-"""What a round needs: a service with its database, and a mail server or Redis where the fault is about them."""
+"""The setup of a round: a service with its database, and a mail server or Redis for faults of these."""
 
 import asyncio
 import contextlib
@@ -107,7 +107,7 @@ class Inbox:
 
 
 class Machine:
-    """What all setups share: a folder, and a PostgreSQL from when it is first asked for."""
+    """Shared by all setups: a folder, and a PostgreSQL that is started on first use."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="commentsvc-faults-"))

@@ -1,4 +1,4 @@
-"""Mail, delivered to a real SMTP server on loopback: what arrives, and what cannot be smuggled into it."""
+"""Mail, delivered to a real SMTP server on loopback: its contents, and header injection."""
 
 import email
 import ipaddress

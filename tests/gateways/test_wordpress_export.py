@@ -1,4 +1,4 @@
-"""WordPress's export files: what is read of sound ones, and in which words and where broken ones are refused."""
+"""WordPress export files: records of valid ones, and errors with line numbers for broken ones."""
 
 import gzip
 import re

@@ -26,7 +26,7 @@ from .nearest import test_files
 from .operators import TELL_NOTHING, annotations, family, register
 from .trial import ROOT, Outcome, attempt, copy_tree, enter, usual_seconds
 
-# Where a mistake costs most: what is computed, who may do what, and what becomes of a comment.
+# Where a mistake costs most: pure rules, permissions, and changes of a comment's status.
 MODULES = [
     "commentsvc/core/*.py",
     "commentsvc/services/transitions.py",

@@ -30,7 +30,7 @@ BY_NAME = [
 
 
 def imported_names(path: Path) -> set[str]:
-    """Dotted names that a file imports, of modules and of what is in them."""
+    """Dotted names of the modules and objects that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -490,7 +490,7 @@ def test_the_cursor_of_anothers_thread_shows_nothing_of_it(client, site, make_co
 
 @pytest.mark.parametrize(("path", "at_most"), [("/api/v1/comments", POSTS_MAX), ("/api/v1/preview", REQUESTS_MAX)])
 def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most):
-    """However many posts are inside or wait at the gate, a page that lies ready is answered at once."""
+    """A prepared page is served at once, however many posts run or wait."""
     release = threading.Event()
     inside, most_inside, lock = [0], [0], threading.Lock()
 
@@ -559,7 +559,7 @@ def test_comments_pass_by_long_work_and_who_waits_for_another_machine_keeps_nobo
 
 
 def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
-    """What lies ready is freed with its half second: pages must not hold on to it."""
+    """Prepared responses are freed with their half second: pages must not reference them."""
     clock = [100.0]
 
     def inner(environ, start_response):

@@ -1,4 +1,4 @@
-"""The publisher: what is laid out for nginx and for how long, and when nothing is leased."""
+"""The publisher of static pages: which files nginx gets, for how long, and when there is no lease."""
 
 import threading
 from datetime import UTC, datetime
@@ -40,14 +40,14 @@ class Reader:
         return self.half_second / 2 + 0.1
 
     def read(self, address=PAGE, times=2, **headers):
-        """Ask for it once in each of so many half seconds, before each of which the publisher has its publish_round."""
+        """Request the page once in each of `times` half seconds, each after a round of the publisher."""
         for _ in range(times):
             self.half_second += 1
             self.publisher.publish_round(self.half_second / 2 - 0.1)
             self.client.get(address, headers={"Accept-Encoding": "br", **headers})
 
     def laid_out(self):
-        """What nginx would find in the half second after this one."""
+        """The files that nginx would find in the next half second."""
         self.half_second += 1
         self.publisher.publish_round(self.half_second / 2 - 0.1)
         lease = self.folder / "leases" / static_pages._lease_name(self.half_second)

@@ -1,4 +1,4 @@
-"""An account's end: what is erased with it."""
+"""Erasing an account: all data that must go with it."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""Appeals: who may ask for another look, at what, and only once."""
+"""Appeals: by the author, of a rejection, and only once."""
 
 import pytest
 

@@ -86,7 +86,7 @@ class Story:
         thread_settings.undo(thread_settings.find_entry(undo), Moderator(self.alice), "", self.now)
 
 
-# Each writer, what it does in the story, and the kind and the actor of the newest entry it leaves.
+# Each writer of settings with its action, and the kind and actor of the entry that it leaves.
 WRITERS = {
     site_settings.create: (
         lambda s: site_settings.create("new", "New", ["https://new.example"], Mode.ALL, LINE, s.now),

@@ -1,4 +1,4 @@
-"""Comments that come at the same moment: one transaction for all, and for each what it would get by itself."""
+"""Group commit: one transaction for several submissions, each with the outcome that it would get alone."""
 
 import sqlite3
 import threading
@@ -32,7 +32,7 @@ def until(is_true):
 
 
 class Slow:
-    """Work that notes what it gets, and holds the first call until all others wait behind it."""
+    """Work that records its entries, and blocks the first call until all others wait."""
 
     def __init__(self):
         self.calls = []
@@ -51,7 +51,7 @@ class Slow:
 
 
 def run_all(slow, queue, entries, inside_max=100):
-    """What each gets, when the first leads alone and all others have come meanwhile."""
+    """The outcomes, when the first entry runs alone and all others arrive meanwhile."""
     results, gate = {}, ConcurrencyLimit(inside_max)
 
     def call(entry):
@@ -143,7 +143,7 @@ def post_together(app, site, now):
                     assert is_own, "what another request made must not be read through that one's session"
                 except (CommentError, AssertionError) as error:
                     results[number] = error
-                have_all.wait(LONG_S)  # whoever led is still at work when the others read what they got
+                have_all.wait(LONG_S)  # the leader still runs when the followers read their outcome
                 db.session.remove()
 
         first = Draft("/first", "", "", None, "the first of all", "First", "first@example.org", None)
@@ -216,7 +216,7 @@ def test_two_at_once_from_one_network_are_counted_one_after_the_other(site, post
 
 
 class Hanging:
-    """Work of which one call hangs until it is let go; notes what it gets."""
+    """Work of which one call hangs until it is released; records its entries."""
 
     def __init__(self, hanging_call=1):
         self.calls, self.hanging_call, self.may_end = [], hanging_call, threading.Event()

@@ -1,4 +1,4 @@
-"""Importing: what a WordPress export becomes here, once and only once, whatever is odd about it."""
+"""Imports of WordPress exports: complete, repeatable without doubles, and tolerant of odd data."""
 
 import json
 import re
@@ -506,7 +506,7 @@ PRIVATE = {
 
 
 def late(*written, **fields):
-    """A post that says only after its comments what it is."""
+    """A post whose type follows after its comments."""
     named = "".join(f"<wp:{name}>{value}</wp:{name}>" for name, value in fields.items())
     return item_xml(*written, f"<link>https://old.example/late/</link>{named}", path="/late/", title="Secret")
 

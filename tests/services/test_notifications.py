@@ -1,4 +1,4 @@
-"""Mail to moderators and to authors who were answered: to whom, what is in it, once, and what its links do."""
+"""Mail to moderators and about replies: recipients, contents, exactly once, and links."""
 
 import re
 from datetime import timedelta

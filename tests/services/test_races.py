@@ -1,6 +1,6 @@
-"""What comes at the same moment: each verb decides on what is true once it holds its locks.
+"""Races: each use case decides on data that it reads after taking its locks.
 
-A second connection holds a row, so that verbs wait for it in a known order; only then is it let go.
+A second connection holds a row until all use cases wait for it in a known order.
 """
 
 import threading
@@ -282,7 +282,7 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
         lambda: accounts_service.erase(carol.id, False, now),
         lambda: moderation.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
     )
-    # Whoever decides after the erasure is told that there is nothing left to publish.
+    # A decision after the erasure is refused: there is nothing left to publish.
     assert {getattr(r, "slug", r) for r in results if isinstance(r, Exception)} <= {"erased"}
     check_kept_numbers()
     assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts_service.ERASED, None)}
@@ -300,7 +300,7 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
         lambda: write_as(account, sites.by_key("blog"), now, "/another page", "too late"),
     )
     assert results[1] is None
-    # PostgreSQL gives shared locks of a row past an exclusive one that waits; what comes in is erased with the rest.
+    # PostgreSQL grants shared row locks ahead of a waiting exclusive one; such a comment is erased with the others.
     assert isinstance(results[2], NotSignedIn | Posted)
     assert all(c.author_name == accounts_service.ERASED and c.author_email is None for c in found(Comment))
     assert keeps or {c.source for c in found(Comment)} == {""}
@@ -309,7 +309,7 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
 
 @pytest.fixture
 def in_flight(site, alice, carol, make_comment, now):
-    """What Carol's requests hold when they have passed the door, by what they are about to do."""
+    """Carol's requests after authentication, by their action."""
     set_policy(site, mode=Mode.OFF)
     others = make_comment(name="Dora")
     own = write_as(carol, site, now).comment.id
@@ -336,7 +336,7 @@ def in_flight(site, alice, carol, make_comment, now):
 
 
 class Known:
-    """Whom a provider knows."""
+    """A person at a provider."""
 
     name, email, is_email_verified, website, picture_url = "Carol", "carol@example.net", True, None, None
 
@@ -520,7 +520,7 @@ def test_a_note_is_added_and_removed_once(site, alice, now, race):
     assert [entry.kind for entry in found(audit_log.AuditEntry)] == ["canned", "canned"]
 
 
-# What guests wrote becomes an account's
+# Guests' comments become an account's
 
 
 def test_signing_in_while_a_moderator_decides_on_what_one_wrote_as_a_guest(site, alice, now, race):

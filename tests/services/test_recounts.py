@@ -174,7 +174,7 @@ def test_what_others_write_meanwhile_is_neither_lost_nor_taken_for_wrong(
     assert run(recounts.mend, site) == []
 
 
-# What changes a comment's words takes along what was learnt from them.
+# A change of a comment's text also updates what the filter learnt from it.
 
 
 @pytest.fixture

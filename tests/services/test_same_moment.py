@@ -325,7 +325,7 @@ def erase(world):
 
 @dataclass(frozen=True)
 class Person:
-    """Whom a provider vouches for."""
+    """A person authenticated by a provider."""
 
     email: str
     name: str = "Gus"
@@ -418,7 +418,7 @@ RELATED = (
 )
 
 
-# What must hold afterwards.
+# Invariants after the actions.
 
 
 def check_world(world, drawn, outcomes):
@@ -553,7 +553,7 @@ def run_at_once(app, drawn, held=None):
         assert not thread.is_alive(), "it waits for ever"
     wrong = [one for one in outcomes if isinstance(one, BaseException) and not isinstance(one, CommentError)]
     for outcome in sorted(wrong, key=lambda one: isinstance(one, threading.BrokenBarrierError)):
-        raise outcome  # what broke the barrier first
+        raise outcome  # the first failure at the barrier
     return outcomes
 
 

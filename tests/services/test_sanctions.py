@@ -1,4 +1,4 @@
-"""Sanctions: each kind does what it says, for whom it says, until it ends or is lifted; nobody else is touched."""
+"""Sanctions: each kind affects its subject until it ends or is lifted, and nobody else."""
 
 from datetime import timedelta
 
@@ -252,7 +252,7 @@ def test_a_note_about_a_person_is_kept(site, alice, write_here, now):
 
 
 def test_a_new_role_is_no_way_around(site, alice, carol, write_here, now):
-    """Whoever becomes a moderator is judged as one; what was imposed before stays in the history."""
+    """A new moderator is judged as one; earlier sanctions stay in the history."""
     impose(site, alice, now, "ban", f"account:{carol.id}")
     add_account("carol@example.org", "Carol", site, Role.MODERATOR, now)
     assert write_here(accounts.find_account("carol@example.org")).status == "approved"

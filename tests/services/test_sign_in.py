@@ -1,4 +1,4 @@
-"""Signing in, below the web: what a code or link is worth, to whom, how often and for how long."""
+"""Sign-in services: validity of codes and links, for one browser, once, and for a limited time."""
 
 from datetime import timedelta
 

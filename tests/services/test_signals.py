@@ -1,4 +1,4 @@
-"""What is measured when a comment comes: pace of person, network, page and site; copies; refusals; and what follows."""
+"""Signals of a new comment: pace of author, network, page and site; copies; rejections; and their effects."""
 
 from datetime import timedelta
 

@@ -22,7 +22,7 @@ SOON = timedelta(minutes=1)
 
 
 class Answering(NoService):
-    """A spam service that answers as it is told, and remembers what it was taught."""
+    """A spam service with a set answer that records what it is taught."""
 
     is_there = True
 

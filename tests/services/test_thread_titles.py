@@ -14,7 +14,7 @@ PILLS = "CHEAP PILLS"
 
 @pytest.fixture
 def waiting(site, make_comment):
-    """A comment that waits, with what it says of its page."""
+    """A pending comment with the title and address that it claims."""
 
     def make(title=PILLS, url=f"{BLOG}/pills", status=Status.PENDING, **more):
         return make_comment(title=title, url=url, status=status, **more)

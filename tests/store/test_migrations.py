@@ -56,7 +56,7 @@ def _database_of_its_own(server_url: str) -> str:
 
 
 def is_own_kind(name):
-    """What only migrations make, because each database has its own kind of it."""
+    """Objects that only migrations create, because each database has its own syntax."""
     return (name or "").startswith(OWN_KIND)
 
 

@@ -64,7 +64,7 @@ def scans(sql, values):
     """The growing tables that this statement would read from end to end."""
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            # Of a plain row SQLite also explains what it would look through were a foreign key broken just now.
+            # For an inserted row, SQLite also explains the scans of its foreign key checks.
             if re.match(r"INSERT INTO \w+ \([^)]*\) VALUES", sql):
                 return set()
             plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + sql, values).all()
@@ -212,7 +212,7 @@ def test_a_query_that_does_is_found(app, site):
     assert db.session.scalar(text("SELECT count(*) FROM site")) == 1
 
 
-# What ANALYZE found in a database of a million: rows, then how many share the first column, the first two, and so on.
+# Statistics of ANALYZE in a database of a million comments: rows, then rows per distinct prefix of columns.
 OF_A_MILLION = {
     "ix_comment_parent_id": "400000 4",
     "ix_comment_page_by_time": "519389 52 1 1",

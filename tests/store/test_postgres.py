@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: what a client that falls silent leaves behind."""
+"""Connections to PostgreSQL: effects of a client that stops responding."""
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, create_engine, insert, select, text, update

@@ -1,4 +1,4 @@
-"""Who may call which route: the table of docs/security.md, as rows that tests/web/http/test_access.py tries one by one.
+"""Permissions of every route: the rows of the table in docs/security.md, which tests/web/http/test_access.py tries.
 
 `python -m tests.support.access` writes the table into docs/security.md.
 """
@@ -12,7 +12,7 @@ BEGIN, END = "<!-- routes: begin -->", "<!-- routes: end -->"
 
 
 class Role(StrEnum):
-    """Who asks: Carol wrote the comments, Mallory owns another site, Bob moderates, Alice owns, Ada administers all."""
+    """Callers: Carol wrote the comments, Mallory owns another site, Bob moderates, Alice owns, Ada administers."""
 
     NOBODY = "nobody"
     READER = "reader"
@@ -23,12 +23,12 @@ class Role(StrEnum):
 
 
 class Proof(StrEnum):
-    """What the route looks at to know who asks."""
+    """The credentials by which the route authenticates."""
 
     NONE = "nothing"
     COOKIE = "session cookie"
     TOKEN = "bearer token"
-    LINK = "link or signature"  # whoever has it; the rows are tried with one that is wrong
+    LINK = "link or signature"  # any holder of the token; the rows are tried with a wrong one
 
 
 EVERYBODY = frozenset(Role)

@@ -1,4 +1,4 @@
-"""Who and what the tests are about, and where their data lies."""
+"""The people, sites and data of the tests."""
 
 import contextlib
 import re
@@ -69,7 +69,7 @@ def find_csrf(html: str) -> str:
 
 @contextlib.contextmanager
 def dripping(reply, pause_s):
-    """A server that sends one byte at a time: no timeout of a socket ever sees it stand still."""
+    """A server that sends one byte at a time, so that no socket timeout applies."""
     over = threading.Event()
 
     def serve(listening):

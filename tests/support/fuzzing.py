@@ -127,7 +127,7 @@ BEGINNINGS = {
     "If-None-Match": ['"', "W/", ""],
     "Content-Type": ["multipart/form-data; boundary=", "application/json; charset=", "text/", ""],
 }
-# What a request may ask for, by the names that views and forms know.
+# Values of request parameters, by the names that views and forms use.
 NAMED = re.compile(r"""(?:args|form|values|getlist|get|_number)[\[(](?:")([a-z_]+)(?:")""")
 # JSON that Python reads and no field expects.
 DOCUMENTS = [
@@ -218,7 +218,7 @@ class Fuzz:
         self.reached: set[str] = set()
 
     def prepare(self) -> None:
-        """Sign everybody in who is not, and look at the forms that each of them sees."""
+        """Sign all roles in, and collect the forms that each of them sees."""
         self.forms = []
         for visitor in self.visitors:
             visitor.enter()
@@ -269,7 +269,7 @@ class Fuzz:
             known = self.values.get(name, ["1"])
             value = self.hostile() if hostile and self.chosen.random() < 0.4 else self.chosen.choice(known)
             if found[1] and hostile and not value.isdigit():
-                value = self.chosen.choice(["0", "1", str(2**63), "9" * 5000])  # what `int:` lets through
+                value = self.chosen.choice(["0", "1", str(2**63), "9" * 5000])  # values that `int:` accepts
             return _quoted(value)
 
         return re.sub(r"<(?:(\w+):)?(\w+)>", filled, rule.rule)

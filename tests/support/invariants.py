@@ -1,4 +1,4 @@
-"""What must hold in every database after every test: counts that are kept equal counts that are counted."""
+"""Invariants of every database after every test: stored counts equal recounted ones."""
 
 from collections import Counter
 

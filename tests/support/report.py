@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine on which the figures were measured."""
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     return f"{os.cpu_count()} cores ({model[1] if model else 'processor unknown'}), Linux {os.uname().release}"
 
@@ -32,7 +32,7 @@ def _said(value: object) -> str:
 
 
 def write(part: str, said: str) -> None:
-    """Put it in place of what the part said the last time, with the day and the machine."""
+    """Replace the part's section of the last run, with date and machine."""
     text = PAGE.read_text()
     begin, end = f"<!-- bench {part} -->", f"<!-- end of {part} -->"
     before, found, rest = text.partition(begin)

@@ -60,7 +60,7 @@ def moderators_token(app: Flask) -> str:
 
 
 def add_thread(app: Flask, secret: str, key: str, count: int, replies: float = 0.4) -> None:
-    """A thread of so many approved comments of so many people, of which this part are replies."""
+    """Add a thread with `count` approved comments; `replies` is the share of replies."""
     chance = random.Random(key)
     start = datetime.now(UTC) - timedelta(days=30)
     with app.app_context():

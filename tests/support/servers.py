@@ -1,4 +1,4 @@
-"""Starts the real servers that are measured, each on the cores it is given, and stops what it started."""
+"""Starts and stops real servers, each on its own cores."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody has now, and that nobody gets by chance before the server that it is for takes it.
+    """A free port that no other process gets by chance before its server binds it.
 
-    The kernel hands ports from 32768 on to every connection that goes out, so none of those; and none twice.
+    The kernel uses ports from 32768 on for outgoing connections, so none of those; and none twice.
     """
     return next(port for port in _ports if _is_free(port))
 

@@ -14,7 +14,7 @@ from itertools import count
 from commentsvc.store.db import db
 from tests.support import seeding, servers
 
-# What a person would call hanging: the two seconds that are promised, and as much again for a busy machine.
+# A response slower than this hangs: the promised two seconds, doubled for a busy machine.
 PATIENCE_S = 4.0
 EVENTUALLY_S = 30.0
 _numbers = count(1)
@@ -44,7 +44,7 @@ def ask(url, body=None, timeout_s=PATIENCE_S, **headers):
 
 
 def eventually(is_true, what, within_s=EVENTUALLY_S):
-    """What `is_true` gives, as soon as that is true."""
+    """The first true value of `is_true`."""
     end = time.monotonic() + within_s
     while True:
         try:
@@ -60,7 +60,7 @@ def eventually(is_true, what, within_s=EVENTUALLY_S):
 class Service:
     """Serves the sites `blog` (everything is published) and `held` from a folder; `env` holds its settings.
 
-    start() and stop() as often as wanted; what was seeded and posted stays in the folder or the database.
+    start() and stop() may be repeated; data stays in the folder or the database.
     """
 
     def __init__(self, folder, database_url="", *options, **settings):

@@ -1,4 +1,4 @@
-"""Writing comments through the API: what is taken, what is refused, and in which words."""
+"""Posting comments through the API: accepted and refused input, and the messages."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Voting, reporting and pinning through the API: what counts, who may, and what is refused in which words."""
+"""Voting, reporting and pinning through the API: effects, permissions, and refusals."""
 
 import pytest
 

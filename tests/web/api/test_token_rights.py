@@ -1,4 +1,4 @@
-"""What a token reaches: an edit token its comment, a personal token of one site that site."""
+"""Rights of tokens: an edit token for its comment, a personal token for its site."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Signing in from a blog: the code's way to the widget, what its tokens are worth, and to whom."""
+"""Signing in from a blog: the authorization code, and the rights of the widget's tokens."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The dashboard: who sees which queue, what a moderator can do there, and the log of it."""
+"""The dashboard: permissions of the queue, its actions, and the decision log."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Two owners at one form: what each changed is kept, and who changed the same is shown both before anything is lost."""
+"""Two owners change one form: different fields are both kept; for the same field both values are shown."""
 
 from html.parser import HTMLParser
 

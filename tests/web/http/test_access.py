@@ -1,4 +1,4 @@
-"""Every route with every role: who may call it, and that reading changes nothing."""
+"""Every route with every role: permissions, and that GET changes nothing."""
 
 import re
 from datetime import UTC, datetime

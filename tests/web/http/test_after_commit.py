@@ -1,4 +1,4 @@
-"""What was saved is answered as saved, also when the database dies before the answer is made."""
+"""A saved comment is answered as saved, also when the database fails before the response is made."""
 
 import logging
 from contextlib import contextmanager

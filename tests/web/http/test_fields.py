@@ -1,4 +1,4 @@
-"""A request changes what it is for: fields of the row that it does not name for the reader are not taken from it."""
+"""Mass assignment: a request cannot set fields that its form does not offer."""
 
 from commentsvc.store import comments
 from commentsvc.store.db import db

@@ -1,4 +1,4 @@
-"""What every page tells browsers, which cookies they get, and who may see the metrics."""
+"""Security headers, cookies, and access to the metrics."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the service says of itself: ready or not and why, counts that are true, and logs that can be followed."""
+"""Readiness with reasons, metrics, and logs."""
 
 import io
 import json

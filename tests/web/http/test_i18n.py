@@ -1,4 +1,4 @@
-"""Pages, fragments, texts and errors in the language of whoever reads them."""
+"""Pages, fragments, texts and errors in the reader's language."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a moderator without the right to see addresses can find out about them: nothing, whatever is asked."""
+"""A moderator without the right to see addresses cannot learn them by any request."""
 
 import re
 from datetime import timedelta

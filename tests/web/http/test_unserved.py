@@ -1,4 +1,4 @@
-"""What no address gives: files beside the program, folders, what was sent, and the inside of an error."""
+"""Never served: other files, folders, submitted data, and details of errors."""
 
 import pytest
 

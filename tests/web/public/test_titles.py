@@ -1,4 +1,4 @@
-"""What a stranger says of a page: shown nowhere before a comment of that thread is approved; moderators may set it."""
+"""Titles claimed by readers: not shown before a comment of the thread is approved; moderators may set them."""
 
 import pytest
 
