@@ -71,10 +71,10 @@ class Moderator:
 
 @dataclass(frozen=True)
 class DecisionText:
-    """The texts of a decision: `note` for other moderators, `told` for the author."""
+    """The texts of a decision: `note` for other moderators, `message` for the author."""
 
     note: str = ""
-    told: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def decide(
     by: Moderator,
     note: str,
     now: datetime,
-    told: str = "",
+    message: str = "",
     seen: Mapping[int, int] | None = None,
 ) -> DecisionOutcome:
     """Apply a moderator's act to every comment, or to none.
@@ -103,7 +103,7 @@ def decide(
     A comment that is where the act leads already is left as it is, unless readers have reported it: approving it once
     more answers them. Conflict when there was nothing to do for any.
     """
-    words = _checked(DecisionText(note, told))
+    words = _checked(DecisionText(note, message))
     if not ids or len(ids) > BATCH_MAX:
         raise Invalid("ids", f"Select 1 to {BATCH_MAX} comments.")
 
@@ -214,7 +214,7 @@ def apply(
             status.move(Status(comment.status), action)  # raises for a move that is not allowed
         elif action is not Action.APPROVE or not comment.flag_count:
             continue
-        changes.append(Transition(comment, target, note=words.note, message=words.told))
+        changes.append(Transition(comment, target, note=words.note, message=words.message))
     return transitions.apply(changes, DecisionActor(by.account), batch, now)
 
 
@@ -244,8 +244,8 @@ def locked(ids: Iterable[int], by: Moderator) -> list[Comment]:
 
 
 def _checked(words: DecisionText) -> DecisionText:
-    words = replace(words, note=words.note.replace("\0", "").strip(), told=words.told.replace("\0", "").strip())
-    for name, value in (("note", words.note), ("told", words.told)):
+    words = replace(words, note=words.note.replace("\0", "").strip(), message=words.message.replace("\0", "").strip())
+    for name, value in (("note", words.note), ("told", words.message)):
         if len(value) > NOTE_MAX:
             raise Invalid(name, f"Use at most {NOTE_MAX} characters.")
     return words

@@ -177,7 +177,7 @@ def _count_miss(holder: Account, session: Session, what: str, warn: Warn, ip: st
 
 def is_fresh(session: Session, now: datetime) -> bool:
     """Whether the person behind the session has shown who they are a short while ago."""
-    return max(session.created_at, session.proved_at or session.created_at) > now - FRESH_FOR
+    return max(session.created_at, session.second_factor_at or session.created_at) > now - FRESH_FOR
 
 
 @retried
@@ -189,7 +189,7 @@ def _add(account: Account, session_id: int, row: SecondFactor, ip: str, now: dat
         db.session.add(row)
         db.session.flush()
         codes = _recovery_codes(account.id, now) if is_first else []
-        db.session.get_one(Session, session_id).proved_at = now
+        db.session.get_one(Session, session_id).second_factor_at = now
         audit_log.add("factor", now, by=account, subject=row.name, after={"kind": row.kind}, ip=ip)
     return codes
 
@@ -227,6 +227,6 @@ def _recovery_of(account: Account, code: str) -> SecondFactor | None:
 
 def _prove(holder: Account, session: Session, used: SecondFactor, ip: str, now: datetime) -> None:
     used.used_at = now
-    session.proved_at, session.tries = now, 0
+    session.second_factor_at, session.tries = now, 0
     holder.factor_misses = 0
     audit_log.add("sign-in", now, by=holder, subject=used.name, after={"second factor": used.kind}, ip=ip)

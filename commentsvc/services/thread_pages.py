@@ -30,7 +30,7 @@ class ThreadPage:
     sort: Sort
     following: Cursor | None
     own_ids: frozenset[int] = frozenset()  # comments that only their author sees yet
-    told: Mapping[int, str] = field(default_factory=dict)  # a moderator's message to the author, by comment
+    messages: Mapping[int, str] = field(default_factory=dict)  # a moderator's message to the author, by comment
     drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
     more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
 
@@ -87,8 +87,8 @@ def close_old(since: datetime, now: datetime) -> None:
 
 def page_around(comment: Comment) -> ThreadPage:
     """A page with a single comment, for its author."""
-    own, told = frozenset({comment.id}), decisions.told_to_authors([comment.id])
-    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, told)
+    own, messages = frozenset({comment.id}), decisions.messages_to_authors([comment.id])
+    return ThreadPage(comment.site, comment.thread.key, comment.thread, [], Sort.OLDEST, None, own, messages)
 
 
 def bare_page(site: Site, thread: Thread) -> ThreadPage:

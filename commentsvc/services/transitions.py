@@ -93,7 +93,7 @@ def apply(
                 by=actor.account,
                 rule=actor.rule,
                 note=one.note,
-                told=one.message,
+                message=one.message,
                 reasons=one.reasons,
             )
         )

@@ -45,7 +45,7 @@ class Decision(Base):
     by_account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     by_rule: Mapped[str | None] = mapped_column(String(64))  # a rule's name, or `author`, when no moderator decided
     note: Mapped[str] = mapped_column(Text, default="")  # for moderators
-    told: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the author
+    message: Mapped[str] = mapped_column("told", Text, default="", server_default="")  # for the author
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     settings_version: Mapped[str | None] = mapped_column(String(12))  # the verdict's policy and rules
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
@@ -70,7 +70,7 @@ def add(
     by: Account | None = None,
     rule: str | None = None,
     note: str = "",
-    told: str = "",
+    message: str = "",
     reasons: list[dict[str, Any]] | None = None,
     undoes: Decision | None = None,
 ) -> Decision:
@@ -84,7 +84,7 @@ def add(
         by_account_id=by.id if by else None,
         by_rule=rule,
         note=note,
-        told=told,
+        message=message,
         reasons=reasons or [],
         undoes_id=undoes.id if undoes else None,
         created_at=now,
@@ -160,13 +160,13 @@ def newest(comment_id: int) -> Decision:
     return db.session.scalars(query).one()
 
 
-def told_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
+def messages_to_authors(comment_ids: Iterable[int]) -> dict[int, str]:
     """Messages to authors, by comment id: that of the last decision that set a status, where it is not empty."""
     later = aliased(Decision)
     sets_status = or_(later.status_before.is_(None), later.status_before != later.status_after)
     is_later = select(later.id).where(later.comment_id == Decision.comment_id, later.id > Decision.id, sets_status)
-    query = select(Decision.comment_id, Decision.told).where(Decision.comment_id.in_(list(comment_ids)))
-    query = query.where(Decision.told != "", ~is_later.exists())
+    query = select(Decision.comment_id, Decision.message).where(Decision.comment_id.in_(list(comment_ids)))
+    query = query.where(Decision.message != "", ~is_later.exists())
     return dict(db.session.execute(query).all())
 
 

@@ -74,7 +74,7 @@ class Session(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    proved_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when it last showed a second factor
+    second_factor_at: Mapped[datetime | None] = mapped_column("proved_at", UtcTime)  # last proof
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # wrong codes since
     account: Mapped[Account] = relationship(lazy="joined")
 
@@ -102,7 +102,7 @@ def end_sessions(account_id: int, now: datetime, but: bytes | None) -> None:
 
 def forget_proofs(account_id: int) -> None:
     """No session of the account counts as having shown a second factor any more."""
-    db.session.execute(update(Session).where(Session.account_id == account_id).values(proved_at=None))
+    db.session.execute(update(Session).where(Session.account_id == account_id).values(second_factor_at=None))
 
 
 def forget_codes(email: str | None) -> None:

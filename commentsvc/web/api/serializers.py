@@ -37,8 +37,8 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 def own_comment_json(comment: Comment) -> dict[str, Any]:
     """A comment as its author sees it, whatever became of it, with what the moderator wants to tell them."""
-    told = {} if comment.face in (Status.PENDING, Status.APPROVED) else decisions.told_to_authors([comment.id])
-    own = {"status": comment.face, "body": comment.source, "told": told.get(comment.id)}
+    messages = {} if comment.face in (Status.PENDING, Status.APPROVED) else decisions.messages_to_authors([comment.id])
+    own = {"status": comment.face, "body": comment.source, "told": messages.get(comment.id)}
     return {**_comment(comment, True), **own}
 
 
@@ -188,7 +188,7 @@ def decision_json(decision: Decision, with_addresses: bool) -> dict[str, Any]:
         "by": by.name if by else None,
         "rule": decision.by_rule,
         "note": decision.note,
-        "told": decision.told,
+        "told": decision.message,
         # A person's decision has none, and its comment is not read after the commit.
         "reasons": _reasons(decision.reasons, with_addresses, decision.comment) if decision.reasons else [],
         "undoes": decision.undoes_id,

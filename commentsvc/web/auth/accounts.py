@@ -55,7 +55,7 @@ def show() -> str:
         site=None,
         here=url_for("account.show"),
         written=written,
-        told=decisions.told_to_authors([comment.id for comment in written]),
+        messages=decisions.messages_to_authors([comment.id for comment in written]),
         appealed=stored_appeals.of_comments([comment.id for comment in written]),
         can_appeal=appeals_service.can_appeal,
         status_names={status: gettext(name) for status, name in STATUS_NAMES.items()},

@@ -114,7 +114,7 @@ def _decide(place: Place, by: Moderator) -> Outcome:
         return _outcome("Your reply is published.", decided)
     words = DecisionText(_word("note", one), _word("told", one))
     action = Action(act)
-    decided = moderation.decide(ids, action, by, words.note, now(), words.told, seen)
+    decided = moderation.decide(ids, action, by, words.note, now(), words.message, seen)
     return _outcome(_sentence(action, len(decided.decisions), len(set(ids))), decided)
 
 

@@ -226,7 +226,7 @@ def require_signed_in() -> SignedIn:
 def require_second_factor() -> SignedIn:
     """The browser session, with its second factor shown when the account has one; raises NotProved."""
     holder = require_signed_in()
-    if holder.session.proved_at is None and stored_second_factors.is_protected(holder.account.id):
+    if holder.session.second_factor_at is None and stored_second_factors.is_protected(holder.account.id):
         raise NotProved("Show your second factor first.", has_factor=True)
     return holder
 
@@ -247,7 +247,7 @@ def require_recent_sign_in() -> None:
 def require_dashboard_moderator() -> Moderator:
     """The moderator of the browser session, whatever headers come with the request."""
     holder = require_second_factor()
-    return Moderator(holder.account, has_shown_factor=holder.session.proved_at is not None)
+    return Moderator(holder.account, has_shown_factor=holder.session.second_factor_at is not None)
 
 
 @dataclass(frozen=True)

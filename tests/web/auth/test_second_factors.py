@@ -169,7 +169,7 @@ def grow_old(account):
     with write():
         for row in db.session.scalars(select(Session).where(Session.account_id == account.id)):
             row.created_at -= timedelta(hours=1)
-            row.proved_at = row.proved_at and row.proved_at - timedelta(hours=1)
+            row.second_factor_at = row.second_factor_at and row.second_factor_at - timedelta(hours=1)
 
 
 def test_what_cannot_be_taken_lightly_asks_once_more(alices, alice, bob, app_of, send):
@@ -216,9 +216,9 @@ def test_without_a_factor_a_mailed_code_shows_it(make_app, now, csrf):
 
 
 def test_freshness_is_counted_from_either_way_of_showing(now):
-    session = Session(created_at=now - timedelta(hours=2), proved_at=None)
+    session = Session(created_at=now - timedelta(hours=2), second_factor_at=None)
     assert not second_factors_service.is_fresh(session, now)
-    session.proved_at = now - timedelta(minutes=14)
+    session.second_factor_at = now - timedelta(minutes=14)
     assert second_factors_service.is_fresh(session, now)
 
 

@@ -252,11 +252,11 @@ def test_what_a_moderator_tells_the_author_is_kept_apart_from_the_note(desk, mak
     fields = {f"told-{comment_id}": "Please stay on topic.", f"note-{comment_id}": "third time"}
     desk("decide", one=f"reject:{comment_id}", ids=[], **fields)
     decision = decisions.newest(comment_id)
-    assert (decision.told, decision.note) == ("Please stay on topic.", "third time")
-    assert decisions.told_to_authors([comment_id]) == {comment_id: "Please stay on topic."}
+    assert (decision.message, decision.note) == ("Please stay on topic.", "third time")
+    assert decisions.messages_to_authors([comment_id]) == {comment_id: "Please stay on topic."}
     desk("decide", one=f"approve:{comment_id}")
     assert row(comment_id).status == "approved"
-    assert decisions.told_to_authors([comment_id]) == {}, "a newer decision has its own words"
+    assert decisions.messages_to_authors([comment_id]) == {}, "a newer decision has its own words"
 
 
 def test_canned_notes_are_offered(desk, site):
