@@ -59,5 +59,5 @@ def test_denied_there_ends_on_our_page(service, browser):
     page.goto(service + "/auth/oidc/login?next=/account")
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
-    expect(page.get_by_text("You did not let Certified tell us")).to_be_visible()
+    expect(page.get_by_text("You did not allow Certified to share who you are")).to_be_visible()
     context.close()

@@ -24,7 +24,7 @@ BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"
 FIRST = 40  # comments acknowledged before the fault
 AFTER_S = 1.0  # the load goes on after all is well
 HEALTHY_MAX_S = 120.0
-MAILS_AT_ONCE = next(queue.at_once for queue in worker.QUEUES if queue.name == "mail")
+MAILS_AT_ONCE = next(queue.threads_max for queue in worker.QUEUES if queue.name == "mail")
 MAIL_PAUSE_S = 0.4  # each comment is two jobs
 # 409: the comment is there by an earlier try, or lost a race and said so.
 EXPECTED = {201, 202, 409, 429, 503, "no answer"}
