@@ -26,7 +26,7 @@ SHORTEST_PREFIX = {4: 8, 6: 7}
 
 
 class BadSetting(Exception):
-    """One line that names the setting and the mend."""
+    """An error of one line that names the setting and the remedy."""
 
     def __init__(self, name: str, mend: str) -> None:
         shown = "".join(c if c.isprintable() else "?" for c in name[:SHOWN_MAX])
@@ -106,7 +106,7 @@ def url(name: str, value: str, schemes: tuple[str, ...], example: str) -> str:
 
 
 def base_url(value: str) -> str:
-    """As browsers write an origin: in lower case, in ASCII, without the scheme's own port."""
+    """The origin in the form that browsers send: lower case, ASCII, without the scheme's default port."""
     example = "https://comments.example"
     parts = split_url("BASE_URL", value, example)
     port = parts.port

@@ -1,4 +1,4 @@
-"""Serves the app in production: Granian in front, background jobs in a thread unless told not to."""
+"""The production server: Granian, and background jobs in a thread unless switched off."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ QUIET_S = 30.0  # a worker that lived for so long was well
 
 
 class _Server(MPServer):
-    """Granian ends the whole service when a worker dies twice within 5.5 s; this one goes on starting it again."""
+    """Granian that restarts a crashing worker without end; by itself it stops when one dies twice within 5.5 s."""
 
     _pause_s = 0.0
     _died_at = -QUIET_S
@@ -150,7 +150,7 @@ def _end_with_master() -> None:
 
 
 def _connections_max() -> int:
-    """How many connections a worker may hold; asks for as many open files where the system's default is lower."""
+    """The connection limit of a worker; raises the limit of open files where the default is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + OTHER_FILES_MAX
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -21,7 +21,7 @@ ENCODED_WORD = re.compile(r"=\?.*\?", re.DOTALL)
 
 
 def address(value: str, field: str, required: bool) -> str:
-    """The address in lower case, '' when there is none and none is required; raises Invalid naming the mend.
+    """The address in lower case, '' when it is empty and not required; raises Invalid with the remedy.
 
     RFC 5321's limit is 254 characters. Only the form is looked at: nothing is asked of any network.
     """

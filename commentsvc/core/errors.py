@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 
 class CommentError(Exception):
-    """`slug` is stable and for programs; `str(error)` is for people and names the mend.
+    """`slug` is stable and for programs; `str(error)` is for people and names the remedy.
 
     `more` is what programs need besides, by name.
     """

@@ -1,4 +1,4 @@
-"""Merges what somebody changed on a form with what others have saved since the form was opened."""
+"""Merges the changes of one form with those that others have saved since the form was opened."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def format_duration(seconds: float) -> str:
 
 
 def empty_in_s(waiting: int, decided_at_s: Sequence[float], now_s: float) -> float | None:
-    """How long a queue still takes at the pace of the newest decisions (seconds since any epoch, in any order).
+    """The time in seconds until a queue is empty at the pace of the newest decisions (times in seconds, in any order).
 
     None without two decisions to tell a pace from; pauses longer than ten minutes are no work.
     """

@@ -1,4 +1,4 @@
-"""The languages we speak, and which of them is nearest to what a page or a browser asks for."""
+"""The supported languages, and the one nearest to a requested language."""
 
 from __future__ import annotations
 

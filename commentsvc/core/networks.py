@@ -17,7 +17,7 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are 
 
 
 class NetworkScope(Enum):
-    """How far one neighbour reaches: prefix lengths for IPv4 and for IPv6."""
+    """The size of one network: prefix lengths for IPv4 and IPv6."""
 
     HOUSEHOLD = (32, 64)  # one connection: the first that limits count
     CUSTOMER = (32, 48)  # the most that one customer of a provider or host usually gets
@@ -62,7 +62,7 @@ def network_of(ip: str, scope: NetworkScope) -> str:
 
 
 def count_in(ips: Iterable[str], ip: str, scope: NetworkScope) -> int:
-    """How many of the addresses count as one neighbour with `ip`."""
+    """The number of the addresses in the same network as `ip`."""
     own = network_of(ip, scope)
     return sum(network_of(other, scope) == own for other in ips)
 

@@ -1,4 +1,4 @@
-"""How a long list is read page by page: the orders, and the cursor that says where a page begins."""
+"""Pagination: orders of lists, and cursors that mark the beginning of a page."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def sort(value: str) -> Sort:
 
 
 def limit(value: str, default: int = PAGE_SIZE, maximum: int = PAGE_SIZE_MAX) -> int:
-    """How many are asked for, `default` when nothing is said; raises Invalid for less than 1 or more than `maximum`."""
+    """The requested page size, `default` when it is empty; raises Invalid below 1 or above `maximum`."""
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= maximum):

@@ -172,7 +172,7 @@ def hosted_page(site_key: str, thread_key: str, **query: object) -> str:
 
 
 def thread_page(base_url: str, site_key: str, thread_key: str, url: str | None) -> str:
-    """The address of the page that shows a thread: `url` where the blog has told it, else the hosted page."""
+    """The address of the page that shows a thread: the blog's `url` if it is known, else the hosted page."""
     return url.partition("#")[0] if url else base_url + hosted_page(site_key, thread_key)
 
 

@@ -76,7 +76,7 @@ class RuleInput:
 
     @cached_property
     def texts(self) -> list[Text]:
-        """Where words are looked for."""
+        """The text in which words are looked up."""
         return [Text(text) for text in (self.source, self.name, self.email, self.website) if text]
 
     @cached_property
@@ -96,7 +96,7 @@ def link_count(html: str) -> int:
 
 @dataclass(frozen=True)
 class RuleMatch:
-    """Why a rule speaks: a sentence that may go to the author, and what was found, for moderators."""
+    """A match of a rule: a sentence that the author may see, and the matched text for moderators."""
 
     sentence: str
     match: str

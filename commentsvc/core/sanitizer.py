@@ -72,7 +72,7 @@ def clean(html: str) -> str:
 
 
 def _nesting(tokens: Iterable[Token]) -> int:
-    """How deep the tags of well-formed HTML nest."""
+    """The nesting depth of well-formed HTML."""
     depth = deepest = 0
     for token in tokens:
         if isinstance(token, Tag) and token.name not in VOID:

@@ -196,7 +196,7 @@ def _of_site(site_id: int, words: list[str]) -> list[str]:
 
 
 def _with_ends(text: str) -> list[str]:
-    """As words_of, and the last sign of each run alone: else a query for just this sign would not find it."""
+    """As words_of, with the last character of each run alone: otherwise a query for it would find nothing."""
     found = words_of(text)
     if not text.isascii():
         found += [run[-1] for run in _WORD.findall(fold(text)) if _is_run(run[-1])]

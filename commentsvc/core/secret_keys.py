@@ -44,7 +44,7 @@ LEET = str.maketrans("@$!", "asi")
 
 
 def weakness(value: str) -> str:
-    """Why this key could be guessed, as the end of a sentence that begins with its name; '' for a good one."""
+    """The reason why this key could be guessed, as the end of a sentence about it; '' for a good one."""
     if len(value) < MIN_LENGTH:
         return f"is too short ({len(value)} characters); use {MIN_LENGTH} or more"
     if COMMANDS.search(value):
@@ -93,7 +93,7 @@ def _without_rows(value: str) -> str:
 
 
 def _run_length(value: str, at: int, row: str) -> int:
-    """How many characters from here on follow each other as they do in the row."""
+    """The number of characters from here on that follow each other in the row."""
     start = row.find(value[at])
     length = 0
     while (

@@ -1,4 +1,4 @@
-"""How alike two texts are, and the two numbers by which one finds texts that are much alike (min-wise hashing)."""
+"""Similarity of texts, and two numbers by which near-duplicates are found (min-wise hashing)."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def sketch(of: frozenset[str]) -> tuple[int, int] | None:
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """From 0 to 1: which part of all their shingles both have."""
+    """The share of their shingles that both texts have, from 0 to 1 (Jaccard index)."""
     return len(one & other) / len(one | other) if one and other else 0.0

@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]]+", re.I)
 
 @dataclass(frozen=True)
 class WordCounts:
-    """In how many good and bad comments something was."""
+    """The numbers of good and bad comments that contain a feature."""
 
     ham: int = 0
     spam: int = 0
@@ -72,7 +72,7 @@ def features(submission: RuleInput) -> dict[int, str]:
 
 
 def _shape(word: str) -> str:
-    """Numbers are told apart by their length alone: no two offers have the same price."""
+    """Numbers are distinguished by their length alone: every offer has another price."""
     return f"{len(word)} digits" if word.isdigit() else word
 
 
@@ -87,7 +87,7 @@ def _number(feature: str) -> int:
 
 
 def opinion(of: Mapping[int, str], seen: Mapping[int, WordCounts], total: WordCounts) -> Opinion | None:
-    """How much a comment with these features is like spam; None before enough was learnt."""
+    """The spam score of a comment with these features; None before enough was learnt."""
     if min(total.ham, total.spam) < LEARNT_MIN:
         return None
     weighed = [(_probability(seen[number], total), feature) for number, feature in of.items() if number in seen]
@@ -101,7 +101,7 @@ def opinion(of: Mapping[int, str], seen: Mapping[int, WordCounts], total: WordCo
 
 
 def _probability(seen: WordCounts, total: WordCounts) -> float:
-    """How probable spam is where this token is, as if both sorts were equally common; drawn to one half when rare."""
+    """The probability of spam given this token, with equal priors; rare tokens are drawn to one half (Robinson)."""
     spam = seen.spam / total.spam
     ham = seen.ham / total.ham
     raw = spam / (spam + ham) if spam + ham else _UNKNOWN
@@ -122,7 +122,7 @@ def _chi_squared(value: float, freedom: int) -> float:
 
 @dataclass(frozen=True)
 class Figures:
-    """How the filter did on comments that it had not learnt from."""
+    """The results of the filter on comments that it had not learnt from."""
 
     caught: int  # spam called spam
     missed: int

@@ -33,7 +33,7 @@ TARGET = {
 
 
 def move(now: Status, action: Action) -> Status:
-    """Where the act leads; raises Conflict (`no-change`) when the comment is there already.
+    """The status after an action; raises Conflict (`no-change`) when the comment has it already.
 
     Any other move is allowed: even a deleted comment keeps its text, so a moderator can bring it back.
     """

@@ -40,7 +40,7 @@ def widget_keys() -> tuple[str, ...]:
 
 @cache
 def first_keys() -> frozenset[str]:
-    """Those of them that come with the comments."""
+    """The widget's sentences that are sent with the comments."""
     return frozenset(json.loads((FOLDER / "widget_first.json").read_text(encoding="utf-8")))
 
 
@@ -59,7 +59,7 @@ def entry(tag: str, key: str, texts: Mapping[str, object]) -> Entry:
 
 
 def form(found: Entry, tag: str, num: object) -> str:
-    """The one of a counted sentence's forms that goes with the number."""
+    """The plural form of a counted sentence for a number."""
     if isinstance(found, str):
         return found
     category = plural_category(tag, num) if isinstance(num, int) else OTHER

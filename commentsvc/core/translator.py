@@ -27,7 +27,7 @@ class Translator:
         return languages.direction(self.tag)
 
     def form(self, key: str, num: object = None) -> str:
-        """The sentence with its places open; of a counted one the form that goes with `num`."""
+        """The translated template; for a counted sentence its plural form for `num`."""
         return translations.form(translations.entry(self.tag, key, self.texts), self.tag, num)
 
     def say(self, key: str, **values: object) -> str:
@@ -35,12 +35,12 @@ class Translator:
         return self._filled(key, values)
 
     def say_in_html(self, key: str, **values: object) -> Markup:
-        """The same, escaped: it may be a site owner's words. Only values that are markup already stay so."""
+        """The same as HTML, escaped: it may be a site owner's wording. Values that are Markup are not escaped."""
         sentence = escape(self.form(key, values.get("num")))
         return sentence % self._shown(values) if values else sentence
 
     def tell(self, sentence: str) -> str:
-        """A sentence that somebody else has made; one that is not ours stays as it is."""
+        """Translate a Phrase that another module created; any other string stays unchanged."""
         return self._filled(sentence.template, sentence.values) if isinstance(sentence, Phrase) else sentence
 
     def tell_kept(self, kept: Mapping[str, object]) -> str:
@@ -70,7 +70,7 @@ class Translator:
 
 
 def bdi(text: str) -> Markup:
-    """A name of somebody's choosing within a sentence of ours; its direction is its own."""
+    """A user-chosen name within a translated sentence, with its own text direction."""
     return Markup("<bdi>%s</bdi>") % text
 
 

@@ -1,4 +1,4 @@
-"""How a new comment starts its life: the checks in their order, what each says, and why; the strictest wins."""
+"""Verdicts: the checks in their order, their reasons, and the strictest outcome."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Verdict:
 
     @property
     def objections(self) -> list[Reason]:
-        """Those reasons against it that are not the mode's."""
+        """The reasons against the comment, without that of the mode."""
         return [r for r in self.reasons if r.outcome is not Outcome.APPROVE and not r.rule.startswith("mode ")]
 
 
@@ -163,13 +163,13 @@ def explain(
 
 
 def still_held(verdict: Verdict, earlier: Sequence[Reason]) -> Verdict:
-    """The verdict on an edited comment to which reasons of before still speak."""
+    """The verdict on an edited comment for which earlier reasons still hold."""
     reasons = (*earlier, *verdict.reasons)
     return Verdict(STATUS[max((r.outcome for r in reasons), key=_STRICTNESS.index)], reasons)
 
 
 def too_many(match: str) -> Reason:
-    """Why a comment is held when many come at once; `match` says from where."""
+    """The reason to hold a comment when too many arrive; `match` names their source."""
     sentence = phrase(
         "Many comments are coming in right now, so a moderator will review this comment before it appears."
     )
@@ -335,7 +335,7 @@ def facts_json(facts: Facts) -> dict[str, Any]:
 
 
 def facts(kept: Mapping[str, Any]) -> Facts:
-    """As kept; unknown names are those of a newer version, and an older comment has none at all."""
+    """Facts from stored JSON; unknown names of newer versions are ignored, and missing ones are defaults."""
     record = {k: v for k, v in kept.get("record", {}).items() if k in _RECORD}
     moment = {k: v for k, v in kept.get("moment", {}).items() if k in _MOMENT}
     if "standing" in record:
@@ -347,5 +347,4 @@ def facts(kept: Mapping[str, Any]) -> Facts:
     return Facts(Record(**record), Moment(**moment))
 
 
-# Of somebody who is new, at a moment when nothing else happens.
-_RECORD, _MOMENT = vars(Record()), vars(Moment())
+_RECORD, _MOMENT = vars(Record()), vars(Moment())  # the defaults: a new author, and no other comments

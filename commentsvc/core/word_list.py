@@ -60,7 +60,7 @@ class Text:
 
     @cached_property
     def spans(self) -> list[tuple[int, int]]:
-        """Where the tokens stand."""
+        """The positions of the tokens."""
         return [found.span() for found in unicode_folding.words(self.folded)]
 
     @property
@@ -117,7 +117,7 @@ class WordList:
             self._longest[first] = max(self._longest.get(first, 0), len(words))
 
     def find(self, text: Text) -> Match | None:
-        """The first entry that is in the text; a word as it stands goes before one in disguise."""
+        """The first entry that occurs in the text; plain words before disguised ones."""
         if not self._longest.keys().isdisjoint(text.vocabulary):
             for entry, start, end in self._plain(text):
                 return Match(entry.line, text.original(start, end) or entry.line)

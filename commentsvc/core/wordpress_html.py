@@ -16,7 +16,7 @@ _AFTER_ADDRESS = ".,;:!?"  # belongs to the sentence around it
 
 
 def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
-    """As WordPress shows its comments: paragraphs for blank lines, `<br>` for newlines, links for bare addresses."""
+    """Tokens as WordPress displays comments: paragraphs for blank lines, `<br>` for newlines, links for bare URLs."""
     page = _PageText()
     for token in tokens:
         if isinstance(token, str):
@@ -39,7 +39,7 @@ def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
 
 
 class _PageText:
-    """Paragraphs open with their first word and close where a block begins or ends; emphasis goes on across them."""
+    """Builds paragraphs: they open with their first word and end at blocks; inline tags are reopened in each."""
 
     def __init__(self) -> None:
         self.out: list[Token] = []

@@ -27,7 +27,7 @@ HOSTS = ("plain", "dark", "framework")
 
 
 class Blog:
-    """A blog as anybody might have one: static pages, each with the two lines that embed its comments."""
+    """The demo blog: static pages, each with the two lines that embed its comments."""
 
     def __init__(self, service_url: str, mail_folder: Path) -> None:
         self._service_url = service_url

@@ -70,7 +70,7 @@ def make_trouble(trouble: str | None) -> None:
 
 
 def token_error(name: str, what: str) -> Response:
-    """In each one's own shape."""
+    """The error in the provider's own format."""
     if name == "facebook":
         number, message = (
             (100, "This authorization code has been used.") if what == "spent" else (1, "Error validating")

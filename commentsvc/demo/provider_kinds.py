@@ -22,7 +22,7 @@ PEOPLE: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class ProviderBehaviour:
-    """How one provider wants to be spoken to."""
+    """The protocol details of one provider."""
 
     label: str
     authorize: str

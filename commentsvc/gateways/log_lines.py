@@ -1,4 +1,4 @@
-"""How a log line looks: for people, or as one JSON object a line; either knows the request it was written for.
+"""Formats of log lines: text, or one JSON object per line; both contain the request's id.
 
 Of an exception it holds the kind and the places in our code, never the message: that may quote a comment, a name, an
 address or a token, as PostgreSQL does (`Key (email)=(…) already exists`).

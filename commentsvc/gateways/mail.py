@@ -181,7 +181,7 @@ class SmtpMailer:
 
 
 def _is_final(code: int) -> bool:
-    """Whether a reply refuses this mail for good; that we must sign in first is mended in the settings."""
+    """Whether a reply rejects this mail permanently; missing authentication is a matter of settings."""
     return 500 <= code < 600 and code not in SIGN_IN_FIRST
 
 
@@ -198,7 +198,7 @@ def is_loopback(host: str) -> bool:
 
 
 class FolderMailer:
-    """For the demo: a mail is a file, and none leaves the machine."""
+    """The demo's mailer: each mail is a file, and none leaves the machine."""
 
     def __init__(self, url: str, sender: str) -> None:
         self._folder = Path(unquote(urlsplit(url).path))
@@ -212,7 +212,7 @@ class FolderMailer:
 
 
 class NullMailer:
-    """Where no mail server is set; says so, and names no address: logs are read by many."""
+    """The mailer without a mail server: it logs that, without the address."""
 
     def send(self, letter: OutgoingMail) -> None:
         log.warning("COMMENTSVC_MAIL_URL is not set, so a mail was not sent (%s)", letter.key)

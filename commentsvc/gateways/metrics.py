@@ -52,7 +52,7 @@ def share(folder: Path) -> None:
 
 
 def count_request(method: str, route: str, status: int, took_s: float) -> None:
-    """Methods are whatever somebody sends; those that nobody knows are counted as one."""
+    """The method label: unknown methods share one label, because clients can send any text."""
     known = method if method in METHODS else "other"
     REQUESTS.labels(known, route, status).inc()
     REQUEST_S.labels(known, route).observe(took_s)

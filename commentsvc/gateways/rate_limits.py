@@ -1,4 +1,4 @@
-"""How often somebody may do something: counted in Redis for all machines together, or in this process alone."""
+"""Rate limits, counted in Redis for all machines together or in this process alone."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class PublicAdapter(BoundedAdapter):
-    """Only https on its own port, and only to addresses of the public internet.
+    """Requests over https on port 443 only, and to public addresses only.
 
     The name is looked up once, and the connection goes to the address that was checked: a name server that answers
     differently the second time changes nothing.

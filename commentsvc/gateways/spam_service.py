@@ -20,7 +20,7 @@ class SpamService(Protocol):
 
 
 class NoService:
-    """Where none is set."""
+    """The spam service when none is set up."""
 
     is_there = False
 

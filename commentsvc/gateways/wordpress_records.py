@@ -64,7 +64,7 @@ class ExportedComment:
 
 
 def privacy(item: dict[str, str]) -> str:
-    """Why a post is not for everybody; "" for a public one. Other systems write files without these fields."""
+    """The reason why a post is not public; "" for a public one. Files of other systems lack these fields."""
     kind, status = item.get("post_type", "") or "post", item.get("status", "") or PUBLISHED
     if kind not in PUBLIC_TYPES:
         return f"of the type “{kind[:40]}”"

@@ -1,4 +1,4 @@
-"""Where cached pages are kept: in memory, and on disk for a restart while the database is away."""
+"""Stores of cached pages: in memory, and on disk for a restart while the database is down."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ K = TypeVar("K", contravariant=True)
 
 
 class PageStore(Protocol[K]):
-    """Where pages are kept. Each store has a bound and may drop or decline pages; none raises for a page it lacks."""
+    """A store of pages. It has a bound and may drop or decline pages; it does not raise for a missing page."""
 
     def get(self, key: K) -> CachedPage | None:
         """The page, or None for one that the store does not have."""

@@ -81,7 +81,7 @@ def unlink(account_id: int, identity_id: int) -> None:
 
 @retried
 def choose_language(account: Account, tag: str) -> None:
-    """Choose in which language mails come from now on; raises Invalid for one that we do not speak."""
+    """Set the language of mails; raises Invalid for an unsupported one."""
     if tag not in languages.TAGS:
         raise Invalid("language", phrase("Please choose one."))
     with write():

@@ -38,7 +38,7 @@ def ask(comment: Comment, language: str | None, secret: str, now: datetime) -> N
 
 @retried
 def mail(comment_id: int, language: str | None, sender: MailLinks, now: datetime) -> None:
-    """Write the mail that asks. It has no word of the comment: anybody can type anybody's address."""
+    """Queue the mail that asks for confirmation, without text of the comment: anybody can type any address."""
     with write():
         comment = next(iter(comments.of_ids([comment_id])), None)
         if comment is not None and is_waiting(comment) and comment.author_email:

@@ -38,7 +38,7 @@ class AddressTaken(Invalid):
 
 @retried
 def note_taken_address(ip: str, now: datetime) -> bool:
-    """Count that a network is told of an account's address; False when it was told too often."""
+    """Count a disclosure to a network that an address belongs to an account; False above the limit."""
     with write():
         may_be_told = stored_address_checks.may_be_told(ip, now)
         if may_be_told:

@@ -57,7 +57,7 @@ class Agreement:
 
 @dataclass
 class Backtest:
-    """How changed settings would have judged the newest comments, and how that agrees with what moderators decided."""
+    """Verdicts of changed settings on the newest comments, and their agreement with moderators' decisions."""
 
     tested: int = 0
     caught: int = 0  # by the rule in question

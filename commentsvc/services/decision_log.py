@@ -47,7 +47,7 @@ def message_to_author(comment: Comment, verdict: Verdict) -> Posted:
 
 
 def plain_reason(verdict: Verdict) -> str | None:
-    """Why it is not published, in one sentence for its author."""
+    """The reason why the comment is not published, as a sentence for its author."""
     if verdict.status is Status.APPROVED:
         return None
     return next(r.sentence for r in verdict.reasons if core_verdict.STATUS[r.outcome] is verdict.status)

@@ -51,7 +51,7 @@ class ImportReport:
 
     @property
     def left_out(self) -> int:
-        """How many comments are not brought in because their posts are not public."""
+        """The number of comments left out because their posts are not public."""
         return 0 if self.includes_private else self.private.total()
 
     def lines(self) -> Iterator[str]:

@@ -267,5 +267,5 @@ def check_unchanged(found: Sequence[Comment], seen: Mapping[int, int]) -> None:
 
 
 def _can_be_undone(decision: Decision) -> bool:
-    """How a comment came in stays; only a moderator's own answer can be taken back with the act it was part of."""
+    """Whether a decision can be undone: not the first verdict, except a moderator's reply as a part of its act."""
     return decision.status_before is not None or decision.by_account_id is not None

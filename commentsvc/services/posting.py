@@ -144,7 +144,7 @@ def write_all(submissions: Sequence[Pending]) -> list[Outcome]:
 
 
 def _hold_all_in_a_flood(site: Site, submissions: Sequence[Pending]) -> None:
-    """In a flood every comment waits until a person chooses the mode again. The site is locked before the threads."""
+    """In a flood, set the mode to `all` until a person changes it. The site is locked before the threads."""
     now = submissions[0].now
     if not any(one.is_rate_limited for one in submissions) or not signals.is_flood(site, now):
         return

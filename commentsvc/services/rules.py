@@ -60,7 +60,7 @@ def site_rule(rule: Rule) -> SiteRule:
 
 @dataclass(frozen=True)
 class RuleText:
-    """A rule as somebody wrote it, not yet checked."""
+    """A rule as typed, not yet checked."""
 
     kind: str
     value: str
@@ -178,7 +178,7 @@ def set_policy(
 
 @retried
 def end_flood(site: Site, by: Account, now: datetime, ip: str = "") -> bool:
-    """Take new comments as before the flood; False when somebody has chosen a mode since."""
+    """Restore the mode of before the flood; False when a person has set a mode since."""
     with write():
         sites.lock(site)
         before = site.policy
@@ -201,7 +201,7 @@ def _text(rule: Rule) -> RuleText:
 
 
 def _written(rule: Rule) -> dict[str, Any]:
-    """As the audit log stores it."""
+    """The rule as the audit log stores it."""
     return {
         "kind": rule.kind,
         "value": rule.value,

@@ -62,7 +62,7 @@ class SanctionOrder:
 def standing(
     site: Site, account_id: int | None, email: str, ip: str, now: datetime, author_id: int | None = None
 ) -> SanctionEffect:
-    """How somebody stands who wants to write here; raises Sanctioned when they may not now."""
+    """The effect of sanctions on an author who wants to write; raises Sanctioned when they may not."""
     active = sanctions.active_for(site, account_id, email, ip, now, author_id)
     for kind in (SanctionKind.BAN, SanctionKind.SUSPEND, SanctionKind.WARN):
         for found in active:
@@ -273,7 +273,7 @@ def _locked(ids: Sequence[int]) -> list[Comment]:
 
 
 def _written(found: Sanction) -> dict[str, object]:
-    """As the audit log stores it."""
+    """The sanction as the audit log stores it."""
     return {
         "kind": found.kind,
         "subject": found.subject,

@@ -30,7 +30,7 @@ NEIGHBOURHOOD_MAX = 200
 
 @dataclass(frozen=True)
 class RecentPosts:
-    """When the author, and from which address the network, wrote lately; the newest first, up to a limit."""
+    """Recent posts: times of the author's, times and addresses of the network's; newest first, up to a limit."""
 
     of_author: Sequence[datetime] = ()
     of_network: Sequence[tuple[datetime, str]] = ()
@@ -38,11 +38,11 @@ class RecentPosts:
 
     @property
     def last_at(self) -> datetime | None:
-        """When this author wrote last."""
+        """The time of the author's last post."""
         return max(self.of_author, default=None)
 
     def wait_of_network(self, ip: str, now: datetime) -> timedelta:
-        """How long until this network may post again; zero when it may now."""
+        """The time until this network may post again; zero when it may now."""
         household = network_of(ip, NetworkScope.HOUSEHOLD)
         near = [at for at, other in self.of_network if network_of(other, NetworkScope.HOUSEHOLD) == household]
         counted = ((near, HOUSEHOLD_MAX), ([at for at, _ in self.of_network], NEIGHBOURHOOD_MAX))

@@ -20,7 +20,7 @@ WINDOW_S = 60
 
 @retried
 def vote(comment_id: int, value: int, by: Account, limited: bool, now: datetime) -> int:
-    """Count 1, 0 (taken back) or -1 as the account's vote; gives the comment's score. Again changes nothing.
+    """Set the account's vote to 1, 0 (none) or -1; returns the comment's score. Idempotent.
 
     Raises NotFound unless the comment is published, Invalid, NotAllowed for one's own comment, or TooMany.
     """

@@ -65,7 +65,7 @@ def find_account(email: str) -> Account | None:
 
 
 def find_name_and_language(email: str) -> tuple[str, str | None] | None:
-    """Of the account with this address. One query whether there is one or not: its duration must tell nobody."""
+    """Name and language of the account with this address, or None; the query takes equally long in both cases."""
     found = db.session.execute(select(Account.name, Account.language).where(Account.email == email)).first()
     return (found.name, found.language) if found else None
 
@@ -114,7 +114,7 @@ def make_account(email: str, name: str, is_admin: bool, now: datetime) -> Accoun
 
 
 def add_account(name: str, email: str | None, website: str | None, now: datetime) -> Account:
-    """An account for somebody who has just proved who they are; the address, if any, is proved."""
+    """Add an account for a person who has authenticated; the address, if any, is verified."""
     account = Account(name=name[:NAME_MAX], email=email, website=website, is_admin=False, created_at=now)
     db.session.add(account)
     db.session.flush()

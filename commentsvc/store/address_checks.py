@@ -1,4 +1,4 @@
-"""Checks of guests' e-mail addresses: how often a network was told that one is an account's, and mails that ask."""
+"""Checks of guests' e-mail addresses: disclosures that an address belongs to an account, and mails that ask."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AddressCheck(Base):
 
 
 def may_be_told(ip: str, now: datetime) -> bool:
-    """Whether the network of an address may still be told that an e-mail address belongs to an account."""
+    """Whether a network may still be told that an e-mail address belongs to an account."""
     query = select(AddressCheck.ip).where(AddressCheck.network == network_of(ip, NetworkScope.NEIGHBOURHOOD))
     query = query.where(AddressCheck.created_at > now - TOLD_WINDOW, AddressCheck.created_at <= now)
     found = db.session.scalars(query.where(AddressCheck.email_hash.is_(None)).limit(TOLD_PER_NEIGHBOURHOOD)).all()

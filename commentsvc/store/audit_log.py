@@ -126,7 +126,7 @@ def of_site(site: Site, kinds: Sequence[str], before_id: int | None, limit: int)
 
 
 def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
-    """When each of these accounts last signed in, where it has."""
+    """The last sign-in of each of these accounts, if any."""
     query = select(AuditEntry.by_account_id, func.max(AuditEntry.created_at)).where(AuditEntry.kind == "sign-in")
     query = query.where(AuditEntry.by_account_id.in_(account_ids)).group_by(AuditEntry.by_account_id)
     return {account_id: at for account_id, at in db.session.execute(query).all() if account_id is not None}

@@ -138,7 +138,7 @@ class Availability:
         return finding if finding is not None and (for_writing or finding.trouble is TroubleKind.AWAY) else None
 
     def note(self, trouble: TroubleKind, reason: str, is_public: bool = True) -> None:
-        """Remember what an error has shown; the log is told when this is news."""
+        """Record the trouble that an error shows; a new one is logged."""
         with self._lock:
             before = self._finding
             self._finding = DatabaseTrouble(trouble, reason, is_public, self._clock())

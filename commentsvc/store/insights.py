@@ -44,7 +44,7 @@ def by_day(site: Site, since: datetime) -> dict[date, dict[Status, int]]:
 
 
 def by_rule(site: Site, since: datetime) -> list[tuple[str, str, int]]:
-    """How new comments were judged: (rule, status, how many), the most first."""
+    """Verdicts on new comments: (rule, status, count), highest count first."""
     query = select(Decision.by_rule, Decision.status_after, func.count()).where(Decision.status_before.is_(None))
     query = query.where(Decision.site_id == site.id, Decision.created_at >= since, Decision.by_rule.is_not(None))
     query = query.group_by(Decision.by_rule, Decision.status_after).order_by(func.count().desc()).limit(20)
@@ -52,7 +52,7 @@ def by_rule(site: Site, since: datetime) -> list[tuple[str, str, int]]:
 
 
 def waits_s(site: Site, since: datetime) -> list[float]:
-    """How long each comment waited that a moderator took from the queue, of the newest."""
+    """The waiting times of the newest comments that moderators decided on."""
     query = select(Comment.created_at, Decision.created_at).join(Comment, Comment.id == Decision.comment_id)
     query = query.where(Decision.site_id == site.id, Decision.created_at >= since, Decision.by_account_id.is_not(None))
     query = query.where(Decision.status_before == Status.PENDING, Decision.undoes_id.is_(None))
@@ -61,7 +61,7 @@ def waits_s(site: Site, since: datetime) -> list[float]:
 
 
 def decided_at(site: Site, since: datetime, limit: int) -> list[datetime]:
-    """When moderators took the newest comments from the queue."""
+    """The times of moderators' newest decisions."""
     query = select(Decision.created_at).where(Decision.site_id == site.id, Decision.created_at >= since)
     query = query.where(Decision.by_account_id.is_not(None), Decision.status_before == Status.PENDING)
     return list(db.session.scalars(query.order_by(Decision.created_at.desc()).limit(limit)))

@@ -39,7 +39,7 @@ def open_of(site: Site, now: datetime) -> Sequence[Invitation]:
 
 
 def by_token(token_hash: bytes, now: datetime) -> Invitation:
-    """The open invitation, locked; raises NotFound for one that was used, taken back or is too old."""
+    """The open invitation, locked; raises NotFound for one that was used, cancelled or has expired."""
     query = select(Invitation).where(Invitation.token_hash == token_hash, Invitation.ended_at.is_(None))
     found = db.session.scalar(query.where(Invitation.expires_at > now).with_for_update(of=Invitation))
     if found is None:

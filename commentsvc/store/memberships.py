@@ -93,7 +93,7 @@ def moderated_sites(account: Account) -> list[Site]:
 
 
 def members_of(site_id: int) -> int:
-    """How many moderate the site, owners among them; admins are not counted."""
+    """The number of moderators of a site, owners included, administrators not."""
     return db.session.scalar(select(func.count()).select_from(Membership).where(Membership.site_id == site_id)) or 0
 
 

@@ -127,7 +127,7 @@ def init_migrate(app: Flask) -> None:
 
 
 class SchemaState(StrEnum):
-    """How the database's schema and this program go together."""
+    """Whether the database schema fits this version."""
 
     CURRENT = "current"
     OLDER = "older"
@@ -181,7 +181,7 @@ def check_schema() -> None:
 
 
 def check_before_serving(config: Config) -> None:
-    """As check_schema, before there is an app; a database that is away is no reason not to serve published pages."""
+    """As check_schema, before there is an application. Passes when the database is down: published pages go on."""
     app = Flask(__name__)
     init_app(app, config)
     with app.app_context(), time_limits.within(time_limits.REQUEST):

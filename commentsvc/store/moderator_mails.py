@@ -34,7 +34,7 @@ class ModeratorMail(Base):
 
 
 class ReplyNotification(Base):
-    """A reply of which the author above it was told."""
+    """A reply that was announced to the author of its parent."""
 
     __tablename__ = "answer_notice"
 
@@ -43,7 +43,7 @@ class ReplyNotification(Base):
 
 
 def add(account: Account, comment: Comment, now: datetime) -> int | None:
-    """Note a mail in the transaction that queues it; None when this moderator was told of this version before."""
+    """Record a mail in the transaction that queues it; None when this moderator got one for this version before."""
     values = {"account_id": account.id, "comment_id": comment.id, "version": comment.version, "created_at": now}
     row = upsert(ModeratorMail).values(values).on_conflict_do_nothing().returning(ModeratorMail.id)
     return db.session.scalar(row)

@@ -25,7 +25,7 @@ class ProviderClient(Base):
 
 
 class KeptClients:
-    """By server; a secret that another secret key encrypted is as good as none, and we register again."""
+    """The client by server; None, so that the service registers again, also for a secret of another key."""
 
     def __init__(self, secret_key: str) -> None:
         self._key = hashlib.sha256(b"provider clients\0" + secret_key.encode()).digest()

@@ -140,7 +140,7 @@ def code_by_link(link_hash: bytes) -> SigninCode:
 
 
 def codes_asked_from(ip: str, since: datetime, now: datetime, most: int) -> tuple[int, int]:
-    """How many codes strangers of an address' household, and of its neighbourhood, have asked for, up to `most`.
+    """The numbers of codes requested by unknown browsers of a household and of its neighbourhood, up to `most`.
 
     A browser that is known at the account is no stranger.
     """
@@ -151,7 +151,7 @@ def codes_asked_from(ip: str, since: datetime, now: datetime, most: int) -> tupl
 
 
 def codes_mailed(email: str, is_known: bool, since: datetime, now: datetime) -> int:
-    """How many codes were mailed to the address for strangers, or for browsers that are known there."""
+    """The number of codes mailed to an address for unknown browsers, or for known ones."""
     query = select(func.count()).where(SigninCode.email == email, SigninCode.is_known.is_(is_known))
     query = query.where(SigninCode.is_mailed, SigninCode.ip.is_not(None))  # a printed link has no network
     return db.session.scalar(query.where(SigninCode.created_at > since, SigninCode.created_at <= now)) or 0

@@ -26,7 +26,7 @@ class SpamWord(Base):
 
 
 class SpamTotal(Base):
-    """How many good and bad comments of a site the filter has learnt from."""
+    """The numbers of good and bad comments that the filter has learnt from."""
 
     __tablename__ = "spam_total"
 
@@ -36,7 +36,7 @@ class SpamTotal(Base):
 
 
 class Follower(Base):
-    """How far something that follows the moderators' decisions has come."""
+    """The position of a follower of the decision log."""
 
     __tablename__ = "follower"
 
@@ -81,7 +81,7 @@ def _add(table: type[SpamWord] | type[SpamTotal], rows: Iterable[dict[str, int]]
 
 
 def position(name: str) -> int:
-    """How far a follower has come, without a lock; 0 when it has not begun."""
+    """The position of a follower, without a lock; 0 when it has not begun."""
     return db.session.scalar(select(Follower.decision_id).where(Follower.name == name)) or 0
 
 

@@ -1,4 +1,4 @@
-"""How long the database may take to answer, and how long to wait for its locks: by who is waiting."""
+"""Time limits for the database's answers and locks, for each kind of caller."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Allowance:
         return SPENT_S if self.is_spent else self.limit.answer_s
 
     def longest_answer_s(self) -> float | None:
-        """As answer_s, and longer where the server has answered already and long queries are allowed."""
+        """As answer_s, or longer where the server has begun to answer and long queries are allowed."""
         if self.is_spent or not self.has_answer or self.limit.later_s is None:
             return self.answer_s()
         return self.limit.later_s

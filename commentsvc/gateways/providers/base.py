@@ -24,7 +24,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Person:
-    """`subject` is what the provider never gives to anybody else; neither names nor addresses are.
+    """`subject` is the provider's permanent id of the person; names and addresses can change hands.
 
     `is_email_verified` only when the provider says so and its word is good for that. `handle` is what people know the
     account by there, `server` the reader's own one.

@@ -1,4 +1,4 @@
-"""Mastodon and what speaks like it: the reader names their server, and we register there ourselves."""
+"""Mastodon and compatible servers: the reader names a server, and the service registers itself there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from commentsvc.gateways.providers.openid import ISSUER_PROMISED
 
 
 class Clients(Protocol):
-    """Where the clients that we have registered are kept, by server."""
+    """Storage of the registered clients, by server."""
 
     def find(self, instance: str) -> Client | None: ...
     def keep(self, instance: str, client: Client) -> None: ...
@@ -56,7 +56,7 @@ class Mastodon(OAuthProvider):
         return f"{self._base(attempt)}/oauth/token"
 
     def person(self, session: OAuth2Session, attempt: Attempt, token: dict[str, Any]) -> Person:
-        """By the account's number on its server: names move from one person to another, numbers do not."""
+        """The person, identified by the account's number on its server: names can be reused, numbers cannot."""
         found = self.ask(session, f"{self._base(attempt)}/api/v1/accounts/verify_credentials")
         if not isinstance(found, dict):
             raise self.trouble(FailureKind.WRONG, "no object in the answer")

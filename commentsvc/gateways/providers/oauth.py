@@ -44,7 +44,7 @@ STANDARD = (
 
 
 def _standard(code: str) -> str:
-    """The code for the log; anything else may be whatever somebody wrote into an address."""
+    """The error code for the log if it is a known one; other text comes from the URL and may be forged."""
     return code if code in STANDARD else "a code of its own"
 
 
@@ -95,7 +95,7 @@ class OAuthProvider(ABC):
         return self.token_url
 
     def extra(self, attempt: Attempt) -> dict[str, str]:
-        """More parameters for the address the browser goes to."""
+        """More parameters of the authorization request."""
         return {}
 
     def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:

@@ -32,7 +32,7 @@ class RecentOut(Schema):
 
 
 class OneCommentOut(CommentOut):
-    """With `body` to its author and to moderators, who get what the queue has of it."""
+    """A comment; authors and moderators also get `body`, and moderators the fields of the queue."""
 
     body: str | None = None
 

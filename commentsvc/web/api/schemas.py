@@ -213,7 +213,7 @@ def _sentence(error: Any) -> str:
 
 
 def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
-    """A clean draft; raises Invalid with every field that has to be mended, not only the first."""
+    """A checked draft; raises Invalid with all wrong fields, not only the first."""
     problems: list[tuple[str, str]] = []
     policy = site.policy
     required = policy.name_and_email_required
@@ -244,7 +244,7 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
 
 
 def form(shape: CommentIn) -> Form:
-    """How it was sent."""
+    """The form that was sent."""
     return Form(bool(shape.trap), shape.elapsed_ms, shape.challenge, shape.send_anyway)
 
 

@@ -1,4 +1,4 @@
-"""Rows as JSON: for everybody, for their author, and for moderators."""
+"""Rows as JSON: for all readers, for their author, and for moderators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from commentsvc.web.http.urls import avatar, permalink
 
 
 def comment_json(comment: Comment) -> dict[str, Any]:
-    """A comment as everybody may see it; one that is not approved keeps its place and nothing of its author."""
+    """A comment for all readers; one that is not approved keeps its place without text and author."""
     return _comment(comment, comment.status == Status.APPROVED)
 
 

@@ -19,7 +19,7 @@ def voice_of(language: str | None) -> Translator:
 
 
 def of_wrong_factors(account: Account) -> RenderedMail:
-    """Somebody who can sign in as this account keeps showing wrong second factors."""
+    """Warn the holder: a signed-in browser keeps entering wrong second factors."""
     return _write("wrong_factors", account)
 
 

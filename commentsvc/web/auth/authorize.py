@@ -120,7 +120,7 @@ def _safe(response: Response) -> Response:
 
 
 def _checked() -> tuple[Any, Site, str]:
-    """The request, checked by the protocol; raises NotAllowed with a page, and never sends anybody anywhere."""
+    """The checked authorization request; raises NotAllowed with a page, and never redirects."""
     client = find_client(request.args.get("client_id", ""))
     if client is None or not client.check_redirect_uri(request.args.get("redirect_uri", "")):
         raise _untrusted("its address is not one of the blog's.")
@@ -137,7 +137,7 @@ def _checked() -> tuple[Any, Site, str]:
 
 
 def _untrusted(cause: str) -> NotAllowed:
-    """`cause` is for the blog's owner, who has to mend it."""
+    """`cause` is for the blog's owner, who has to fix it."""
     sentence = phrase(
         "This sign-in window was not opened correctly. Close it and try again from the blog; "
         "if it happens again, tell the blog's owner: %(cause)s",

@@ -20,7 +20,7 @@ pages = Blueprint("identities", __name__)
 
 @pages.post(routes.ACCOUNT_LINK)
 def begin() -> Response:
-    """To the provider that the form of the account's page names."""
+    """Redirect to the provider that the account page's form names."""
     holder = access.require_second_factor()
     found = providers.provider_named(request.form.get("provider", ""))
     access.require_recent_sign_in()

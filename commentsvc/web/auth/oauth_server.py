@@ -135,7 +135,7 @@ class AuthorizationCodeGrant(oauth_grants.AuthorizationCodeGrant):
     def create_authorization_response(
         self, redirect_uri: str, grant_user: object
     ) -> tuple[int, dict[str, str], list[Any]]:
-        """The code as it goes to the widget; how it gets there is the page's business."""
+        """The code for the widget; the page delivers it."""
         self.request.user = grant_user
         code = self.generate_authorization_code()
         self.save_authorization_code(code, self.request)

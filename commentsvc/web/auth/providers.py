@@ -200,7 +200,7 @@ def _sealed_for(template: str) -> str:
 
 @pages.post(routes.PROVIDER_INSTEAD)
 def sign_in_instead(provider: str) -> BaseResponse:
-    """The answer of who was asked whether to sign in as somebody else."""
+    """Handle the answer to the question whether to sign in as another person."""
     found = provider_named(provider)
     asked = answered("signin/instead_of.html")
     if asked is None or asked[0].provider != provider:
@@ -277,7 +277,7 @@ def _redirect_uri(provider: str) -> str:
 
 
 def leads_to(provider: str) -> str:
-    """Where a form may lead that sends the browser to the provider: its pages pass it on among hosts of their own."""
+    """Hosts for CSP form-action when a form leads to the provider: its pages redirect among its own hosts."""
     named = settings().providers[provider]
     urls = [urlsplit(named.get(name, "")) for name in ("authorize_url", "issuer")]
     return " ".join(["https:", *(f"{url.scheme}://{url.netloc}" for url in urls if url.scheme == "http")])
@@ -310,7 +310,7 @@ def _failed(trouble: SignInFailure, goal: str, provider: str, links: bool = Fals
 
 
 def _made(config: Config) -> dict[str, Provider]:
-    """By name; made when somebody first signs in, for Authlib's client, requests and cryptography take 13 MB."""
+    """The providers by name, created at the first sign-in: Authlib's client, requests and cryptography take 13 MB."""
     from commentsvc.gateways.providers import registry
 
     return registry.configured(config.providers, KeptClients(config.secret_key))

@@ -112,7 +112,7 @@ def as_csv(site_key: str) -> Response:
 
 @pages.get(routes.TRANSPARENCY)
 def transparency(site_key: str) -> Response:
-    """For readers, where the owner has chosen so: how much is published, refused and why, and how fast."""
+    """The transparency page, if the owner has enabled it: published and rejected comments, reasons, and times."""
     site = sites.by_key(site_key)
     if not site.policy.is_transparent:
         raise NotFound("This site has no public page about its moderation.")

@@ -1,4 +1,4 @@
-"""How often a moderator is mailed about what waits on a site."""
+"""Settings of a moderator's mails about pending comments of a site."""
 
 from __future__ import annotations
 

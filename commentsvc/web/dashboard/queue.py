@@ -40,7 +40,7 @@ EMPTY = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a moderator is: one site, or all of theirs (`site` is None)."""
+    """The scope of the queue: one site, or all of the moderator's sites (`site` is None)."""
 
     key: str
     site: Site | None
@@ -121,7 +121,7 @@ def counts(site_key: str) -> Response:
 
 @pages.get(routes.QUEUE_MATCHING)
 def matching(site_key: str) -> Response:
-    """How many the list holds, counted up to a limit, and up to which comment; for an act on all of them."""
+    """The size of the list, counted up to a limit, and its last comment; for an action on all of them."""
     by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
     wanted = wanted_list(place, by)

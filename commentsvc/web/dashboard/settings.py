@@ -306,7 +306,7 @@ def _label(name: str) -> str:
 
 
 def _typed() -> dict[str, Any]:
-    """The fields of the form as somebody left them, to be shown once more."""
+    """The submitted fields of the form, to show them again."""
     form = request.form
     typed: dict[str, Any] = {name: form.get(name, "") for name in ("name", "origins")}
     for name in form.getlist("has"):

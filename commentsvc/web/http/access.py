@@ -44,7 +44,7 @@ def require_site_for_writes(key: str) -> Site:
 
 
 def require_site_for_posts(key: str) -> Site:
-    """As site_to_write, for the busiest call: a site that is only looked at (see sites.lately)."""
+    """As require_site_for_writes, for the busiest call: a cached, read-only site (see sites.cached_by_key)."""
     site = sites.cached_by_key(key)
     if not may_write(site):
         site = sites.cached_by_key(key, anew=True)
@@ -164,7 +164,7 @@ def require_token_moderator() -> Moderator:
 
 
 def require_moderated_site(site_key: str, by: Moderator) -> Site:
-    """The site, when the moderator moderates it; for everybody else there is no such site."""
+    """The site, if the moderator moderates it; raises NotFound for everybody else."""
     try:
         site = sites.by_key(site_key)
     except NotFound:
@@ -184,7 +184,7 @@ def require_owned_site(site_key: str, by: Moderator) -> Site:
 
 
 def require_moderated_comment(comment_id: int, by: Moderator) -> Comment:
-    """A comment of a site that the moderator moderates; for everybody else it is not there."""
+    """A comment of a site that the moderator moderates; raises NotFound for everybody else."""
     comment = comments.by_id(comment_id)
     if not by.may_moderate(comment.site):
         raise NotFound(phrase("There is no comment with this number here."))
@@ -201,7 +201,7 @@ def require_site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> 
 
 
 def require_moderated_change(entry_id: int, by: Moderator) -> Site:
-    """The site whose thread a change of the journal is about; for everybody else there is no such change."""
+    """The site of an audit log entry about a thread; raises NotFound unless the moderator moderates it."""
     entry = audit_log.by_id(entry_id)
     if entry.site_id is None or entry.kind != audit_log.THREAD:
         raise NotFound("There is nothing to undo.")
@@ -209,7 +209,7 @@ def require_moderated_change(entry_id: int, by: Moderator) -> Site:
 
 
 def require_owned_rule(rule_id: int, by: Moderator) -> Rule:
-    """A rule of a site that the moderator owns; for everybody else it is not there."""
+    """A rule of a site that the moderator owns; raises NotFound for everybody else."""
     rule = rules.by_id(rule_id)
     require_owned_site(rule.site.key, by)
     return rule
@@ -252,7 +252,7 @@ def require_dashboard_moderator() -> Moderator:
 
 @dataclass(frozen=True)
 class Readable:
-    """A comment that somebody may see, and as whom: a moderator, its author, or anybody."""
+    """A comment that the caller may see, and in which role: moderator, author, or reader."""
 
     comment: Comment
     moderator: Moderator | None
@@ -280,7 +280,7 @@ def require_published_comment(comment_id: int) -> Comment:
 
 
 def require_own_comment(comment_id: int) -> tuple[Comment, Account | None]:
-    """A comment that the asker wrote, by token or by `X-Edit-Token`; for everybody else it is not there."""
+    """A comment that the caller wrote, by token or `X-Edit-Token`; raises NotFound for everybody else."""
     holder = current_bearer()
     if holder is None and "X-Edit-Token" not in request.headers:
         raise NotSignedIn("Send the edit_token that came with the comment as X-Edit-Token, or a bearer token.")

@@ -100,7 +100,7 @@ def _to_prove(error: NotProved | NotFresh) -> Response:
 
 
 def _page_before() -> str:
-    """Where the form stands that was sent, as far as the browser says so."""
+    """The page of the submitted form, from the Referer header."""
     parts = links.parts_of(request.referrer or "")
     return local_path(parts.path if parts else "", routes.DASHBOARD)
 

@@ -1,4 +1,4 @@
-"""Where a request comes from: the reader's address behind proxies that the operator trusts, or this very machine."""
+"""The reader's address of a request, behind trusted proxies or from this machine."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _queue() -> dict[str, Any]:
 
 @pages.get(routes.METRICS)
 def counts() -> Response:
-    """For Prometheus, on this machine or with the token. Without the database the rest is still told.
+    """Metrics for Prometheus, for this machine or with the token. Without the database, only process metrics.
 
     Nobody else learns that there is such an address.
     """

@@ -52,7 +52,7 @@ def widget_texts() -> dict[str, Any]:
 
 
 def speak_for(site: Site) -> None:
-    """From here on this request says things as the site wants them said."""
+    """Use the site's language and wording for the rest of the request."""
     g.site_language = site.policy.language
     g.site_texts = site.texts
     flask_babel.refresh()
@@ -85,7 +85,7 @@ def first_texts() -> dict[str, object]:
 
 
 def said(key: str) -> str:
-    """A sentence of ours whose places somebody else fills."""
+    """A translated sentence whose placeholders are user text."""
     return voice().form(key)
 
 

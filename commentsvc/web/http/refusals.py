@@ -1,4 +1,4 @@
-"""How a refusal (CommentError) reaches a person: on the page that was asked for, on the next page, or in a script.
+"""Shows refusals (CommentError) to people: on the requested page, on the next page, or in a script.
 
 web/http/errors.py answers for every refusal that no view catches, with the same statuses and headers.
 """

@@ -1,4 +1,4 @@
-"""Where a form may send a browser on to: nowhere but within this service."""
+"""Redirect targets of forms: paths of this service only."""
 
 from __future__ import annotations
 

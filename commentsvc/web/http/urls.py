@@ -1,4 +1,4 @@
-"""Where pages, comments and pictures are, and how people without a picture are drawn; the templates know it too."""
+"""Addresses of pages, comments and avatars, and the drawn avatars of people without a picture; also for templates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def initial(name: str) -> str:
 
 
 def avatar(picture: str | None) -> str | None:
-    """Where a picture is: with us, and nowhere else."""
+    """The address of an avatar, always on this service."""
     return settings().base_url + routes.fill(routes.AVATAR, name=picture) if picture else None
 
 

@@ -52,7 +52,7 @@ def atom(site_key: str) -> Response:
 
 
 def address(site_key: str, key: str | None = None) -> str:
-    """Where the feed of a site, or of one of its threads, is."""
+    """The address of the feed of a site or thread."""
     query = {"thread": key} if key is not None else {}
     return settings().base_url + routes.fill(routes.FEED, site_key=site_key, **query)
 

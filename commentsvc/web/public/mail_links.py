@@ -64,7 +64,7 @@ def ask_to_stop(token: str) -> Response:
 
 @pages.post(routes.MAIL_STOP)
 def stop(token: str) -> Response:
-    """By the page's button, or by a mail program's own (RFC 8058)."""
+    """Unsubscribe, by the page's button or a mail program's one-click request (RFC 8058)."""
     is_desk = mail_links.is_for_moderators(token)
     try:
         said = mail_links.stop(token, settings().secret_key, now())

@@ -39,7 +39,7 @@ A_WHILE = "public, max-age=300"
 
 @pages.after_request
 def public(response: Response) -> Response:
-    """Anybody may read, from any origin, and keep it as long as it is asked again whether it still stands."""
+    """Set headers of public reads: any origin may read them, and caches must revalidate."""
     if request.method not in ("GET", "HEAD"):
         return response
     response.headers["Access-Control-Allow-Origin"] = "*"
