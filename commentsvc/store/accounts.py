@@ -46,7 +46,7 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     language: Mapped[str | None] = mapped_column(String(LANGUAGE_MAX))  # of mails to them; one of languages.TAGS
     erased_at: Mapped[datetime | None] = mapped_column(UtcTime)  # the bare row stays; nothing is written for it again
-    # Wrong second factors in a row, over all sessions, and when the last came (see proving.py).
+    # Wrong second factors in a row, over all sessions, and when the last came (see services/second_factors.py).
     factor_misses: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     factor_missed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     memberships: Mapped[list[Membership]] = relationship(back_populates="account", lazy="selectin")

@@ -1,4 +1,4 @@
-"""Canned notes: sentences that a site's moderators tell authors often."""
+"""Canned responses: messages that a site's moderators often send to authors."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ from commentsvc.store.availability import Availability
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5
-POOL_TIMEOUT_S = 1.5  # for one of the connections that there are
-# Of each connection. The pages and posts of readers need 26; what is asked of the ids of a page is another statement
-# for each number of them, and SQLite holds some 25 kB for each: the default of 128 was most of a worker's growth.
+POOL_TIMEOUT_S = 1.5  # waiting for a free connection of the pool
+# Prepared statements that SQLite caches for each connection. Pages and posts of readers need 26; queries with lists of
+# ids are one statement for each length, of about 25 kB. The default of 128 was most of a worker's growth in memory.
 STATEMENTS_KEPT = 32
 SHOWN_SQL_MAX = 2000
 

@@ -23,7 +23,7 @@ SQLITE_RACES = (
 def is_lost_race(error: Exception) -> bool:
     """Whether another write at the same moment is the reason, so that a second try may succeed.
 
-    A lock that was not given within its time limit is none: the wait was the second try already.
+    A lock timeout is not a lost race: waiting was the second try already.
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, ObjectDeletedError | StaleDataError)
@@ -32,7 +32,7 @@ def is_lost_race(error: Exception) -> bool:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether the error means that the database can't be used for now, not that we asked it nonsense."""
+    """Whether the database is down for now; False for an error of the statement itself."""
     if is_lost_race(error):
         return False
     if trouble_of(error.orig) is not None or error.connection_invalidated:

@@ -1,4 +1,4 @@
-"""Sets the database up: the engine of an app, its schema, and the look at versions that the edge takes."""
+"""Sets up the database of an application: its engine, and the end of read transactions after each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: which moderator was mailed about which version of a comment, and what they did by that mail."""
+"""Mails to moderators: the version of the comment that each was about, and the decision made by its links."""
 
 from __future__ import annotations
 
