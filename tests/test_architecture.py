@@ -65,6 +65,17 @@ def test_the_folders_of_web_import_each_other_in_one_direction():
         left = {(folder, target) for folder, target in left if target not in free}
 
 
+def test_no_test_file_imports_another_or_the_measurements():
+    tests = Path(__file__).parent
+    found = [
+        f"{path.relative_to(tests)}: {name}"
+        for path in sorted(tests.rglob("test_*.py"))
+        for name in imports(ast.parse(path.read_text()))
+        if name.split(".")[0] == "bench" or (name.startswith("tests.") and "test_" in name)
+    ]
+    assert found == []
+
+
 def floor_of(top):
     return {"__init__": "", "config_values": "config"}.get(top, top)
 

@@ -6,8 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.test_sign_in_story import through_provider
-from tests.browser.test_story import WORDS, comment, write
+from tests.support.widget import WORDS, comment, through_provider, write
 
 WCAG_22_AA = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # The page's own affair: a widget can't bring the landmarks and headings that a blog lacks.

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-WORDS = "Written before I said who I am."
+from tests.support.widget import DRAFT, start_to_write, through_provider
+
 USING = "You are commenting using your email address."
 
 
@@ -36,12 +37,6 @@ def prove(window, mailed_code, address="ann@example.org", name="Ann Lee"):
     window.keyboard.press("Enter")
 
 
-def start_to_write(page):
-    """Until all is there that writing brings: it moves the buttons below it."""
-    page.get_by_role("textbox", name="Comment").fill(WORDS)
-    expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
-
-
 def begin(page, demo):
     page.goto(demo.post)
     start_to_write(page)
@@ -63,7 +58,7 @@ def closes(window):
 
 def post_and_check(page):
     page.get_by_role("button", name="Post Comment").click()
-    mine = page.locator("li.comment", has_text=WORDS)
+    mine = page.locator("li.comment", has_text=DRAFT)
     expect(mine).to_contain_text("awaiting moderation")
     expect(mine).to_contain_text("Ann Lee")
 
@@ -76,12 +71,12 @@ def test_type_first_identify_later(demo, reader, mailed_code):
     prove(window, mailed_code)
     expect(page.get_by_text(USING)).to_be_visible()
     closes(window)
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
     expect(page.get_by_role("textbox", name="Email")).to_have_count(0)
     post_and_check(page)
     page.reload()
     expect(page.get_by_text(USING)).to_be_visible()
-    expect(page.locator("li.comment", has_text=WORDS)).to_contain_text("awaiting moderation")
+    expect(page.locator("li.comment", has_text=DRAFT)).to_contain_text("awaiting moderation")
 
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("textbox", name="Email")).to_be_visible()
@@ -99,7 +94,7 @@ def test_where_no_window_opens_the_page_goes_and_comes_back(demo, reader, mailed
     prove(page, mailed_code)
     page.wait_for_url(demo.post)
     expect(page.get_by_text(USING)).to_be_visible()
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
     expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
     assert "#" not in page.url, "no code stays in the address"
     post_and_check(page)
@@ -143,14 +138,14 @@ def test_cancel_leaves_the_form_as_it_was(demo, reader):
     window = open_window(page, demo)
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.get_by_role("button", name="Email", exact=True)).to_be_focused()
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
     expect(page.get_by_role("textbox", name="Email")).to_be_visible()
     closes(window)
 
     window = open_window(page, demo)
     window.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Email", exact=True)).to_be_visible()
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
 
 
 @pytest.mark.only_reads
@@ -170,7 +165,7 @@ def test_a_sign_in_that_was_ended_elsewhere_keeps_the_words(demo, reader, mailed
                headers={"Access-Control-Allow-Origin": "*"}))  # fmt: skip
     page.get_by_role("button", name="Post Comment").click()
     expect(page.get_by_role("alert")).to_contain_text("You have been signed out.")
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
     expect(page.get_by_role("button", name="Email", exact=True)).to_be_visible()
 
 
@@ -189,28 +184,12 @@ def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
 PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "Apple", "GitHub", "Microsoft", "Discord", "Example ID"]
 
 
-def through_provider(page, demo, label):
-    """From the form to the stand-in and back to the form."""
-    page.goto(demo.post)
-    start_to_write(page)
-    with page.context.expect_page() as opened:
-        page.get_by_role("button", name=label, exact=True).click()
-    window = opened.value
-    expect(window.get_by_role("heading", name=f"Stand-in for {label}")).to_be_visible()
-    expect(page.get_by_text(f"Connecting to {label}…")).to_be_visible()
-    window.get_by_role("button", name="Continue as Ann Lee").click()
-    expect(window.get_by_role("heading", name="on Field Notes")).to_be_visible()
-    window.get_by_label("The name shown").fill("Ann Lee")
-    window.get_by_role("button", name="Continue").click()
-    return window
-
-
 @pytest.mark.parametrize("label", PROVIDERS)
 def test_sign_in_with_each_provider_comment_and_log_out(demo, reader, label):
     page = reader()
     through_provider(page, demo, label)
     expect(page.get_by_text(f"You are commenting using your {label} account.")).to_be_visible()
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
     post_and_check(page)
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("button", name=label, exact=True)).to_be_visible()
@@ -244,7 +223,7 @@ def test_the_picture_comes_from_the_service_alone(demo, reader):
         if own.count():
             break
     post_and_check(page)
-    face = page.locator("li.comment", has_text=WORDS).locator("img.avatar")
+    face = page.locator("li.comment", has_text=DRAFT).locator("img.avatar")
     expect(face).to_have_attribute("src", re.compile(rf"^{demo.service}/avatars/[0-9a-f]{{64}}\.webp$"))
     assert face.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
     page.reload()
@@ -289,7 +268,7 @@ def test_change_to_another_account(demo, reader):
     window.get_by_role("link", name="Continue with GitHub").click()
     window.get_by_role("button", name="Continue as Bo").click()
     expect(page.get_by_text("You are commenting using your GitHub account.")).to_be_visible()
-    expect(page.get_by_role("textbox", name="Comment")).to_have_value(WORDS)
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
 
 
 def test_a_way_to_sign_in_is_added_by_its_holder_and_by_no_link(demo, reader):

@@ -5,18 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-WORDS = "I moved my own blog last spring, and I agree."
-
-
-def write(page, words=WORDS, name="Carol", email="carol@example.org"):
-    page.get_by_role("textbox", name="Comment").fill(words)
-    page.get_by_role("textbox", name="Name").fill(name)
-    page.get_by_role("textbox", name="Email").fill(email)
-    page.get_by_role("button", name="Post Comment").click()
-
-
-def comment(page, words=WORDS):
-    return page.locator("li.comment", has_text=words).last
+from tests.support.widget import WORDS, comment, write
 
 
 def decide(moderator, words, button):

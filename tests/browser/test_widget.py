@@ -6,8 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_sign_in_story import through_provider
-from tests.browser.test_story import WORDS, comment, write
+from tests.support.widget import WORDS, comment, through_provider, write
 
 TARGET_PX = 24  # WCAG 2.2, 2.5.8
 
