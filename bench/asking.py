@@ -22,7 +22,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.transactions import write
 
-# Of ten thousand comments so many sites have enough for full pages of all lists, with QUEUE_LIMIT waiting.
+# With ten thousand comments, this number of sites has full pages in all lists, with QUEUE_LIMIT pending comments.
 LARGE_SITES = 5
 QUEUE_LIMIT = 30
 DECIDED_AT_ONCE = 5
@@ -33,7 +33,7 @@ Question = Callable[[], TestResponse]
 
 
 class Asker:
-    """An admin's browser and program, and the pools of what they ask about."""
+    """An admin's browser and API client, and the pools of objects that they request."""
 
     def __init__(self, app: Flask, world: World) -> None:
         chance = random.Random(datetime.now(UTC).timestamp())  # a filled database that is asked again is not warm

@@ -77,7 +77,7 @@ def approvals(front_server: Server, app_url: str, token: str, count: int = 15) -
                 "author": {"name": "C", "email": f"c{n}@example.org"},
             },
         )
-        time.sleep(1.5 + random.random() / 2)  # the page lies ready as a file again
+        time.sleep(1.5 + random.random() / 2)  # the page is a static file again
         call(app_url, "POST", "/api/v1/moderation/decisions", {"ids": [comment["id"]], "action": "approve"}, token)
         decided = time.monotonic()
         while f"unmistakable-{n}." not in brotli.decompress(fetched(page, ENCODING)[0]).decode():

@@ -58,7 +58,7 @@ EXTRAS = {
     "これはテストです": 30,
 }
 LOOKED_FOR = [word for word in EXTRAS if word.isascii()]
-# And one in all of the oldest only: so many of a hundred.
+# The rare word is in this many of every hundred of the oldest comments only.
 BYGONE, BYGONE_PERCENT = "bygone", 4
 # Each so-manieth comment that does not wait was not approved.
 DECIDED = ((37, Status.SPAM), (41, Status.REJECTED), (43, Status.DELETED))

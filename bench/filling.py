@@ -35,11 +35,11 @@ BODIES = 3000
 # Of ten million comments a hundred thousand are in the first thread of the first site.
 LARGEST = (0.01,)
 STATUSES = ("approved", "spam", "pending", "rejected")
-# So many wait that the queues of the largest sites are a full page already where there are ten thousand comments.
+# Pending comments: enough that the largest sites have a full page of queue with ten thousand comments.
 WEIGHTS = (86, 5, 8, 1)
 # Words that the searches look for, each in every so-manieth comment besides those that prose is made of.
 EXTRAS = {"frequent": 25, "seldom": 1_000, "rarity": 20_000}
-# And one that is in so many comments, however many there are: in the largest site there is a page of them.
+# A word in a fixed number of comments at every size: one page of them in the largest site.
 NEEDLE, NEEDLES = "needle", 400
 SCORED_EACH = 3
 OPEN_PARENTS = 8
@@ -63,7 +63,7 @@ Rows = Iterable[Row]
 
 @dataclass
 class Thread:
-    """What is known of a thread while comments fall into it."""
+    """The state of a thread while comments are added to it."""
 
     id: int
     site_id: int

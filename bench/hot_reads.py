@@ -59,7 +59,7 @@ LOCATION = """
       {headers}
     }}
 """
-# What a server says by itself, of the file or of the connection; every other header is said by both.
+# Headers that a server adds by itself, about the file or the connection; both servers send all others.
 OF_THE_SERVER = {"content-type", "content-length", "etag", "server", "date", "connection", "x-accel-expires"}
 
 

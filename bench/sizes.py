@@ -56,7 +56,7 @@ def _query(thread: Thread) -> str:
 
 
 def _cold(base: str, thread: Thread) -> dict[str, object]:
-    """What one build costs, the wire included: each request is for a page that nobody has asked for."""
+    """The cost of one page build, network included: each request is for a page that was not requested before."""
     url = f"{base}/embed/v1/comments?{_query(thread)}&about="
     took = []
     for n in range(TRIES + 5):

@@ -18,13 +18,13 @@ EACH = 100
 SETTLE_S = 2  # until what they asked for at first is answered
 HEAD = b"POST /api/v1/comments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 PAGE = b"GET /api/v1/comments?site=blog&thread=/read&limit=100 HTTP/1.1\r\nHost: x\r\n\r\n"
-# What each kind sends first, and then bit by bit.
+# The first bytes that each kind sends, and those that it sends slowly after them.
 KINDS = (
     (HEAD + b"X-Slow: ", b"a"),
     (HEAD + b"Content-Length: 5000\r\n\r\n{", b" "),
     (HEAD + b"Content-Length: 5000\r\n\r\n", b""),
     (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-    (PAGE * 5, b""),  # reads nothing of what it asks for
+    (PAGE * 5, b""),  # reads nothing of the response
 )
 
 

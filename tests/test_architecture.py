@@ -154,7 +154,7 @@ def test_only_the_comment_macro_puts_html_on_a_page_unescaped():
 
 
 def test_every_public_function_below_the_web_says_what_it_does_where_it_may_fail():
-    """A function that raises one of our errors by itself says so, or says of what it makes sure."""
+    """A function that raises one of our errors by itself says so, or says which condition it ensures."""
     silent = []
     for floor in ("core", "services"):
         for path in (PACKAGE / floor).glob("*.py"):

@@ -358,7 +358,7 @@ def test_the_server_makes_its_database_sends_mail_and_stops_when_told(run, envir
         assert "/auth/link/" in link
         form = {"csrf_token": find_csrf(server.get("/auth/signin")), "email": "a@example.org", "next": "/dashboard"}
         assert "Enter your code" in server.get("/auth/signin", form)
-        [mail] = eventually(lambda: list(tmp_path.glob("mail/*.eml")), 10, "the mail is sent")
+        [mail] = eventually(lambda: list(tmp_path.glob("mail/*.eml")), "the mail is sent", 10)
         code = re.search(r"\b(\d{3}) (\d{3})\b", mail.read_text())
         page = server.get("/auth/code", {"csrf_token": find_csrf(server.get("/auth/code")), "code": code[0]})
         assert "Alice" in page
@@ -426,7 +426,7 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
 
 
 def until(is_true):
-    eventually(is_true, 60, "what the test waits for")
+    eventually(is_true, "what the test waits for", 60)
 
 
 def started(server):

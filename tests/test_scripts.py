@@ -23,7 +23,7 @@ WAIT_MAX_S = 60
 
 def until(see, what):
     """Wait for something that must come; gives it."""
-    return eventually(see, WAIT_MAX_S, what)
+    return eventually(see, what, WAIT_MAX_S)
 
 
 def settings(folder: Path, **more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A voice says our sentences in one language, with its plurals, numbers and times, and a site's own words in front."""
+"""Translates the service's sentences into one language: plurals, numbers, times, and a site's own wording first."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Deadline:
         self._limit_s = limit_s
         self._lock = threading.Lock()
         self._watched: list[socket.socket] = []
-        self._is_over = self._is_settled = False
+        self._is_over = self._is_complete = False
         self._timer = threading.Timer(limit_s, self._cut)
         self._timer.daemon = True
 
@@ -38,12 +38,12 @@ class Deadline:
             for copy in self._watched:
                 copy.close()
             self._watched.clear()
-        if self._is_over and not self._is_settled and (error is None or isinstance(error, Exception)):
+        if self._is_over and not self._is_complete and (error is None or isinstance(error, Exception)):
             raise TimeoutError(f"the server took longer than {self._limit_s:g} seconds in all") from error
 
-    def settle(self) -> None:
+    def complete(self) -> None:
         """The request is complete; a slow shutdown of the connection is not an error."""
-        self._is_settled = True
+        self._is_complete = True
 
     def add(self, opened: socket.socket) -> None:
         # A copy: TLS takes the socket itself apart, and closing it elsewhere would hand its number to another one.

@@ -151,7 +151,7 @@ class SmtpMailer:
             if server.sock is not None:
                 server.sock.settimeout(TAKING_S)
             self._hand_over(server, built)
-            deadline.settle()
+            deadline.complete()
         finally:
             # The outcome of the mail is known by now; a strange reply to QUIT does not change it.
             with suppress(OSError):

@@ -37,22 +37,22 @@ _BREAKABLE = re.compile(r"[^\S\u00a0\u202f]+")
 _TEXT, _HTML = _environment(False), _environment(True)
 
 
-def render(name: str, voice: Translator, /, **values: object) -> RenderedMail:
+def render(name: str, translator: Translator, /, **values: object) -> RenderedMail:
     """Render the mail `name` in the translator's language. Its templates pass untrusted text through `tamed` or
     `quoted`."""
-    in_text = {**values, **_words(voice, voice.say)}
+    in_text = {**values, **_words(translator, translator.say)}
     subject, text = (_TEXT.get_template(f"{name}.{part}").render(**in_text) for part in ("subject.txt", "txt"))
     subject = _BREAKABLE.sub(" ", subject).strip()
-    in_html = {**values, **_words(voice, voice.say_in_html), "subject": subject}
+    in_html = {**values, **_words(translator, translator.say_in_html), "subject": subject}
     return RenderedMail(subject, text, _HTML.get_template(f"{name}.html").render(**in_html))
 
 
-def _words(voice: Translator, say: Callable[..., str]) -> dict[str, object]:
+def _words(translator: Translator, say: Callable[..., str]) -> dict[str, object]:
     """The translation functions of one mail's templates; the next mail may be in another language."""
 
     def say_counted(singular: str, plural: str, num: int, **values: object) -> str:
         return say(plural, num=num, **values)
 
-    start = "right" if voice.direction == "rtl" else "left"  # mail programs know no logical sides
-    saying = {"_": say, "ngettext": say_counted, "told": voice.tell_kept, "moment": voice.moment}
-    return {**saying, "voice": voice, "start": start}
+    start = "right" if translator.direction == "rtl" else "left"  # mail programs know no logical sides
+    saying = {"_": say, "ngettext": say_counted, "told": translator.tell_kept, "moment": translator.moment}
+    return {**saying, "translator": translator, "start": start}

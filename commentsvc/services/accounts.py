@@ -184,7 +184,7 @@ def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
         site_ids = {comment.site_id for comment in written}
         transitions.apply(changes, DecisionActor(rule=BY_AUTHOR), None, now, site_ids)
         threads.touch_all(dict.fromkeys(changed, 0))
-        for author in authors.authors_of(account_id):
+        for author in authors.by_account(account_id):
             subscriptions.forget(author.site_id, account.email)
             author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
             author.name, author.email = ERASED, None

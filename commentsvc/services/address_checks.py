@@ -42,9 +42,9 @@ def mail(comment_id: int, language: str | None, sender: MailLinks, now: datetime
     with write():
         comment = next(iter(comments.of_ids([comment_id])), None)
         if comment is not None and is_waiting(comment) and comment.author_email:
-            voice = comment.site.voice(language)
-            link = sender.confirm_comment_link(comment.id, voice.tag)
-            written = mail_templates.render("confirm_comment", voice, site=comment.site, link=link)
+            translator = comment.site.translator(language)
+            link = sender.confirm_comment_link(comment.id, translator.tag)
+            written = mail_templates.render("confirm_comment", translator, site=comment.site, link=link)
             mail_queue.add(comment.author_email, written, now)
 
 

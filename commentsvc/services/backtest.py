@@ -101,7 +101,7 @@ def backtest(site: Site, proposed: Proposal, limit: int) -> Backtest:
     """Judge the newest comments twice, with the settings of today and with the changed ones, on what was known then."""
     today_rules, today_policy = rulebook(site).rules, site.policy
     past = stored_backtest.newest(site, min(limit, BACKTEST_MAX))
-    decided = decisions.of_people(site, min((c.id for c in past), default=0))
+    decided = decisions.decided_by_people(site, min((c.id for c in past), default=0))
     found = Backtest(tested=len(past))
     for comment in past:
         submission, facts = comment.submission, core_verdict.facts(comment.facts)

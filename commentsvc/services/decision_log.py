@@ -43,7 +43,7 @@ def role_of(site: Site, account: Account | None) -> str | None:
 
 def message_to_author(comment: Comment, verdict: Verdict) -> Posted:
     """The status and reason for the author; a shadow-banned author is told that the comment is published."""
-    return Posted(comment, comment.face, None if comment.is_shadowed else plain_reason(verdict))
+    return Posted(comment, comment.status_for_author, None if comment.is_shadowed else plain_reason(verdict))
 
 
 def plain_reason(verdict: Verdict) -> str | None:

@@ -98,7 +98,7 @@ def own_comment(comment_id: int, now: datetime) -> Comment:
     comment = comments.by_id(comment_id)
     threads.lock([comment.thread_id])
     comment = comments.of_ids([comment_id])[0]
-    if comment.face not in (Status.APPROVED, Status.PENDING):
+    if comment.status_for_author not in (Status.APPROVED, Status.PENDING):
         raise Conflict(phrase("A moderator has removed this comment; it can no longer be edited."), "removed")
     age_s = (now - comment.created_at).total_seconds()
     if age_s > comment.site.policy.edit_window_s:

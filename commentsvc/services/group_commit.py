@@ -23,7 +23,7 @@ from commentsvc.services.posting import Outcome
 from commentsvc.services.submissions import Pending, Posted, Submission
 from commentsvc.store.availability import OutcomeUnknown, unavailable
 from commentsvc.store.db import db
-from commentsvc.store.db_errors import is_of_one
+from commentsvc.store.db_errors import is_caused_by_one_row
 from commentsvc.store.process_cache import Section
 from commentsvc.store.sites import Site
 
@@ -181,7 +181,7 @@ class GroupCommitQueue(Generic[E, R]):
         try:
             outcomes = self._work([one.entry for one in batch])
         except DBAPIError as error:
-            if followers and is_of_one(error):
+            if followers and is_caused_by_one_row(error):
                 leader.is_alone = True
                 self._put_back(followers)
                 return

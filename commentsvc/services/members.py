@@ -40,9 +40,9 @@ def invite(site: Site, email: str, role: Role, by: Account, base_url: str, ip: s
         values = {"email": email, "role": role, "token_hash": tokens.digest(token), "invited_by_id": by.id}
         db.session.add(Invitation(site_id=site.id, created_at=now, expires_at=now + INVITATION_LIFE, **values))
         audit_log.add("invitation", now, site=site, by=by, subject=email, after={"role": role}, ip=ip)
-        voice = site.voice(member.language if member else None)
-        link = base_url + routes.fill(routes.INVITATION, token=token, lang=voice.tag)
-        written = mail_templates.render("invitation", voice, site=site, role=role, by=by, link=link)
+        translator = site.translator(member.language if member else None)
+        link = base_url + routes.fill(routes.INVITATION, token=token, lang=translator.tag)
+        written = mail_templates.render("invitation", translator, site=site, role=role, by=by, link=link)
         mail_queue.add(email, written, now)
 
 
@@ -89,7 +89,7 @@ def set_role(
         account = _member(site, account_id)
         membership = memberships.find_membership(account, site)
         if shown is not None and membership is not None and membership.role not in (shown, role):
-            who = audit_log.who_set(site, "member", "role", account.email or account.name) or "Somebody else"
+            who = audit_log.last_actor_name(site, "member", "role", account.email or account.name) or "Somebody else"
             raise Conflict(
                 f"{who} changed the role of {account.name} to {membership.role} since you opened this page.",
                 "changed-since",

@@ -94,7 +94,7 @@ def _send_digest(setting_id: int, links: MailLinks, now: datetime) -> bool:
             return False
         site = setting.site
         new = comment_search.arrived_since([site], Status.PENDING, setting.told_id, 1)
-        if not new or not digest_settings.take_turn(setting, comment_search.newest_id([site]), now):
+        if not new or not digest_settings.record_sending(setting, comment_search.newest_id([site]), now):
             return False
         page = comment_search.page(Wanted([site], Status.PENDING, Sort.NEWEST), None, DIGEST_MAX)
         return _send(setting, page.comments, counters.of_site(site)[Status.PENDING], links, now)
@@ -108,33 +108,35 @@ def send_reply_notice(comment_id: int, links: MailLinks, now: datetime) -> None:
         parent = comment.parent if comment else None
         if comment is None or parent is None or not _wants_to_know(parent, comment):
             return
-        account, subscription = authors.author_of(parent.author_id).account, subscriptions.find(parent)
+        account, subscription = authors.by_id(parent.author_id).account, subscriptions.find(parent)
         if account is None and subscription is None:  # the parent was in spam when it was posted, so nobody was asked
             mail_queue.ask_about_replies(parent, None, now)
         elif (account or (subscription and subscription.confirmed_at)) and moderator_mails.add_answer(comment, now):
             language = account.language if account else subscription.language if subscription else None
-            _send_reply_notice(parent, comment, comment.site.voice(language), links, now)
+            _send_reply_notice(parent, comment, comment.site.translator(language), links, now)
 
 
 @retried
 def ask_to_confirm(subscription_id: int, links: MailLinks, now: datetime) -> None:
     """Mail a guest's address, once, to ask whether its holder wants mail about replies."""
     with write():
-        subscription = subscriptions.take_turn(subscription_id, now)
+        subscription = subscriptions.record_asking(subscription_id, now)
         if subscription is not None:
-            site, voice = subscription.site, subscription.site.voice(subscription.language)
-            link = links.confirm_subscription_link(subscription.id, voice.tag)
-            mail_queue.add(subscription.email, mail_templates.render("confirm", voice, site=site, link=link), now)
+            site, translator = subscription.site, subscription.site.translator(subscription.language)
+            link = links.confirm_subscription_link(subscription.id, translator.tag)
+            mail_queue.add(subscription.email, mail_templates.render("confirm", translator, site=site, link=link), now)
 
 
-def _send_reply_notice(parent: Comment, comment: Comment, voice: Translator, links: MailLinks, now: datetime) -> None:
-    stop, thread = links.stop_replies_link(parent.id, voice.tag), comment.thread
+def _send_reply_notice(
+    parent: Comment, comment: Comment, translator: Translator, links: MailLinks, now: datetime
+) -> None:
+    stop, thread = links.stop_replies_link(parent.id, translator.tag), comment.thread
     page = routes.thread_page(links.base_url, comment.site.key, thread.key, thread.url)
     names = {"comment": comment, "parent": parent, "site": comment.site, "thread": thread, "stop": stop}
     words, link = excerpts.plain(comment.html, EXCERPT_MAX), routes.comment_anchor(page, comment.id)
     _queue(
         parent.author_email or "",
-        mail_templates.render("answered", voice, words=words, page=link, **names),
+        mail_templates.render("answered", translator, words=words, page=link, **names),
         stop,
         now,
     )
@@ -148,22 +150,24 @@ def _wants_to_know(parent: Comment, reply: Comment) -> bool:
 def _send(setting: DigestSetting, pending: Sequence[Comment], count: int, links: MailLinks, now: datetime) -> bool:
     """Queue one mail about the comments that this moderator was not mailed about; False when there are none."""
     account, site = setting.account, setting.site
-    voice = site.voice(account.language)
+    translator = site.translator(account.language)
     shown = []
     for comment in pending:
         mail_id = moderator_mails.add(account, comment, now)
         if mail_id is not None:
             offered = () if site.policy.second_factor_required else OFFERED
-            shown.append(_shown(comment, {action: links.act_link(mail_id, action, voice.tag) for action in offered}))
+            shown.append(
+                _shown(comment, {action: links.act_link(mail_id, action, translator.tag) for action in offered})
+            )
     if not shown:
         return False
-    stop = links.stop_digest_link(setting.id, voice.tag)
+    stop = links.stop_digest_link(setting.id, translator.tag)
     pages = {"queue": routes.QUEUE, "settings": routes.NOTIFICATIONS}
     names = {name: links.base_url + routes.fill(page, site_key=site.key) for name, page in pages.items()}
     sees_addresses = Moderator(account).sees_addresses(site)
     mail = mail_templates.render(
         "waiting",
-        voice,
+        translator,
         account=account,
         site=site,
         shown=shown,

@@ -107,7 +107,7 @@ def change(rule_id: int, changes: dict[str, Any], by: Account, now: datetime, sh
             merged = merge(shown, changes, before)
             changes = merged.changes
             if merged.overlaps:
-                who = audit_log.who_set(rule.site, "rule", "value", str(rule.id))
+                who = audit_log.last_actor_name(rule.site, "rule", "value", str(rule.id))
                 raise Overlap({name: (before[name], who) for name in merged.overlaps})
         text = replace(_text(rule), **changes)
         text.check()
@@ -166,7 +166,7 @@ def set_policy(
             changes = merged.changes
             if merged.overlaps:
                 raise Overlap(
-                    {name: (before[name], audit_log.who_set(site, "setting", name)) for name in merged.overlaps}
+                    {name: (before[name], audit_log.last_actor_name(site, "setting", name)) for name in merged.overlaps}
                 )
         sites.change_policy(site, changes)
         after = policy.to_json(site.policy)
@@ -220,7 +220,7 @@ def _changed(
     after: dict[str, Any],
     undoes: audit_log.AuditEntry | None = None,
 ) -> None:
-    rules.counts_changed(site)
+    rules.increase_version(site)
     audit_log.add("rule", now, site=site, by=by, subject=str(rule_id), before=before, after=after, undoes=undoes)
 
 

@@ -67,12 +67,12 @@ def standing(
     for kind in (SanctionKind.BAN, SanctionKind.SUSPEND, SanctionKind.WARN):
         for found in active:
             if found.kind == kind:
-                raise Sanctioned(_sentences(found), _SLUG[kind], told(found))
+                raise Sanctioned(_sentences(found), _SLUG[kind], sanction_json(found))
     kinds = {found.kind for found in active}
     return next((_STANDING[kind] for kind in _STANDING if kind in kinds), SanctionEffect.NONE)
 
 
-def told(found: Sanction) -> dict[str, object]:
+def sanction_json(found: Sanction) -> dict[str, object]:
     """The part of a sanction that its subject may see; with `token` they acknowledge it."""
     return {
         "id": found.id,
@@ -83,11 +83,11 @@ def told(found: Sanction) -> dict[str, object]:
     }
 
 
-def told_all(site: Site, account_id: int, email: str, ip: str, now: datetime) -> list[dict[str, object]]:
+def visible_sanctions(site: Site, account_id: int, email: str, ip: str, now: datetime) -> list[dict[str, object]]:
     """The sanctions that an author is told of: not shadow bans, trust or holds."""
-    author_id = next((author.id for author in authors.authors_of(account_id) if author.site_id == site.id), None)
+    author_id = next((author.id for author in authors.by_account(account_id) if author.site_id == site.id), None)
     found = sanctions.active_for(site, account_id, email, ip, now, author_id)
-    return [told(s) for s in found if s.kind in _SLUG]
+    return [sanction_json(s) for s in found if s.kind in _SLUG]
 
 
 def _sentences(found: Sanction) -> list[str]:

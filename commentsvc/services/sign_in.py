@@ -20,7 +20,7 @@ from commentsvc.store import accounts, audit_log, guest_adoption, identities, jo
 from commentsvc.store.accounts import Account
 from commentsvc.store.db import db
 from commentsvc.store.sessions import Session, SigninCode
-from commentsvc.store.transactions import retried, take_turn, write
+from commentsvc.store.transactions import advisory_lock, retried, write
 
 CODE_LIFE = timedelta(minutes=10)
 PRINTED_LINK_LIFE = timedelta(days=1)
@@ -86,8 +86,8 @@ def send_code(
     with write():
         email = email.strip().lower()
         if limited:  # several requests at once would each find that few codes were sent
-            take_turn("codes to", email)
-            take_turn("codes for", network_of(asker.ip, NetworkScope.NEIGHBOURHOOD))
+            advisory_lock("codes to", email)
+            advisory_lock("codes for", network_of(asker.ip, NetworkScope.NEIGHBOURHOOD))
         since = now - CODES_WINDOW
         own, near = sessions.codes_asked_from(asker.ip, since, now, CODES_PER_NEIGHBOURHOOD)
         is_network_done = own >= CODES_PER_HOUSEHOLD or near >= CODES_PER_NEIGHBOURHOOD

@@ -113,7 +113,9 @@ def _own_changes(site: Site, sent: Mapping[str, Any], shown: str) -> dict[str, A
     current = current_settings(site)
     merged = merge(shown, sent, current)
     if merged.overlaps:
-        raise Overlap({name: (current[name], audit_log.who_set(site, "setting", name)) for name in merged.overlaps})
+        raise Overlap(
+            {name: (current[name], audit_log.last_actor_name(site, "setting", name)) for name in merged.overlaps}
+        )
     return merged.changes
 
 

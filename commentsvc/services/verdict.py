@@ -202,7 +202,7 @@ def _first_answer(earlier: idempotency.StoredResponse, draft: Draft) -> Posted:
     if earlier.request_hash != draft.request_hash or earlier.comment_id is None:
         sentence = phrase("This Idempotency-Key was used for another comment; send a new one.")
         raise Invalid("Idempotency-Key", sentence)
-    (comment,) = comments.with_places([earlier.comment_id])
+    (comment,) = comments.of_ids_with_thread([earlier.comment_id])
     reason = earlier.answer["reason"]
     if isinstance(reason, dict):  # answers stored before sentences kept their templates have only the English
         reason = phrases.from_json(reason)

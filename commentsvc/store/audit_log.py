@@ -132,7 +132,7 @@ def last_sign_ins(account_ids: Sequence[int]) -> dict[int, datetime]:
     return {account_id: at for account_id, at in db.session.execute(query).all() if account_id is not None}
 
 
-def who_set(site: Site, kind: str, field: str, subject: str | None = None) -> str:
+def last_actor_name(site: Site, kind: str, field: str, subject: str | None = None) -> str:
     """The name of the last actor who changed a field, or "". `subject` is one of its kind, None: the site."""
     query = select(AuditEntry).where(AuditEntry.site_id == site.id, AuditEntry.kind == kind)
     if subject is not None:

@@ -25,7 +25,7 @@ from commentsvc.core import tokens
 from commentsvc.core.policy import EMAIL_MAX, NAME_MAX
 from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.accounts import Account
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, uid_index
 from commentsvc.store.sites import Site
 from commentsvc.store.upserts import upsert
 
@@ -42,6 +42,7 @@ class Author(Base):
         UniqueConstraint("site_id", "guest_hash"),
         Index("ix_author_site_id_email", "site_id", "email"),
         CheckConstraint("(account_id IS NULL) <> (guest_hash IS NULL)", name="account_or_guest"),
+        uid_index("author"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -54,10 +55,11 @@ class Author(Base):
     pending: Mapped[int] = mapped_column(Integer, default=0)
     refused: Mapped[int] = mapped_column(Integer, default=0)  # rejected or spam
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
     account: Mapped[Account | None] = relationship(lazy="joined")
 
 
-def authors_of(account_id: int) -> Sequence[Author]:
+def by_account(account_id: int) -> Sequence[Author]:
     return db.session.scalars(select(Author).where(Author.account_id == account_id)).all()
 
 
@@ -131,7 +133,7 @@ def lock_author(author_id: int) -> None:
     db.session.execute(select(Author.id).where(Author.id == author_id).with_for_update(key_share=True))
 
 
-def author_of(author_id: int) -> Author:
+def by_id(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 
 

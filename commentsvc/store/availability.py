@@ -105,7 +105,7 @@ class DatabaseTrouble:
 
 
 class Availability:
-    """The known state of one database. `probe` tries it, given the last finding; it returns the new one, or None.
+    """The known state of one database. `probe(last finding)` tries it and returns the new finding, or None.
 
     While the database is in trouble no request waits for it: a request that needs it starts a probe, waits a moment for
     what it finds, and is refused if the trouble is still there.

@@ -37,7 +37,7 @@ from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
 from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.authors import Author
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, uid_index
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -131,6 +131,7 @@ class Comment(Base):
             Index(f"ix_comment_{column}", "site_id", column, "id", sqlite_where=where, postgresql_where=where)
             for column, where in SKETCHED.items()
         ),
+        uid_index("comment"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -180,6 +181,7 @@ class Comment(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
     import_id: Mapped[str | None] = mapped_column(String(600))
+    uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")  # grows with each decision and edit
 
     author: Mapped[Author] = relationship(lazy="raise_on_sql")
@@ -194,7 +196,7 @@ class Comment(Base):
         return Status(self.status)
 
     @property
-    def face(self) -> Status:
+    def status_for_author(self) -> Status:
         """The status that its author sees: approved while the author is shadow-banned."""
         return Status.APPROVED if self.is_shadowed and self.status != Status.DELETED else Status(self.status)
 
@@ -306,7 +308,7 @@ def of_ids(ids: Iterable[int]) -> list[Comment]:
     return list(db.session.scalars(query.execution_options(populate_existing=True)).unique())
 
 
-def with_places(ids: Iterable[int]) -> Sequence[Comment]:
+def of_ids_with_thread(ids: Iterable[int]) -> Sequence[Comment]:
     """Comments with thread and site loaded, so that they can be read after the session has ended."""
     query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)
     return db.session.scalars(query.options(joinedload(Comment.thread), joinedload(Comment.site))).unique().all()

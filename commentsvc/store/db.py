@@ -11,10 +11,12 @@ from sqlalchemy import BigInteger as SqlBigInteger
 from sqlalchemy import (
     DateTime,
     Dialect,
+    Index,
     Integer,
     MetaData,
     TypeDecorator,
     insert,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase
 
@@ -56,6 +58,15 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+UID_MAX = 64
+
+
+def uid_index(table: str) -> Index:
+    """Makes the uids of imported rows unique within a site; rows that were written here have none."""
+    where = text("uid IS NOT NULL")
+    return Index(f"ix_{table}_uid", "site_id", "uid", unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def insert_all(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:

@@ -47,7 +47,7 @@ def is_unknown(error: DBAPIError) -> bool:
     return isinstance(error.orig, OutcomeUnknown) or (error.connection_invalidated and error.statement is None)
 
 
-def is_of_one(error: DBAPIError) -> bool:
+def is_caused_by_one_row(error: DBAPIError) -> bool:
     """Whether one of the rows written is the reason, so that other writes may succeed without it."""
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in DEADLOCKS
 

@@ -14,7 +14,7 @@ from commentsvc.core import tokens, undo
 from commentsvc.core.status import Action, Status
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, insert_all, uid_index
 from commentsvc.store.sites import Site
 
 NOTE_MAX = 1000
@@ -33,6 +33,7 @@ class Decision(Base):
             "ix_decision_of_people_on_site", "site_id", "comment_id", sqlite_where=BY_PEOPLE, postgresql_where=BY_PEOPLE
         ),
         Index("ix_decision_site_id_created_at", "site_id", "created_at"),
+        uid_index("decision"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -50,6 +51,7 @@ class Decision(Base):
     settings_version: Mapped[str | None] = mapped_column(String(12))  # the verdict's policy and rules
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
     by_account: Mapped[Account | None] = relationship(lazy="joined")
     comment: Mapped[Comment] = relationship(lazy="select")
 
@@ -177,7 +179,7 @@ def after(decision_id: int, until: datetime, limit: int) -> Sequence[Decision]:
     return list(takewhile(lambda decision: decision.created_at <= until, found))
 
 
-def of_people(site: Site, from_comment_id: int) -> set[int]:
+def decided_by_people(site: Site, from_comment_id: int) -> set[int]:
     """Ids of comments, from this id on, that a moderator has decided on."""
     query = select(Decision.comment_id).where(Decision.site_id == site.id, Decision.by_account_id.is_not(None))
     return set(db.session.scalars(query.where(Decision.comment_id >= from_comment_id)))

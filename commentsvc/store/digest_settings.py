@@ -89,7 +89,7 @@ def due(pace: DigestInterval, now: datetime) -> Sequence[DigestSetting]:
     return db.session.scalars(query.options(joinedload(DigestSetting.account), joinedload(DigestSetting.site))).all()
 
 
-def take_turn(setting: DigestSetting, told_id: int, now: datetime) -> bool:
+def record_sending(setting: DigestSetting, told_id: int, now: datetime) -> bool:
     """Record that a digest is sent now; False when another worker was faster. The caller commits."""
     taken = update(DigestSetting).where(DigestSetting.id == setting.id, DigestSetting.told_at == setting.told_at)
     row = db.session.execute(taken.values(told_at=now, told_id=told_id).returning(DigestSetting.id)).first()

@@ -14,7 +14,7 @@ from commentsvc.core.status import Status
 from commentsvc.store import counters
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, uid_index
 from commentsvc.store.decisions import Decision
 
 TEXT_MAX = 1000
@@ -37,6 +37,7 @@ class Report(Base):
         CheckConstraint("(account_id IS NULL) <> (guest_hash IS NULL)", name="account_or_guest"),
         Index("ix_flag_account_id_created_at", "account_id", "created_at"),
         Index("ix_flag_network_created_at", "network", "created_at"),
+        uid_index("flag"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -51,6 +52,7 @@ class Report(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     handled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), index=True)  # that answered the report
+    uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
     account: Mapped[Account | None] = relationship(lazy="raise_on_sql")
     comment: Mapped[Comment] = relationship(lazy="raise_on_sql")
 

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from commentsvc.core.errors import NotFound
 from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store import sites
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, uid_index
 from commentsvc.store.sites import Site
 
 
 class Rule(Base):
     __tablename__ = "rule"
+    __table_args__ = (uid_index("rule"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), index=True)
@@ -26,6 +27,7 @@ class Rule(Base):
     language: Mapped[str] = mapped_column(String(8), default="", server_default="")  # of words; "" for any
     is_on: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
     site: Mapped[Site] = relationship()
 
 
@@ -33,7 +35,7 @@ def of_site(site: Site) -> Sequence[Rule]:
     return db.session.scalars(select(Rule).where(Rule.site_id == site.id).order_by(Rule.id)).all()
 
 
-def counts_changed(site: Site) -> None:
+def increase_version(site: Site) -> None:
     """Let every process read the site's rules anew."""
     site.rules_version += 1
 

@@ -60,10 +60,10 @@ def is_hit(words: Sequence[str]) -> ColumnElement[bool]:
 
 def keep(comments: Sequence[Comment]) -> None:
     """Store the words of comments that were inserted without the session; a flush stores those of all others."""
-    _keep(db.session.connection(), comments)
+    _add(db.session.connection(), comments)
 
 
-def _keep(connection: Connection, comments: Sequence[Comment]) -> None:
+def _add(connection: Connection, comments: Sequence[Comment]) -> None:
     connection.execute(_KEEP[connection.dialect.name], [_row(comment) for comment in comments])
 
 
@@ -115,4 +115,4 @@ def _begin(session: Session, _context: object, _instances: object) -> None:
 def _keep_noted(session: Session, _context: object) -> None:
     """Store the words of all comments that the flush has written, by one statement."""
     if noted := session.info[CommentWords]:
-        _keep(session.connection(), noted)
+        _add(session.connection(), noted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -38,18 +39,20 @@ from commentsvc.core.policy import Policy
 from commentsvc.core.translator import Translator
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.process_cache import Section
-from commentsvc.store.transactions import share_turn, take_turn
+from commentsvc.store.transactions import advisory_lock, shared_advisory_lock
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 NAME_MAX = 200
-KEPT_S = 0.5
-KEPT_MAX = 1000  # sites
+CACHE_MAX_AGE_S = 0.5
+CACHE_MAX_SITES = 1000  # sites
 
 
 class Site(Base):
     __tablename__ = "site"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    # Random: with it, the ids of this site's rows are unique among all installations (see docs/export-format.md).
+    uid: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(8), server_default="")
     key: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(NAME_MAX))
     # Grows with every change of name, origins or policy: published pages depend on them.
@@ -76,7 +79,7 @@ class Site(Base):
         texts: dict[str, Any] = self.settings.get("texts", {})
         return texts
 
-    def voice(self, language: str | None) -> Translator:
+    def translator(self, language: str | None) -> Translator:
         """The site's translator: in the given language, else the site's, else English."""
         return Translator(language or self.policy.language or languages.DEFAULT, self.texts)
 
@@ -124,18 +127,18 @@ def by_id(site_id: int) -> Site:
 
 
 # A site and the monotonic time until which it is used without looking again.
-_by_keys: Section[str, tuple[Site, float]] = Section(KEPT_MAX)
+_by_keys: Section[str, tuple[Site, float]] = Section(CACHE_MAX_SITES)
 
 
 def cached_by_key(key: str, anew: bool = False) -> Site:
-    """The site, at most KEPT_S behind a change by another process; raises as by_key.
+    """The site, at most CACHE_MAX_AGE_S behind a change by another process; raises as by_key.
 
     The object belongs to no session and is shared between requests: read it only. Before refusing a request because of
     it, read it `anew`.
     """
     site, until = _by_keys.get(key) or (None, 0.0)
     if site is None or anew or time.monotonic() >= until:
-        until = time.monotonic() + KEPT_S
+        until = time.monotonic() + CACHE_MAX_AGE_S
         with Session(db.engine) as session:
             site = _found(session, key)
         _by_keys.put(key, (site, until))
@@ -201,13 +204,13 @@ def lock_all(ids: Iterable[int]) -> Sequence[Site]:
 
 def hold_posting(site_id: int) -> None:
     """Take new comments in, until the transaction ends, on a site where nobody has stopped that."""
-    share_turn("posting", site_id)
+    shared_advisory_lock("posting", site_id)
 
 
 def stop_posting(ids: Iterable[int]) -> None:
     """Wait for new comments that are being taken in, and let none begin until the transaction ends."""
     for site_id in sorted(set(ids)):
-        take_turn("posting", site_id)
+        advisory_lock("posting", site_id)
 
 
 def change_policy(site: Site, changes: Mapping[str, object]) -> None:

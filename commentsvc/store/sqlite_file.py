@@ -29,8 +29,8 @@ FREE_MIN_BYTES = 2**20
 # Looking for damage reads the whole file: not often, and not for long.
 INSPECT_EVERY_S = 5.0
 INSPECT_MAX_S = 0.7
-REST = 20  # times as long as it took
-STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock
+INSPECT_PAUSE_FACTOR = 20  # times as long as it took
+STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine between two looks at the clock
 
 
 def identity(path: Path) -> Identity | None:
@@ -69,7 +69,7 @@ class SqliteFile:
 
         @event.listens_for(engine, "do_connect")
         def open_current(_dialect: object, _record: object, _args: object, _options: object) -> None:
-            self.settle()
+            self.switch_to_current()
 
         @event.listens_for(engine, "connect")
         def remember(_connection: sqlite3.Connection, record: Any) -> None:
@@ -90,7 +90,7 @@ class SqliteFile:
                 connection.invalidate()
                 raise unavailable("the database file was moved or replaced; nothing of this transaction is kept")
 
-    def settle(self) -> None:
+    def switch_to_current(self) -> None:
         """Switch to the file that is now at the path; the replaced file stays consistent.
 
         The WAL of the old file is merged into it, wherever that file is now. Its side files are removed: SQLite would
@@ -137,7 +137,7 @@ class SqliteFile:
         if known is TroubleKind.READ_ONLY:
             self._forget_connections()  # SQLite opened them read-only, and they stay so
         try:
-            self.settle()
+            self.switch_to_current()
             connection = sqlite3.connect(self._uri, uri=True, timeout=0.3, isolation_level=None)
             try:
                 self._try_to_write(connection, known)
@@ -177,7 +177,7 @@ class SqliteFile:
         self._is_damaged = self._is_damaged or known is TroubleKind.DAMAGED
         if began < self._inspect_at:
             return
-        connection.set_progress_handler(lambda: self._clock() > began + INSPECT_MAX_S, STEPS)
+        connection.set_progress_handler(lambda: self._clock() > began + INSPECT_MAX_S, STEPS_BETWEEN_CHECKS)
         try:
             self._is_damaged = connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
         except sqlite3.DatabaseError as error:
@@ -186,7 +186,7 @@ class SqliteFile:
         finally:
             connection.set_progress_handler(None, 0)
             now = self._clock()
-            self._inspect_at = now + max(INSPECT_EVERY_S, REST * (now - began))
+            self._inspect_at = now + max(INSPECT_EVERY_S, INSPECT_PAUSE_FACTOR * (now - began))
 
 
 def _size_bytes(path: Path) -> int:

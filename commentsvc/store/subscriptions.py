@@ -69,7 +69,7 @@ def add_request(comment: Comment, language: str | None, now: datetime) -> int | 
     return number
 
 
-def take_turn(number: int, now: datetime) -> Subscription | None:
+def record_asking(number: int, now: datetime) -> Subscription | None:
     """Mark a subscription as asked and return it; None when it was asked or confirmed already. The caller commits."""
     mine = update(Subscription).where(Subscription.id == number, Subscription.mailed_at.is_(None))
     taken = mine.where(Subscription.confirmed_at.is_(None)).values(mailed_at=now).returning(Subscription.id)

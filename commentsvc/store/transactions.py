@@ -69,7 +69,7 @@ def _begin_write() -> None:
         raise
 
 
-_write_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+_write_locks: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 WRITE_TURN = "write_turn"
 
 
@@ -79,7 +79,7 @@ def _wait_for_other_threads() -> None:
     SQLite's own wait is a poll with growing pauses: beside threads that write again and again, one that has waited
     for long looks ever less often, and posts were refused beside mails that were being noted.
     """
-    turn = _write_turns.setdefault(db.engine, threading.Lock())
+    turn = _write_locks.setdefault(db.engine, threading.Lock())
     if not turn.acquire(timeout=time_limits.current().limit.lock_s):
         raise availability.unavailable("another write of this process takes too long")
     db.session().info[WRITE_TURN] = turn
@@ -163,14 +163,14 @@ def lost_race() -> Conflict:
     return Conflict(sentence, "lost-race")
 
 
-def take_turn(*key: object) -> None:
+def advisory_lock(*key: object) -> None:
     """Hold a key that no row stands for until the transaction ends; on SQLite the write transaction is enough."""
     if is_postgres():
         db.session.execute(select(func.pg_advisory_xact_lock(_number_of(key))))
 
 
-def share_turn(*key: object) -> None:
-    """As take_turn, together with all others who share the key."""
+def shared_advisory_lock(*key: object) -> None:
+    """As advisory_lock, together with all others who share the key."""
     if is_postgres():
         db.session.execute(select(func.pg_advisory_xact_lock_shared(_number_of(key))))
 

@@ -20,7 +20,7 @@ import { phrase, type Translator } from "./translator";
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
-/** Make a thread on the page interactive. It answers at once; what must be loaded first is waited for. */
+/** Make a thread on the page interactive. It answers at once and waits for scripts that must be loaded first. */
 export const createActions = (host: ThreadHost): Actions => new ThreadActions(host);
 
 class ThreadActions implements Actions {

@@ -357,7 +357,7 @@ def test_imported_html_is_never_refused_for_its_depth():
     assert judge.words == "deep"
 
 
-# The last gate
+# The last check
 
 
 @pytest.mark.parametrize(
@@ -511,7 +511,6 @@ def test_the_cost_grows_with_the_length_and_not_with_its_square(door):
             sources.append((case["repeat"] * times + case["middle"] + case["tail"] * times)[:length])
         short_s, long_s = (least_s(door, source) for source in sources)
         assert long_s < max(0.02, 30 * short_s), (case["name"], short_s, long_s)
-        assert long_s < 5, case["name"]
 
 
 def test_bleach_never_gets_long_rows_of_tags():

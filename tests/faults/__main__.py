@@ -17,7 +17,8 @@ from tests.faults.kinds import FAULTS
 from tests.faults.load import Load
 from tests.faults.setups import Machine, NotHere, Setup
 from tests.support import report
-from tests.support.service import ask, eventually
+from tests.support.http import eventually
+from tests.support.service import ask
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.faults.load import WORDS
-from tests.support.service import eventually
+from tests.support.http import eventually
 
 MAIL_MAX_S = 120.0
 SHOWN_MAX_S = 10.0

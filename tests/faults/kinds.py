@@ -269,7 +269,7 @@ def kill_in_mail(setup: Setup, _round):
     """The mail server has the text of a mail and has not answered."""
     setup.inbox.held, setup.inbox.is_holding = 0, True
     sleep_until(lambda: setup.inbox.held, what="a mail is being sent")
-    time.sleep(0.5)  # what was accepted before is stored by now
+    time.sleep(0.5)  # posts accepted before are stored by now
     setup.kill()
     setup.inbox.is_holding = False
     _forget_leases(setup)

@@ -19,7 +19,8 @@ from aiosmtpd.controller import Controller
 
 from commentsvc.store.db import db
 from tests.support import seeding, servers
-from tests.support.service import Service, eventually
+from tests.support.http import eventually
+from tests.support.service import Service
 from tests.support.tcp_proxy import TcpProxy
 
 with warnings.catch_warnings():

@@ -71,6 +71,6 @@ def test_time_is_told_as_the_reader_tells_it():
 
 
 def test_an_owners_own_words_are_words_and_no_markup():
-    voice = Translator("en", {"Hello,": "Hi <b>there</b>,"})
-    said = mail_templates.render("confirm", voice, **values()["confirm"])
+    translator = Translator("en", {"Hello,": "Hi <b>there</b>,"})
+    said = mail_templates.render("confirm", translator, **values()["confirm"])
     assert "Hi <b>there</b>," in said.text and "Hi &lt;b&gt;there&lt;/b&gt;," in said.html

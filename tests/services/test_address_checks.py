@@ -133,7 +133,7 @@ def test_the_holder_confirms_by_the_mail_and_the_comment_is_published(spent, cli
     db.session.rollback()
     comment = comments.by_id(posted.comment.id)
     assert comment.status == "approved"
-    assert authors.author_of(comment.author_id).email == "carol@example.net"
+    assert authors.by_id(comment.author_id).email == "carol@example.net"
     check_kept_numbers()
     assert client.get(path).status_code == client.post(path).status_code == 404
     forged = path.replace("-confirm-", "-confirm-0")
@@ -171,7 +171,7 @@ def test_what_waits_is_not_the_accounts_and_spoils_nothing_of_it(spent, alice, n
         carol = accounts.account_by_email("carol@example.net")
         sign_in.enter_by_mail(carol, "carol@example.net", Browser("192.0.2.9", "test", None), now)
     comment = comments.by_id(posted.comment.id)
-    assert authors.author_of(comment.author_id).account_id is None
+    assert authors.by_id(comment.author_id).account_id is None
     check_kept_numbers()
 
 

@@ -28,7 +28,7 @@ LONG_S = 10
 
 
 def until(is_true):
-    eventually(is_true, LONG_S, "what the test waits for")
+    eventually(is_true, "what the test waits for", LONG_S)
 
 
 class Slow:

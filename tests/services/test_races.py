@@ -79,7 +79,7 @@ BROWSER = Browser("192.0.2.9", "a browser", None)
 
 
 def until(is_true):
-    eventually(is_true, LONG_S, "every verb waits for a lock")
+    eventually(is_true, "every verb waits for a lock", LONG_S)
 
 
 def waiting(connection) -> int:

@@ -466,7 +466,7 @@ def check_logs(site):
 
 def check_erased(world, name, keeps):
     assert stored_accounts.find_account(world.email(name)) is None, f"{name} was erased"
-    assert not authors.authors_of(world.account_ids[name]), f"{name} still writes here"
+    assert not authors.by_account(world.account_ids[name]), f"{name} still writes here"
     left = select(Comment).where(Comment.site_id == world.site_id, Comment.author_email == world.email(name))
     assert not db.session.scalars(left).all(), f"a comment still says that {name} wrote it"
     for comment_id in world.by.get(name, []):
@@ -491,7 +491,7 @@ def check_settings(site, changed):
 # The test.
 
 
-# Rows that all wait for, so that each has loaded what it loads before its locks when they go on. Posting and decisions
+# Rows that all wait for, so that each use case has loaded its unlocked rows when they continue. Posting and decisions
 # wait for threads, those that change members and settings for the site, those that change a person for the account.
 HELD = {
     "thread": "SELECT id FROM thread ORDER BY id FOR UPDATE",

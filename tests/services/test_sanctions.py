@@ -99,12 +99,12 @@ def test_a_warning_must_be_acknowledged_once(site, alice, carol, write_here, now
         write_here(carol)
     told = caught.value.more["sanction"]
     assert (caught.value.slug, told["id"], told["reason"]) == ("warned", imposed.id, "Please stay polite.")
-    assert sanctions_service.told_all(site, carol.id, carol.email, "", now) == [told]
+    assert sanctions_service.visible_sanctions(site, carol.id, carol.email, "", now) == [told]
     with pytest.raises(NotFound):
         sanctions_service.acknowledge(imposed.id, "0" * 32, now)
     sanctions_service.acknowledge(imposed.id, told["token"], now)
     assert write_here(carol).status == "approved"
-    assert sanctions_service.told_all(site, carol.id, carol.email, "", now) == []
+    assert sanctions_service.visible_sanctions(site, carol.id, carol.email, "", now) == []
 
 
 def test_a_suspension_ends_by_itself(site, alice, write_here, now):
@@ -132,11 +132,11 @@ def test_who_is_shadow_banned_sees_it_published_and_nobody_else_sees_it(site, al
     impose(site, alice, now, "shadow", f"account:{carol.id}")
     posted = write_here(carol)
     comment = posted.comment
-    assert (posted.status, posted.reason, comment.face) == (Status.APPROVED, None, Status.APPROVED)
+    assert (posted.status, posted.reason, comment.status_for_author) == (Status.APPROVED, None, Status.APPROVED)
     assert comment.status == Status.REJECTED and not comment.is_visible_in_tree
     assert thread_pages.load(site, "/post", "oldest", None, 10).roots == []
     assert [c.id for c in own_comments.pending_in(site, "/post", carol)] == [comment.id]
-    assert sanctions_service.told_all(site, carol.id, carol.email, "", now) == []
+    assert sanctions_service.visible_sanctions(site, carol.id, carol.email, "", now) == []
     reply = write_here(carol, parent=comment.id)
     assert reply.status == Status.APPROVED
     with pytest.raises(Invalid):
@@ -144,7 +144,7 @@ def test_who_is_shadow_banned_sees_it_published_and_nobody_else_sees_it(site, al
     edited = edits.edit(comment.id, "Another thought", carol, now)
     assert (edited.status, edited.reason) == (Status.APPROVED, None)
     edits.withdraw(comment.id, now)
-    assert comments.by_id(comment.id).face == Status.DELETED
+    assert comments.by_id(comment.id).status_for_author == Status.DELETED
 
 
 def test_who_is_banned_changes_nothing_of_theirs_either(site, alice, carol, write_here, now):

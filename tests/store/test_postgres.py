@@ -5,7 +5,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, create
 from sqlalchemy.pool import NullPool
 
 from commentsvc.store import postgres, time_limits
-from tests.support.service import eventually
+from tests.support.http import eventually
 
 SAID = Table("said", MetaData(), Column("n", Integer), Column("words", Text), prefixes=["TEMPORARY"])
 ROWS = [{"n": n, "words": f"words {n}"} for n in range(3)]

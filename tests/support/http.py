@@ -6,6 +6,9 @@ import time
 import urllib.error
 import urllib.request
 
+# For what is certain to come, on a machine that does much else.
+EVENTUALLY_S = 30.0
+
 
 def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = "", timeout_s: float = 10):
     """Status, headers and JSON or text of an answer, also when it is a refusal."""
@@ -25,10 +28,14 @@ def ask(url: str, body: dict | None = None, token: str = "", sent_from: str = ""
     return status, got, json.loads(text) if is_json else text
 
 
-def eventually(see, within_s: float, what: str):
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        if found := see():
-            return found
+def eventually(is_true, what: str, within_s: float = EVENTUALLY_S):
+    """The first true value of `is_true`, which is called until then; an OSError of it counts as false."""
+    end, found, error = time.monotonic() + within_s, None, None
+    while not found:
+        assert time.monotonic() < end, f"not within {within_s} s: {what} ({error or found!r})"
         time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {within_s} s")
+        try:
+            found, error = is_true(), None
+        except OSError as failure:
+            found, error = None, failure
+    return found

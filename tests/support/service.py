@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from itertools import count
 
 from commentsvc.store.db import db
 from tests.support import seeding, servers
+from tests.support.http import eventually
 
 # A response slower than this hangs: the promised two seconds, doubled for a busy machine.
 PATIENCE_S = 4.0
-EVENTUALLY_S = 30.0
 _numbers = count(1)
 
 
@@ -41,20 +40,6 @@ def ask(url, body=None, timeout_s=PATIENCE_S, **headers):
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.headers, error.read())
-
-
-def eventually(is_true, what, within_s=EVENTUALLY_S):
-    """The first true value of `is_true`."""
-    end = time.monotonic() + within_s
-    while True:
-        try:
-            found = is_true()
-        except OSError:
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.05)
 
 
 class Service:

@@ -17,7 +17,7 @@ from commentsvc.gateways import safe_http
 from commentsvc.gateways.providers.base import Attempt, FailureKind, Person
 from commentsvc.gateways.providers.oauth import JSON, OAuthProvider, text_or_none, web_address
 
-KEPT_S = 3600.0
+KEYS_MAX_AGE_S = 3600.0
 REFETCH_S = 60.0  # at least between two looks for new keys: a token may name any key
 ISSUER_PROMISED = "authorization_response_iss_parameter_supported"
 LEEWAY_S = 120  # for clocks that differ
@@ -83,7 +83,7 @@ class OpenId(OAuthProvider):
 
     def _discover(self) -> dict[str, Any]:
         with self._lock:
-            if self._kept and time.monotonic() - self._kept[0] < KEPT_S:
+            if self._kept and time.monotonic() - self._kept[0] < KEYS_MAX_AGE_S:
                 return self._kept[1]
             found = self._get(f"{self.issuer}/.well-known/openid-configuration")
             if not isinstance(found, dict) or not self.is_discovered(found.get("issuer")):

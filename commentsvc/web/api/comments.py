@@ -70,7 +70,7 @@ def viewer() -> Response:
     since = now() - timedelta(seconds=site.policy.edit_window_s)
     own = own_comments.editable_ids_in(thread, holder.account, since) if thread else []
     account = holder.account
-    told = sanctions.told_all(site, account.id, account.email or "", access.client_ip(), now())
+    told = sanctions.visible_sanctions(site, account.id, account.email or "", access.client_ip(), now())
     response = jsonify(serializers.viewer_json(holder.account, holder.widget_provider, site, pending, own, voted, told))
     response.headers["Access-Control-Allow-Origin"] = "*"  # requests authenticate by a token; cookies are ignored
     return response

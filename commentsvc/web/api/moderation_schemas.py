@@ -147,7 +147,7 @@ class SanctionIn(Schema):
         if about is not None:
             if self.subject_kind not in set(SubjectKind):
                 raise Invalid("subject_kind", f"subject_kind is one of {', '.join(SubjectKind)}.")
-            kind, account_id = SubjectKind(self.subject_kind), authors.author_of(about.author_id).account_id
+            kind, account_id = SubjectKind(self.subject_kind), authors.by_id(about.author_id).account_id
             subject = sanction_kinds.value_of(kind, account_id, about.author_email or "", about.ip)
             author_id = about.author_id
         words = (self.subject_kind, subject, self.reason, self.note)

@@ -37,8 +37,12 @@ def comment_json(comment: Comment) -> dict[str, Any]:
 
 def own_comment_json(comment: Comment) -> dict[str, Any]:
     """A comment as its author sees it, whatever became of it, with what the moderator wants to tell them."""
-    messages = {} if comment.face in (Status.PENDING, Status.APPROVED) else decisions.messages_to_authors([comment.id])
-    own = {"status": comment.face, "body": comment.source, "told": messages.get(comment.id)}
+    messages = (
+        {}
+        if comment.status_for_author in (Status.PENDING, Status.APPROVED)
+        else decisions.messages_to_authors([comment.id])
+    )
+    own = {"status": comment.status_for_author, "body": comment.source, "told": messages.get(comment.id)}
     return {**_comment(comment, True), **own}
 
 

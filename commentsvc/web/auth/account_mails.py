@@ -10,12 +10,12 @@ from commentsvc.gateways import mail_templates
 from commentsvc.gateways.mail_templates import RenderedMail
 from commentsvc.store.accounts import Account
 from commentsvc.web.http.app_setup import settings
-from commentsvc.web.http.i18n import voice
+from commentsvc.web.http.i18n import translator
 
 
-def voice_of(language: str | None) -> Translator:
+def translator_of(language: str | None) -> Translator:
     """The translator in the account's language, or the request's when the account has chosen none."""
-    return replace(voice(), tag=language) if language else voice()
+    return replace(translator(), tag=language) if language else translator()
 
 
 def of_wrong_factors(account: Account) -> RenderedMail:
@@ -29,7 +29,7 @@ def of_identity(account: Account, label: str, identity: str) -> RenderedMail:
 
 
 def _write(name: str, account: Account, **values: object) -> RenderedMail:
-    speaks = voice_of(account.language)
+    speaks = translator_of(account.language)
     page = settings().base_url + routes.fill(routes.ACCOUNT, lang=speaks.tag)
     service = settings().base_url.partition("://")[2]
     return mail_templates.render(name, speaks, name=account.name, page=page, service=service, **values)

@@ -81,7 +81,7 @@ def appeal() -> BaseResponse:
     account = access.require_second_factor().account
     comment_id = find_number(request.form.get("comment", "")) or 0
     try:
-        if authors.author_of(comments.by_id(comment_id).author_id).account_id != account.id:
+        if authors.by_id(comments.by_id(comment_id).author_id).account_id != account.id:
             raise NotFound("There is no comment of yours with this number here.")
         appeals_service.appeal(comment_id, request.form.get("text", ""), now(), account)
         say(phrase("Appeal sent. A moderator will review the decision."))

@@ -221,7 +221,7 @@ def _link_gone(error: NotFound) -> Response:
 
 
 def _write_mail(name: str, language: str | None, code: str, link_token: str) -> mail_templates.RenderedMail:
-    speaks = account_mails.voice_of(language)
+    speaks = account_mails.translator_of(language)
     return mail_templates.render(
         "signin_code",
         speaks,

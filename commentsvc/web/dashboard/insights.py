@@ -21,7 +21,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.app_setup import machine_time, now
-from commentsvc.web.http.i18n import gettext, speak_for, voice
+from commentsvc.web.http.i18n import gettext, speak_for, translator
 
 pages = Blueprint("figures_page", __name__)
 
@@ -118,7 +118,7 @@ def transparency(site_key: str) -> Response:
         raise NotFound("This site has no public page about its moderation.")
     speak_for(site)
     names = {status: gettext(name) for status, name in PUBLIC_NAMES.items()}
-    shown = {"found": _public(site, now()), "days": PUBLIC_DAYS, "names": names, "span": voice().span}
+    shown = {"found": _public(site, now()), "days": PUBLIC_DAYS, "names": names, "span": translator().span}
     response = make_response(render_template("transparency.html", site_name=site.name, **shown))
     response.headers["Cache-Control"] = f"public, max-age={PUBLIC_S}"
     response.vary.add("Accept-Language")

@@ -31,7 +31,7 @@ def show(site_key: str) -> str:
     site = access.require_moderated_site(site_key, by)
     watch = digest_settings.find(by.account, site)
     pace = watch.pace if watch else DigestInterval.HOURLY
-    speaks = languages.own_name(site.voice(by.account.language).tag)
+    speaks = languages.own_name(site.translator(by.account.language).tag)
     return layout.draw("dashboard/mails.html", by, site, pace=pace, means=MEANS, speaks=speaks)
 
 

@@ -302,7 +302,7 @@ def _is_author(comment: Comment, account: Account | None) -> bool:
     token = request.headers.get("X-Edit-Token")
     if token is not None and tokens.is_edit_token(settings().secret_key, comment.id, token):
         return True
-    author = authors.author_of(comment.author_id)
+    author = authors.by_id(comment.author_id)
     return account is not None and author.account_id == account.id
 
 

@@ -22,7 +22,7 @@ from commentsvc.store.accounts import Account
 from commentsvc.store.sessions import Session
 from commentsvc.web.http import security_headers
 from commentsvc.web.http.cached_routes import SESSION_COOKIE
-from commentsvc.web.http.i18n import voice
+from commentsvc.web.http.i18n import translator
 
 # The longest body a site may allow is 20,000 characters; JSON may spell each as twelve bytes.
 REQUEST_MAX_BYTES = 256 * 1024
@@ -208,7 +208,7 @@ def day(value: datetime) -> str:
 
 def exact_time(value: datetime) -> str:
     """Day and minute, in the language of the page."""
-    return voice().moment(value)
+    return translator().moment(value)
 
 
 def machine_time(value: datetime) -> str:

@@ -58,15 +58,15 @@ def speak_for(site: Site) -> None:
     flask_babel.refresh()
 
 
-def voice() -> Translator:
+def translator() -> Translator:
     """The translator of the request, with its site's wording."""
     sentences: Sentences = flask_babel.get_translations()
-    return sentences.voice
+    return sentences.translator
 
 
 def tell(sentence: str) -> str:
     """The sentence in the language of the request; one that is not ours stays as it is."""
-    return voice().tell(sentence)
+    return translator().tell(sentence)
 
 
 def tell_error(error: CommentError) -> str:
@@ -75,7 +75,7 @@ def tell_error(error: CommentError) -> str:
 
 def tell_kept(kept: Mapping[str, Any]) -> str:
     """A sentence of the database (see phrases.to_json)."""
-    return voice().tell_kept(kept)
+    return translator().tell_kept(kept)
 
 
 def first_texts() -> dict[str, object]:
@@ -86,17 +86,17 @@ def first_texts() -> dict[str, object]:
 
 def said(key: str) -> str:
     """A translated sentence whose placeholders are user text."""
-    return voice().form(key)
+    return translator().form(key)
 
 
 def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
     """A counted sentence of ours; the plural is its key."""
-    return voice().say(plural, num=num, **values)
+    return translator().say(plural, num=num, **values)
 
 
 def gettext(key: str, **values: object) -> str:
     """A sentence of ours; each `%(name)s` in it stands for a value."""
-    return voice().say(key, **values)
+    return translator().say(key, **values)
 
 
 class Sentences(support.NullTranslations):
@@ -104,13 +104,13 @@ class Sentences(support.NullTranslations):
 
     def __init__(self, of: Translator) -> None:
         super().__init__()
-        self.voice = of
+        self.translator = of
 
     def ugettext(self, message: str) -> str:
-        return self.voice.form(message)
+        return self.translator.form(message)
 
     def ungettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return self.voice.form(msgid2, n)
+        return self.translator.form(msgid2, n)
 
 
 class Catalogues(Domain):
@@ -127,7 +127,7 @@ def _locale() -> Locale:
 # Flask-Babel's own would trust a sentence as HTML.
 @pass_eval_context
 def _in_template(context: EvalContext, key: str, **values: object) -> str:
-    return voice().say_in_html(key, **values) if context.autoescape else voice().say(key, **values)
+    return translator().say_in_html(key, **values) if context.autoescape else translator().say(key, **values)
 
 
 @pass_eval_context

@@ -241,7 +241,7 @@ def _drawn(asked: PageState, said: str | None = None) -> Response:
             parent=_published(page, asked.reply_to),
             about=about,
             quote=excerpts.plain(about.html, QUOTE_MAX) if about else "",
-            is_own=bool(about and account and authors.author_of(about.author_id).account_id == account.id),
+            is_own=bool(about and account and authors.by_id(about.author_id).account_id == account.id),
             cast=cast.value if cast else 0,
             reasons=REASONS,
             text_max=TEXT_MAX,

@@ -6,7 +6,6 @@ import hmac
 import json
 import re
 import secrets
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from html import unescape
@@ -36,6 +35,7 @@ from commentsvc.store.provider_clients import ProviderClient
 from commentsvc.store.transactions import write
 from commentsvc.web.api import serializers
 from tests.support.cast import BLOG, SECRET, data, find_csrf, find_data
+from tests.support.http import eventually
 from tests.support.sign_in import ANN, SERVICE, answer_of, begin, sign_in_with
 
 ALL = sorted(provider_kinds.KINDS)
@@ -606,11 +606,11 @@ def test_a_server_that_has_forgotten_us_is_registered_with_again(app, client, zo
 def test_a_provider_that_is_slow_is_not_waited_for_long(app, client, zoo):
     begun = begin(client, "github")
     chosen = requests.post(begun.location, data={"person": ANN["id"]}, allow_redirects=False, timeout=10)
-    zoo.troubles["github"] = "slow"
+    zoo.troubles["github"], asked_before = "slow", len(zoo.asked)
     answer, free = answer_of(app, "github", chosen), app.extensions["page_cache"]._request_limit._places
     with ThreadPoolExecutor(1) as elsewhere:
         waiting = elsewhere.submit(client.get, answer)
-        time.sleep(2)
+        eventually(lambda: len(zoo.asked) > asked_before, "the provider was asked")
         assert not waiting.done() and free._value == REQUESTS_MAX, "it keeps nobody's place"
         page = waiting.result()
     assert (page.status_code, "is not responding" in page.text) == (503, True)

@@ -108,7 +108,7 @@ class World:
         self.cookies[role] = browser.get(page).request.headers["Cookie"]
 
     def send(self, row, role: Role, by_cookie: bool = False):
-        """The row's request, as somebody with this role sends it; `by_cookie` in place of what the row looks at."""
+        """The row's request, sent with this role; `by_cookie` replaces the credentials that the row checks."""
         path = row.route
         for name in re.findall(r"<(?:\w+:)?(\w+)>", row.route):
             value = filled({**PARAMETERS, **row.path}[name], self.names)

@@ -104,7 +104,7 @@ def test_a_planted_comment_tells_nobody_whose_address_is_the_same(
         assert 'class="chip sanction"' not in bobs.get(path.format(number)).text
     assert "Because" in bobs.get(f"/dashboard/blog/people/{author_of[planted]}").text
     if sanction in ("ban", "suspend"):
-        return  # what Eve cannot write is nowhere to be seen
+        return  # Eve's address, which a guest cannot write, is shown nowhere
     later = [write_as(address, f"Later {name}", name) for address, name in ((EVE, "Eve"), (DORA, "Dora"))]
     assert status_of(*later) == ["approved", "approved"]
     shown = [client.get(f"/api/v1/comments/{number}", headers=headers).json["reasons"] for number in later]

@@ -133,7 +133,7 @@ def test_where_signing_in_is_required_the_page_says_so_and_leads_there(client, s
 
 
 def data_of(page):
-    """What a search engine reads of the page."""
+    """The structured data that a search engine reads from the page."""
     (found,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, re.S)
     return json.loads(found)
 
