@@ -35,6 +35,17 @@ def test_a_text_is_taken_apart_into_groups_of_words_or_of_characters():
     assert shingles("最好的在线") == frozenset()
 
 
+def test_the_last_words_of_a_text_are_looked_at_too():
+    assert shingles("one two three four five six") == {
+        "one two three", "two three four", "three four five", "four five six",
+    }  # fmt: skip
+
+
+def test_the_numbers_of_a_sketch_use_all_64_bits():
+    numbers = [number for n in range(50) for number in sketch(frozenset({f"shingle {n}"}))]
+    assert min(numbers) < -(2**62) and max(numbers) > 2**62
+
+
 def test_only_the_beginning_of_a_very_long_text_is_looked_at():
     assert len(shingles(" ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(676)) * 4)) <= 2000
     letters = "".join(chr(0x4E00 + n) for n in range(3000))

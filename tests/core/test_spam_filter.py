@@ -59,6 +59,26 @@ def test_cross_validation_too_says_nothing_before_it_has_learnt_enough_of_both()
     assert figures == Figures(caught=40, missed=0, wronged=0, passed=40)
 
 
+def test_cross_validation_tries_what_it_has_not_learnt():
+    """With two folds of different words, nothing of one is known in the other."""
+    words = [("garden roses autumn", False), ("casino poker bonus", True)]
+    labelled = []
+    for n in range(120):
+        source, is_spam = words[n // 2 % 2]
+        labelled.append((said(f"{source} fold{n % 2}"), is_spam))
+    assert spam_filter.cross_validated(labelled, folds=2, threshold=0.9).missed == 0
+    odd = [(said(f"{'abcdefgh'[n % 8] * 5} {'xy'[n % 2]}one {'xy'[n % 2]}two"), n % 4 < 2) for n in range(160)]
+    assert spam_filter.cross_validated(odd, folds=2, threshold=0.9).caught == 0
+
+
+def test_twenty_linked_hosts_count():
+    html = "".join(f'<a href="https://host{n}.example/">x</a> ' for n in range(25))
+    linked = [
+        word for word in spam_filter.features(RuleInput("x", html, "", "", "", "", "")).values() if "link:" in word
+    ]
+    assert len(linked) == 20
+
+
 def test_precision_and_recall():
     figures = Figures(caught=6, missed=4, wronged=2, passed=88)
     assert (figures.precision, figures.recall) == (0.75, 0.6)

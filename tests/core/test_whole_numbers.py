@@ -7,6 +7,7 @@ from commentsvc.core.whole_numbers import ROW_ID_MAX, find_number, is_row_id
     ("number", "is_one"), [(-1, False), (0, False), (1, True), (ROW_ID_MAX, True), (ROW_ID_MAX + 1, False)]
 )
 def test_a_row_has_a_positive_number_of_64_bits(number, is_one):
+    assert ROW_ID_MAX == 9_223_372_036_854_775_807
     assert is_row_id(number) is is_one
 
 

@@ -18,6 +18,7 @@ BY_NAME = [
     (
         r"services/transitions",
         [
+            "services/test_transitions",
             "services/test_moderation",
             "services/test_reports",
             "services/test_sanctions",
