@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -53,6 +54,29 @@ def in_app(command: Callable[P, R]) -> Callable[P, R]:
 def commands() -> None:
     """Moderated, self-hosted comments for any page."""
     log_lines.begin("text")
+
+
+class ProgressLine:
+    """Shows on standard error what is done, the rate and the time left; only to people, and not too often."""
+
+    EVERY_S = 0.2
+
+    def __init__(self) -> None:
+        self._what, self._began_at, self._shown_at = "", 0.0, 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._began_at, self._shown_at = what, now, 0.0
+        if now - self._shown_at < self.EVERY_S and done != total:
+            return
+        self._shown_at = now
+        rate = done / max(now - self._began_at, 0.001)
+        of_total, left = "", ""
+        if total:
+            of_total = f" of {total:,} ({done * 100 // total} %)"
+            left = f", {max(0, round((total - done) / max(rate, 0.001)))} s left"
+        progress(f"{done:,}{of_total} {what}, {rate:,.0f} a second{left}")
 
 
 def progress(sentence: str) -> None:

@@ -1,11 +1,9 @@
-"""The commands that read or write all comments of a page or a site: render, recount, import."""
+"""The commands that read or count the comments of a page or a site: render, recount."""
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +14,7 @@ from commentsvc.cli.base import FAILED, commands, in_app, progress
 from commentsvc.core import pagination as paging
 from commentsvc.core import routes
 from commentsvc.core.errors import Invalid
-from commentsvc.services import imports, recounts
+from commentsvc.services import recounts
 from commentsvc.store import sites
 
 PAGE_PATHS = {"html": routes.EMBED_COMMENTS, "json": routes.API_COMMENTS}
@@ -76,18 +74,3 @@ def _difference_json(one: recounts.WrongCount) -> dict[str, Any]:
     wrong = one.difference
     values = {"number": wrong.number, "where": wrong.where, "kept": wrong.kept, "counted": wrong.counted}
     return {"site": one.site_key, **values, "mended": one.is_mended}
-
-
-@commands.command("import")
-@click.argument("format", type=click.Choice(["wordpress"]))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--site", "site_key", required=True)
-@click.option("--dry-run", is_flag=True, help="Read the file without changing anything.")
-@click.option("--include-private", is_flag=True, help="Also import comments of posts that are not public, as pending.")
-@in_app
-def import_(format: str, file: Path, site_key: str, dry_run: bool, include_private: bool) -> None:
-    """Import comments from an export file. Importing it again adds only new comments."""
-    site, now = sites.by_key(site_key), datetime.now(UTC)
-    report = imports.wordpress(file, site, dry_run, progress, now, include_private)
-    for line in report.lines():
-        click.echo(line)

@@ -28,7 +28,9 @@ from commentsvc.core.policy import Policy
 from commentsvc.demo.blog import CONTENT, SITE, Blog
 from commentsvc.demo.providers import ProviderStandIns
 from commentsvc.services import imports, sign_in
+from commentsvc.services.imports import ImportOptions
 from commentsvc.store import accounts, engine, memberships, migrations, sites
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 
@@ -99,6 +101,10 @@ def _check_free(port: int, option: str) -> None:
             raise CommentError(f"Port {port} is already in use; choose another with {option}.") from None
 
 
+def _no_progress(_what: str, _done: int, _total: int) -> None:
+    pass
+
+
 def _fill(config: Config, blog_url: str) -> str:
     """A blog with imported threads and two moderators; gives the token of Alice's sign-in link."""
     now = datetime.now(UTC)
@@ -116,5 +122,5 @@ def _fill(config: Config, blog_url: str) -> str:
             # The posts stand on this blog now, so that links in the queue lead to them.
             moved = config.instance_dir / export.name
             moved.write_text(re.sub("<link>https?://[^/<]+", f"<link>{blog_url}", export.read_text("utf-8")), "utf-8")
-            imports.wordpress(moved, site, False, lambda _sentence: None, now)
+            imports.run("wordpress", moved, site, ImportOptions(), _no_progress, ActorKind.SYSTEM, now)
     return link

@@ -1,4 +1,4 @@
-"""Brings comments in from another system's export: reads it whole before the first write, and doubles nothing."""
+"""Imports comments from another system's export: reads it whole before the first write, and doubles nothing."""
 
 from __future__ import annotations
 
@@ -6,324 +6,309 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from commentsvc.core import emails, links, sanitizer
-from commentsvc.core.errors import Invalid
-from commentsvc.core.policy import NAME_MAX, TITLE_MAX, URL_MAX, WEBSITE_MAX
+from commentsvc.core import links, page_keys
+from commentsvc.core.networks import NetworkScope, network_of
+from commentsvc.core.page_addresses import AddressMap
+from commentsvc.core.policy import TITLE_MAX, URL_MAX
 from commentsvc.core.status import Status
-from commentsvc.gateways import wordpress_export
-from commentsvc.gateways.wordpress_records import ExportedComment, ExportedThread
-from commentsvc.services import transitions
+from commentsvc.gateways.formats.records import CommentRecord, LeftOut, Reader, ThreadRecord
+from commentsvc.gateways.formats.registry import READERS
+from commentsvc.services import import_batches, import_rows
+from commentsvc.services.import_batches import Misplaced, NewComment
+from commentsvc.services.import_rows import Dating, MendedRow, one_line
+from commentsvc.store import audit_log, comment_places, threads
 from commentsvc.store import authors as stored_authors
-from commentsvc.store import comment_visibility, comments, threads
-from commentsvc.store.authors import Author, Writer
+from commentsvc.store.audit_log import Actor
+from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import retried, write
 
+FORMATS = tuple(READERS)
 # Short enough that others can write in between on SQLite, long enough that commits do not count.
-BATCH = 100
-EVERY = 1000  # comments between two words of progress
+BATCH = 250
+EVERY = 1000  # comments between two reports of progress while reading
 
-Progress = Callable[[str], None]
-Row = tuple[ExportedThread, ExportedComment]
+# What is done, how much of it, and of how much (0: not known).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    """A record that was mended or left out. `record` counts from 1; `line` is None in files without lines."""
+
+    record: int
+    line: int | None
+    reason: str
+    outcome: str  # `mended` or `left out`
 
 
 @dataclass
 class ImportReport:
-    """The contents of the file, and what was imported."""
+    """The contents of a file, and what was imported: read = added + known + left_out."""
 
+    format: str
     is_dry_run: bool = False
+    timezone: str = "UTC"
     read: int = 0
     added: int = 0
     known: int = 0
+    left_out: int = 0
     threads: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    private: Counter[str] = field(default_factory=Counter)  # comments of posts that are not public, by the reason
+    by_status: Counter[str] = field(default_factory=Counter)  # of comments that are added or known
+    private: Counter[str] = field(default_factory=Counter)  # comments on pages that are not public, by the reason
     includes_private: bool = False
+    problems: list[ImportProblem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what else was imported or left as it was
 
     @property
-    def left_out(self) -> int:
-        """The number of comments left out because their posts are not public."""
-        return 0 if self.includes_private else self.private.total()
+    def mended(self) -> int:
+        """The number of records that were mended, whatever the number of their faults."""
+        return len({one.record for one in self.problems if one.outcome == MENDED})
 
-    def lines(self) -> Iterator[str]:
-        kinds = ", ".join(f"{count} {kind}s" for kind, count in sorted(self.kinds.items()))
-        statuses = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
-        yield (
-            f"Read {self.read} comments on {self.threads} pages ({kinds}; {statuses})."
-            if self.read
-            else "Read 0 comments."
-        )
-        for kind, count in sorted(self.skipped.items()):
-            yield f"Left out {count} of the type “{kind}”, which is no comment."
-        for reason, count in sorted(self.private.items()):
-            if self.includes_private:
-                yield f"{count} of posts {reason}: they wait for a moderator, and their pages take no comments."
-            else:
-                yield f"Left out {count} of posts {reason}; --include-private brings them in, to wait for a moderator."
-        if self.is_dry_run:
-            yield f"Nothing was changed; {self.added} would be added, {self.known} are here already."
-        else:
-            yield f"Added {self.added}; {self.known} were here already."
+    def leave_out(self, record: int, line: int | None, reason: str) -> None:
+        self.left_out += 1
+        self.problems.append(ImportProblem(record, line, reason, LEFT_OUT))
+
+    def mend(self, record: int, line: int | None, reasons: Iterable[str]) -> None:
+        self.problems += [ImportProblem(record, line, reason, MENDED) for reason in reasons]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report of `--json` (contract: Moving words)."""
+        counts = {name: getattr(self, name) for name in ("read", "added", "known", "left_out", "mended", "threads")}
+        problems = [vars(one) for one in sorted(self.problems, key=lambda one: one.record)]
+        return {
+            "format": self.format,
+            **counts,
+            "by_status": dict(sorted(self.by_status.items())),
+            "problems": problems,
+            "private": dict(sorted(self.private.items())),
+            "timezone": self.timezone,
+            "dry_run": self.is_dry_run,
+            "notes": self.notes,
+        }
 
 
-def wordpress(
-    file: Path, site: Site, is_dry_run: bool, progress: Progress, now: datetime, include_private: bool = False
+MENDED, LEFT_OUT = "mended", "left out"
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """`zone` is of times without one; `addresses` rewrites those of pages."""
+
+    is_dry_run: bool = False
+    include_private: bool = False
+    zone: tzinfo = UTC
+    addresses: AddressMap = field(default_factory=AddressMap)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the file with the key that its thread has here."""
+
+    key: str
+    record: ThreadRecord
+
+
+Row = tuple[Page, MendedRow]
+
+
+def run(
+    format: str, path: Path, site: Site, options: ImportOptions, progress: Progress, by: Actor, now: datetime
 ) -> ImportReport:
-    """Import a WordPress export (WXR).
-
-    Comments of posts that are not public are left out, or (`include_private`) brought in as pending on closed threads.
+    """Import a file of one of FORMATS.
 
     The file is read to its end first, so a broken one changes nothing: raises BadFile with the line and the reason.
-    Then the comments are written in batches; each is known by its blog and number, so a second run adds only what
-    is new, and a run that was cut off is completed by the next.
+    Then the comments are written in batches. Each is known by its id in the file, so a second run adds only what is
+    new, and a run that was cut off is completed by the next.
     """
-    report, private = _survey(file, progress)
-    report.is_dry_run, report.includes_private = is_dry_run, include_private
+    reader = READERS[format](path)
+    report = ImportReport(format, options.is_dry_run, str(options.zone), includes_private=options.include_private)
+    dating = Dating(options.zone, now)
+    total = _survey(reader, dating, progress)
     waiting: dict[str, str] = {}
-    done = 0
-    for batch in _batches(file, private, include_private):
-        here = comments.imported(site, (comment.import_id for _, comment in batch))
-        new = [row for row in batch if row[1].import_id not in here]
+    pages: set[bytes] = set()
+    numbers: dict[str, tuple[int, int | None]] = {}  # record and line of the replies that wait for their parents
+    rows = _rows(reader, site, options, dating, report)
+    while batch := list(islice(rows, BATCH)):
+        pages.update(hashlib.sha256(page.key.encode()).digest() for page, _ in batch)
+        here = comment_places.by_import_id(site, (row.record.import_id for _, row in batch))
+        new = [row for row in batch if row[1].record.import_id not in here]
         waiting.update(_still_waiting(batch, here))
-        added = len(new)
-        if new and not is_dry_run:
-            added = _keep(site, new, waiting, now)
+        if options.is_dry_run:
+            added = len(new)
+        else:
+            late, misplaced, added = _add(site, new, now) if new else ({}, [], 0)
+            waiting.update(late)
+            of_name = {row.record.import_id: row.record for _, row in batch}
+            numbers.update({name: (of_name[name].number, of_name[name].line) for name in late})
+            for one in misplaced:
+                report.mend(of_name[one.name].number, of_name[one.name].line, [one.reason])
         db.session.rollback()
         report.added += added
-        done += len(batch)
-        progress(f"{done} of {report.read - report.left_out} comments")
-    report.known = report.read - report.left_out - report.added
-    if not is_dry_run:
-        _hang_late_parents(site, waiting)
+        report.known += len(batch) - added
+        report.by_status.update(str(row.status) for _, row in batch)
+        progress("comments imported", report.added + report.known + report.left_out, total)
+    report.threads = len(pages)
+    if not options.is_dry_run:
+        for one in import_batches.place_late(site, waiting, comment_places.by_import_id):
+            if one.name in numbers:
+                report.mend(*numbers[one.name], [one.reason])
+        _log(site, report, by, now)
     return report
 
 
 @retried
-def _keep(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime) -> int:
+def _log(site: Site, report: ImportReport, by: Actor, now: datetime) -> None:
+    counts = {name: getattr(report, name) for name in ("read", "added", "known", "left_out", "mended", "threads")}
     with write():
-        return _add(site, rows, waiting, now)
+        audit_log.add("import", now, site=site, by=by, subject=report.format, after=counts)
 
 
-def _survey(file: Path, progress: Progress) -> tuple[ImportReport, dict[int, str]]:
-    """The contents of the file, and its posts that are not public (number and reason)."""
-    reader = wordpress_export.Reader(file)
-    report = ImportReport()
-    pages = set()
-    of_post: Counter[int] = Counter()
-    for thread, comment in reader:
-        pages.add(hashlib.sha256(thread.key.encode()).digest())
-        of_post[thread.number] += 1
+def _survey(reader: Reader, dating: Dating, progress: Progress) -> int:
+    """Read the whole file; gives the number of its records."""
+    count = 0
+    for one in reader:
+        count += 1
+        if not isinstance(one, LeftOut):
+            dating.note(one[1])
+        if count % EVERY == 0:
+            progress("comments read", count, 0)
+    return count
+
+
+def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, report: ImportReport) -> Iterator[Row]:
+    """The file's comments that can be imported, mended; the others are in the report.
+
+    They are named before private ones are left out: that must not change what the others are called.
+    """
+    for one in _named_apart(reader):
         report.read += 1
-        report.kinds[comment.kind] += 1
-        report.statuses[comment.status] += 1
-        if report.read % EVERY == 0:
-            progress(f"reading: {report.read} comments")
-    report.threads = len(pages)
-    report.skipped.update(reader.summary.skipped_types)
-    private = reader.summary.private
-    for number in of_post.keys() & private.keys():
-        report.private[private[number]] += of_post[number]
-    return report, private
+        if isinstance(one, LeftOut):
+            report.leave_out(one.number, one.line, one.reason)
+            continue
+        thread, record = one
+        if thread.private:
+            report.private[thread.private] += 1
+            if not options.include_private:
+                reason = f"its page is not public ({thread.private}); --include-private imports it as pending"
+                report.leave_out(record.number, record.line, reason)
+                continue
+        row = import_rows.mend(record, dating, bool(thread.private))
+        if isinstance(row, str):
+            report.leave_out(record.number, record.line, row)
+            continue
+        report.mend(record.number, record.line, row.mended)
+        address = options.addresses.rewrite(thread.address)
+        yield Page(page_keys.key_of(address), replace(thread, address=address)), row
 
 
-def _batches(file: Path, private: dict[int, str], include_private: bool) -> Iterator[list[Row]]:
-    # Named first: whether private posts are left out must not change what the others are called.
-    rows = _taken(_named_apart(wordpress_export.Reader(file, private)), include_private)
-    while batch := list(islice(rows, BATCH)):
-        yield batch
+def _named_apart(rows: Reader) -> Iterator[tuple[ThreadRecord, CommentRecord] | LeftOut]:
+    """Each comment once, under a name of its own.
 
-
-def _taken(rows: Iterable[Row], include_private: bool) -> Iterator[Row]:
-    """Rows of public posts, and those of others as pending if they are wanted."""
-    for thread, comment in rows:
-        if not thread.is_private:
-            yield thread, comment
-        elif include_private:
-            is_approved = comment.status == Status.APPROVED
-            yield thread, replace(comment, status=Status.PENDING) if is_approved else comment
-
-
-def _named_apart(rows: Iterable[Row]) -> Iterator[Row]:
-    """Each row once, under a name of its own.
-
-    Numbers repeat in files that were put together by hand: on another page it is another comment, on its own the same.
+    Numbers repeat in files that were put together by hand: only the same words of the same author on the same page are
+    the same comment.
     """
     seen: set[int] = set()  # hashes: some 80 bytes a comment
-    key = ""
+    address = ""
     names: dict[str, str] = {}  # of the comments on the page being read, by what the file calls them
-    for thread, comment in rows:
-        if thread.key != key:
-            key, names = thread.key, {}
-        name = comment.import_id
-        if name in names:
+    contents: dict[str, int] = {}
+    for one in rows:
+        if isinstance(one, LeftOut):
+            yield one
             continue
-        names[name] = f"{name}@{hashlib.sha256(key.encode()).hexdigest()[:16]}" if hash(name) in seen else name
+        thread, record = one
+        if thread.address != address:
+            address, names, contents = thread.address, {}, {}
+        name, content = record.import_id, hash((record.text, record.author_name, record.created_at))
+        if contents.get(name) == content:
+            yield LeftOut(record.number, record.line, "the same comment is in the file twice")
+            continue
+        where = address
+        if name in names:
+            where += f" {record.text}"
+            reason = "another comment of the page has the same id in the file"
+            record = replace(record, mended=(*record.mended, reason))
+        own = f"{name}@{hashlib.sha256(where.encode()).hexdigest()[:16]}" if hash(name) in seen else name
+        names.setdefault(name, own)
+        contents.setdefault(name, content)
         seen.add(hash(name))
-        parent = comment.parent_import_id and names.get(comment.parent_import_id, comment.parent_import_id)
-        if (names[name], parent) != (name, comment.parent_import_id):
-            comment = replace(comment, import_id=names[name], parent_import_id=parent)
-        yield thread, comment
+        parent = record.parent_import_id and names.get(record.parent_import_id, record.parent_import_id)
+        if (own, parent) != (name, record.parent_import_id):
+            record = replace(record, import_id=own, parent_import_id=parent)
+        yield thread, record
 
 
-def _still_waiting(rows: Sequence[Row], here: dict[str, Comment]) -> Iterator[tuple[str, str]]:
+def _still_waiting(rows: Sequence[Row], here: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Replies that an earlier run brought in, and was cut off before it could put them below their parents."""
     for _, row in rows:
-        if row.parent_import_id and row.import_id in here and here[row.import_id].parent_id is None:
-            yield row.import_id, row.parent_import_id
-
-
-def _add(site: Site, rows: Sequence[Row], waiting: dict[str, str], now: datetime) -> int:
-    """Write comments that are new; notes in `waiting` those whose parent has not come yet. Gives how many it wrote."""
-    pages = _pages(site, rows, now)
-    # Looked up again, now that the pages are locked: another import of the same file may have been quicker.
-    placed = comments.imported(site, {name for _, c in rows for name in (c.import_id, c.parent_import_id) if name})
-    authors = _authors(site, rows, now)
-    added: list[Comment] = []
-    for exported, row in rows:
-        if row.import_id in placed:
-            continue
-        thread = pages[exported.key]
-        parent = placed.get(row.parent_import_id or "")
-        if row.parent_import_id and parent is None:
-            waiting[row.import_id] = row.parent_import_id
-        if parent is not None and not _may_answer(CommentKind(row.kind), thread.id, parent):
-            parent = None
-        comment = _comment(site, thread, parent, row, authors[_writer(row).key], now)
-        db.session.add(comment)
-        db.session.flush()
-        placed[row.import_id] = comment
-        added.append(comment)
-    transitions.update_counters([(comment, None) for comment in added])
-    return len(added)
-
-
-def _pages(site: Site, rows: Sequence[Row], now: datetime) -> dict[str, Thread]:
-    """The rows' threads, locked in the order in which posting locks them."""
-    exported = {thread.key: thread for thread, _ in reversed(rows)}
-    closed = [key for key, page in exported.items() if page.is_private or not page.is_open]
-    found = threads.get_or_add_all(site, exported, now, closed)
-    for key, page in exported.items():
-        if not page.is_private:
-            url = page.url if links.is_web_url(page.url) and len(page.url) <= URL_MAX else ""
-            threads.fix(found[key], _cut(page.title, TITLE_MAX), url)
-    return found
-
-
-def _writer(row: ExportedComment) -> Writer:
-    return Writer(None, _cut(row.author_name, NAME_MAX) or "Anonymous", _email(row.author_email), row.ip[:45])
-
-
-def _authors(site: Site, rows: Sequence[Row], now: datetime) -> dict[int | bytes, Author]:
-    """The authors of the rows; new ones are inserted in a fixed order, as in posting."""
-    return stored_authors.get_or_add_authors(site, [_writer(row) for _, row in rows], now)
-
-
-def _may_answer(kind: str, thread_id: int, parent: Comment) -> bool:
-    """Only comments are shown: a pingback has neither parent nor replies."""
-    return parent.thread_id == thread_id and kind == parent.kind == CommentKind.COMMENT
-
-
-def _comment(
-    site: Site, thread: Thread, parent: Comment | None, row: ExportedComment, author: Author, now: datetime
-) -> Comment:
-    """A row as a comment: text that another system accepted is shortened or cleaned, not refused."""
-    writer = _writer(row)
-    return Comment(
-        site_id=site.id,
-        thread_id=thread.id,
-        parent_id=parent.id if parent else None,
-        root_id=(parent.root_id or parent.id) if parent else None,
-        depth=parent.depth + 1 if parent else 0,
-        kind=CommentKind(row.kind),
-        author_id=author.id,
-        author_name=writer.name,
-        author_email=writer.email or None,
-        author_website=_website(row.author_website),
-        ip=writer.ip,
-        source=row.html,
-        html=sanitizer.html_to_html(row.html),
-        renderer=sanitizer.HTML_RENDERER,
-        text_hash=hashlib.sha256(row.html.encode()).digest(),
-        status=Status(row.status),
-        created_at=row.created_at,
-        import_id=row.import_id,
-    )
-
-
-def _hang_late_parents(site: Site, waiting: dict[str, str]) -> None:
-    """Put replies that came before their parents below them; a parent that never came leaves a top-level comment."""
-    pairs = _parents_first(waiting)
-    while batch := list(islice(pairs, BATCH)):
-        _hang_all(site, batch)
+        record = row.record
+        if record.parent_import_id and record.import_id in here and here[record.import_id].parent_id is None:
+            yield record.import_id, record.parent_import_id
 
 
 @retried
-def _hang_all(site: Site, pairs: Sequence[tuple[str, str]]) -> None:
-    names = {name for pair in pairs for name in pair}
+def _add(site: Site, rows: Sequence[Row], now: datetime) -> tuple[dict[str, str], list[Misplaced], int]:
+    """Write comments that are new; gives the replies whose parents have not come yet, and how many it wrote."""
     with write():
-        threads.lock(comment.thread_id for comment in comments.imported(site, names).values())
-        db.session.expire_all()  # rows read before the lock may have changed
-        found = comments.imported(site, names)
-        hung = [_hang(found[name], found[parent]) for name, parent in pairs if name in found and parent in found]
-        threads.touch_all({thread_id: 0 for thread_id in hung if thread_id})
+        pages = _pages(site, [page for page, _ in rows], now)
+        # Looked up again, now that the pages are locked: another import of the same file may have been quicker.
+        names = {name for _, one in rows for name in (one.record.import_id, one.record.parent_import_id) if name}
+        placed = comment_places.by_import_id(site, names)
+        authors = stored_authors.get_or_add_authors(site, [row.writer for _, row in rows], now)
+        new = [
+            NewComment(
+                _comment(site, pages[page.key], row, authors[row.writer.key]),
+                row.record.import_id,
+                row.record.parent_import_id,
+            )
+            for page, row in rows
+            if row.record.import_id not in placed
+        ]
+        late, misplaced = import_batches.add(site, new, placed) if new else ({}, [])
+    return late, misplaced, len(new)
 
 
-def _parents_first(waiting: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Each reply with its parent, a parent that waits itself before its replies: so nothing moves twice."""
-    taken: set[str] = set()
-    for name in waiting:
-        upwards = []
-        while name in waiting and name not in taken:
-            taken.add(name)
-            upwards.append(name)
-            name = waiting[name]
-        yield from ((reply, waiting[reply]) for reply in reversed(upwards))
+def _pages(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread]:
+    """The threads by key, locked in the order in which posting locks them."""
+    by_key = {page.key: page.record for page in reversed(pages)}
+    closed = [key for key, page in by_key.items() if page.private or not page.is_open]
+    found = threads.get_or_add_all(site, by_key, now, closed)
+    for key, page in by_key.items():
+        if not page.private:
+            url = page.address if links.is_web_url(page.address) and len(page.address) <= URL_MAX else ""
+            threads.fix(found[key], one_line(page.title)[:TITLE_MAX], url)
+    return found
 
 
-def _hang(comment: Comment, parent: Comment) -> int | None:
-    """Put a top-level comment below its parent; gives the thread that changed. A broken export can make a ring."""
-    is_ring = comment.id in (parent.id, parent.root_id)
-    if comment.parent_id is not None or is_ring or not _may_answer(comment.kind, comment.thread_id, parent):
-        return None
-    comment.parent_id = parent.id
-    _place(comment, parent)
-    db.session.flush()
-    comment_visibility.update([parent])
-    return comment.thread_id
-
-
-def _place(comment: Comment, parent: Comment) -> None:
-    """Give a comment and all below it the depth and root of their new place."""
-    open_pairs = [(comment, parent)]
-    while open_pairs:
-        child, above = open_pairs.pop()
-        child.depth = above.depth + 1
-        child.root_id = above.root_id or above.id
-        open_pairs.extend((reply, child) for reply in comments.below(child))
-
-
-def _cut(value: str, max_length: int) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:max_length]
-
-
-def _email(value: str) -> str:
-    try:
-        return emails.address(value, "email", required=False)
-    except Invalid:
-        return ""
-
-
-def _website(value: str) -> str | None:
-    try:
-        return links.website(value, WEBSITE_MAX)
-    except Invalid:
-        return None
+def _comment(site: Site, thread: Thread, row: MendedRow, author: Author) -> Comment:
+    record = row.record
+    return Comment(
+        site_id=site.id,
+        thread_id=thread.id,
+        kind=CommentKind(record.kind),
+        author_id=author.id,
+        author_name=row.writer.name,
+        author_email=row.writer.email or None,
+        author_website=row.website,
+        ip=record.ip,
+        network=network_of(record.ip, NetworkScope.NEIGHBOURHOOD),
+        user_agent=record.user_agent,
+        source=row.source,
+        html=row.html,
+        renderer=row.renderer,
+        text_hash=hashlib.sha256(row.source.encode()).digest(),
+        status=Status(row.status),
+        imported_score=record.score,
+        score=record.score,
+        created_at=row.created_at,
+        edited_at=row.edited_at,
+        import_id=record.import_id,
+    )

@@ -18,6 +18,7 @@ from commentsvc.core.status import Status
 from commentsvc.core.verdict import Facts, Reason, Verdict
 from commentsvc.store import audit_log, decisions, rules, sites
 from commentsvc.store.accounts import Account
+from commentsvc.store.audit_log import Actor
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.process_cache import Section
@@ -91,6 +92,13 @@ def add(site: Site, text: RuleText, by: Account, now: datetime) -> Rule:
         db.session.flush()
         _changed(site, rule.id, by, now, {}, _written(rule))
     return rule
+
+
+def add_imported(site: Site, rule: Rule, by: Actor, now: datetime) -> None:
+    """Add a rule of an import, which has been checked; the caller has locked the site and commits."""
+    db.session.add(rule)
+    db.session.flush()
+    _changed(site, rule.id, by, now, {}, _written(rule))
 
 
 @retried
@@ -214,7 +222,7 @@ def _written(rule: Rule) -> dict[str, Any]:
 def _changed(
     site: Site,
     rule_id: int,
-    by: Account,
+    by: Actor,
     now: datetime,
     before: dict[str, Any],
     after: dict[str, Any],

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import text_input
+from commentsvc.core import text_input, translations
 from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
 from commentsvc.core.form_merge import merge
-from commentsvc.core.policy import Mode, Policy
+from commentsvc.core.policy import Mode, Policy, changed
 from commentsvc.services import members, thread_settings
 from commentsvc.store import audit_log, canned_responses, sites
 from commentsvc.store.accounts import Account
@@ -54,6 +54,40 @@ def change(
         if after:
             audit_log.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
     return list(after)
+
+
+def replace_all(
+    site: Site,
+    name_and_origins: Mapping[str, Any],
+    policy_and_texts: Mapping[str, Any],
+    notes: Sequence[str],
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Give a new site everything that an export of another has; raises Invalid as change. The caller commits.
+
+    Settings that this version does not know, or whose value it does not allow, keep their defaults.
+    """
+    sites.lock(site)
+    site.origins.clear()  # so that they get the order of the export
+    db.session.flush()
+    known = {name: value for name, value in policy_and_texts.items() if is_possible(name, value)}
+    before, after = _changed(site, {**name_and_origins, **known})
+    for words in notes:
+        db.session.add(canned_responses.CannedResponse(site_id=site.id, text=words[: canned_responses.TEXT_MAX]))
+    audit_log.add("setting", now, site=site, by=by, subject="import", before=before, after=after)
+
+
+def is_possible(name: str, value: object) -> bool:
+    """Whether this version has the setting and allows the value."""
+    try:
+        if name == "texts":
+            translations.checked_texts(value)
+        else:
+            changed(Policy(), {name: value})
+    except Invalid:
+        return False
+    return True
 
 
 @retried

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, Select, Text, func, or_, select, text, update
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 from commentsvc.store.decisions import Decision
 from commentsvc.store.sites import Site
 
@@ -40,6 +40,26 @@ def add(comment: Comment, words: str, against_account_id: int | None, now: datet
     """Add an appeal; the caller has checked that there is none yet, and commits."""
     values = {"text": words, "against_account_id": against_account_id, "created_at": now}
     db.session.add(Appeal(site_id=comment.site_id, comment_id=comment.id, **values))
+
+
+def add_imported(
+    comment: Comment,
+    words: str,
+    created_at: datetime,
+    answered_at: datetime | None,
+    against_account_id: int | None,
+    answered_by_id: int | None,
+) -> None:
+    """Add an appeal of an import; its decision comes later (answer_imported)."""
+    values = {"text": words, "created_at": created_at, "answered_at": answered_at, "answered_by_id": answered_by_id}
+    ids = {"site_id": comment.site_id, "comment_id": comment.id, "against_account_id": against_account_id}
+    insert_all(Appeal, [{**ids, **values}])
+
+
+def answer_imported(answers: Mapping[int, int]) -> None:
+    """Set the decisions, by comment id, that answered imported appeals."""
+    for comment_id, decision_id in answers.items():
+        db.session.execute(update(Appeal).where(Appeal.comment_id == comment_id).values(decision_id=decision_id))
 
 
 def of_comments(comment_ids: Iterable[int]) -> dict[int, Appeal]:

@@ -137,6 +137,14 @@ def by_id(author_id: int) -> Author:
     return db.session.get_one(Author, author_id)
 
 
+def find_on(site: Site, account_id: int | None, guest: bytes | None) -> Author | None:
+    """The author of an account, or of a guest's hash, on a site."""
+    query = select(Author).where(Author.site_id == site.id)
+    return db.session.scalar(
+        query.where(Author.account_id == account_id if account_id is not None else Author.guest_hash == guest)
+    )
+
+
 def add_to_counts(changes: Mapping[int, Mapping[str, int]]) -> None:
     """Add changes, by author id and status, to authors' counts.
 

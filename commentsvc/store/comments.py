@@ -175,7 +175,8 @@ class Comment(Base):
     # Comments with nearly the same text share one of these (core/similarity.py); None for short texts.
     sketch_1: Mapped[int | None] = mapped_column(BigInteger)
     sketch_2: Mapped[int | None] = mapped_column(BigInteger)
-    score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes
+    score: Mapped[int] = mapped_column(Integer, default=0)  # the sum of its votes, and its imported score
+    imported_score: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # of votes that are not here
     flag_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # open reports, one for each person
     notify: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcTime)

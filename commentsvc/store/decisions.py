@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, func, or_, select, text
+from sqlalchemy import JSON, ForeignKey, Index, Select, String, Text, bindparam, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, relationship
 
 from commentsvc.core import tokens, undo
@@ -123,6 +123,21 @@ def add_automatic(made: Iterable[AutomaticDecision], now: datetime) -> None:
         for one in made
     ]
     insert_all(Decision, rows)
+
+
+def add_imported(made: Sequence[Decision]) -> None:
+    """Add decisions of an import in their order, and set their ids."""
+    db.session.add_all(made)
+    db.session.flush()
+
+
+def set_undone(undone: Mapping[int, int]) -> None:
+    """Set the decisions that imported ones undo; ids of the later by those of the earlier ones."""
+    table = Base.metadata.tables["decision"]
+    rows = [{"later": later, "earlier": earlier} for later, earlier in undone.items()]
+    if rows:
+        change = update(table).where(table.c.id == bindparam("later")).values(undoes_id=bindparam("earlier"))
+        db.session.connection().execute(change, rows)
 
 
 def of_batch(batch: str, limit: int | None) -> Sequence[Decision]:

@@ -98,9 +98,9 @@ def _pins(of_thread: ColumnElement[bool]) -> Iterator[Difference]:
 
 
 def _scores(of_comment: ColumnElement[bool]) -> Iterator[Difference]:
-    """The sum of a comment's votes."""
+    """The sum of a comment's votes, and the score that it was imported with."""
     votes = select(func.coalesce(func.sum(Vote.value), 0)).where(Vote.comment_id == Comment.id)
-    return _of_comments("score", votes.correlate(Comment).scalar_subquery(), of_comment)
+    return _of_comments("score", votes.correlate(Comment).scalar_subquery() + Comment.imported_score, of_comment)
 
 
 def _flag_counts(of_comment: ColumnElement[bool]) -> Iterator[Difference]:

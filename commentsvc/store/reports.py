@@ -64,6 +64,13 @@ def find(comment: Comment, account: Account | None, guest_hash: bytes) -> Report
     )
 
 
+def is_made(comment: Comment, account_id: int | None, guest_hash: bytes | None) -> bool:
+    """Whether this account or guest has reported the comment."""
+    query = select(Report.id).where(Report.comment_id == comment.id)
+    query = query.where(Report.account_id == account_id if account_id else Report.guest_hash == guest_hash)
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def open_of(comment_ids: Collection[int]) -> dict[int, list[Report]]:
     """Open reports by comment id, the oldest first, with their accounts; comments without any are left out."""
     query = select(Report).where(Report.comment_id.in_(list(comment_ids)), Report.handled_at.is_(None))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.errors import NotFound
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, UtcTime, db
+from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 
 
 class Revision(Base):
@@ -27,6 +28,11 @@ def add(comment: Comment, now: datetime) -> None:
     """Add the current text of a comment, in the transaction that replaces it; the caller commits."""
     values = {"source": comment.source, "renderer": comment.renderer}
     db.session.add(Revision(comment_id=comment.id, replaced_at=now, **values))
+
+
+def add_all(rows: Sequence[dict[str, Any]]) -> None:
+    """Add earlier texts of an import; a row has the columns but the id."""
+    insert_all(Revision, rows)
 
 
 def newest(comment_id: int, replaced_at: datetime) -> Revision:

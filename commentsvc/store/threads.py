@@ -104,6 +104,16 @@ def get_or_add_all(
     return {named[key_hash]: thread for key_hash, thread in found.items()}
 
 
+def is_any(site: Site) -> bool:
+    """Whether the site has a thread."""
+    return db.session.scalar(select(Thread.id).where(Thread.site_id == site.id).limit(1)) is not None
+
+
+def add(thread: Thread) -> None:
+    db.session.add(thread)
+    db.session.flush()
+
+
 def describe(thread: Thread, title: str, url: str) -> None:
     """Set title and address from an approved comment, where they are empty; the caller holds the lock."""
     if not thread.is_title_fixed:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, bindparam, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, UtcTime, db
+from commentsvc.store.db import Base, UtcTime, db, insert_all
 from commentsvc.store.threads import Thread
 
 
@@ -43,6 +44,22 @@ def add(comment: Comment, account: Account, now: datetime) -> Vote:
     vote = Vote(**values, value=0, changes=0, changed_at=now)
     db.session.add(vote)
     return vote
+
+
+def cast_on(comment_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """The votes on these comments, as (comment id, account id)."""
+    query = select(Vote.comment_id, Vote.account_id).where(Vote.comment_id.in_(comment_ids))
+    return {(row.comment_id, row.account_id) for row in db.session.execute(query).all()}
+
+
+def add_imported(rows: Sequence[dict[str, Any]]) -> None:
+    """Add votes of an import, and their values to the scores; the caller holds the threads' locks."""
+    insert_all(Vote, rows)
+    table = Base.metadata.tables["comment"]
+    change = update(table).where(table.c.id == bindparam("of")).values(score=table.c.score + bindparam("value"))
+    changes = [{"of": row["comment_id"], "value": row["value"]} for row in rows if row["value"]]
+    if changes:
+        db.session.connection().execute(change, changes)
 
 
 def score(comment: Comment, change: int) -> int:

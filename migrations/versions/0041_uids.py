@@ -1,4 +1,6 @@
-"""Sites have a random identifier, and imported rows keep the one they had elsewhere: exports name rows by them."""
+"""Sites have a random identifier, and imported rows keep the one they had elsewhere: exports name rows by them.
+
+An imported comment also keeps the score that it had there, where its votes are not known."""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ def upgrade() -> None:
         op.create_index(
             f"ix_{table}_uid", table, ["site_id", "uid"], unique=True, sqlite_where=where, postgresql_where=where
         )
+    op.add_column("comment", sa.Column("imported_score", sa.Integer, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
+    op.drop_column("comment", "imported_score")
     for table in TABLES:
         op.drop_index(f"ix_{table}_uid", table_name=table)
         op.drop_column(table, "uid")

@@ -4,29 +4,30 @@ import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
 
 from commentsvc.core import html_tokens, links, sanitizer
 from commentsvc.core.errors import BadFile
+from commentsvc.core.page_addresses import AddressMap
 from commentsvc.core.policy import NAME_MAX, TITLE_MAX
 from commentsvc.core.status import Status
 from commentsvc.services import imports
 from commentsvc.store import counters, threads
+from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.counters import StatusCount
 from commentsvc.store.db import Base, db
 from commentsvc.store.threads import Thread
+from tests.support import imports as file_imports
 from tests.support.cast import data
+from tests.support.imports import quiet
 from tests.support.wordpress import HEAD, comment_xml, item_xml
 
 REAL = {"isso_wordpress.xml": 8, "themeunittestdata.wordpress.xml": 32, "artransfer_WordPress.sample": 5}
-
-
-def quiet(_sentence):
-    pass
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def export(tmp_path):
 @pytest.fixture
 def run(site, now):
     def imported(path, on=None, is_dry_run=False, progress=quiet):
-        report = imports.wordpress(path, on or site, is_dry_run, progress, now)
+        report = file_imports.run(path, on or site, now, progress=progress, is_dry_run=is_dry_run)
         db.session.expire_all()
         return report
 
@@ -70,7 +71,9 @@ def tree(site):
 
 def row_counts():
     db.session.rollback()
-    return {t.name: db.session.scalar(select(func.count()).select_from(t)) for t in Base.metadata.sorted_tables}
+    """Rows of every table but the audit log, to which each import adds."""
+    tables = [table for table in Base.metadata.sorted_tables if table.name != "journal"]
+    return {table.name: db.session.scalar(select(func.count()).select_from(table)) for table in tables}
 
 
 def listed(client, key="/post/"):
@@ -110,12 +113,10 @@ def test_a_real_export_is_here_whole_after_one_run_and_no_more_after_the_next(ru
     assert (first.read, first.added, first.known) == (len(blocks), count, 0)
     assert first.left_out == len(blocks) - count
     assert db.session.scalar(select(func.count()).select_from(Comment)) == count
-    assert db.session.scalar(select(func.count()).select_from(Thread)) == first.threads - len(first.private)
+    assert db.session.scalar(select(func.count()).select_from(Thread)) == first.threads
     statuses = db.session.execute(select(Comment.status, func.count()).group_by(Comment.status))
-    left_out = {Status.APPROVED: first.left_out}  # of a post with a password
-    assert first.statuses - Counter(dict(statuses.all())) == +Counter(left_out)
-    kinds = db.session.execute(select(Comment.kind, func.count()).group_by(Comment.kind))
-    assert first.kinds - Counter(dict(kinds.all())) == +Counter({CommentKind.COMMENT: first.left_out})
+    assert first.by_status == Counter(dict(statuses.all()))
+    assert first.read == first.added + first.left_out and first.left_out == first.private.total()
     assert_counters_are_true()
     before = row_counts()
     second = run(path)
@@ -166,9 +167,8 @@ def test_a_comment_keeps_all_that_was_known_of_it(run, export, site):
 @pytest.mark.parametrize(
     "written",
     [
-        [comment_xml(1), comment_xml(2), comment_xml(3, comment_date_gmt="2026-02-30 00:00:00")],
         [comment_xml(1), comment_xml(2), comment_xml(3), "<wp:comment>"],
-        [comment_xml(1), comment_xml(2), comment_xml(3), comment_xml("")],
+        [comment_xml(1), comment_xml(2), comment_xml(3), "&nbsp;"],
     ],
 )
 def test_a_broken_file_changes_nothing(run, export, site, small_batches, written):
@@ -195,13 +195,15 @@ def test_a_dry_run_says_the_same_and_changes_nothing(run, export, site):
     assert row_counts() == before
 
     wet = run(path)
-    assert (dry.read, dry.added, dry.known, dry.threads) == (5, 4, 1, 2), "one of them stands twice in the file"
-    assert (wet.read, wet.added, wet.known, wet.threads) == (5, 4, 1, 2)
-    assert (dry.kinds, dry.statuses, dry.skipped) == (wet.kinds, wet.statuses, wet.skipped)
-    assert "\n".join(dry.lines()).endswith("Nothing was changed; 4 would be added, 1 are here already.")
-    assert "Left out 1 of the type “order_note”, which is no comment." in list(wet.lines())
+    assert (dry.read, dry.added, dry.left_out, dry.threads) == (6, 4, 2, 2), "one of them is twice in the file"
+    assert (wet.read, wet.added, wet.left_out, wet.threads) == (6, 4, 2, 2)
+    assert {**dry.to_json(), "dry_run": False} == wet.to_json()
+    assert [(one.record, one.outcome, one.reason) for one in wet.problems] == [
+        (3, "left out", "it is of the type “order_note”, which is no comment"),
+        (6, "left out", "the same comment is in the file twice"),
+    ]
     again = run(path, is_dry_run=True)
-    assert (again.added, again.known) == (0, 5)
+    assert (again.added, again.known) == (0, 4)
 
 
 class CutOff(Exception):
@@ -216,8 +218,8 @@ def test_a_run_that_was_cut_off_is_completed_by_the_next(run, export, site, tree
     )
     seen = []
 
-    def pull_the_plug(sentence):
-        seen.append(sentence)
+    def pull_the_plug(_what, done, _total):
+        seen.append(done)
         if len(seen) == batches:
             raise CutOff
 
@@ -264,7 +266,7 @@ def test_a_thread_whose_tree_changed_has_a_new_version(run, export, site, small_
     path = export(item_xml(*[comment_xml(n, {1: 5}.get(n, 0)) for n in range(1, 6)]))
     versions = []
 
-    def look(_sentence):
+    def look(*_):
         versions.append(threads.find(site, "/post/").version)
         db.session.rollback()
 
@@ -462,7 +464,7 @@ def test_two_imports_of_one_file_at_once_double_nothing(app, export, site, now, 
         with app.app_context():
             from commentsvc.store import sites
 
-            return imports.wordpress(path, sites.by_key("blog"), False, quiet, now)
+            return file_imports.run(path, sites.by_key("blog"), now)
 
     reports = at_once(one, one, one)
 
@@ -475,18 +477,19 @@ def test_progress_is_told_while_a_long_file_is_read_and_written(run, export, mon
     monkeypatch.setattr(imports, "EVERY", 3)
     monkeypatch.setattr(imports, "BATCH", 3)
     told = []
-    run(export(item_xml(*[comment_xml(n) for n in range(1, 8)])), progress=told.append)
+    run(export(item_xml(*[comment_xml(n) for n in range(1, 8)])), progress=lambda *step: told.append(step))
     assert told == [
-        "reading: 3 comments",
-        "reading: 6 comments",
-        "3 of 7 comments",
-        "6 of 7 comments",
-        "7 of 7 comments",
+        ("comments read", 3, 0),
+        ("comments read", 6, 0),
+        ("comments imported", 3, 7),
+        ("comments imported", 6, 7),
+        ("comments imported", 7, 7),
     ]
 
 
 def test_a_file_without_comments_is_no_mistake(run, export):
-    assert list(run(export(item_xml())).lines()) == ["Read 0 comments.", "Added 0; 0 were here already."]
+    report = run(export(item_xml()))
+    assert (report.read, report.added, report.known, report.left_out) == (0, 0, 0, 0)
 
 
 PRIVATE = {
@@ -523,14 +526,14 @@ def test_comments_of_posts_that_are_not_public_are_left_out(site, export, run, f
     assert [c.import_id for c in db.session.scalars(select(Comment))] == ["wordpress:old.example#1"]
     assert [thread.key for thread in db.session.scalars(select(Thread))] == ["/public/"]
     assert (report.read, report.added, report.known, report.left_out) == (3, 1, 0, 2)
-    assert any(line.startswith("Left out 2 of posts ") for line in report.lines())
+    assert report.private.total() == 2 and {one.record for one in report.problems} == {2, 3}
 
 
 @pytest.mark.parametrize("fields", PRIVATE.values(), ids=PRIVATE)
 def test_private_comments_that_are_asked_for_wait_and_name_nothing(site, export, now, fields):
     path = export(item_xml(comment_xml(2), comment_xml(3, comment_approved="spam"), title="Secret", **fields))
 
-    report = imports.wordpress(path, site, False, quiet, now, include_private=True)
+    report = file_imports.run(path, site, now, include_private=True)
 
     db.session.expire_all()
     found = list(db.session.scalars(select(Comment).order_by(Comment.id)))
@@ -538,7 +541,7 @@ def test_private_comments_that_are_asked_for_wait_and_name_nothing(site, export,
     thread = found[0].thread
     assert (thread.title, thread.url, thread.is_open, thread.count) == ("", "", False, 0)
     assert (report.added, report.left_out) == (2, 0)
-    assert any("wait for a moderator" in line for line in report.lines())
+    assert report.private.total() == 2
 
 
 def test_an_attachment_is_as_public_as_its_post(site, export, run):
@@ -554,7 +557,7 @@ def test_an_attachment_is_as_public_as_its_post(site, export, run):
 def test_a_second_import_brings_the_private_ones_and_doubles_nothing(site, export, run, now):
     path = export(item_xml(comment_xml(7), path="/secret/", status="private"), item_xml(comment_xml(7), path="/post/"))
     run(path)
-    again = imports.wordpress(path, site, False, quiet, now, include_private=True)
+    again = file_imports.run(path, site, now, include_private=True)
     assert (again.added, again.known) == (1, 1)
 
 
@@ -562,3 +565,70 @@ def test_the_title_of_a_public_post_stays_whatever_comments_say(site, export, ru
     make_comment(thread_key="/post/", title="From a reader")
     run(export(item_xml(comment_xml(7), title="The post")))
     assert threads.find(site, "/post/").title == "The post"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        (
+            {"comment_date_gmt": "2026-02-30 00:00:00", "comment_date": ""},
+            "the date “2026-02-30 00:00:00” can't be read",
+        ),
+        ({"comment_date_gmt": "", "comment_date": ""}, "it has no date that can be read; dated 2026-01-02 like its"),
+        ({"comment_approved": "maybe"}, "the status “maybe” is unknown; it is pending"),
+        ({"comment_author": ""}, "its author has no name; called Anonymous"),
+        ({"comment_content": "a\x0bb"}, "control characters were removed"),
+        ({"comment_content": "a&#x1;b"}, "control characters were removed"),
+        ({"comment_author_email": "nobody"}, "the author's e-mail address is not valid and was dropped"),
+        ({"comment_author_url": "javascript:x"}, "the author's website is not a valid address and was dropped"),
+        ({"comment_id": "x"}, "its comment_id “x” is no number; it is named by its place in the file"),
+        ({"comment_parent": "99"}, "its parent is not in the file; it is a top-level comment now"),
+        ({"comment_date_gmt": "2199-01-01 00:00:00"}, "its date 2199-01-01 is in the future; dated today"),
+    ],
+)
+def test_what_cannot_be_read_is_mended_and_reported_with_number_and_line(run, export, fields, reason):
+    path = export(item_xml(comment_xml(1), comment_xml(2, **fields)))
+    if "&#x1;" in fields.get("comment_content", ""):
+        path.write_text(path.read_text().replace("<![CDATA[a&#x1;b]]>", "a&#x1;b"))
+    report = run(path)
+    assert (report.read, report.added, report.left_out, report.mended) == (2, 2, 0, 1)
+    (problem, *_) = report.problems
+    assert (problem.record, problem.outcome) == (2, "mended") and problem.reason.startswith(reason)
+    lines = path.read_text().splitlines()
+    assert "<wp:comment>" in lines[problem.line - 1]
+
+
+def test_a_comment_without_words_is_left_out(run, export):
+    report = run(export(item_xml(comment_xml(1), comment_xml(2, comment_content=" "))))
+    assert (report.read, report.added, report.left_out) == (2, 1, 1)
+    assert report.problems[0].reason == "it has no text"
+
+
+def test_times_without_a_zone_take_the_zone_that_is_asked_for(site, export, now):
+    path = export(item_xml(comment_xml(1, comment_date_gmt="", comment_date="2026-07-01 12:00:00")))
+    report = file_imports.run(path, site, now, zone=ZoneInfo("Europe/Berlin"))
+    assert report.timezone == "Europe/Berlin"
+    assert db.session.scalar(select(Comment.created_at)) == datetime(2026, 7, 1, 10, tzinfo=UTC)
+
+
+def test_addresses_of_pages_can_be_rewritten(site, export, now):
+    pages = {"/2010/old/": "/new/", "/gone/": "https://elsewhere.example/here/"}
+    moved = ("https://old.example", "https://new.example")
+    path = export(
+        item_xml(comment_xml(1), path="/2010/old/"),
+        item_xml(comment_xml(2), path="/gone/"),
+        item_xml(comment_xml(3), path="/stays/"),
+    )
+    file_imports.run(path, site, now, addresses=AddressMap(pages, moved))
+    found = {thread.key: thread.url for thread in db.session.scalars(select(Thread))}
+    assert found == {
+        "/new/": "https://new.example/new/",
+        "/here/": "https://elsewhere.example/here/",
+        "/stays/": "https://new.example/stays/",
+    }
+
+
+def test_an_import_is_in_the_audit_log(run, export, site):
+    run(export(item_xml(comment_xml(1))))
+    (entry,) = db.session.scalars(select(AuditEntry).where(AuditEntry.kind == "import"))
+    assert (entry.actor, entry.subject, entry.after["added"]) == ("command line", "wordpress", 1)

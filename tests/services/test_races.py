@@ -19,7 +19,6 @@ from commentsvc.services import (
     appeals,
     avatars,
     edits,
-    imports,
     members,
     moderation,
     moderator_replies,
@@ -70,6 +69,7 @@ from commentsvc.store.sessions import SigninCode
 from commentsvc.store.sites import Site
 from commentsvc.store.transactions import _number_of, lost_race, retried, write
 from commentsvc.store.votes import Vote
+from tests.support import imports as file_imports
 from tests.support.cast import SECRET, add_account, set_policy
 from tests.support.http import eventually
 from tests.support.invariants import check_kept_numbers
@@ -774,15 +774,15 @@ def quiet(_sentence):
 
 def test_an_import_beside_decisions_waits_its_turn(site, alice, now, race, export):
     """The pages' names and numbers are in opposite orders."""
-    first = imports.wordpress(export(["/z/"], 1), site, False, quiet, now)
-    second = imports.wordpress(export(["/a/"], 2), site, False, quiet, now)
+    first = file_imports.run(export(["/z/"], 1), site, now)
+    second = file_imports.run(export(["/a/"], 2), site, now)
     assert (first.added, second.added) == (1, 1)
     ids, by = [c.id for c in found(Comment)], alice.id
     later = max(c.thread_id for c in found(Comment))
     file = export(["/a/", "/z/"], 10)
     results = race(
         hold("thread", f"id = {later}"),
-        lambda: imports.wordpress(file, sites.by_key("blog"), False, quiet, now).added,
+        lambda: file_imports.run(file, sites.by_key("blog"), now).added,
         lambda: len(moderation.decide(ids, Action.REJECT, Moderator(db.session.get(Account, by)), "", now).decisions),
     )
     assert results == [2, 2]
@@ -791,7 +791,7 @@ def test_an_import_beside_decisions_waits_its_turn(site, alice, now, race, expor
 
 def test_two_imports_of_one_file_bring_each_comment_once(site, now, race, export):
     file = export([f"/{n}/" for n in range(12)])
-    bring = [lambda: imports.wordpress(file, sites.by_key("blog"), False, quiet, now).added] * 2
+    bring = [lambda: file_imports.run(file, sites.by_key("blog"), now).added] * 2
     results = race(hold("site"), *bring)
     assert sum(results) == 12
     assert len(found(Comment)) == 12

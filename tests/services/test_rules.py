@@ -5,7 +5,7 @@ import pytest
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Action, Status
-from commentsvc.services import backtest, imports, moderation, posting, thread_settings
+from commentsvc.services import backtest, moderation, posting, thread_settings
 from commentsvc.services import rules as rules_service
 from commentsvc.services.backtest import Agreement
 from commentsvc.services.moderation import Moderator
@@ -16,6 +16,7 @@ from commentsvc.store import rules as stored_rules
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.transactions import write
+from tests.support import imports as file_imports
 from tests.support.cast import SECRET, data, set_policy
 
 
@@ -188,7 +189,7 @@ def test_a_backtest_reads_ten_thousand_comments(site, alice, now):
 
 def test_a_real_export_is_judged_under_each_mode(site, alice, now):
     file = data("import/themeunittestdata.wordpress.xml")
-    imports.wordpress(file, site, False, lambda _: None, now)
+    file_imports.run(file, site, now)
     rules_service.add(site, RuleText("links", "0", "hold"), alice, now)
     lefts = []
     for mode in Mode:

@@ -40,7 +40,6 @@ from commentsvc.services import (
     thread_pages,
     votes,
 )
-from commentsvc.services import imports as imports_service
 from commentsvc.services import thread_settings as thread_settings_service
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
@@ -55,6 +54,7 @@ from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
+from tests.support import imports as file_imports
 from tests.support.cast import SECRET, add_account, add_site
 from tests.support.databases import empty_tables
 from tests.support.invariants import check_kept_numbers
@@ -369,7 +369,7 @@ def imports(world):
         written = [comment_xml(n, n - 1 if n % 3 else 0, comment_content=f"imported {n}") for n in range(1, 8)]
         pages = [item_xml(*written[:4], path="/b"), item_xml(*written[4:], path="/a")]
         path.write_text(HEAD.format(base=f"https://{world.key}.example") + "\n".join(pages) + "</channel></rss>")
-    return lambda: lambda: imports_service.wordpress(path, world.site(), False, lambda sentence: None, world.now)
+    return lambda: lambda: file_imports.run(path, world.site(), world.now)
 
 
 def learns(world):

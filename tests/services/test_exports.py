@@ -1,0 +1,120 @@
+"""Exports and their way back: everything of a site leaves, comes in elsewhere, and leaves the same again."""
+
+import json
+from collections import Counter
+
+import pytest
+from sqlalchemy import select
+
+from commentsvc.core.errors import BadFile, NotFound
+from commentsvc.core.policy import Mode
+from commentsvc.services import exports, import_lines, recounts
+from commentsvc.store import sites
+from commentsvc.store.audit_log import ActorKind
+from commentsvc.store.comments import Comment
+from commentsvc.store.db import db
+from tests.support import random_site
+from tests.support.cast import add_site
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture
+def exported(tmp_path, now):
+    """Exports a site to a file; gives its path and its lines without the header."""
+
+    def write(key):
+        path = tmp_path / f"{key}.jsonl"
+        path.write_text("".join(exports.json_lines(key, now)), "utf-8")
+        return path, path.read_text("utf-8").splitlines()[1:]
+
+    return write
+
+
+@pytest.fixture
+def imported(now):
+    def run(path, key, is_dry_run=False):
+        report = import_lines.run(path, sites.by_key(key), is_dry_run, quiet, ActorKind.COMMAND_LINE, now)
+        db.session.expire_all()
+        return report
+
+    return run
+
+
+def wrong_counts(key):
+    found = recounts.check(sites.by_key(key), lambda _: None)
+    return [one.difference for one in found]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_export_comes_back_byte_for_byte_and_all_counts_are_right(app, now, exported, imported, seed):
+    random_site.fill("old", seed, now)
+    path, before = exported("old")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    report = imported(path, "new")
+    assert report.problems == []
+    assert exported("new")[1] == before
+    assert wrong_counts("new") == []
+    kinds = Counter(json.loads(line)["type"] for line in before)
+    assert set(kinds) == {"site", "rule", "author", "member", "thread", "comment", "decision", "report", "vote"}
+    assert (report.read, report.added, report.known, report.left_out) == (kinds["comment"], kinds["comment"], 0, 0)
+
+
+def test_importing_twice_adds_nothing(app, now, exported, imported):
+    random_site.fill("old", 3, now)
+    path, before = exported("old")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    imported(path, "new")
+    again = imported(path, "new")
+    assert (again.added, again.known) == (0, again.read)
+    assert exported("new")[1] == before
+    own = imported(path, "old")
+    assert (own.added, own.known) == (0, own.read)
+    assert exported("old")[1] == before
+    assert wrong_counts("new") == wrong_counts("old") == []
+
+
+def test_a_dry_run_counts_and_changes_nothing(app, now, exported, imported):
+    random_site.fill("old", 4, now)
+    path, _ = exported("old")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    empty = exported("new")[1]
+    report = imported(path, "new", is_dry_run=True)
+    assert report.added == report.read > 0
+    assert exported("new")[1] == empty
+
+
+def test_an_export_that_was_cut_off_changes_nothing(app, now, exported, imported):
+    random_site.fill("old", 5, now)
+    path, lines = exported("old")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    whole = path.read_bytes()
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 2, len(whole) - len(lines[-1].encode()) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(BadFile):
+            imported(path, "new")
+    assert db.session.scalar(select(Comment.id).where(Comment.site_id == sites.by_key("new").id)) is None
+
+
+def test_html_of_a_file_is_cleaned_again(app, site, now, exported, imported, make_comment):
+    make_comment(body="Innocent")
+    path, _ = exported("blog")
+    path.write_text(path.read_text().replace("<p>Innocent</p>", "<p onclick=x()>Guilty<script>y()</script></p>"))
+    add_site("new", "https://new.example", Mode.ALL, now)
+    imported(path, "new")
+    html = db.session.scalar(select(Comment.html).where(Comment.site_id == sites.by_key("new").id))
+    assert "<p>Guilty" in html and "onclick" not in html and "<script" not in html
+
+
+def test_nothing_of_another_site_is_in_an_export(app, site, other_site, now, make_comment, exported):
+    make_comment(body="ours alone")
+    make_comment(body="of the others", on=other_site)
+    text = "\n".join(exported("blog")[1])
+    assert "ours alone" in text and "of the others" not in text and other_site.key not in text
+
+
+def test_an_unknown_site_has_no_export(app, now):
+    with pytest.raises(NotFound):
+        list(exports.json_lines("nobody", now))
