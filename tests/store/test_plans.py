@@ -12,6 +12,7 @@ from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
+from commentsvc.services import rerender
 from commentsvc.store import accounts, comment_search, memberships, sessions, versions
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db
@@ -109,6 +110,13 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
                 assert client.get(path, query_string={"q": query}).status_code == 200, query
         assert client.get("/dashboard/blog/counts?since=1").status_code == 200
 
+    def tell_of_the_operator():
+        for one in (None, site):
+            rerender.check(one, lambda read, share: None)
+            rerender.run(one, lambda read, share: None, now, lambda seconds: None)
+            rerender.outdated_count(one)
+        db.session.rollback()
+
     def tell():
         tell_of_the_desk()
         with monkeypatch.context() as patched:
@@ -157,6 +165,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         sessions.newest_code_of_others("e@example.org", b"x" * 32, now)
         with write():
             memberships.set_role(accounts.account_by_email("alice@example.org"), site, Role.OWNER)
+        tell_of_the_operator()
         versions.threads_reader(app)([PageDependency("blog", f"/post{n}", (1, 1)) for n in range(3)])
 
     return tell
