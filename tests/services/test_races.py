@@ -70,7 +70,7 @@ from commentsvc.store.sessions import SigninCode
 from commentsvc.store.sites import Site
 from commentsvc.store.transactions import _number_of, lost_race, retried, write
 from commentsvc.store.votes import Vote
-from tests.support.cast import SECRET, add_account, set_policy
+from tests.support.cast import SECRET, add_account, service_config, set_policy
 from tests.support.http import eventually
 from tests.support.invariants import check_kept_numbers
 
@@ -279,7 +279,7 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
     results = race(
         hold("thread"),
         lambda: moderation.decide(ids[:2], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
-        lambda: accounts_service.erase(carol.id, False, now),
+        lambda: accounts_service.erase(carol.id, False, now, config=service_config()),
         lambda: moderation.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
     )
     # A decision after the erasure is refused: there is nothing left to publish.
@@ -296,7 +296,7 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
     results = race(
         hold("thread"),
         lambda: write_as(account, sites.by_key("blog"), now, body="on its way"),
-        lambda: accounts_service.erase(account.id, keeps, now),
+        lambda: accounts_service.erase(account.id, keeps, now, config=service_config()),
         lambda: write_as(account, sites.by_key("blog"), now, "/another page", "too late"),
     )
     assert results[1] is None
@@ -363,7 +363,7 @@ class Known:
     ],
 )
 def test_nothing_is_written_for_an_account_that_was_erased_meanwhile(in_flight, carol, now, what):
-    accounts_service.erase(carol.id, True, now)
+    accounts_service.erase(carol.id, True, now, config=service_config())
     before = rows_of_everything()
     try:
         in_flight[what]()
@@ -414,7 +414,7 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
         return lambda: members.set_role(by_key("blog"), who, Role.MODERATOR, db.session.get(Account, by), "", now)
 
     def erase(who):
-        return lambda: accounts_service.erase(who, True, now)
+        return lambda: accounts_service.erase(who, True, now, config=service_config())
 
     verbs = {
         "remove": (remove(b, a), remove(a, b)),

@@ -55,7 +55,7 @@ from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
-from tests.support.cast import SECRET, add_account, add_site
+from tests.support.cast import SECRET, add_account, add_site, service_config
 from tests.support.databases import empty_tables
 from tests.support.invariants import check_kept_numbers
 from tests.support.wordpress import HEAD, comment_xml, item_xml
@@ -318,7 +318,7 @@ def role_changes(world):
 
 def erase(world):
     name, keeps = world.chance.choice(["carol", "carol", "dan", "alice", "olga"]), world.chance.choice([True, False])
-    begin = lambda: lambda: accounts_service.erase(world.account_ids[name], keeps, world.now)  # noqa: E731
+    begin = lambda: lambda: accounts_service.erase(world.account_ids[name], keeps, world.now, config=service_config())  # noqa: E731
     begin.erases = (name, keeps)
     return begin
 
