@@ -59,9 +59,8 @@ def sanctions_of(email: str, account_id: int | None, site: Site | None) -> Itera
 
 
 def mails_to(email: str) -> Iterator[dict[str, Any]]:
-    """Mails to the address that wait, or that were given up; without their texts, which hold codes and links."""
+    """Mails to the address that wait, or that were given up; without subjects and texts, which hold codes and links."""
     waiting = or_(text(OPEN), text(FAILED))
     for job in db.session.scalars(select(Job).where(waiting).order_by(Job.id)):
         if str((job.payload or {}).get("to", "")).lower() == email:
-            subject = job.payload.get("subject", "")
-            yield {"type": "mail", "subject": subject, "queued_at": job.created_at.isoformat()}
+            yield {"type": "mail", "queued_at": job.created_at.isoformat()}
