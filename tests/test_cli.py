@@ -520,6 +520,17 @@ def test_rerender_shows_what_would_change_and_then_changes_it(ready, tmp_path):
     assert ready("rerender", "--site", "nowhere")[0] == 1
 
 
+def test_a_person_is_exported_and_erased(ready, environ, tmp_path):
+    assert ready("person", "export", "--email", "a@example.org")[1].startswith('{"type": "account", "name": "Alice"')
+    assert json.loads(ready("person", "export", "--email", "carol@example.org", "--json")[1]) == []
+    status, _, trouble = ready("person", "export", "--email", "carol")
+    assert status == 2 and "Enter an email address" in trouble
+    status, _, trouble = ready("person", "erase", "--email", "a@example.org", "--yes")
+    assert status == 1 and "only owner" in trouble
+    done = ready("person", "erase", "--email", "carol@example.org", "--site", "blog", "--comments", "delete", "--yes")
+    assert done[:2] == (0, "Erased the author of 0 comments.\n")
+
+
 def test_a_service_whose_worker_is_killed_again_and_again_goes_on(ready, environ, tmp_path):
     server = Server(environ, tmp_path)
     try:

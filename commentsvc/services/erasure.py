@@ -55,9 +55,17 @@ def record_account(account: Account, keeps_comments: bool, secret: str, now: dat
 
 
 def erase_comments(
-    written: Sequence[Comment], keeps_comments: bool, known: Identifiers, note: str, now: datetime
+    written: Sequence[Comment],
+    keeps_comments: bool,
+    known: Identifiers,
+    note: str,
+    now: datetime,
+    by: str = BY_AUTHOR,
 ) -> None:
-    """Take the author out of comments, and their texts when they are not kept; the caller has locked their threads."""
+    """Take the author out of comments, and their texts when they are not kept; the caller has locked their threads.
+
+    `by` is the rule that the decisions name.
+    """
     with spam_training.learnt_anew(written):
         for comment in written:
             _forget_author_of(comment, known)
@@ -66,7 +74,7 @@ def erase_comments(
     erased = [c for c in written if not keeps_comments and c.status != Status.DELETED]
     changes = [Transition(comment, Status.DELETED, note=note) for comment in erased]
     site_ids = {comment.site_id for comment in written}
-    transitions.apply(changes, DecisionActor(rule=BY_AUTHOR), None, now, site_ids)
+    transitions.apply(changes, DecisionActor(rule=by), None, now, site_ids)
 
 
 def forget_author(author: Author) -> None:

@@ -1,4 +1,4 @@
-"""Erasures are remembered by keyed hashes, so that a restored backup can be erased again."""
+"""Erasures are remembered by keyed hashes, and a restored backup can be erased again; pruning has a position."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('account', 'guest')", name=op.f("ck_erasure_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
     )
+    op.create_table(
+        "pruning",
+        sa.Column("name", sa.String(32), nullable=False),
+        sa.Column("position", ID, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_pruning")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pruning")
     op.drop_table("erasure")

@@ -41,6 +41,7 @@ DEFAULTS = {
     "votes": "updown",
     "noindex": False,
     "flags_hold": 3,
+    "privacy_url": "",
     "language": "",
 }
 ZERO_MEANS_NEVER = [

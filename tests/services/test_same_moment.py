@@ -387,7 +387,7 @@ def closes_old(world):
 def prunes(world):
     def act():
         with write():
-            idempotency.forget_old(world.now)
+            idempotency.forget_old(world.now - timedelta(days=7))
             rule_hits.forget_old(world.now)
 
     return lambda: act

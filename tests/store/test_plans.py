@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,14 +13,14 @@ from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
-from commentsvc.services import rerender
+from commentsvc.services import cleaning, people, rerender
 from commentsvc.store import accounts, comment_search, memberships, sessions, versions
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 from commentsvc.store.versions import PageDependency
-from tests.support.cast import BLOG
+from tests.support.cast import BLOG, service_config
 from tests.support.clocks import next_window
 
 GROW = {
@@ -115,6 +116,11 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
             rerender.check(one, lambda read, share: None)
             rerender.run(one, lambda read, share: None, now, lambda seconds: None)
             rerender.outdated_count(one)
+        far = now + timedelta(days=400)
+        cleaning.clean(now, far, replace(service_config(), refused_days=1))
+        people.erase("e@example.org", site, False, service_config(), None, now)
+        list(people.export("e@example.org", None, now))
+        people.erase_again(service_config(), now)
         db.session.rollback()
 
     def tell():
