@@ -136,6 +136,7 @@ def _erase_guest(
     secret = config.secret_key
     with write():
         everywhere = [site] if site else sites.all_sites()
+        sites.stop_posting([one.id for one in everywhere])  # what is being posted must be found too
         account = accounts.find_account(email) if site else None
         guests = erasure.guest_ids(email, everywhere)
         ids = erasure.comment_ids_of(email, {*guests, *_own_author_ids(account, everywhere)}, everywhere, until)

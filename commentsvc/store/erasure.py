@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import CheckConstraint, LargeBinary, String, delete, func, or_, select, update
+from sqlalchemy import CheckConstraint, LargeBinary, String, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.erased_text import Identifiers
@@ -26,7 +26,7 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.identities import Identity
 from commentsvc.store.invitations import Invitation
-from commentsvc.store.jobs import Job
+from commentsvc.store.jobs import FAILED, OPEN, Job
 from commentsvc.store.memberships import Membership
 from commentsvc.store.reports import Report
 from commentsvc.store.sanctions import Sanction
@@ -227,8 +227,11 @@ def _drop_sanctions(traces: Traces) -> None:
 def _scrub_jobs(traces: Traces) -> None:
     """Drop the mails to the person and the work for the account; take the person out of all other jobs."""
     known = traces.identifiers
-    is_kept = or_(Job.done_at.is_(None), Job.failed_at.is_not(None))
-    for job in db.session.scalars(select(Job).where(is_kept)):
+    unfinished = [
+        *db.session.scalars(select(Job).where(text(OPEN))),
+        *db.session.scalars(select(Job).where(text(FAILED))),
+    ]
+    for job in unfinished:
         payload = job.payload or {}
         if str(payload.get("to", "")).lower() in known.emails or (
             traces.account_id is not None and payload.get("account_id") == traces.account_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import select, text
 
 from commentsvc.core.sanction_kinds import SanctionKind, SubjectKind
 from commentsvc.store.comments import Comment
@@ -60,7 +60,7 @@ def sanctions_of(email: str, account_id: int | None, site: Site | None) -> Itera
 
 def mails_to(email: str) -> Iterator[dict[str, Any]]:
     """Mails to the address that wait, or that were given up; without subjects and texts, which hold codes and links."""
-    waiting = or_(text(OPEN), text(FAILED))
-    for job in db.session.scalars(select(Job).where(waiting).order_by(Job.id)):
-        if str((job.payload or {}).get("to", "")).lower() == email:
-            yield {"type": "mail", "queued_at": job.created_at.isoformat()}
+    for is_waiting in (text(OPEN), text(FAILED)):
+        for job in db.session.scalars(select(Job).where(is_waiting)):
+            if str((job.payload or {}).get("to", "")).lower() == email:
+                yield {"type": "mail", "queued_at": job.created_at.isoformat()}

@@ -37,6 +37,7 @@ from commentsvc.services import (
 )
 from commentsvc.services import identities as identities_service
 from commentsvc.services import rules as rules_service
+from commentsvc.services.erasure import ERASED
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
@@ -285,7 +286,7 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
     # A decision after the erasure is refused: there is nothing left to publish.
     assert {getattr(r, "slug", r) for r in results if isinstance(r, Exception)} <= {"erased"}
     check_kept_numbers()
-    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts_service.ERASED, None)}
+    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(ERASED, None)}
 
 
 @pytest.mark.parametrize("keeps", [True, False])
@@ -302,7 +303,7 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
     assert results[1] is None
     # PostgreSQL grants shared row locks ahead of a waiting exclusive one; such a comment is erased with the others.
     assert isinstance(results[2], NotSignedIn | Posted)
-    assert all(c.author_name == accounts_service.ERASED and c.author_email is None for c in found(Comment))
+    assert all(c.author_name == ERASED and c.author_email is None for c in found(Comment))
     assert keeps or {c.source for c in found(Comment)} == {""}
     check_kept_numbers()
 

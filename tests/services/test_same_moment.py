@@ -42,6 +42,7 @@ from commentsvc.services import (
 )
 from commentsvc.services import imports as imports_service
 from commentsvc.services import thread_settings as thread_settings_service
+from commentsvc.services.erasure import ERASED
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
@@ -471,7 +472,7 @@ def check_erased(world, name, keeps):
     assert not db.session.scalars(left).all(), f"a comment still says that {name} wrote it"
     for comment_id in world.by.get(name, []):
         found = comments.by_id(comment_id)
-        assert found.author_name == accounts_service.ERASED
+        assert found.author_name == ERASED
         assert keeps or found.status != Status.APPROVED, f"comment {comment_id} of {name} is public"
 
 
