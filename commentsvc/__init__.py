@@ -20,6 +20,7 @@ def create_app(config: Config) -> Flask:
         identities,
         invitations,
         oauth_server,
+        people,
         providers,
         second_factors,
         sign_in,
@@ -68,6 +69,7 @@ def create_app(config: Config) -> Flask:
         identities,
         invitations,
         second_factors,
+        people,
         mail_links,
     )
     dashboard = (queue, actions, log, notifications, members, settings, insights, rules, spam, authors, verdict)

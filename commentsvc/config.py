@@ -22,6 +22,7 @@ from commentsvc.config_values import (
     check_key,
     contact,
     database_url,
+    days,
     forwarded_header,
     hsts,
     log_format,
@@ -99,6 +100,12 @@ class Config:
     slow_query_ms: int = 200  # a query that takes longer is written to the log
     metrics_token: str = ""  # the bearer token of /metrics; without it only this machine gets /metrics
     security_contact: str = ""  # where security.txt sends finders of a hole
+    ip_days: int = 90  # how long IP addresses are kept; the network stays. 0, as with all of these: for ever
+    user_agent_days: int = 90  # how long the names of browsers are kept with comments
+    refused_days: int = 0  # how long rejected comments and spam are kept; moderators may still look for them
+    failed_jobs_days: int = 90  # how long jobs that were given up are kept, with the addresses in them
+    idempotency_days: int = 7  # how long an Idempotency-Key gets its first answer again
+    sign_in_days: int = 30  # how long ended browser sessions and used or expired codes are kept
     hsts_max_age_s: int = 0  # how long browsers may not come back by http; cannot be taken back, so off by default
 
     @property
@@ -159,6 +166,12 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         slow_query_ms=positive("SLOW_QUERY_MS", given.get("SLOW_QUERY_MS", "200"), "milliseconds"),
         metrics_token=metrics_token(given.get("METRICS_TOKEN", "")),
         security_contact=contact(given.get("SECURITY_CONTACT", "")),
+        ip_days=days("IP_DAYS", given.get("IP_DAYS", "90")),
+        user_agent_days=days("USER_AGENT_DAYS", given.get("USER_AGENT_DAYS", "90")),
+        refused_days=days("REFUSED_DAYS", given.get("REFUSED_DAYS", "0")),
+        failed_jobs_days=days("FAILED_JOBS_DAYS", given.get("FAILED_JOBS_DAYS", "90")),
+        idempotency_days=days("IDEMPOTENCY_DAYS", given.get("IDEMPOTENCY_DAYS", "7")),
+        sign_in_days=days("SIGN_IN_DAYS", given.get("SIGN_IN_DAYS", "30")),
         hsts_max_age_s=hsts(given.get("HSTS_MAX_AGE_S", "0"), given.get("BASE_URL", "")),
     )
 

@@ -20,6 +20,7 @@ SHOWN_MAX = 100  # characters of a name that is no setting
 CONTACT = re.compile(r"mailto:[^\s@<>,]+@[^\s@<>,]+|https://[^\s<>]+")
 NEW_SECRET = """python3 -c "import secrets; print(secrets.token_urlsafe(32))\""""
 PORTS = range(1, 65536)
+DAYS_MAX = 36_500
 DIGITS_MAX = 9  # of a number in a setting
 # Below this a "proxy" would be most of the internet; fc00::/7 and 10.0.0.0/8 are the largest private networks.
 SHORTEST_PREFIX = {4: 8, 6: 7}
@@ -259,4 +260,10 @@ def log_format(value: str) -> str:
 def positive(name: str, value: str, unit: str = "megabytes") -> int:
     if not value.isascii() or not value.isdigit() or len(value) > DIGITS_MAX or int(value) < 1:
         raise BadSetting(name, f"must be a whole number of {unit}, 1 or more")
+    return int(value)
+
+
+def days(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value[:DIGITS_MAX]) > DAYS_MAX or len(value) > DIGITS_MAX:
+        raise BadSetting(name, f"must be a whole number of days from 1 to {DAYS_MAX}, or 0 to keep for ever")
     return int(value)

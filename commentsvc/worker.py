@@ -104,7 +104,7 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
     threads = JobThreads(app, tools, stop)
     tasks = (
         PeriodicTask("learning", IDLE_S, lambda now: spam_training.follow(now) > 0),
-        PeriodicTask("cleaning", CLEAN_EVERY_S, _Cleaning()),
+        PeriodicTask("cleaning", CLEAN_EVERY_S, _Cleaning(config)),
         PeriodicTask("digests", DIGESTS_EVERY_S, lambda now: bool(notifications.send_digests(links, now))),
     )
     is_logged = False
@@ -333,10 +333,11 @@ def _for_logs(error: BaseException) -> str:
 class _Cleaning:
     """Deletes expired rows, and closes old threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._since = datetime.now(UTC) - timedelta(seconds=CLEAN_EVERY_S)
 
     def __call__(self, now: datetime) -> bool:
-        pruned = cleaning.clean(self._since, now)
+        has_more = cleaning.clean(self._since, now, self._config)
         self._since = now
-        return pruned > 0
+        return has_more

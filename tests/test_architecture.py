@@ -268,7 +268,9 @@ def test_a_change_of_a_comments_status_is_found():
 
 # They know the paths of other services.
 FOREIGN_PATHS = ("gateways/providers/", "demo/provider")
-FIRST_PARTS = "account api auth avatars dashboard embed feeds healthz m metrics readyz t transparency well-known"
+FIRST_PARTS = (
+    "account api auth avatars dashboard embed feeds healthz m metrics privacy readyz t transparency well-known"
+)
 ROUTE = re.compile(rf"(?:^|[^\w:/])/\.?({'|'.join(FIRST_PARTS.split())})(?=[/?.]|$)")
 TEMPLATE_ROUTE = re.compile(r"(?<!placeholder)(?<!data-key)=\s*[\"']/|\}\}/\w")
 

@@ -245,8 +245,8 @@ def test_an_import_prints_what_the_file_has_and_a_second_one_adds_nothing(ready)
     assert status == 0 and said.startswith(
         "Read 33 comments on 6 pages (29 approved, 3 pending).\nDry run, nothing was"
     )
-    assert ready(*words)[1].splitlines()[1:4] == [
-        "Added 32; 0 were here already.", "Left out 1; mended 0.", "Times without a zone were read as UTC.",
+    assert ready(*words)[1].splitlines()[1:3] == [
+        "Added 32; 0 were here already.", "Left out 1; mended 0. Times without a zone were read as UTC.",
     ]  # fmt: skip
     report = json.loads(ready(*words, "--json")[1])
     assert (report["read"], report["added"], report["known"], report["left_out"]) == (33, 0, 32, 1)
@@ -518,6 +518,47 @@ def test_recount_tells_what_is_wrong_mends_it_and_says_so_by_its_exit_status(rea
     status, said, trouble = ready("recount", "--site", "other")
     assert (status, said) == (1, "") and "site" in trouble
     assert "every stored number" in ready("recount", "--help")[1]
+
+
+def test_rerender_shows_what_would_change_and_then_changes_it(ready, tmp_path):
+    database = tmp_path / "instance" / "commentsvc.sqlite3"
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        at = "2026-01-01 00:00:00.000000"
+        connection.execute("INSERT INTO thread (id, site_id, key, key_hash, url, title, is_open, count, version,"
+                           f" created_at) VALUES (1, 1, '/post', x'00', '', '', 1, 1, 1, '{at}')")  # fmt: skip
+        connection.execute("INSERT INTO author (id, site_id, guest_hash, name, approved, pending, refused,"
+                           f" first_seen_at) VALUES (1, 1, x'00', 'Carol', 1, 0, 0, '{at}')")  # fmt: skip
+        columns = "site_id, thread_id, author_id, author_name, source, html, renderer, text_hash, status, is_shown"
+        values = "1, 1, 1, 'Carol', '**new**', '<p>old</p>', 'md0', x'00', 'approved', 1"
+        connection.execute(
+            f"INSERT INTO comment (id, {columns}, depth, kind, ip, user_agent, reasons, is_shadowed, score, notify,"
+            f" created_at) VALUES (7, {values}, 0, 'comment', '', '', '[]', 0, 0, 0, '{at}')"
+        )
+    diff = "--- comment 7 (md0)\n+++ md1\n@@ -1 +1 @@\n-<p>old</p>\n+<p><strong>new</strong></p>"
+    would = "1 comments read: 1 would change, 0 would only get a newer renderer."
+    assert ready("rerender", "--dry-run") == (0, f"{diff}\n{would}\n", "")
+    found = json.loads(ready("rerender", "--dry-run", "--json", "--site", "blog")[1])
+    assert found == {
+        "read": 1,
+        "changed": 1,
+        "renamed": 0,
+        "refused": [],
+        "differences": [{"comment": 7, "diff": diff}],
+    }
+    assert ready("rerender")[1] == "1 comments read: 1 changed, 0 only got a newer renderer.\n"
+    assert ready("rerender")[1] == "1 comments read: 0 changed, 0 only got a newer renderer.\n"
+    assert ready("rerender", "--site", "nowhere")[0] == 1
+
+
+def test_a_person_is_exported_and_erased(ready, environ, tmp_path):
+    assert ready("person", "export", "--email", "a@example.org")[1].startswith('{"type": "account", "name": "Alice"')
+    assert json.loads(ready("person", "export", "--email", "carol@example.org", "--json")[1]) == []
+    status, _, trouble = ready("person", "export", "--email", "carol")
+    assert status == 2 and "Enter an email address" in trouble
+    status, _, trouble = ready("person", "erase", "--email", "a@example.org", "--yes")
+    assert status == 1 and "only owner" in trouble
+    done = ready("person", "erase", "--email", "carol@example.org", "--site", "blog", "--comments", "delete", "--yes")
+    assert done[:2] == (0, "Erased the author of 0 comments.\n")
 
 
 def test_a_service_whose_worker_is_killed_again_and_again_goes_on(ready, environ, tmp_path):

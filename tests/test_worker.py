@@ -18,7 +18,7 @@ from commentsvc.services import jobs as jobs_service
 from commentsvc.store import jobs as stored_jobs
 from commentsvc.store import threads
 from commentsvc.store.db import db
-from commentsvc.store.jobs import DONE_KEPT, FAILED_KEPT, LEASE_S, TRIES_MAX, Job
+from commentsvc.store.jobs import DONE_KEPT, LEASE_S, TRIES_MAX, Job
 from commentsvc.store.transactions import write
 from tests.support import servers
 from tests.support.cast import SECRET, set_policy
@@ -365,11 +365,11 @@ def test_ended_jobs_are_pruned_in_time_and_nothing_else_is(app, now):
     with write():
         old.done_at = now - DONE_KEPT - timedelta(seconds=1)
         kept_done.done_at = now - DONE_KEPT + timedelta(seconds=60)
-        kept_failed.failed_at = now - FAILED_KEPT + timedelta(seconds=60)
-        gone_failed.failed_at = now - FAILED_KEPT - timedelta(seconds=1)
+        kept_failed.failed_at = now - timedelta(days=90) + timedelta(seconds=60)
+        gone_failed.failed_at = now - timedelta(days=90) - timedelta(seconds=1)
         keep = {kept_done.id, kept_failed.id, waits.id}
     with write():
-        assert stored_jobs.prune(now) == 2
+        assert stored_jobs.prune_done(now) + stored_jobs.prune_failed(now - timedelta(days=90)) == 2
     assert set(db.session.scalars(select(Job.id))) == keep
 
 

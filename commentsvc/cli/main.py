@@ -7,7 +7,17 @@ import sys
 import click
 from sqlalchemy.exc import DBAPIError
 
-from commentsvc.cli import accounts, data, jobs, moving, serve, sites, spam  # noqa: F401  # each adds its commands to the group
+from commentsvc.cli import (  # noqa: F401  # each adds its commands to the group
+    accounts,
+    data,
+    jobs,
+    moving,
+    people,
+    rerender,
+    serve,
+    sites,
+    spam,
+)
 from commentsvc.cli.base import FAILED, WRONG_USE, commands
 from commentsvc.config_values import BadSetting
 from commentsvc.core.errors import CommentError, Invalid

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from commentsvc.core import languages
 from commentsvc.core.errors import Invalid
+from commentsvc.core.links import is_web_url
 
 # WordPress's own limits (wp_comments columns: author tinytext 245, email 100→254 by RFC 5321, url 200).
 NAME_MAX = 245
@@ -69,6 +70,7 @@ class Policy:
     votes: Votes = Votes.UPDOWN
     noindex: bool = False  # keep the hosted page and the feeds out of search engines
     flags_hold: int = 3  # open reports that return a published comment to the queue; 0: never
+    privacy_url: str = ""  # the site's privacy page, linked from the reply form; "": no link
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
 
 
@@ -123,6 +125,18 @@ def _names(value: object) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def _web_address(name: str, value: object) -> str:
+    """An http or https address as it was typed, or an empty one."""
+    address = value.strip() if isinstance(value, str) else None
+    if address == "":
+        return ""
+    if address is None or len(address) > URL_MAX or not address.startswith(("https://", "http://")):
+        raise Invalid(name, f"“{name}” is an address that begins with https:// or http://, or empty.")
+    if not is_web_url(address):
+        raise Invalid(name, f"“{name}” is not a complete address, such as https://blog.example/privacy.")
+    return address
+
+
 def _checked(name: str, value: object) -> object:
     if name not in _NAMES:
         raise Invalid(name, f"There is no setting “{name}”.")
@@ -145,6 +159,8 @@ def _checked(name: str, value: object) -> object:
         return value
     if name == "protected_names":
         return _names(value)
+    if name == "privacy_url":
+        return _web_address(name, value)
     if name == "language":
         found = languages.nearest(value) if isinstance(value, str) else None
         if value != "" and found is None:

@@ -96,6 +96,13 @@ SECURITY_PASSKEY = "/account/security/passkey"
 SECURITY_REMOVE = "/account/security/remove"
 SECURITY_RECOVERY = "/account/security/recovery"
 
+# What is stored about a guest, shown to the holder of the address.
+PRIVACY = "/privacy"
+PRIVACY_CODE = "/privacy/code"
+PRIVACY_DATA = "/privacy/data"
+PRIVACY_COPY = "/privacy/copy.json"
+PRIVACY_ERASE = "/privacy/erase"
+
 # The moderators' dashboard.
 DASHBOARD = "/dashboard"
 QUEUE = "/dashboard/<site_key>"
@@ -114,6 +121,8 @@ AUTHOR = "/dashboard/<site_key>/people/<int:author_id>"
 AUTHOR_SANCTION = "/dashboard/<site_key>/people/<int:author_id>/sanction"
 AUTHOR_LIFT = "/dashboard/<site_key>/people/<int:author_id>/lift"
 AUTHOR_NOTE = "/dashboard/<site_key>/people/<int:author_id>/note"
+AUTHOR_EXPORT = "/dashboard/<site_key>/people/<int:author_id>/data"
+AUTHOR_ERASE = "/dashboard/<site_key>/people/<int:author_id>/erase"
 RULES = "/dashboard/<site_key>/rules"
 RULE = "/dashboard/<site_key>/rules/<int:rule_id>"
 RULE_SWITCH = "/dashboard/<site_key>/rules/<int:rule_id>/switch"

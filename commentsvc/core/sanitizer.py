@@ -29,7 +29,8 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.text_input import sound
 from commentsvc.core.wordpress_html import paragraphs
 
-# Kept beside each comment: bump it when the same source would give other HTML, so that all can be rendered again.
+# Kept beside each comment: count up the number when the same source would give other HTML. `commentsvc rerender` then
+# renders the older comments again.
 RENDERER = "md1"
 HTML_RENDERER = "html1"
 REL = "nofollow ugc noopener"
@@ -64,6 +65,16 @@ def html_to_html(source: str) -> str:
     source = sound(source)
     commented, end, rest = source.rpartition("-->")  # after the last end no comment closes: each search below succeeds
     return _gate(paragraphs(translated(read(_COMMENT.sub("", commented + end) + rest, IMPORTED))))
+
+
+def render(source: str, renderer: str) -> str:
+    """Safe HTML from a stored source, by today's version of the renderer that its comment names; raises as to_html."""
+    return html_to_html(source) if current_name(renderer) == HTML_RENDERER else to_html(source)
+
+
+def current_name(renderer: str) -> str:
+    """Today's name of a renderer, whatever its version: `html1` for all that render HTML, `md1` for all others."""
+    return HTML_RENDERER if renderer.rstrip("0123456789") == "html" else RENDERER
 
 
 def clean(html: str) -> str:

@@ -47,7 +47,7 @@ from commentsvc.page_cache.pages import (
     send,
     tag_of,
 )
-from commentsvc.page_cache.stores import DiskStore, MemoryStore, PageStore
+from commentsvc.page_cache.stores import FOLDER, DiskStore, MemoryStore, PageStore
 
 log = logging.getLogger(__name__)
 
@@ -287,7 +287,7 @@ def _receive(environ: WSGIEnvironment) -> None:
 
 def init_app(app: Flask, config: Config, routes: Routes) -> None:
     memory = MemoryStore(config.page_cache_mb * 2**20)
-    disk = DiskStore(config.instance_dir / "published", config.page_cache_disk_mb * 2**20)
+    disk = DiskStore(config.instance_dir / FOLDER, config.page_cache_disk_mb * 2**20)
     cache = PageCache(app.wsgi_app, versions.version_reader(app), memory, disk, routes)
     app.wsgi_app = cache  # type: ignore[method-assign]  # how Flask's own documentation puts middleware around an app
     app.extensions["page_cache"] = cache

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from commentsvc.store.versions import PageDependency
 
 log = logging.getLogger(__name__)
 
+FOLDER = "published"  # of a DiskStore, in the instance folder
 PRUNE_EVERY = 200  # writes
 NEVER_CHECKED = float("-inf")  # monotonic time of a page that was not compared with the database yet
 K = TypeVar("K", contravariant=True)
@@ -63,6 +65,21 @@ class MemoryStore:
         page = self._pages.pop(key, None)
         if page is not None:
             self._left += page.size_bytes
+
+
+def forget_sites(folder: Path, site_keys: Collection[str]) -> None:
+    """Delete the files with pages of these sites, and of pages that may show any site; they are made again when read.
+
+    A page that is being written while this runs can stay; it has been rebuilt from what the database holds now.
+    """
+    for path in folder.glob("*.page"):
+        try:
+            with path.open("rb") as file:
+                kept = json.loads(file.readline())
+            if kept["dependency"] is None or kept["dependency"][0] in site_keys:
+                path.unlink(missing_ok=True)
+        except (OSError, ValueError, KeyError):
+            path.unlink(missing_ok=True)  # cut off, or no page
 
 
 class DiskStore:

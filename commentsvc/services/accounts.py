@@ -6,12 +6,12 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import languages, routes, sanitizer, tokens
+from commentsvc.config import Config
+from commentsvc.core import languages, routes, tokens
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
-from commentsvc.core.status import Status
-from commentsvc.services import members, sign_in, spam_training, transitions
-from commentsvc.services.transitions import BY_AUTHOR, DecisionActor, Transition
+from commentsvc.services import erasure as erasures
+from commentsvc.services import members, sign_in
 from commentsvc.store import (
     accounts,
     api_tokens,
@@ -22,7 +22,6 @@ from commentsvc.store import (
     memberships,
     own_comments,
     reports,
-    revisions,
     second_factors,
     sessions,
     sites,
@@ -36,10 +35,9 @@ from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import Actor
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
+from commentsvc.store.erasure import Traces
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import retried, write
-
-ERASED = "Deleted account"
 
 
 @retried
@@ -162,36 +160,49 @@ def copy_of(account: Account, now: datetime) -> dict[str, Any]:
 
 
 @retried
-def erase(account_id: int, keeps_comments: bool, now: datetime) -> None:
+def erase(account_id: int, keeps_comments: bool, now: datetime, config: Config, is_again: bool = False) -> None:
     """Erase an account and the personal data of its holder.
 
     Comments stay under the name “Deleted account”, or lose their text too. Votes are removed. Reports stay without a
-    sender, and without their text when the comments go.
+    sender, and without their text when the comments go. `is_again`: a restored backup had it; nothing is recorded.
     Raises Conflict for a site's only owner.
     """
     with write():
         account = _locked(account_id, now)
+        traces = _traces(account, config.secret_key)
+        if not is_again:
+            erasures.record_account(account, keeps_comments, config.secret_key, now)
         written, changed = _written(account_id)
         _take_back_votes(account_id)
         _forget_flags(account_id, keeps_comments)
-        with spam_training.learnt_anew(written):
-            for comment in written:
-                _forget_author(comment)
-                if not keeps_comments:
-                    _erase_text(comment)
-        erased = [c for c in written if not keeps_comments and c.status != Status.DELETED]
-        changes = [Transition(comment, Status.DELETED, note="account erased") for comment in erased]
-        site_ids = {comment.site_id for comment in written}
-        transitions.apply(changes, DecisionActor(rule=BY_AUTHOR), None, now, site_ids)
+        erasures.erase_comments(written, keeps_comments, traces.identifiers, "account erased", now)
         threads.touch_all(dict.fromkeys(changed, 0))
         for author in authors.by_account(account_id):
             subscriptions.forget(author.site_id, account.email)
-            author.account_id, author.guest_hash = None, tokens.digest(secrets.token_hex(16))
-            author.name, author.email = ERASED, None
+            erasures.forget_author(author)
         second_factors.forget_all(account_id)
+        erasure.scrub(traces)
         erasure.forget(account, now)
         widget_tokens.end_all_of(account_id, now)
-        account.name = ERASED
+        account.name = erasures.ERASED
+        site_keys = {comment.site.key for comment in written}
+    erasures.finish(site_keys, config)
+
+
+def _traces(account: Account, secret: str) -> Traces:
+    written = own_comments.of_account(account.id)
+    ips = {comment.ip for comment in written} | {flag.ip for flag in reports.of_account(account.id)}
+    names = {account.name, *(comment.author_name for comment in written)}
+    names |= {author.name for author in authors.by_account(account.id)}
+    emails = {account.email or "", *(comment.author_email or "" for comment in written)}
+    return Traces(
+        None,
+        erasures.identifiers(emails, ips, names),
+        [erasures.address_check_hash(email, secret) for email in emails],
+        [author.id for author in authors.by_account(account.id)],
+        [comment.id for comment in written],
+        account.id,
+    )
 
 
 def _locked(account_id: int, now: datetime) -> Account:
@@ -238,20 +249,6 @@ def _forget_flags(account_id: int, keeps_text: bool) -> None:
         flag.text = flag.text if keeps_text else ""
 
 
-def _forget_author(comment: Comment) -> None:
-    comment.author_name = ERASED
-    comment.author_email = comment.author_website = comment.author_provider = comment.author_picture = None
-    comment.ip = comment.network = comment.user_agent = ""
-
-
-def _erase_text(comment: Comment) -> None:
-    comment.source = comment.html = ""
-    comment.renderer = sanitizer.RENDERER
-    revisions.forget([comment.id])
-    if comment.status == Status.DELETED:
-        transitions.note_new_text(comment)
-
-
 def cut_off(provider: str, subject: str, now: datetime) -> None:
     """The provider no longer vouches for this person: whatever they are signed in to ends."""
     identity = stored_identities.find_identity(provider, subject)
@@ -259,7 +256,7 @@ def cut_off(provider: str, subject: str, now: datetime) -> None:
         end_everywhere(identity.account_id, now)
 
 
-def forget_provider(provider: str, subject: str, now: datetime) -> None:
+def forget_provider(provider: str, subject: str, now: datetime, config: Config) -> None:
     """Delete what a provider gave us of a person: the way to sign in, and the account when it is the only one."""
     identity = stored_identities.find_identity(provider, subject)
     if identity is None:
@@ -268,4 +265,4 @@ def forget_provider(provider: str, subject: str, now: datetime) -> None:
     try:
         unlink(identity.account_id, identity.id)
     except Conflict:
-        erase(identity.account_id, keeps_comments=True, now=now)
+        erase(identity.account_id, True, now, config)

@@ -27,14 +27,16 @@ def rewrite(comment: Comment, source: str, by: Account, seen: int | None, now: d
     if source == comment.source:
         raise Conflict("The text has not changed.", "no-change")
 
-    _write(comment, source, _html(source, comment.renderer), comment.renderer, now)
+    renderer = sanitizer.current_name(comment.renderer)
+    _write(comment, source, _html(source, renderer), renderer, now)
     return transitions.add_edit(comment, by, now)
 
 
 def restore(comment: Comment, edit: Decision, by: Account, now: datetime) -> None:
     """Bring back the text that an edit replaced; the caller holds the lock and commits."""
     before = revisions.newest(comment.id, edit.created_at)
-    _write(comment, before.source, _html(before.source, before.renderer), before.renderer, now)
+    renderer = sanitizer.current_name(before.renderer)
+    _write(comment, before.source, _html(before.source, renderer), renderer, now)
 
 
 def _write(comment: Comment, source: str, html: str, renderer: str, now: datetime) -> None:
@@ -47,7 +49,7 @@ def _write(comment: Comment, source: str, html: str, renderer: str, now: datetim
 
 def _html(source: str, renderer: str) -> str:
     """Comments imported as HTML are edited as HTML."""
-    html = sanitizer.html_to_html(source) if renderer == sanitizer.HTML_RENDERER else sanitizer.to_html(source)
+    html = sanitizer.render(source, renderer)
     if not excerpts.plain(html, 10).strip():
         raise Invalid("body", "This would show no text. Please write some words.")
     return html

@@ -139,21 +139,41 @@ def by_code(
     newest that others have asked for. Tries of the two are counted apart, so that strangers use up nobody's.
     """
     with write():
-        email = email.strip().lower()
-        own = sessions.newest_code(email, tokens.digest(asker), now)
-        found = own or sessions.newest_code_of_others(email, tokens.digest(asker), now)
-        if found is None or (found.tries if own else found.stray_tries) >= CODE_TRIES_MAX:
-            raise Invalid("code", WRONG_CODE)
-        if own:
-            found.tries += 1
-        else:
-            found.stray_tries += 1
-        expected = found.code_hash or b""
-        is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
-        account = _holder(found, now) if is_right else None
-        if account is not None:
+        found = _right_code(email, code, secret, asker, now)
+        account = _holder(found, now) if found else None
+        if found is not None and account is not None:
             return _enter(found, account, browser, now, adds)
     raise Invalid("code", WRONG_CODE)  # after the commit: a wrong try counts
+
+
+@retried
+def prove_address(email: str, code: str, secret: str, asker: str, now: datetime) -> None:
+    """Use up a mailed code without signing in: it shows that its user reads mail to the address. Raises as by_code."""
+    with write():
+        found = _right_code(email, code, secret, asker, now)
+        if found is not None:
+            found.used_at = now
+            return
+    raise Invalid("code", WRONG_CODE)
+
+
+def _right_code(email: str, code: str, secret: str, asker: str, now: datetime) -> SigninCode | None:
+    """The mailed code that was typed, None for a wrong one, whose try is counted; the caller commits.
+
+    Raises Invalid when there is no code, or it had too many tries.
+    """
+    email = email.strip().lower()
+    own = sessions.newest_code(email, tokens.digest(asker), now)
+    found = own or sessions.newest_code_of_others(email, tokens.digest(asker), now)
+    if found is None or (found.tries if own else found.stray_tries) >= CODE_TRIES_MAX:
+        raise Invalid("code", WRONG_CODE)
+    if own:
+        found.tries += 1
+    else:
+        found.stray_tries += 1
+    expected = found.code_hash or b""
+    is_right = hmac.compare_digest(expected, tokens.keyed(secret, "code", email, code.strip()))
+    return found if is_right else None
 
 
 def whom_a_link_signs_in(link_token: str, now: datetime) -> tuple[str, str]:

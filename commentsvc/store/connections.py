@@ -77,6 +77,8 @@ def note_slow(engine: Engine, slow_query_ms: int, note: Callable[[], None]) -> N
 def prepare(engine: Engine) -> None:
     """Make SQLite keep its promises: WAL, foreign keys, durable commits, and transactions that we begin ourselves.
 
+    With `secure_delete` it overwrites what is deleted, so that an erased person is not left in the file.
+
     pysqlite's own transaction handling starts a writer as a reader, and then lost 422 of 480 concurrent updates
     without an error (docs/architecture.md has the measurement); BEGIN IMMEDIATE lost none.
     """
@@ -86,7 +88,7 @@ def prepare(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint, delete, select
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from commentsvc.store.db import Base, Id, UtcTime, db, insert_all
 from commentsvc.store.sites import Site
 
-KEPT_FOR = timedelta(days=7)
+PRUNED_MAX = 500  # rows in one transaction, so that posts do not wait long for it
 
 
 class StoredResponse(Base):
@@ -51,5 +51,10 @@ def add_all(site: Site, given: Iterable[NewResponse], now: datetime) -> None:
     insert_all(StoredResponse, [{**one._asdict(), "site_id": site.id, "created_at": now} for one in given])
 
 
-def forget_old(now: datetime) -> None:
-    db.session.execute(delete(StoredResponse).where(StoredResponse.created_at < now - KEPT_FOR))
+def forget_old(before: datetime) -> bool:
+    """Delete some of the responses given before then; returns whether there may be more."""
+    old = select(StoredResponse.id).where(StoredResponse.created_at < before).order_by(StoredResponse.created_at)
+    ids = db.session.scalars(old.limit(PRUNED_MAX)).all()
+    if ids:
+        db.session.execute(delete(StoredResponse).where(StoredResponse.id.in_(ids)))
+    return len(ids) == PRUNED_MAX

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ColumnElement, Index, Integer, String, Text, cast, delete, func, or_, select, text, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from commentsvc.core import job_kinds
 from commentsvc.core.errors import NotFound
@@ -27,9 +27,8 @@ DONE = "done_at IS NOT NULL"
 FAILED = "failed_at IS NOT NULL"
 ERROR_MAX = 2000
 LOCAL_QUEUE = ""  # of all kinds that talk to no other server
-# A done job has no payload any more. A failed one is kept for the operator, but its payload holds addresses.
+# A done job has no payload any more. A failed one is kept for the operator, for as long as a setting says.
 DONE_KEPT = timedelta(days=1)
-FAILED_KEPT = timedelta(days=90)
 PRUNED_MAX = 500  # rows in one transaction, so that posts do not wait long for it
 
 
@@ -173,16 +172,22 @@ def _update_held(job: ClaimedJob, **values: object) -> None:
     db.session.execute(held.values(lease_until=None, **values))
 
 
-def prune(now: datetime) -> int:
-    """Delete old done and failed jobs, at most PRUNED_MAX of each; returns how many. The caller commits."""
-    pruned = 0
-    for column, kept in ((Job.done_at, DONE_KEPT), (Job.failed_at, FAILED_KEPT)):
-        old = select(Job.id).where(column.is_not(None), column < now - kept).order_by(column).limit(PRUNED_MAX)
-        ids = db.session.scalars(old).all()
-        if ids:
-            db.session.execute(delete(Job).where(Job.id.in_(ids)))
-        pruned += len(ids)
-    return pruned
+def prune_done(now: datetime) -> int:
+    """Delete old done jobs, at most PRUNED_MAX; returns how many. The caller commits."""
+    return _prune(Job.done_at, now - DONE_KEPT)
+
+
+def prune_failed(before: datetime) -> int:
+    """Delete jobs that were given up before then, at most PRUNED_MAX; returns how many. The caller commits."""
+    return _prune(Job.failed_at, before)
+
+
+def _prune(column: InstrumentedAttribute[datetime | None], before: datetime) -> int:
+    old = select(Job.id).where(column.is_not(None), column < before).order_by(column).limit(PRUNED_MAX)
+    ids = db.session.scalars(old).all()
+    if ids:
+        db.session.execute(delete(Job).where(Job.id.in_(ids)))
+    return len(ids)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ DEFAULTS = {
     "votes": "updown",
     "noindex": False,
     "flags_hold": 3,
+    "privacy_url": "",
     "language": "",
 }
 ZERO_MEANS_NEVER = [
@@ -164,3 +165,24 @@ def test_the_bounds_of_settings():
         "challenge_after": (0, 1000),
         "flags_hold": (0, 100),
     } == policy.BOUNDS
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("", ""),
+        (" https://blog.example/privacy ", "https://blog.example/privacy"),
+        ("http://b.example", "http://b.example"),
+    ],
+)
+def test_the_address_of_a_privacy_page_is_kept(typed, kept):
+    assert policy.changed(Policy(), {"privacy_url": typed}).privacy_url == kept
+
+
+@pytest.mark.parametrize(
+    "typed", ["javascript:alert(1)", "blog.example", "https://", "https://a b.example/", 1, None, True]
+)
+def test_what_is_no_web_address_is_refused_as_a_privacy_page(typed):
+    with pytest.raises(Invalid) as caught:
+        policy.changed(Policy(), {"privacy_url": typed})
+    assert caught.value.problems[0][0] == "privacy_url"

@@ -43,6 +43,7 @@ def values():
             "page": "https://c.example/account",
             "service": "c.example",
         },
+        "privacy_code": {"code": "123 456", "service": "c.example", "minutes": 10},
         "signin_code": {**link, "name": "Alice", "code": "123 456", "service": "c.example", "minutes": 10},
     }
 

@@ -25,7 +25,7 @@ from commentsvc.store.db import db
 from commentsvc.store.decisions import Decision
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import write
-from tests.support.cast import SECRET, set_policy
+from tests.support.cast import SECRET, service_config, set_policy
 from tests.support.invariants import check_kept_numbers
 
 LEADS_TO = {status: action for action, status in TARGET.items()}
@@ -277,7 +277,7 @@ def test_what_went_with_an_erased_account_cannot_be_published_again(site, alice,
     other = make_comment(status=Status.PENDING, name="Dave", body="Another")
     by = Moderator(alice)
     approved = moderation.decide([gone], Action.APPROVE, by, "", now)
-    accounts_service.erase(carol.id, keeps_comments=False, now=now)
+    accounts_service.erase(carol.id, keeps_comments=False, now=now, config=service_config())
     attempts = (
         lambda: moderation.decide([gone, other], Action.APPROVE, by, "", now),
         lambda: moderation.decide([gone], Action.PENDING, by, "", now),

@@ -36,6 +36,7 @@ from commentsvc.services import (
 )
 from commentsvc.services import identities as identities_service
 from commentsvc.services import rules as rules_service
+from commentsvc.services.erasure import ERASED
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
@@ -70,7 +71,7 @@ from commentsvc.store.sites import Site
 from commentsvc.store.transactions import _number_of, lost_race, retried, write
 from commentsvc.store.votes import Vote
 from tests.support import imports as file_imports
-from tests.support.cast import SECRET, add_account, set_policy
+from tests.support.cast import SECRET, add_account, service_config, set_policy
 from tests.support.http import eventually
 from tests.support.invariants import check_kept_numbers
 
@@ -279,13 +280,13 @@ def test_an_account_is_erased_while_its_comments_are_approved(site, alice, carol
     results = race(
         hold("thread"),
         lambda: moderation.decide(ids[:2], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
-        lambda: accounts_service.erase(carol.id, False, now),
+        lambda: accounts_service.erase(carol.id, False, now, config=service_config()),
         lambda: moderation.decide(ids[2:], Action.APPROVE, Moderator(db.session.merge(alice)), "", now),
     )
     # A decision after the erasure is refused: there is nothing left to publish.
     assert {getattr(r, "slug", r) for r in results if isinstance(r, Exception)} <= {"erased"}
     check_kept_numbers()
-    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(accounts_service.ERASED, None)}
+    assert {(c.author_name, c.author_email) for c in found(Comment)} == {(ERASED, None)}
 
 
 @pytest.mark.parametrize("keeps", [True, False])
@@ -296,13 +297,13 @@ def test_what_is_on_its_way_goes_with_the_account_or_is_refused(site, carol, now
     results = race(
         hold("thread"),
         lambda: write_as(account, sites.by_key("blog"), now, body="on its way"),
-        lambda: accounts_service.erase(account.id, keeps, now),
+        lambda: accounts_service.erase(account.id, keeps, now, config=service_config()),
         lambda: write_as(account, sites.by_key("blog"), now, "/another page", "too late"),
     )
     assert results[1] is None
     # PostgreSQL grants shared row locks ahead of a waiting exclusive one; such a comment is erased with the others.
     assert isinstance(results[2], NotSignedIn | Posted)
-    assert all(c.author_name == accounts_service.ERASED and c.author_email is None for c in found(Comment))
+    assert all(c.author_name == ERASED and c.author_email is None for c in found(Comment))
     assert keeps or {c.source for c in found(Comment)} == {""}
     check_kept_numbers()
 
@@ -363,7 +364,7 @@ class Known:
     ],
 )
 def test_nothing_is_written_for_an_account_that_was_erased_meanwhile(in_flight, carol, now, what):
-    accounts_service.erase(carol.id, True, now)
+    accounts_service.erase(carol.id, True, now, config=service_config())
     before = rows_of_everything()
     try:
         in_flight[what]()
@@ -414,7 +415,7 @@ def test_two_owners_at_once_leave_one(site, alice, owner_bob, now, race, how):
         return lambda: members.set_role(by_key("blog"), who, Role.MODERATOR, db.session.get(Account, by), "", now)
 
     def erase(who):
-        return lambda: accounts_service.erase(who, True, now)
+        return lambda: accounts_service.erase(who, True, now, config=service_config())
 
     verbs = {
         "remove": (remove(b, a), remove(a, b)),

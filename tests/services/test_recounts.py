@@ -25,7 +25,7 @@ from commentsvc.store.db import db
 from commentsvc.store.spam_words import SpamWord
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import write
-from tests.support.cast import SECRET
+from tests.support.cast import SECRET, service_config
 from tests.support.invariants import check_kept_numbers
 
 
@@ -209,7 +209,7 @@ def test_a_moderator_s_edit_and_its_undoing_are_learnt_anew(learnt, alice, now):
 @pytest.mark.parametrize("keeps_comments", [True, False])
 def test_what_was_learnt_of_an_erased_account_goes_with_its_name_and_texts(learnt, now, keeps_comments):
     author = db.session.get(Author, comments.by_id(learnt).author_id)
-    accounts_service.erase(author.account_id, keeps_comments, now)
+    accounts_service.erase(author.account_id, keeps_comments, now, config=service_config())
     comment = comments.by_id(learnt)
     assert (comment.learnt, comment.network) == ("ham" if keeps_comments else None, "")
     check_kept_numbers()

@@ -41,6 +41,7 @@ from commentsvc.services import (
     votes,
 )
 from commentsvc.services import thread_settings as thread_settings_service
+from commentsvc.services.erasure import ERASED
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
@@ -55,7 +56,7 @@ from commentsvc.store.decisions import Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 from tests.support import imports as file_imports
-from tests.support.cast import SECRET, add_account, add_site
+from tests.support.cast import SECRET, add_account, add_site, service_config
 from tests.support.databases import empty_tables
 from tests.support.invariants import check_kept_numbers
 from tests.support.wordpress import HEAD, comment_xml, item_xml
@@ -318,7 +319,7 @@ def role_changes(world):
 
 def erase(world):
     name, keeps = world.chance.choice(["carol", "carol", "dan", "alice", "olga"]), world.chance.choice([True, False])
-    begin = lambda: lambda: accounts_service.erase(world.account_ids[name], keeps, world.now)  # noqa: E731
+    begin = lambda: lambda: accounts_service.erase(world.account_ids[name], keeps, world.now, config=service_config())  # noqa: E731
     begin.erases = (name, keeps)
     return begin
 
@@ -387,7 +388,7 @@ def closes_old(world):
 def prunes(world):
     def act():
         with write():
-            idempotency.forget_old(world.now)
+            idempotency.forget_old(world.now - timedelta(days=7))
             rule_hits.forget_old(world.now)
 
     return lambda: act
@@ -471,7 +472,7 @@ def check_erased(world, name, keeps):
     assert not db.session.scalars(left).all(), f"a comment still says that {name} wrote it"
     for comment_id in world.by.get(name, []):
         found = comments.by_id(comment_id)
-        assert found.author_name == accounts_service.ERASED
+        assert found.author_name == ERASED
         assert keeps or found.status != Status.APPROVED, f"comment {comment_id} of {name} is public"
 
 

@@ -16,7 +16,7 @@ from commentsvc.store.db import db
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import write
 from commentsvc.store.votes import Vote
-from tests.support.cast import SECRET
+from tests.support.cast import SECRET, service_config
 from tests.support.invariants import check_kept_numbers
 
 
@@ -103,7 +103,7 @@ def test_who_is_erased_takes_their_votes_along_and_leaves_their_reports_without_
     ]
 
     versions = dict(db.session.execute(select(Thread.key, Thread.version)).all())
-    accounts_service.erase(carl, keeps_comments=False, now=now)
+    accounts_service.erase(carl, keeps_comments=False, now=now, config=service_config())
     assert (score(liked), score(disliked)) == (1, 0)
     assert [v.account_id for v in db.session.scalars(select(Vote))] == [dora]
     after = dict(db.session.execute(select(Thread.key, Thread.version)).all())

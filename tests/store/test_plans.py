@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,13 +13,14 @@ from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
+from commentsvc.services import cleaning, people, rerender
 from commentsvc.store import accounts, comment_search, memberships, sessions, versions
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 from commentsvc.store.versions import PageDependency
-from tests.support.cast import BLOG
+from tests.support.cast import BLOG, service_config
 from tests.support.clocks import next_window
 
 GROW = {
@@ -109,6 +111,18 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
                 assert client.get(path, query_string={"q": query}).status_code == 200, query
         assert client.get("/dashboard/blog/counts?since=1").status_code == 200
 
+    def tell_of_the_operator():
+        for one in (None, site):
+            rerender.check(one, lambda read, share: None)
+            rerender.run(one, lambda read, share: None, now, lambda seconds: None)
+            rerender.outdated_count(one)
+        far = now + timedelta(days=400)
+        cleaning.clean(now, far, replace(service_config(), refused_days=1))
+        people.erase("e@example.org", site, False, service_config(), None, now)
+        list(people.export("e@example.org", None, now))
+        people.erase_again(service_config(), now)
+        db.session.rollback()
+
     def tell():
         tell_of_the_desk()
         with monkeypatch.context() as patched:
@@ -157,6 +171,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         sessions.newest_code_of_others("e@example.org", b"x" * 32, now)
         with write():
             memberships.set_role(accounts.account_by_email("alice@example.org"), site, Role.OWNER)
+        tell_of_the_operator()
         versions.threads_reader(app)([PageDependency("blog", f"/post{n}", (1, 1)) for n in range(3)])
 
     return tell

@@ -244,6 +244,8 @@ ROWS = [
             "tokens/revoke",
         )
     ],
+    _form("/dashboard/<site_key>/people/<int:author_id>/data", COOKIE, OWNERS),
+    _form("/dashboard/<site_key>/people/<int:author_id>/erase", COOKIE, OWNERS),
     # One's own account
     _get("/account", COOKIE, SIGNED_IN),
     _get("/account/copy.json", COOKIE, SIGNED_IN),
@@ -259,6 +261,12 @@ ROWS = [
     ],
     Row("POST", "/account/link", COOKIE, SIGNED_IN, fields={"provider": "twitter"}),
     _form("/account/link/add", COOKIE, SIGNED_IN),  # adds what a page of this session has named, sealed
+    # What is stored about a guest: the browser must have proved the address by a mailed code
+    _get("/privacy", NONE, EVERYBODY),
+    _form("/privacy", NONE, EVERYBODY, email="dora@example.net"),
+    Row("GET", "/privacy/code", NONE, EVERYBODY, leads_to="/privacy"),
+    *[Row("POST", f"/privacy/{act}", NONE, EVERYBODY, leads_to="/privacy") for act in ("code", "erase")],
+    *[Row("GET", f"/privacy/{page}", NONE, EVERYBODY, leads_to="/privacy") for page in ("copy.json", "data")],
     # Signing in
     _get("/auth/signin", NONE, EVERYBODY),
     _form("/auth/signin", NONE, EVERYBODY, email="dora@example.net"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from flask import current_app
 
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.store import accounts, memberships, sites
@@ -59,6 +60,10 @@ def add_account(email: str, name: str, site, role: Role, now: datetime) -> Accou
         account = accounts.make_account(email, name, False, now)
         memberships.set_role(account, site, role)
         return account
+
+
+def service_config():
+    return current_app.extensions["commentsvc"]
 
 
 def find_csrf(html: str) -> str:

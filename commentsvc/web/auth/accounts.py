@@ -26,7 +26,7 @@ from commentsvc.store import (
 )
 from commentsvc.web.auth.providers import leads_to, offered
 from commentsvc.web.http import access
-from commentsvc.web.http.app_setup import now
+from commentsvc.web.http.app_setup import now, settings
 from commentsvc.web.http.i18n import gettext, language
 from commentsvc.web.http.refusals import refuse, say
 
@@ -135,7 +135,7 @@ def erase() -> BaseResponse:
         refuse(Conflict(phrase("Tick the box to confirm. Nothing was deleted.")))
         return _back()
     try:
-        accounts_service.erase(account.id, request.form.get("comments") != "go", now())
+        accounts_service.erase(account.id, request.form.get("comments") != "go", now(), settings())
     except Conflict as error:
         refuse(error)
         return _back()

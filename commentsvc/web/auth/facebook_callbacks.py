@@ -28,7 +28,7 @@ def deauthorize() -> Response:
 @pages.post(routes.FACEBOOK_DATA_DELETION)
 def delete() -> Response:
     user = _user()
-    accounts_service.forget_provider(NAME, user, now())
+    accounts_service.forget_provider(NAME, user, now(), settings())
     # Sealed, not only signed: the code ends up in addresses and logs, and must not say whose it is.
     code = tokens.sealed(settings().secret_key, CODE, {"user": user})
     url = settings().base_url + url_for("facebook_calls.show_deletion", code=code)

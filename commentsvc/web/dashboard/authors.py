@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from commentsvc.core import domains, routes, sanction_kinds, tokens
-from commentsvc.core.errors import Invalid, NotFound
+from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.sanction_kinds import SanctionKind, Subject, SubjectKind
 from commentsvc.core.whole_numbers import find_number
+from commentsvc.services import people
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.sanctions import DAYS_MAX, SanctionOrder
-from commentsvc.store import audit_log, authors, comments
+from commentsvc.store import audit_log, authors, comments, memberships
 from commentsvc.store import sanctions as stored_sanctions
 from commentsvc.store.authors import Author
+from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
@@ -63,6 +65,7 @@ def show(site_key: str, author_id: int) -> str:
         notes=audit_log.about(site, "note", f"author:{author.id}", SHOWN),
         days_max=DAYS_MAX,
         may_everywhere=by.may_everywhere,
+        may_erase=memberships.role_on(by.account, site) is Role.OWNER and bool(people.address_of(author)),
     )
 
 
@@ -95,6 +98,38 @@ def note(site_key: str, author_id: int) -> Response:
     with attempt():
         sanctions_service.note(site, author.id, request.form.get("note", "").replace("\0", ""), by, now())
     return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
+
+
+@pages.post(routes.AUTHOR_EXPORT)
+def export(site_key: str, author_id: int) -> Response:
+    """All that is stored on the site about the author's address; a POST, because it leaves an audit log entry."""
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    email = _email(_author(site, author_id))
+    found = people.export_for_owner(email, site, by.account, now(), access.client_ip())
+    response = jsonify(found)
+    response.headers["Content-Disposition"] = f"attachment; filename=person-{author_id}.json"
+    return response
+
+
+@pages.post(routes.AUTHOR_ERASE)
+def erase(site_key: str, author_id: int) -> Response:
+    by = access.require_dashboard_moderator()
+    site = access.require_owned_site(site_key, by)
+    email = _email(_author(site, author_id))
+    with attempt("The person was erased from this site."):
+        if request.form.get("sure") != "yes":
+            raise Conflict("Tick the box to confirm. Nothing was erased.")
+        keeps = request.form.get("comments") != "go"
+        people.erase(email, site, keeps, settings(), by.account, now(), access.client_ip())
+    return redirect(url_for("persons.show", site_key=site_key, author_id=author_id), 303)
+
+
+def _email(author: Author) -> str:
+    email = people.address_of(author)
+    if not email:
+        raise NotFound("This commenter has no email address here.")
+    return email
 
 
 def _author(site: Site, author_id: int) -> Author:

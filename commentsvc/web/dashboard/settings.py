@@ -61,6 +61,7 @@ GROUPS = {
         "edit_window_s",
         "close_after_days",
         "votes",
+        "privacy_url",
     ),
     "Language and search engines": ("language", "noindex"),
 }
@@ -99,6 +100,7 @@ SAYS = {
         "Minimum time between comments (seconds)",
         "Minimum seconds between two comments by the same person.",
     ),
+    "privacy_url": ("Privacy page", "An address that the reply form links to, such as https://blog.example/privacy."),
     "votes": ("Votes", "How readers can vote on comments."),
     "noindex": ("Hide from search engines", "Applies to hosted pages and feeds, not to your own pages."),
     "close_after_days": (

@@ -15,7 +15,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.transactions import write
 from tests.support.answers import decide
-from tests.support.cast import BLOG, SECRET, set_policy
+from tests.support.cast import BLOG, SECRET, service_config, set_policy
 
 NS = {"a": "http://www.w3.org/2005/Atom", "thr": "http://purl.org/syndication/thread/1.0"}
 SITE_FEED = "/feeds/blog.atom"
@@ -141,7 +141,7 @@ def test_who_is_erased_is_gone_from_the_feed_by_name(app, client, site, now, lat
     draft = Draft("/post", "", "A post", None, "Words", "Ann Lee", "ann@example.net", None)
     posting.post(sites.by_key("blog"), Submission(draft, Sender(account, "192.0.2.1", "", False)), SECRET, now)
     assert words(read(client, SITE_FEED), "a:entry/a:author/a:name") == ["Ann Lee"]
-    accounts_service.erase(account.id, keeps_comments=True, now=now)
+    accounts_service.erase(account.id, keeps_comments=True, now=now, config=service_config())
     later(1)
     for address in (SITE_FEED, THREAD_FEED):
         assert words(read(client, address), "a:entry/a:author/a:name") == ["Deleted account"]
