@@ -22,11 +22,12 @@ from commentsvc.core.job_kinds import PAYLOADS, JobKind
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Mailer, Undeliverable, mailer
 from commentsvc.gateways.spam_service import SpamService, spam_service
-from commentsvc.services import cleaning, mail_links, notifications, spam_training
+from commentsvc.services import backups, cleaning, mail_links, notifications, spam_training
 from commentsvc.services import jobs as jobs_service
 from commentsvc.services.jobs import NO_SPAM_SERVICE, JobTools, PermanentFailure
 from commentsvc.services.mail_links import MailLinks
 from commentsvc.store import jobs as stored_jobs
+from commentsvc.store import time_limits
 from commentsvc.store.db_errors import first_line, is_away
 from commentsvc.store.jobs import LOCAL_QUEUE, TRIES_MAX, ClaimedJob
 from commentsvc.store.transactions import end_read_transaction, retried, write
@@ -55,6 +56,7 @@ IDLE_S = 1.0
 AWAY_S = 5.0
 CLEAN_EVERY_S = 3600.0
 DIGESTS_EVERY_S = 60.0
+BACKUPS_EVERY_S = 60.0  # a look at whether one is due
 RETRY_FAILED_S = 60.0  # before a periodic task that raised runs again, so that it does not flood the log
 FINISH_MAX_S = 5.0  # for running jobs, when the process is told to stop
 
@@ -107,6 +109,9 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
         PeriodicTask("cleaning", CLEAN_EVERY_S, _Cleaning(config)),
         PeriodicTask("digests", DIGESTS_EVERY_S, lambda now: bool(notifications.send_digests(links, now))),
     )
+    if config.backup_dir is not None:
+        # A thread of its own: a backup may take minutes, and jobs must not wait for it.
+        threading.Thread(target=_back_up, args=(app, config, stop), name="backups", daemon=True).start()
     is_logged = False
     while not stop.is_set():
         idle_s = IDLE_S
@@ -125,6 +130,18 @@ def run(app: Flask, config: Config, stop: threading.Event) -> None:
             idle_s = AWAY_S
         stop.wait(idle_s)
     threads.join(FINISH_MAX_S)
+
+
+def _back_up(app: Flask, config: Config, stop: threading.Event) -> None:
+    """Write backups when they are due, until `stop` is set; one that fails is tried again."""
+    while not stop.is_set():
+        try:
+            with app.app_context(), time_limits.within(time_limits.COMMAND):
+                if backups.keep_up(config, datetime.now(UTC)):
+                    log.info("a backup was written to %s", config.backup_dir)
+        except Exception as error:  # a full disk must not end the thread: the next try may have room
+            _log_trouble(error, "the backup failed; it is tried again")
+        stop.wait(BACKUPS_EVERY_S)
 
 
 def _is_away(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from commentsvc.cli import (  # noqa: F401  # each adds its commands to the group
     accounts,
+    backups,
     data,
     jobs,
     moving,

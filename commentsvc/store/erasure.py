@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import CheckConstraint, LargeBinary, String, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -301,3 +302,13 @@ def merge_search_index(is_first: bool) -> bool:
     connection.exec_driver_sql("INSERT INTO word_search(word_search, rank) VALUES ('merge', ?)", (pages,))
     after: int = connection.exec_driver_sql(count).scalar_one()
     return after - before >= 2
+
+
+def add_missing(rows: Iterable[dict[str, Any]]) -> None:
+    """Add erasures of another database, as store/whole_tables reads them, that this one does not have."""
+    known = {(row.kind, row.site_id, bytes(row.subject_hash), row.erased_at) for row in recorded()}
+    for row in rows:
+        subject, at = base64.b64decode(row["subject_hash"]), datetime.fromisoformat(row["erased_at"])
+        if (row["kind"], row["site_id"], subject, at) not in known:
+            values = {name: value for name, value in row.items() if name != "id"}
+            db.session.add(Erasure(**{**values, "subject_hash": subject, "erased_at": at}))

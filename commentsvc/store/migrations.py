@@ -119,6 +119,20 @@ def upgrade() -> None:
         flask_migrate.upgrade(directory=str(folder()))
 
 
+def upgrade_to(revision: str) -> None:
+    """Make the schema of an older version in an empty database, for a backup of then; inside an app context."""
+    import flask_migrate
+
+    with time_limits.within(time_limits.COMMAND):
+        init_migrate(current_app)
+        flask_migrate.upgrade(directory=str(folder()), revision=revision)
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has a revision."""
+    return revision in _known_revisions()[1]
+
+
 def init_migrate(app: Flask) -> None:
     """Let Flask-Migrate's own functions work on this app."""
     import flask_migrate
