@@ -9,7 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from commentsvc.core import sanitizer
+from commentsvc.core.status import Status
+from commentsvc.gateways.formats import writers
 from commentsvc.gateways.formats.export_lines import FORMAT, VERSION
+from commentsvc.gateways.formats.writers import WrittenComment, WrittenSite, WrittenThread
 from commentsvc.store import canned_responses, export_rows, recounts, sites, uids
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
@@ -222,5 +226,66 @@ def _json(value: Any) -> Any:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
+class _Threads:
+    """The threads of a site with their comments; read from the database each time it is iterated."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __iter__(self) -> Iterator[WrittenThread]:
+        for batch in export_rows.threads(self._site):
+            for row in batch:
+                yield WrittenThread(
+                    row.id, row.key, row.url, row.title, row.is_open, row.created_at, _Comments(self._site, row.id)
+                )
+
+
+class _Comments:
+    """The comments of a thread."""
+
+    def __init__(self, site: Site, thread_id: int) -> None:
+        self._site, self._thread_id = site, thread_id
+
+    def __iter__(self) -> Iterator[WrittenComment]:
+        for batch in export_rows.comments_of_thread(self._thread_id):
+            for row in batch:
+                yield WrittenComment(
+                    id=row.id,
+                    parent_id=row.parent_id,
+                    kind=row.kind,
+                    author_name=row.author_name,
+                    author_email=row.author_email or "",
+                    author_website=row.author_website or "",
+                    ip=row.ip,
+                    user_agent=row.user_agent,
+                    created_at=row.created_at,
+                    status=Status(row.status),
+                    html=row.html,
+                    source=row.source,
+                    is_markdown=sanitizer.current_name(row.renderer) == sanitizer.RENDERER,
+                )
+
+
+def _for_others(write: Callable[[WrittenSite], Iterator[str]]) -> Callable[[str, datetime], Iterator[str]]:
+    """A writer of another system's format, as of one moment; raises NotFound."""
+
+    def lines(site_key: str, now: datetime) -> Iterator[str]:
+        begin_read()
+        recounts.allow_long_reading()
+        try:
+            site = sites.by_key(site_key)
+            origin = site.origins[0].origin if site.origins else ""
+            yield from write(WrittenSite(site.key, site.name, origin, now, _Threads(site)))
+        finally:
+            db.session.rollback()
+
+    return lines
+
+
 Lines = Iterator[str]
-WRITERS: dict[str, Callable[[str, datetime], Lines]] = {"json": json_lines}
+WRITERS: dict[str, Callable[[str, datetime], Lines]] = {
+    "json": json_lines,
+    "wordpress": _for_others(writers.wordpress),
+    "disqus": _for_others(writers.disqus),
+    "isso": _for_others(writers.isso),
+}

@@ -56,6 +56,11 @@ def comments(site: Site) -> Iterator[Rows]:
     return of_site(Comment, site)
 
 
+def comments_of_thread(thread_id: int) -> Iterator[Rows]:
+    table = Comment.__table__
+    return _by_id(select(table).where(table.c.thread_id == thread_id), table.c.id)
+
+
 def comment_names(site: Site) -> Iterator[Rows]:
     """Ids and uids of a site's comments."""
     table = Comment.__table__

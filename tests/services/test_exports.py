@@ -1,6 +1,7 @@
 """Exports and their way back: everything of a site leaves, comes in elsewhere, and leaves the same again."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -8,11 +9,13 @@ from sqlalchemy import select
 
 from commentsvc.core.errors import BadFile, NotFound
 from commentsvc.core.policy import Mode
+from commentsvc.core.status import Status
 from commentsvc.services import exports, import_lines, recounts
 from commentsvc.store import sites
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
+from tests.support import imports as file_imports
 from tests.support import random_site
 from tests.support.cast import add_site
 
@@ -118,3 +121,59 @@ def test_nothing_of_another_site_is_in_an_export(app, site, other_site, now, mak
 def test_an_unknown_site_has_no_export(app, now):
     with pytest.raises(NotFound):
         list(exports.json_lines("nobody", now))
+
+
+def shown(key):
+    """Comments of a site as other systems know them: page, text, author, time, status, and the parent's text."""
+    rows = db.session.scalars(select(Comment).where(Comment.site_id == sites.by_key(key).id)).all()
+    text = {row.id: row.html for row in rows}
+    return Counter(
+        (
+            row.thread.key, text_of(row.html), row.author_name, row.author_email, f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+            row.status, text_of(text.get(row.parent_id, "")),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def text_of(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).strip()
+
+
+@pytest.mark.parametrize("format", ["wordpress", "disqus", "isso"])
+def test_an_export_for_another_system_has_what_that_knows(app, now, tmp_path, format):
+    random_site.fill("old", 2, now)
+    path = tmp_path / "export"
+    path.write_text("".join(exports.WRITERS[format]("old", now)), "utf-8")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    report = file_imports.run(path, sites.by_key("new"), now, format=format)
+    db.session.expire_all()
+    wanted = shown("old")
+    if format == "wordpress":
+        trash = {Status.REJECTED: Status.DELETED}
+        wanted = Counter({(*one[:5], trash.get(one[5], one[5]), one[6]): n for one, n in wanted.items()})
+        without_text = [one for one in wanted if not one[1]]
+    else:
+        kept = {"disqus": (Status.APPROVED, Status.SPAM, Status.DELETED), "isso": (Status.APPROVED,)}[format]
+        wanted = Counter({one: n for one, n in wanted.items() if one[5] in kept})
+        without_text = []
+    found = shown("new")
+    flat = Counter((*one[:6],) for one in wanted.elements() if one not in without_text)
+    assert Counter((page(one[0]), *one[1:6]) for one in found.elements()) == Counter(
+        (page(one[0]), *one[1:6]) for one in flat.elements()
+    )
+    assert not [one for one in report.problems if one.outcome == "left out" and "no text" not in one.reason]
+
+
+def page(key):
+    return key if key.startswith("/") else f"/{key}"
+
+
+def test_text_that_ends_cdata_or_is_no_xml_goes_out_and_comes_back(site, now, make_comment, tmp_path):
+    make_comment(body="a ]]> b &amp; <c>", title="T ]]> & <t>")
+    path = tmp_path / "export.xml"
+    path.write_text("".join(exports.WRITERS["wordpress"]("blog", now)), "utf-8")
+    add_site("new", "https://new.example", Mode.ALL, now)
+    file_imports.run(path, sites.by_key("new"), now)
+    html = db.session.scalar(select(Comment.html).where(Comment.site_id == sites.by_key("new").id))
+    assert html.strip() == db.session.scalar(select(Comment.html).where(Comment.site_id == site.id)).strip()
