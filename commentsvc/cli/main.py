@@ -11,6 +11,7 @@ from commentsvc.cli import (  # noqa: F401  # each adds its commands to the grou
     accounts,
     backups,
     data,
+    doctor,
     jobs,
     moving,
     people,

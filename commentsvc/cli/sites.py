@@ -61,16 +61,24 @@ def site_list(as_json: bool) -> None:
 
 @site_commands.command("set")
 @click.argument("key")
-@click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE…")
+@click.argument("settings", nargs=-1, metavar="[NAME=VALUE…]")
 @in_app
 def site_set(key: str, settings: tuple[str, ...]) -> None:
-    """Change settings of a site, such as signin_required=true, language=de or texts=@words.json, and print them all."""
+    """Change settings of a site and print them all; without values only print.
+
+    Such as signin_required=true, language=de, texts=@words.json, or
+    origins=https://blog.example,https://www.blog.example.
+    """
     changes = {name: _value(value) for name, _, value in (setting.partition("=") for setting in settings)}
-    for name in ("name", "origins"):
-        if name in changes:
-            raise Invalid(name, f"Change “{name}” in the dashboard, on the page “Settings”.")
+    if "origins" in changes:
+        changes["origins"] = [origin for origin in str(changes["origins"]).replace(",", " ").split() if origin]
+    if "name" in changes:
+        changes["name"] = str(changes["name"])
     site = sites.by_key(key)
-    site_settings.change(site.id, changes, ActorKind.COMMAND_LINE, "", datetime.now(UTC))
+    if changes:
+        site_settings.change(site.id, changes, ActorKind.COMMAND_LINE, "", datetime.now(UTC))
+    click.echo(f"name={site.name}")
+    click.echo(f"origins={','.join(origin.origin for origin in site.origins)}")
     for name, value in to_json(site.policy).items():
         click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     for sentence, own in site.texts.items():

@@ -158,6 +158,7 @@ MAIL_CONFIRM_COMMENT = "/m/comment/<token>"
 # For the operator.
 HEALTH = "/healthz"
 READY = "/readyz"
+SEEN = "/healthz/seen"  # how a request of `commentsvc doctor` arrived
 METRICS = "/metrics"
 SECURITY_TXT = "/.well-known/security.txt"
 

@@ -7,8 +7,8 @@ import logging
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -134,7 +134,22 @@ class SmtpMailer:
                 raise Undeliverable("the mail server refused the mail: it is too large") from error
             raise  # our own address is a setting, which can be mended
 
+    def check(self) -> None:
+        """Connect and sign in as for a mail, and send none; raises OSError with what the server said."""
+        with Deadline(MAIL_MAX_S) as deadline, self._session() as server:
+            server.noop()
+            deadline.complete()
+
     def _deliver(self, built: EmailMessage, deadline: Deadline) -> None:
+        with self._session() as server:
+            if server.sock is not None:
+                server.sock.settimeout(TAKING_S)
+            self._hand_over(server, built)
+            deadline.complete()
+
+    @contextmanager
+    def _session(self) -> Iterator[smtplib.SMTP]:
+        """A connection that is encrypted and signed in as the settings ask."""
         context = self._context()
         server = self._connected(context)
         try:
@@ -148,10 +163,7 @@ class SmtpMailer:
                 raise ConnectionRefusedError(NO_TLS)
             if self._login:
                 server.login(*self._login)
-            if server.sock is not None:
-                server.sock.settimeout(TAKING_S)
-            self._hand_over(server, built)
-            deadline.complete()
+            yield server
         finally:
             # The outcome of the mail is known by now; a strange reply to QUIT does not change it.
             with suppress(OSError):
@@ -216,6 +228,13 @@ class NullMailer:
 
     def send(self, letter: OutgoingMail) -> None:
         log.warning("COMMENTSVC_MAIL_URL is not set, so a mail was not sent (%s)", letter.key)
+
+
+def check_server(config: Config) -> None:
+    """Try the connection to the mail server of the settings; raises OSError with the reason."""
+    found = mailer(config)
+    if isinstance(found, SmtpMailer):
+        found.check()
 
 
 def mailer(config: Config) -> Mailer:

@@ -16,7 +16,7 @@ from commentsvc.gateways import backup_file
 from commentsvc.services import people
 from commentsvc.store import engine, erasure, migrations, recounts, whole_tables
 from commentsvc.store.db import db
-from commentsvc.store.transactions import begin_read, write
+from commentsvc.store.transactions import begin_read, retried, write
 
 Progress = Callable[[str, int, int], None]
 NAME = "commentsvc-%Y%m%dT%H%M%SZ.backup"
@@ -118,8 +118,7 @@ def restore(path: Path, config: Config, is_replacing: bool, progress: Progress, 
     _fill(path, sum(manifest["tables"].values()), progress)
     migrations.upgrade()
 
-    with write():
-        erasure.add_missing(erased)
+    _keep_erasures(erased)
     again = people.erase_again(config, now)
     other_secret = manifest["secret"] != _fingerprint(config)
     return _summary(path, manifest, erased_again=again, replaced=replaced, has_other_secret=other_secret)
@@ -131,6 +130,12 @@ def _erasures() -> Sequence[dict[str, Any]]:
         return list(whole_tables.read("erasure")) if whole_tables.has("erasure") else []
     finally:
         db.session.rollback()
+
+
+@retried
+def _keep_erasures(rows: Sequence[dict[str, Any]]) -> None:
+    with write():
+        erasure.add_missing(rows)
 
 
 def _fill(path: Path, total: int, progress: Progress) -> None:

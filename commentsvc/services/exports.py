@@ -226,7 +226,7 @@ def _json(value: Any) -> Any:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
-class _Threads:
+class _WrittenThreads:
     """The threads of a site with their comments; read from the database each time it is iterated."""
 
     def __init__(self, site: Site) -> None:
@@ -236,11 +236,17 @@ class _Threads:
         for batch in export_rows.threads(self._site):
             for row in batch:
                 yield WrittenThread(
-                    row.id, row.key, row.url, row.title, row.is_open, row.created_at, _Comments(self._site, row.id)
+                    row.id,
+                    row.key,
+                    row.url,
+                    row.title,
+                    row.is_open,
+                    row.created_at,
+                    _WrittenComments(self._site, row.id),
                 )
 
 
-class _Comments:
+class _WrittenComments:
     """The comments of a thread."""
 
     def __init__(self, site: Site, thread_id: int) -> None:
@@ -266,7 +272,7 @@ class _Comments:
                 )
 
 
-def _for_others(write: Callable[[WrittenSite], Iterator[str]]) -> Callable[[str, datetime], Iterator[str]]:
+def _for_others(write_all: Callable[[WrittenSite], Iterator[str]]) -> Callable[[str, datetime], Iterator[str]]:
     """A writer of another system's format, as of one moment; raises NotFound."""
 
     def lines(site_key: str, now: datetime) -> Iterator[str]:
@@ -275,7 +281,7 @@ def _for_others(write: Callable[[WrittenSite], Iterator[str]]) -> Callable[[str,
         try:
             site = sites.by_key(site_key)
             origin = site.origins[0].origin if site.origins else ""
-            yield from write(WrittenSite(site.key, site.name, origin, now, _Threads(site)))
+            yield from write_all(WrittenSite(site.key, site.name, origin, now, _WrittenThreads(site)))
         finally:
             db.session.rollback()
 

@@ -85,6 +85,7 @@ ROWS = [
     _get("/", NONE, EVERYBODY),
     _get("/.well-known/security.txt", NONE, EVERYBODY),
     _get("/healthz", NONE, EVERYBODY),
+    _link("GET", "/healthz/seen"),  # signed by the service itself, for `commentsvc doctor`
     _get("/readyz", NONE, EVERYBODY),
     _link("GET", "/metrics"),  # COMMENTSVC_METRICS_TOKEN, or a program on the same machine
     Row("GET", "/static/<path:filename>", NONE, EVERYBODY, path={"filename": "desk.css"}),

@@ -153,6 +153,12 @@ def settings(folder: Path, port: int, database_url: str = "", **more: str) -> di
     }
 
 
+def command(env: dict[str, str], *words: str) -> tuple[int, str, str]:
+    """Run `commentsvc` with settings; gives its exit status, standard output and standard error."""
+    done = subprocess.run([str(BIN / "commentsvc"), *words], env={**os.environ, **env}, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
 def serve(port: int, *options: str) -> list[str]:
     return [str(BIN / "commentsvc"), "serve", "--port", str(port), *options]
 

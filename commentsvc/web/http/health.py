@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, make_respons
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from commentsvc.core import routes
+from commentsvc.core import doctor_checks, routes
 from commentsvc.gateways import metrics
 from commentsvc.store import availability, comments, counters, jobs, migrations
 from commentsvc.store.db import db
@@ -18,7 +18,7 @@ from commentsvc.store.db_errors import is_away
 from commentsvc.store.migrations import SchemaState
 from commentsvc.store.transactions import end_failed_transaction
 from commentsvc.web.http.app_setup import machine_time, now, settings
-from commentsvc.web.http.forwarding import is_from_this_machine
+from commentsvc.web.http.forwarding import client_ip, is_from_this_machine
 
 pages = Blueprint("health", __name__)
 
@@ -33,6 +33,15 @@ PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 @pages.get(routes.HEALTH)
 def process() -> Response:
     return jsonify({"status": "ok"})
+
+
+@pages.get(routes.SEEN)
+def seen() -> Response:
+    """How this request arrived, for `commentsvc doctor` alone: it proves itself by the service's secret."""
+    at = request.args.get("at", "")
+    if not doctor_checks.is_signed(settings().secret_key, at, request.args.get("proof", ""), now()):
+        abort(404)
+    return jsonify({"client": client_ip(), "scheme": request.scheme, "host": request.host})
 
 
 @pages.get(routes.READY)
