@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from html import escape
 
 from commentsvc.core import emails, links, sanitizer
@@ -135,6 +136,8 @@ def one_line(value: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 
+# Few people write most comments, and reading an address takes longer than all else about an author.
+@lru_cache(maxsize=10_000)
 def _email(value: str) -> str:
     try:
         return emails.address(value, "email", required=False)
@@ -142,6 +145,7 @@ def _email(value: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=10_000)
 def _website(value: str) -> str | None:
     try:
         return links.website(value, WEBSITE_MAX)

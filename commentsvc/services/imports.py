@@ -189,6 +189,7 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
 
     They are named before private ones are left out: that must not change what the others are called.
     """
+    last, page = None, Page("", ThreadRecord(""))
     for one in _named_apart(reader):
         report.read += 1
         if isinstance(one, LeftOut):
@@ -206,8 +207,10 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
             report.leave_out(record.number, record.line, row)
             continue
         report.mend(record.number, record.line, row.mended)
-        address = options.addresses.rewrite(thread.address)
-        yield Page(page_keys.key_of(address), replace(thread, address=address)), row
+        if thread is not last:  # comments of one page come together
+            address = options.addresses.rewrite(thread.address)
+            last, page = thread, Page(page_keys.key_of(address), replace(thread, address=address))
+        yield page, row
 
 
 def _named_apart(rows: Reader) -> Iterator[tuple[ThreadRecord, CommentRecord] | LeftOut]:

@@ -3,7 +3,9 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
+import jsonschema
 import pytest
 from sqlalchemy import select
 
@@ -177,3 +179,11 @@ def test_text_that_ends_cdata_or_is_no_xml_goes_out_and_comes_back(site, now, ma
     file_imports.run(path, sites.by_key("new"), now)
     html = db.session.scalar(select(Comment.html).where(Comment.site_id == sites.by_key("new").id))
     assert html.strip() == db.session.scalar(select(Comment.html).where(Comment.site_id == site.id)).strip()
+
+
+def test_each_line_is_as_the_documented_schema_says(app, now):
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "export-format.schema.json").read_text())
+    random_site.fill("old", 1, now)
+    validator = jsonschema.Draft202012Validator(schema)
+    for line in exports.json_lines("old", now):
+        assert [error.message for error in validator.iter_errors(json.loads(line))] == []
