@@ -133,15 +133,17 @@ def export(site_key: str, format: str, output: Path | None) -> None:
     lines = exports.WRITERS[format](site_key, datetime.now(UTC))
     if output is None:
         _write(lines, sys.stdout.buffer)
-        return
-    # Under another name until it is whole: an export that fails leaves no half file and keeps the old one.
+    else:
+        write_file(lines, output)
+
+
+def write_file(lines: exports.Lines, output: Path) -> None:
+    """Write an export under another name until it is whole; readable by its owner alone, since it has addresses."""
     handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             _write(lines, file)
-            file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o600)  # it has e-mail addresses
         Path(name).replace(output)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from commentsvc.cli.base import commands, in_app, read_config
+from commentsvc.cli.moving import write_file
 from commentsvc.core import routes
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import Mode, to_json
-from commentsvc.services import site_settings
+from commentsvc.services import exports, site_moves, site_settings
 from commentsvc.store import sites
 from commentsvc.store.audit_log import ActorKind
 
@@ -83,6 +84,34 @@ def site_set(key: str, settings: tuple[str, ...]) -> None:
         click.echo(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     for sentence, own in site.texts.items():
         click.echo(f"text {sentence!r}: {json.dumps(own, ensure_ascii=False)}")
+
+
+@site_commands.command("move")
+@click.argument("key")
+@click.option("--from", "old", required=True, help="Origin of the pages until now, such as https://old.example.")
+@click.option("--to", "new", required=True, help="Their origin from now on.")
+@in_app
+def site_move(key: str, old: str, new: str) -> None:
+    """Move a site to another origin: its settings and the addresses of its pages follow."""
+    moved = site_moves.move(sites.by_key(key), old, new, ActorKind.COMMAND_LINE, datetime.now(UTC))
+    click.echo(f"Moved {key} to {new}: addresses of {moved.threads} threads and {moved.comments} comments.")
+
+
+@site_commands.command("delete")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Confirm the deletion.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File of the export that is written first."
+)
+@in_app
+def site_delete(key: str, yes: bool, output: Path | None) -> None:
+    """Delete a site with all its comments; writes an export first. Accounts stay."""
+    now = datetime.now(UTC)
+    site_moves.check_is_meant(yes, key)
+    output = output or Path(f"{key}-{now:%Y%m%dT%H%M%SZ}.jsonl")
+    write_file(exports.WRITERS["json"](key, now), output)
+    counts = site_moves.delete(sites.by_key(key), ActorKind.COMMAND_LINE, now)
+    click.echo(f"Deleted {key} with {counts.get('comment', 0)} comments. They are in {output}.")
 
 
 def _value(text: str) -> object:
