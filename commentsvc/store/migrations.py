@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import pkgutil
 import re
 from enum import StrEnum
 from functools import cache
@@ -12,86 +14,20 @@ from flask import Flask, current_app
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from commentsvc import store
 from commentsvc.config import Config
 from commentsvc.core.errors import BadDatabase
-from commentsvc.store import (
-    accounts,
-    api_tokens,
-    appeals,
-    audit_log,
-    authors,
-    avatars,
-    canned_responses,
-    comments,
-    counters,
-    decisions,
-    digest_settings,
-    idempotency,
-    identities,
-    invitations,
-    jobs,
-    memberships,
-    moderator_mails,
-    proof_of_work,
-    provider_clients,
-    reports,
-    revisions,
-    rule_hits,
-    rules,
-    sanctions,
-    search_index,
-    second_factors,
-    sessions,
-    sites,
-    spam_words,
-    subscriptions,
-    threads,
-    time_limits,
-    votes,
-    widget_tokens,
-)
+from commentsvc.store import time_limits
 from commentsvc.store.db import Base, db
 from commentsvc.store.db_errors import first_line, is_away
 from commentsvc.store.engine import init_app
 
 log = logging.getLogger(__name__)
 
-# Every table must be imported for the metadata to be whole.
-TABLES = (
-    accounts,
-    api_tokens,
-    appeals,
-    audit_log,
-    authors,
-    avatars,
-    canned_responses,
-    comments,
-    counters,
-    decisions,
-    digest_settings,
-    idempotency,
-    identities,
-    invitations,
-    jobs,
-    memberships,
-    moderator_mails,
-    proof_of_work,
-    provider_clients,
-    reports,
-    revisions,
-    rule_hits,
-    rules,
-    sanctions,
-    search_index,
-    second_factors,
-    sessions,
-    sites,
-    spam_words,
-    subscriptions,
-    threads,
-    votes,
-    widget_tokens,
-)
+# Every table must be imported for the metadata to be whole, also those that only a command or the worker uses.
+for _module in pkgutil.iter_modules(store.__path__, store.__name__ + "."):
+    importlib.import_module(_module.name)
+
 INSTALLED = Path(__file__).parents[1] / "_migrations"
 REVISION = re.compile(r"^revision = \"(\w+)\"", re.MULTILINE)
 VERSION = "alembic_version"
