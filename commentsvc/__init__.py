@@ -36,6 +36,7 @@ def create_app(config: Config) -> Flask:
         rules,
         settings,
         spam,
+        threads,
         verdict,
     )
     from commentsvc.web.http import (
@@ -72,7 +73,20 @@ def create_app(config: Config) -> Flask:
         people,
         mail_links,
     )
-    dashboard = (queue, actions, log, notifications, members, settings, insights, rules, spam, authors, verdict)
+    dashboard = (
+        queue,
+        actions,
+        log,
+        notifications,
+        members,
+        threads,
+        settings,
+        insights,
+        rules,
+        spam,
+        authors,
+        verdict,
+    )
     for views in (*public, *own, *dashboard):
         app.register_blueprint(views.pages)
     urls.init_app(app)

@@ -90,6 +90,53 @@ def test_from_nothing_to_a_moderated_site(run):
     assert re.fullmatch(r"cst_\S{43}\n", said)
 
 
+def test_threads_are_listed_moved_merged_mapped_and_deleted(ready, tmp_path):
+    lines = [
+        {"format": "commentsvc", "version": 1, "site": "blog", "exported_at": "2026-01-01T00:00:00Z"},
+        *[exported(key, number) for number, key in enumerate(["/a/", "/b", "/c"])],
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in flat(lines)))
+    assert ready("import", "json", "in.jsonl", "--site", "blog")[0] == 0
+
+    def listed():
+        return {one["key"]: one["count"] for one in json.loads(ready("thread", "list", "--site", "blog", "--json")[1])}
+
+    assert listed() == {"/a": 1, "/b": 1, "/c": 1}
+    assert ready("thread", "move", "/a", "https://blog.example/new/", "--site", "blog")[:2] == (
+        0,
+        "Moved /a to /new.\n",
+    )
+    assert ready("thread", "merge", "/b", "/a", "--site", "blog")[:2] == (0, "Merged /b into /new: 1 comments.\n")
+    assert listed() == {"/new": 2, "/c": 1}
+    (tmp_path / "map.csv").write_text("old,new\n/c,/d\n/nothing,/e\n")
+    status, said, _ = ready("thread", "map", "map.csv", "--site", "blog", "--dry-run")
+    assert (status, said) == (0, "moved: /c → /d\nno comments: /nothing → /e\nDry run, nothing was changed.\n")
+    assert listed() == {"/new": 2, "/c": 1}
+    assert json.loads(ready("thread", "map", "map.csv", "--site", "blog", "--json")[1])[0]["outcome"] == "moved"
+    assert listed() == {"/new": 2, "/d": 1}
+    assert ready("thread", "delete", "/d", "--site", "blog")[:2] == (0, "Deleted 1 comments of /d.\n")
+    assert "     0  /d  (closed)\n" in ready("thread", "list", "--site", "blog")[1]
+    status, _, trouble = ready("thread", "move", "/nothing", "/x", "--site", "blog")
+    assert (status, trouble.count("\n")) == (1, 1) and "/nothing" in trouble
+    (tmp_path / "map.csv").write_text("/new\n")
+    status, _, trouble = ready("thread", "map", "map.csv", "--site", "blog")
+    assert status == 2 and "Line 1" in trouble
+
+
+def exported(key, number):
+    """The lines of a thread with one approved comment in an export."""
+    at = "2026-01-01T00:00:00Z"
+    author = {"type": "author", "uid": f"a{number}", "name": f"Carol {number}", "created_at": at}
+    thread = {"type": "thread", "key": key, "url": "", "title": "", "created_at": at}
+    comment = {"type": "comment", "uid": f"c{number}", "thread": key, "author": f"a{number}", "status": "approved"}
+    text = {"source": "Hello", "html": "<p>Hello</p>", "created_at": at}
+    return [author, thread, {**comment, **text}]
+
+
+def flat(lines):
+    return [one for line in lines for one in (line if isinstance(line, list) else [line])]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [

@@ -2,11 +2,17 @@
 
 import http.server
 import json
+import re
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from commentsvc import create_app
+from commentsvc.config import from_environment
+from commentsvc.store import sites, threads
 from commentsvc.store.db import db
+from commentsvc.store.transactions import write
 from tests.support import seeding, servers
 
 
@@ -48,6 +54,22 @@ def env(tmp_path, smtp, blog):
     for key in ("blog", "held"):
         assert servers.command(env, "site", "set", key, f"origins={blog}")[0] == 0
     return env | {"PORT": str(port)}
+
+
+def test_a_page_with_two_threads_is_found_and_the_mend_mends(env):
+    app = create_app(from_environment(env, dotenv=None))
+    with app.app_context():
+        site = sites.by_key("blog")
+        with write():
+            for key in ("/post", "/post/"):
+                threads.get_or_add(site, key, datetime.now(UTC))
+        db.session.remove()
+        db.engine.dispose()
+    found = doctor(env)[1]["threads"]
+    assert (found["status"], found["detail"]) == ("wrong", "1 page of blog has two threads")
+    command = re.search(r"commentsvc (thread normalize --site blog)", found["mend"])[1]
+    assert servers.command(env, *command.split())[1] == "merged: /post/ → /post\n0 renamed, 1 merged.\n"
+    assert doctor(env)[1]["threads"]["status"] == "ok"
 
 
 def test_a_sound_installation_has_nothing_wrong_while_it_runs(env, tmp_path):

@@ -19,6 +19,7 @@ from commentsvc.cli import (  # noqa: F401  # each adds its commands to the grou
     serve,
     sites,
     spam,
+    threads,
 )
 from commentsvc.cli.base import FAILED, WRONG_USE, commands
 from commentsvc.config_values import BadSetting

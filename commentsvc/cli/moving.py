@@ -17,10 +17,12 @@ from commentsvc.cli.base import ProgressLine, commands, in_app, progress
 from commentsvc.core import page_addresses
 from commentsvc.core.errors import Invalid
 from commentsvc.core.page_addresses import AddressMap
+from commentsvc.core.policy import Policy
 from commentsvc.services import exports, import_lines, imports
 from commentsvc.services.imports import ImportOptions, ImportReport
 from commentsvc.store import sites
 from commentsvc.store.audit_log import ActorKind
+from commentsvc.store.sites import Site
 
 OURS = "json"
 PROBLEMS_SHOWN = 50  # in the text for people; --json has them all
@@ -64,7 +66,8 @@ def import_(
     if format == OURS:
         report = import_lines.run(file, site, dry_run, ProgressLine(), ActorKind.COMMAND_LINE, now)
     else:
-        options = ImportOptions(dry_run, include_private, _zone(timezone), _addresses(map_file, old_origin, new_origin))
+        addresses = _addresses(site, map_file, old_origin, new_origin)
+        options = ImportOptions(dry_run, include_private, _zone(timezone), addresses)
         report = imports.run(format, file, site, options, ProgressLine(), ActorKind.COMMAND_LINE, now)
     progress("")
     if as_json:
@@ -81,14 +84,19 @@ def _zone(name: str) -> ZoneInfo:
         raise Invalid("timezone", f"There is no time zone “{name}”. Use a name such as Europe/Berlin or UTC.") from None
 
 
-def _addresses(map_file: Path | None, old: str, new: str) -> AddressMap:
-    addresses = AddressMap()
+def read_map(file: Path, policy: Policy) -> dict[str, str]:
+    """New addresses by the key of the old page, from a CSV file; raises Invalid("map", …) for one that is none."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid("map", f"The map {file} can't be read as UTF-8: {error}.") from None
+    return page_addresses.read_pages(lines, policy)
+
+
+def _addresses(site: Site, map_file: Path | None, old: str, new: str) -> AddressMap:
+    addresses = AddressMap(policy=site.policy)
     if map_file is not None:
-        try:
-            lines = map_file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Invalid("map", f"The map {map_file} can't be read as UTF-8: {error}.") from None
-        addresses = AddressMap(page_addresses.read_pages(lines))
+        addresses = AddressMap(read_map(map_file, site.policy), policy=site.policy)
     if bool(old) != bool(new):
         raise Invalid("from", "Use --from and --to together.")
     return page_addresses.with_move(addresses, old, new) if old else addresses

@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     REPLY_NOTICE = "answered"
     CONFIRM_SUBSCRIPTION = "confirm"
     CONFIRM_COMMENT = "confirm_comment"
+    NORMALIZE_THREADS = "normalize_threads"
 
 
 # Kinds that talk to another server. Each has its own queue, so that a slow server delays no other kind.
@@ -126,6 +127,15 @@ class ConfirmCommentJob(JobPayload):
     language: str | None = None
 
 
+@dataclass(frozen=True)
+class NormalizeThreadsJob(JobPayload):
+    """Give a site's threads the keys of its present rules; those that are one page by them stay as they are."""
+
+    kind = JobKind.NORMALIZE_THREADS
+
+    site_id: int
+
+
 PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
     made.kind: made
     for made in (
@@ -138,6 +148,7 @@ PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
         ReplyNoticeJob,
         ConfirmSubscriptionJob,
         ConfirmCommentJob,
+        NormalizeThreadsJob,
     )
 }
 

@@ -9,27 +9,32 @@ from urllib.parse import urljoin, urlsplit
 
 from commentsvc.core import links, page_keys
 from commentsvc.core.errors import Invalid
+from commentsvc.core.policy import Policy
 
 
 @dataclass(frozen=True)
 class AddressMap:
-    """`pages` has new addresses or paths by the key of the old one; `moved` is an old and a new origin."""
+    """`pages` has new addresses or paths by the key of the old one; `moved` is an old and a new origin.
+
+    `policy` is the site's: it says which addresses are one page.
+    """
 
     pages: Mapping[str, str] = field(default_factory=dict)
     moved: tuple[str, str] | None = None
+    policy: Policy = field(default_factory=Policy)
 
     def rewrite(self, address: str) -> str:
         """The new address of a page, or the same."""
         if self.moved and _origin(address) == self.moved[0]:
             address = self.moved[1] + address[len(self.moved[0]) :]
-        new = self.pages.get(page_keys.key_of(address))
+        new = self.pages.get(page_keys.key_of(address, self.policy))
         if new is None:
             return address
         # A path takes the page's origin along, so that the thread keeps a full address.
         return urljoin(address, new) if links.is_web_url(address) and new.startswith("/") else new
 
 
-def read_pages(lines: Iterable[str]) -> dict[str, str]:
+def read_pages(lines: Iterable[str], policy: Policy) -> dict[str, str]:
     """New addresses by old key from CSV with the columns old and new, with or without a header.
 
     Raises Invalid("map", …) with the line for a row without two columns, an empty one, or an old page named twice.
@@ -42,7 +47,7 @@ def read_pages(lines: Iterable[str]) -> dict[str, str]:
             continue
         if len(values) < 2 or not values[0] or not values[1]:
             raise Invalid("map", f"Line {rows.line_num} of the map must have two columns: the old and the new address.")
-        key = page_keys.key_of(values[0])
+        key = page_keys.key_of(values[0], policy)
         if pages.get(key, values[1]) != values[1]:
             raise Invalid("map", f"Line {rows.line_num} of the map gives {values[0]} a second new address.")
         pages[key] = values[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
@@ -30,6 +31,14 @@ class Votes(StrEnum):
     UPDOWN = "updown"
     UP = "up"  # for a comment only
     OFF = "off"
+
+
+class TrailingSlash(StrEnum):
+    DROP = "drop"  # /hello/ and /hello are one page
+    KEEP = "keep"  # they are two
+
+
+PAGE_PARAMS = "p,page_id,attachment_id"  # those by which WordPress names a page that has no path
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,13 @@ class Policy:
     flags_hold: int = 3  # open reports that return a published comment to the queue; 0: never
     privacy_url: str = ""  # the site's privacy page, linked from the reply form; "": no link
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
+    # Which addresses are one page (core/page_keys.py). After a change, a job renames the threads.
+    trailing_slash: TrailingSlash = TrailingSlash.DROP
+    page_params: str = PAGE_PARAMS  # parameters of the query that tell pages apart, with commas between
+
+    @property
+    def page_param_names(self) -> frozenset[str]:
+        return frozenset(name for name in self.page_params.split(",") if name)
 
 
 BOUNDS = {
@@ -137,6 +153,19 @@ def _web_address(name: str, value: object) -> str:
     return address
 
 
+PAGE_PARAM = re.compile(r"[A-Za-z0-9._~:-]{1,64}")
+PAGE_PARAMS_MAX = 20
+
+
+def _page_params(value: object) -> str:
+    """Names with commas between, each once."""
+    names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else None
+    if names is None or len(names) > PAGE_PARAMS_MAX or not all(PAGE_PARAM.fullmatch(name) for name in names):
+        example = f"up to {PAGE_PARAMS_MAX} names of query parameters with commas between, such as {PAGE_PARAMS}"
+        raise Invalid("page_params", f"“page_params” is {example}; or empty for none.")
+    return ",".join(dict.fromkeys(names))
+
+
 def _checked(name: str, value: object) -> object:
     if name not in _NAMES:
         raise Invalid(name, f"There is no setting “{name}”.")
@@ -152,6 +181,12 @@ def _checked(name: str, value: object) -> object:
         if value not in set(Votes):
             raise Invalid(name, f"“votes” is one of {', '.join(Votes)}.")
         return Votes(str(value))
+    if name == "trailing_slash":
+        if value not in set(TrailingSlash):
+            raise Invalid(name, f"“trailing_slash” is one of {', '.join(TrailingSlash)}.")
+        return TrailingSlash(str(value))
+    if name == "page_params":
+        return _page_params(value)
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

@@ -11,12 +11,16 @@ from datetime import UTC, date, datetime, time
 
 from commentsvc.core.errors import Invalid
 from commentsvc.core.status import Status
+from commentsvc.core.whole_numbers import find_number
 
 QUERY_MAX = 300  # characters
 WORD_MAX = 64  # characters of a word that are looked up; longer ones differ before that
 WORDS_MAX = 1_000  # different words of one comment that are looked up
 
-KEYS = ("author", "email", "ip", "thread", "status", "has", "before", "after")
+KEYS = ("id", "author", "email", "ip", "thread", "status", "has", "before", "after")
+ANY_STATUS = "any"
+# The end of a permalink, of a blog's page or of ours; WordPress's links end in the same way.
+_PERMALINK = re.compile(r"https?://\S+#comment-(?P<number>\S+)", re.I)
 _PART = re.compile(r"""(?:(?P<key>[^\W\d_]+):(?!//))?(?:"(?P<phrase>[^"]*)"?|(?P<word>\S+|(?<=:)))""")
 
 
@@ -30,7 +34,10 @@ _STATUS_PART = re.compile(r"""(?<!\S)status:(?:"[^"]*"?|\S*)""", re.I)
 
 @dataclass(frozen=True)
 class Search:
-    """A parsed query; all parts must match. `after` is inclusive, `before` exclusive."""
+    """A parsed query; all parts must match. `after` is inclusive, `before` exclusive.
+
+    `is_any_status` looks through all lists; so does a query for one comment by its number.
+    """
 
     words: tuple[str, ...] = ()
     author: str = ""
@@ -38,6 +45,8 @@ class Search:
     ip: str = ""
     thread: str = ""
     status: Status | None = None
+    is_any_status: bool = False
+    comment_id: int | None = None
     has_link: bool = False
     before: datetime | None = None
     after: datetime | None = None
@@ -61,8 +70,9 @@ _MARK = "\u2020"
 
 
 def parse(query: str) -> Search:
-    """Read `author: email: ip: thread: status: has:link before: after:` and free text; quotes hold words together.
+    """Read `id: author: email: ip: thread: status: has:link before: after:` and free text; quotes hold words together.
 
+    A permalink is the comment that it leads to.
     Raises Invalid, with a sentence that names the mend, for a key or value there is none of.
     """
     query = query.replace("\0", "").strip()
@@ -72,6 +82,9 @@ def parse(query: str) -> Search:
     asked: dict[str, str] = {}
     for part in _PART.finditer(query):
         key = (part["key"] or "").lower()
+        if permalink := _PERMALINK.fullmatch(part[0]):
+            asked["id"] = permalink["number"]
+            continue
         value = (part["word"] if part["phrase"] is None else part["phrase"]).strip()
         if not key:
             words += [value] if value else []
@@ -90,7 +103,9 @@ def parse(query: str) -> Search:
         email=asked.get("email", "").lower(),
         ip=asked.get("ip", "").lower(),
         thread=asked.get("thread", ""),
-        status=_status(asked["status"]) if "status" in asked else None,
+        status=_status(asked["status"]) if "status" in asked and asked["status"].lower() != ANY_STATUS else None,
+        is_any_status="id" in asked or asked.get("status", "").lower() == ANY_STATUS,
+        comment_id=_number(asked["id"]) if "id" in asked else None,
         has_link=_has_link(asked["has"]) if "has" in asked else False,
         before=_day("before", asked["before"]) if "before" in asked else None,
         after=_day("after", asked["after"]) if "after" in asked else None,
@@ -98,6 +113,7 @@ def parse(query: str) -> Search:
 
 
 _EXAMPLE = {
+    "id": "id:1234",
     "author": 'author:"Carol Danvers"',
     "email": "email:carol@example.org",
     "ip": "ip:192.0.2.1",
@@ -109,9 +125,16 @@ _EXAMPLE = {
 }
 
 
+def _number(value: str) -> int:
+    number = find_number(value)
+    if number is None:
+        raise Invalid("q", f"“{value}” is not the number of a comment, such as {_EXAMPLE['id']}.")
+    return number
+
+
 def _status(value: str) -> Status:
     if value.lower() not in set(Status):
-        raise Invalid("q", f"“{value}” is not a status. Use one of {', '.join(Status)}.")
+        raise Invalid("q", f"“{value}” is not a status. Use one of {', '.join(Status)}, {ANY_STATUS}.")
     return Status(value.lower())
 
 

@@ -16,7 +16,7 @@ from commentsvc.core.doctor_checks import CheckResult, CheckStatus
 from commentsvc.core.errors import CommentError
 from commentsvc.gateways import backup_file, reachable
 from commentsvc.gateways.mail import OutgoingMail, Undeliverable, check_server, mailer
-from commentsvc.services import backups, rerender
+from commentsvc.services import backups, rerender, thread_normalizing
 from commentsvc.store import jobs, migrations, sites
 from commentsvc.store.db import db
 from commentsvc.store.migrations import SchemaState
@@ -27,7 +27,7 @@ WAL_MAX_BYTES = 500 * 2**20
 CLOCK_MAX_S = 30  # codes and tokens live for minutes
 WAITING_MAX_S = 600
 ELEMENT = "<comment-thread"
-NEED_DATABASE = ("clock", "origins", "jobs", "rendering")
+NEED_DATABASE = ("clock", "origins", "jobs", "threads", "rendering")
 
 Check = Callable[[Config, datetime], Iterator[CheckResult]]
 
@@ -48,6 +48,7 @@ def run(config: Config, mail_to: str, now: datetime) -> Iterator[CheckResult]:
         "origins": _origins,
         "jobs": _jobs,
         "backups": _backups,
+        "threads": _threads,
         "rendering": _rendering,
     }
     has_database = True
@@ -269,6 +270,16 @@ def _backups(config: Config, now: datetime) -> Iterator[CheckResult]:
         yield _wrong("backups", f"{last.name}: {error}", "Write a new one: commentsvc backup FILE")
         return
     yield _ok("backups", f"{last.name} is whole")
+
+
+def _threads(_config: Config, _now: datetime) -> Iterator[CheckResult]:
+    found = {site.key: doubled for site in sites.all_sites() if (doubled := thread_normalizing.doubled(site))}
+    if not found:
+        yield _ok("threads", "each page has one thread")
+    for key, doubled in found.items():
+        pages = f"{len(doubled)} pages of {key} have" if len(doubled) > 1 else f"1 page of {key} has"
+        mend = f"See commentsvc thread normalize --site {key} --dry-run, then run it without --dry-run."
+        yield _wrong("threads", f"{pages} two threads", mend)
 
 
 def _rendering(_config: Config, _now: datetime) -> Iterator[CheckResult]:

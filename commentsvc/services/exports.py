@@ -14,7 +14,7 @@ from commentsvc.core.status import Status
 from commentsvc.gateways.formats import writers
 from commentsvc.gateways.formats.export_lines import FORMAT, VERSION
 from commentsvc.gateways.formats.writers import WrittenComment, WrittenSite, WrittenThread
-from commentsvc.store import canned_responses, export_rows, recounts, sites, uids
+from commentsvc.store import canned_responses, export_rows, recounts, sites, thread_aliases, uids
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
@@ -127,8 +127,10 @@ def _members(site: Site) -> Iterator[Line]:
 def _threads(site: Site) -> Iterator[Line]:
     for batch in export_rows.threads(site):
         pinned = _names(site, Comment, [row.pinned_id for row in batch])
+        former = thread_aliases.of_threads([row.id for row in batch])
         for row in batch:
-            yield {"type": "thread", **_columns(row, OF_THREAD), "pinned": pinned.get(row.pinned_id)}
+            more = {"former_keys": former.get(row.id, []), "pinned": pinned.get(row.pinned_id)}
+            yield {"type": "thread", **_columns(row, OF_THREAD), **more}
 
 
 def _comments(site: Site) -> Iterator[Line]:

@@ -28,7 +28,7 @@ from commentsvc.services import (
 )
 from commentsvc.services.imports import BATCH, EVERY, ImportReport, Progress
 from commentsvc.services.line_fields import Fields
-from commentsvc.store import audit_log, comment_places, memberships, sites, threads, uids
+from commentsvc.store import audit_log, comment_places, memberships, sites, thread_aliases, threads, uids
 from commentsvc.store.audit_log import Actor
 from commentsvc.store.authors import Author
 from commentsvc.store.comments import Comment
@@ -211,25 +211,27 @@ class _Import:
         if threads.find(self.site, key) is not None:
             return
         mode = fields.optional_text("mode", 8)
-        threads.add(
-            Thread(
-                site_id=self.site.id,
-                key=key,
-                key_hash=threads.hash_of(key),
-                url=fields.text("url", URL_MAX, required=False),
-                title=fields.text("title", TITLE_MAX, required=False),
-                is_title_fixed=fields.flag("is_title_fixed"),
-                is_url_fixed=fields.flag("is_url_fixed"),
-                is_open=fields.flag("is_open", True),
-                mode=mode if mode in tuple(Mode) else None,
-                count=0,
-                version=0,
-                created_at=fields.time("created_at"),
-            )
+        thread = Thread(
+            site_id=self.site.id,
+            key=key,
+            key_hash=threads.hash_of(key),
+            url=fields.text("url", URL_MAX, required=False),
+            title=fields.text("title", TITLE_MAX, required=False),
+            is_title_fixed=fields.flag("is_title_fixed"),
+            is_url_fixed=fields.flag("is_url_fixed"),
+            is_open=fields.flag("is_open", True),
+            mode=mode if mode in tuple(Mode) else None,
+            count=0,
+            version=0,
+            created_at=fields.time("created_at"),
         )
+        threads.add(thread)
+        former = [one for one in fields.list("former_keys") if isinstance(one, str) and 0 < len(one) <= KEY_MAX]
+        free = {threads.hash_of(one): one for one in former if threads.find(self.site, one) is None}
+        thread_aliases.add(self.site.id, free, thread.id)
 
     def _key(self, value: str) -> str:
-        return page_keys.key_of(value)
+        return page_keys.key_of(value, self.site.policy)
 
     def _comments(self, batch: Sequence[Numbered]) -> None:
         read = []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from commentsvc.core import links, page_keys
+from commentsvc.core.errors import Invalid
 from commentsvc.core.networks import NetworkScope, network_of
 from commentsvc.core.page_addresses import AddressMap
 from commentsvc.core.policy import TITLE_MAX, URL_MAX
@@ -21,7 +22,7 @@ from commentsvc.gateways.formats.registry import READERS
 from commentsvc.services import import_batches, import_rows
 from commentsvc.services.import_batches import Misplaced, NewComment
 from commentsvc.services.import_rows import Dating, MendedRow, one_line
-from commentsvc.store import audit_log, comment_places, threads
+from commentsvc.store import audit_log, comment_places, sites, threads
 from commentsvc.store import authors as stored_authors
 from commentsvc.store.audit_log import Actor
 from commentsvc.store.authors import Author
@@ -209,7 +210,12 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
         report.mend(record.number, record.line, row.mended)
         if thread is not last:  # comments of one page come together
             address = options.addresses.rewrite(thread.address)
-            last, page = thread, Page(page_keys.key_of(address), replace(thread, address=address))
+            last, page = thread, Page(page_keys.key_of(address, site.policy), replace(thread, address=address))
+        try:
+            page_keys.check(page.key)
+        except Invalid as error:
+            report.leave_out(record.number, record.line, f"its page can't be named: {error}")
+            continue
         yield page, row
 
 
@@ -261,6 +267,7 @@ def _still_waiting(rows: Sequence[Row], here: dict[str, Any]) -> Iterator[tuple[
 def _add(site: Site, rows: Sequence[Row], now: datetime) -> tuple[dict[str, str], list[Misplaced], int]:
     """Write comments that are new; gives the replies whose parents have not come yet, and how many it wrote."""
     with write():
+        sites.hold_posting(site.id)  # no thread moves meanwhile
         pages = _pages(site, [page for page, _ in rows], now)
         # Looked up again, now that the pages are locked: another import of the same file may have been quicker.
         names = {name for _, one in rows for name in (one.record.import_id, one.record.parent_import_id) if name}

@@ -14,14 +14,16 @@ from commentsvc.core.job_kinds import (
     LearnImportedJob,
     MailJob,
     NoMailJob,
+    NormalizeThreadsJob,
     PendingNoticeJob,
     ReplyNoticeJob,
     TeachSpamServiceJob,
 )
 from commentsvc.gateways.mail import Mailer, OutgoingMail
 from commentsvc.gateways.spam_service import NoService, SpamService
-from commentsvc.services import address_checks, avatars, mail_links, notifications, spam_training
+from commentsvc.services import address_checks, avatars, mail_links, notifications, spam_training, thread_normalizing
 from commentsvc.services.mail_links import MailLinks
+from commentsvc.store.audit_log import ActorKind
 
 NO_SPAM_SERVICE = NoService()
 
@@ -69,5 +71,7 @@ def perform(payload: JobPayload, key: str, tools: JobTools, now: datetime) -> No
             notifications.ask_to_confirm(payload.subscription_id, tools.links, now)
         case ConfirmCommentJob():
             address_checks.mail(payload.comment_id, payload.language, tools.links, now)
+        case NormalizeThreadsJob():
+            thread_normalizing.normalize(payload.site_id, False, ActorKind.SYSTEM, now)
         case _:
             raise NotImplementedError(f"no case for a job of the kind {payload.kind}")

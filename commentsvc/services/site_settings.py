@@ -9,16 +9,18 @@ from typing import Any
 from commentsvc.core import text_input, translations
 from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
 from commentsvc.core.form_merge import merge
+from commentsvc.core.job_kinds import NormalizeThreadsJob
 from commentsvc.core.policy import Mode, Policy, changed
-from commentsvc.services import members, thread_settings
-from commentsvc.store import audit_log, canned_responses, sites
+from commentsvc.services import members, thread_moves, thread_settings
+from commentsvc.store import audit_log, canned_responses, jobs, sites
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import Actor, AuditEntry
 from commentsvc.store.db import db
 from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 from commentsvc.store.transactions import retried, write
 
-UNDOABLE = ("setting", "member", "canned", audit_log.THREAD)
+UNDOABLE = ("setting", "member", "canned", *audit_log.OF_THREADS)
+KEY_RULES = frozenset({"trailing_slash", "page_params"})  # settings that change which addresses are one page
 
 
 @retried
@@ -53,6 +55,8 @@ def change(
         before, after = _changed(site, changes)
         if after:
             audit_log.add("setting", now, site=site, by=by, subject=", ".join(after), before=before, after=after, ip=ip)
+        if not KEY_RULES.isdisjoint(after):
+            jobs.add(NormalizeThreadsJob(site.id), now)
     return list(after)
 
 
@@ -119,6 +123,10 @@ def remove_note(site_id: int, note_id: int, by: Account, ip: str, now: datetime)
 @retried
 def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> None:
     """Put back what a journal's entry changed; raises Conflict when it has been changed again since."""
+    entry = audit_log.by_id(entry_id)
+    if entry.site_id == site_id and entry.kind in thread_moves.KINDS:
+        thread_moves.undo(entry_id, by, ip, now)
+        return
     with write():
         site = _locked(site_id)
         entry = audit_log.by_id(entry_id)
@@ -130,6 +138,8 @@ def undo(site_id: int, entry_id: int, by: Account, ip: str, now: datetime) -> No
             thread_settings.put_back(site, entry, by, ip, now)
         else:
             (_undo_setting if entry.kind == "setting" else _undo_note)(site, entry)
+            if not KEY_RULES.isdisjoint(entry.after):
+                jobs.add(NormalizeThreadsJob(site.id), now)
             was, now_is = entry.after, entry.before
             audit_log.add(
                 entry.kind, now, site=site, by=by, subject=entry.subject, before=was, after=now_is, ip=ip, undoes=entry

@@ -57,6 +57,7 @@ def load(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now
     thread = threads.find(site, key)
     if thread is None:
         return ThreadPage(site, key, None, [], sort, None, drawn_at=now)
+    key = thread.key  # `key` may be a former one
     found = comment_pages.page_of(thread, sort, after, limit)
     is_cut = bool(found.more) or (after is not None and after.root_id is not None)
     roots = tree.build_tree(found.comments, with_orphans=is_cut)

@@ -13,7 +13,7 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import transitions
 from commentsvc.services.moderation import Moderator
-from commentsvc.store import accounts, audit_log, comments, memberships, thread_titles, threads
+from commentsvc.store import accounts, audit_log, comments, memberships, sites, thread_titles, threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.audit_log import THREAD, AuditEntry
 from commentsvc.store.comments import CommentKind
@@ -52,17 +52,25 @@ def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str,
     Raises Invalid for a comment that can't be pinned (only a published one of this thread that answers none), and
     for a mode that there is not; None is the site's own.
     """
-    if changes.get("mode") is not None and changes["mode"] not in set(Mode):
-        raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     with write():
+        sites.hold_posting(site.id)  # no thread moves meanwhile
         accounts.hold(by.id)
         thread = threads.get_or_add(site, key, now)
-        if changes.get("pinned_id") is not None:
-            _check_pin(thread, changes["pinned_id"])
-        changes = {**changes, **_fixed(thread, changes)}
-        changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
-        entry = _change(site, thread, changed, by, ip, now) if changed else None
+        entry = set_values(site, thread, changes, by, ip, now)
     return ThreadChange(thread, undo_of(entry) if entry else None)
+
+
+def set_values(
+    site: Site, thread: Thread, changes: Mapping[str, Any], by: Account, ip: str, now: datetime
+) -> AuditEntry | None:
+    """As tend(), for a thread that the caller has locked; the caller commits. None when nothing was changed."""
+    if changes.get("mode") is not None and changes["mode"] not in set(Mode):
+        raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
+    if changes.get("pinned_id") is not None:
+        _check_pin(thread, changes["pinned_id"])
+    changes = {**changes, **_fixed(thread, changes)}
+    changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
+    return _change(site, thread, changed, by, ip, now) if changed else None
 
 
 @retried

@@ -163,13 +163,14 @@ def note_new_text(comment: Comment) -> None:
 def take_back(
     undone: Sequence[Decision],
     found: Mapping[int, Comment],
-    by: Account,
+    by: Account | None,
     batch: str,
     now: datetime,
     restore_text: Callable[[Comment, Decision], None],
 ) -> list[Decision]:
     """Undo decisions on the comments `found`, by id; gives a decision for each, in their order.
 
+    `by` is None for the command line.
     `restore_text` brings back the text that an edit replaced. The reports and appeals that the undone decisions had
     answered are open again.
     """
@@ -189,7 +190,8 @@ def take_back(
                 comment.status = back_to
                 moves.append((comment, before))
             action = ACTION_TO[back_to]
-        made.append(decisions.add(comment, action, before, batch, now, by=by, undoes=decision))
+        rule = None if by is not None else decisions.COMMAND_LINE
+        made.append(decisions.add(comment, action, before, batch, now, by=by, rule=rule, undoes=decision))
     update_counters(moves)
     db.session.flush()
     reopened = appeals.reopen(decision.id for decision in undone)

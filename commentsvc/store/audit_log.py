@@ -17,6 +17,11 @@ from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
 
 THREAD = "thread"  # the kind of a change to a thread's pin, openness or mode
+THREAD_MOVE = "thread-move"  # another key
+THREAD_MERGE = "thread-merge"  # all comments to another thread
+THREAD_DELETE = "thread-delete"  # all comments deleted
+THREADS_NORMALIZED = "threads-normalized"  # keys of many, after the rules for keys have changed
+OF_THREADS = (THREAD, THREAD_MOVE, THREAD_MERGE, THREAD_DELETE)
 WHO_SET_MAX = 200  # changes that are looked through for who set a field
 
 
@@ -94,7 +99,7 @@ def add(
 
 def of_threads(site: Site, since: datetime | None, before: datetime | None, limit: int) -> Sequence[AuditEntry]:
     """The changes of threads from `since` on and before `before` (None: no limit), newest first."""
-    query = select(AuditEntry).where(AuditEntry.site_id == site.id, AuditEntry.kind == THREAD)
+    query = select(AuditEntry).where(AuditEntry.site_id == site.id, AuditEntry.kind.in_(OF_THREADS))
     if since is not None:
         query = query.where(AuditEntry.created_at >= since)
     if before is not None:

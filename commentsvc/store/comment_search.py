@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from sqlalchemy import Row, Select, SQLColumnExpression, func, select, text
@@ -16,11 +16,10 @@ from commentsvc.core import search_query
 from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.search_query import Search
 from commentsvc.core.status import Status
-from commentsvc.store import counters, pagination, search_index
+from commentsvc.store import counters, pagination, search_index, threads
 from commentsvc.store.comments import FLAGGED, LINKED, Comment
 from commentsvc.store.db import db
 from commentsvc.store.sites import Site
-from commentsvc.store.threads import Thread, hash_of
 
 # Comments to read in order before the index is used, and again while that is cheaper: where many comments match, a page
 # is full by then, and the index would have to collect and sort all matches.
@@ -34,11 +33,14 @@ UNSCORED = -1
 ROUND = 500
 TEXTS: tuple[Any, ...] = (Comment.source, Comment.html, Comment.author_name, Comment.author_email)
 ANY_COMMENT = Search()
+NO_THREAD = 0  # the id of no row
 
 
 @dataclass(frozen=True)
 class Wanted:
     """A list of comments: sites, a status and an order; `until_id` leaves out later comments.
+
+    A search over any status takes the place of the list's own.
 
     `with_addresses` searches e-mail addresses too; False for a moderator who may not see them.
     """
@@ -50,6 +52,10 @@ class Wanted:
     with_addresses: bool = True
     until_id: int | None = None
     is_flagged: bool = False  # only those with open reports
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        return tuple(Status) if self.search.is_any_status else (self.status,)
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ def page(wanted: Wanted, after: Cursor | None, limit: int) -> SearchPage:
     """A page of the list with parents, threads and authors loaded."""
     keys: list[_Key] = []
     is_whole = True
-    for site in wanted.sites:
-        reader = _Reader(wanted, site, after, limit + 1)
+    for site, status in product(wanted.sites, wanted.statuses):
+        reader = _Reader(wanted, site, status, after, limit + 1)
         keys += islice(reader.keys(), limit + 1)
         is_whole = is_whole and reader.is_whole
     keys = sorted(keys, key=_order(wanted.sort))
@@ -78,8 +84,8 @@ def page(wanted: Wanted, after: Cursor | None, limit: int) -> SearchPage:
 def ids(wanted: Wanted, limit: int) -> list[int]:
     """Ids of the first `limit` comments of the list."""
     found: list[int] = []
-    for site in wanted.sites:
-        reader = _Reader(wanted, site, None, limit - len(found))
+    for site, status in product(wanted.sites, wanted.statuses):
+        reader = _Reader(wanted, site, status, None, limit - len(found))
         found += [key.id for key in islice(reader.keys(), limit - len(found))]
     return found
 
@@ -116,10 +122,10 @@ def _order(sort: Sort) -> Callable[[_Key], tuple[float, float, int]]:
 
 
 class _Reader:
-    """Reads the list of one site in order, as far as the caller iterates, which is at most `limit` comments."""
+    """Reads one list of one site in order, as far as the caller iterates, which is at most `limit` comments."""
 
-    def __init__(self, wanted: Wanted, site: Site, after: Cursor | None, limit: int) -> None:
-        self._wanted, self._site, self._after, self._limit = wanted, site, after, limit
+    def __init__(self, wanted: Wanted, site: Site, status: Status, after: Cursor | None, limit: int) -> None:
+        self._wanted, self._site, self._status, self._after, self._limit = wanted, site, status, after, limit
         search = wanted.search
         self._reads_texts = bool(search.words or search.author or search.email)
         self.is_whole = True
@@ -198,8 +204,10 @@ class _Reader:
         search = self._wanted.search
         # `site_id + 0` keeps SQLite from the site_id index, with which it would scan the whole list for the matches.
         of_site = Comment.site_id + 0 if by_index else Comment.site_id
-        query = _select(columns).where(of_site == self._site.id, Comment.status == self._wanted.status)
+        query = _select(columns).where(of_site == self._site.id, Comment.status == self._status)
         # As literals, not parameters: SQLite uses a partial index only if the query has the same condition as text.
+        if search.comment_id is not None:
+            return query.where(Comment.id == search.comment_id)
         if self._wanted.is_flagged:
             query = query.where(text(f"comment.{FLAGGED}"))
         if search.has_link and not by_index:
@@ -209,9 +217,8 @@ class _Reader:
         if search.ip:
             query = query.where(Comment.ip == search.ip)
         if search.thread:
-            thread = select(Thread.id).where(Thread.site_id == self._site.id)
-            thread_id = thread.where(Thread.key_hash == hash_of(search.thread)).scalar_subquery()
-            query = query.where(Comment.thread_id == thread_id)
+            thread = threads.find(self._site, threads.key_for(self._site, search.thread))
+            query = query.where(Comment.thread_id == (thread.id if thread else NO_THREAD))
         if search.after:
             query = query.where(Comment.created_at >= search.after)
         if search.before:

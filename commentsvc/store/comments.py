@@ -302,6 +302,12 @@ def thread_ids_by(author_ids: Iterable[int]) -> Sequence[int]:
     return db.session.scalars(query.order_by(Comment.thread_id)).all()
 
 
+def not_deleted_in(thread_id: int, limit: int) -> Sequence[int]:
+    """Ids of the first comments of a thread that are not deleted, in order of id."""
+    query = select(Comment.id).where(Comment.thread_id == thread_id, Comment.status != Status.DELETED)
+    return db.session.scalars(query.order_by(Comment.id).limit(limit)).all()
+
+
 def of_ids(ids: Iterable[int]) -> list[Comment]:
     """The comments that exist with their authors, read again from the database, in order of id."""
     query = select(Comment).where(Comment.id.in_(list(ids))).order_by(Comment.id)

@@ -20,6 +20,7 @@ from commentsvc.store.sites import Site
 NOTE_MAX = 1000
 BY_PEOPLE = text("by_account_id IS NOT NULL")
 EDIT = "edit"  # action of a decision that changed the text and not the status
+COMMAND_LINE = "command line"  # in place of a rule's name: the operator decided, by a command
 
 
 class Decision(Base):
@@ -59,7 +60,8 @@ class Decision(Base):
     def who(self) -> str:
         if self.by_account is not None:
             return self.by_account.name
-        return "its author" if self.by_rule == "author" else f"rule: {self.by_rule}"
+        not_rules = {"author": "its author", COMMAND_LINE: "the command line"}
+        return not_rules.get(self.by_rule or "", f"rule: {self.by_rule}")
 
 
 def add(

@@ -16,14 +16,17 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     false,
+    or_,
     select,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from commentsvc.core import page_keys
 from commentsvc.core.policy import TITLE_MAX, URL_MAX, Policy
 from commentsvc.store.db import Base, Id, UtcTime, db
 from commentsvc.store.sites import Site
+from commentsvc.store.thread_aliases import ThreadAlias
 from commentsvc.store.upserts import upsert
 
 
@@ -78,7 +81,25 @@ def hash_of(key: str) -> bytes:
 
 
 def find(site: Site, key: str) -> Thread | None:
-    return db.session.scalar(select(Thread).where(Thread.site_id == site.id, Thread.key_hash == hash_of(key)))
+    """The thread with this key, now or formerly."""
+    key_hash = hash_of(key)
+    found = db.session.scalar(select(Thread).where(Thread.site_id == site.id, Thread.key_hash == key_hash))
+    if found is None:
+        query = select(Thread).join(ThreadAlias, ThreadAlias.thread_id == Thread.id)
+        query = query.where(ThreadAlias.site_id == site.id, ThreadAlias.key_hash == key_hash)
+        found = db.session.scalar(query)
+    return found
+
+
+def key_for(site: Site, value: str, field: str = "thread") -> str:
+    """The key of the page that an address, a path or an identifier names.
+
+    A thread that has exactly this spelling is the page's: it was made before the site's present rules for keys.
+    Raises Invalid, naming `field`, for what can't be a key.
+    """
+    key = page_keys.checked_key(value, site.policy, field)
+    exact = find(site, value) if key != value else None
+    return exact.key if exact is not None else key
 
 
 def get_or_add(site: Site, key: str, now: datetime) -> Thread:
@@ -89,8 +110,16 @@ def get_or_add(site: Site, key: str, now: datetime) -> Thread:
 def get_or_add_all(
     site: Site, keys: Iterable[str], now: datetime, closed: Collection[str] = frozenset()
 ) -> dict[str, Thread]:
-    """Threads by key, locked as in get_or_add and in order of id; new threads in `closed` accept no comments."""
-    named = {hash_of(key): key for key in keys}
+    """Threads by key, locked as in get_or_add and in order of id; new threads in `closed` accept no comments.
+
+    A former key gives the thread that it leads to. The caller keeps keys from being moved (sites.hold_posting).
+    """
+    asked = {key: hash_of(key) for key in keys}
+    named = {key_hash: key for key, key_hash in asked.items()}
+    moved = _moved(site, named)
+    for former, (key_hash, key) in moved.items():
+        del named[former]
+        named[key_hash] = key
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
@@ -101,7 +130,15 @@ def get_or_add_all(
         found.update({bytes(thread.key_hash): thread for thread in made})
         if len(found) < len(named):  # another transaction has inserted them at this moment
             found.update(_locked(site, named.keys() - found.keys()))
-    return {named[key_hash]: thread for key_hash, thread in found.items()}
+    now_at = {former: key_hash for former, (key_hash, _) in moved.items()}
+    return {key: found[now_at.get(key_hash, key_hash)] for key, key_hash in asked.items()}
+
+
+def _moved(site: Site, key_hashes: Collection[bytes]) -> dict[bytes, tuple[bytes, str]]:
+    """Key and its hash of the threads that former keys lead to, by the hash of the former key."""
+    query = select(ThreadAlias.key_hash, Thread.key_hash, Thread.key).join(Thread, Thread.id == ThreadAlias.thread_id)
+    query = query.where(ThreadAlias.site_id == site.id, ThreadAlias.key_hash.in_(sorted(key_hashes)))
+    return {bytes(former): (bytes(key_hash), key) for former, key_hash, key in db.session.execute(query).all()}
 
 
 def is_any(site: Site) -> bool:
@@ -134,6 +171,34 @@ def _locked(site: Site, key_hashes: Iterable[bytes]) -> dict[bytes, Thread]:
     query = select(Thread).where(Thread.site_id == site.id, Thread.key_hash.in_(sorted(key_hashes)))
     query = query.order_by(Thread.id).with_for_update(of=Thread).execution_options(populate_existing=True)
     return {bytes(thread.key_hash): thread for thread in db.session.scalars(query)}
+
+
+def of_site(site: Site) -> Sequence[Thread]:
+    """All threads of a site, the oldest first."""
+    query = select(Thread).where(Thread.site_id == site.id)
+    return db.session.scalars(query.order_by(Thread.created_at, Thread.id)).all()
+
+
+def matching(site: Site, words: str, before_id: int | None, limit: int) -> Sequence[Thread]:
+    """Threads whose key or title holds the words, in any case of ASCII letters; the newest first, below `before_id`."""
+    query = select(Thread).where(Thread.site_id == site.id)
+    if words:
+        of_thread = (Thread.key.icontains(words, autoescape=True), Thread.title.icontains(words, autoescape=True))
+        query = query.where(or_(*of_thread))
+    if before_id is not None:
+        query = query.where(Thread.id < before_id)
+    return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
+
+
+def keys_of(site: Site, after_id: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
+    """Ids and keys of the threads of a site with ids above `after_id`, in order of id."""
+    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id, Thread.id > after_id)
+    return [(number, key) for number, key in db.session.execute(query.order_by(Thread.id).limit(limit)).all()]
+
+
+def rename(thread: Thread, key: str) -> None:
+    """Give a thread another key, which no other thread or alias has; the caller holds the lock."""
+    thread.key, thread.key_hash = key, hash_of(key)
 
 
 def newest_key(site: Site) -> str:
@@ -182,8 +247,12 @@ def pin_again(thread_id: int, comment_id: int) -> None:
 
 
 def counts(site: Site, keys: list[str]) -> dict[str, int]:
-    """The number of approved comments by thread key; 0 for a thread that does not exist."""
+    """The number of approved comments by thread key, now or formerly; 0 for a thread that does not exist."""
     hashes = {hash_of(key): key for key in keys}
     query = select(Thread.key_hash, Thread.count).where(Thread.site_id == site.id, Thread.key_hash.in_(list(hashes)))
     found = {bytes(key_hash): count for key_hash, count in db.session.execute(query).all()}
+    if missing := sorted(hashes.keys() - found.keys()):
+        query = select(ThreadAlias.key_hash, Thread.count).join(Thread, Thread.id == ThreadAlias.thread_id)
+        query = query.where(ThreadAlias.site_id == site.id, ThreadAlias.key_hash.in_(missing))
+        found.update({bytes(key_hash): count for key_hash, count in db.session.execute(query).all()})
     return {key: found.get(key_hash, 0) for key_hash, key in hashes.items()}

@@ -43,6 +43,8 @@ DEFAULTS = {
     "flags_hold": 3,
     "privacy_url": "",
     "language": "",
+    "trailing_slash": "drop",
+    "page_params": "p,page_id,attachment_id",
 }
 ZERO_MEANS_NEVER = [
     *(

@@ -10,11 +10,14 @@ from sqlalchemy import create_engine, inspect, select, text
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
+from commentsvc.core.job_kinds import NormalizeThreadsJob
 from commentsvc.core.policy import Policy
+from commentsvc.services import jobs as jobs_service
 from commentsvc.services import posting
+from commentsvc.services.jobs import JobTools
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import engine as stored_engine
-from commentsvc.store import migrations, sites
+from commentsvc.store import jobs, migrations, sites, threads
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.db import Base, db
 from commentsvc.store.search_index import OWN_KIND
@@ -190,3 +193,24 @@ def test_a_new_database_has_no_account_and_no_token(bare):
     with bare.connect() as connection:
         for table in ("account", "identity", "api_token", "site", "session"):
             assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
+
+
+def test_an_upgrade_leaves_a_job_that_renames_the_threads_of_before(bare, now):
+    upgrade(revision="0042")
+    with bare.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO site (id, key, name, version, rules_version, settings, created_at)"
+                " VALUES (1, 'blog', 'A blog', 1, 1, '{}', :now)"
+            ),
+            {"now": now},
+        )
+    upgrade()
+    job = jobs.claim(now, jobs.LOCAL_QUEUE)
+    assert job.payload == NormalizeThreadsJob(1)
+    site = sites.by_key("blog")
+    with write():
+        threads.get_or_add(site, "/post/", now)
+    jobs_service.perform(job.payload, job.key, JobTools(None, ()), now)
+    db.session.rollback()
+    assert [key for _, key in threads.keys_of(sites.by_key("blog"))] == ["/post"]

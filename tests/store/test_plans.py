@@ -13,8 +13,9 @@ from commentsvc.core.pagination import Cursor, Sort
 from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
-from commentsvc.services import cleaning, people, rerender
+from commentsvc.services import cleaning, people, rerender, thread_deletion, thread_moves, thread_settings
 from commentsvc.store import accounts, comment_search, memberships, sessions, versions
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
@@ -97,6 +98,7 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
     """All that the public, moderators and the worker ask of the database, told once."""
     root = make_comment(body="A root")
     make_comment(parent=root, body="A reply")
+    make_comment("/other", name="Erin")
     for n in range(3):
         make_comment(status="pending", body=f"Waiting {n}", name=f"Dave {n}")
     headers = token(alice)
@@ -172,6 +174,14 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         with write():
             memberships.set_role(accounts.account_by_email("alice@example.org"), site, Role.OWNER)
         tell_of_the_operator()
+        moved = thread_moves.move(site.id, "/other", "/moved", ActorKind.COMMAND_LINE, "", now)
+        client.get(f"/api/v1/counts?{where}&thread=/other&thread=/neither")
+        client.get("/api/v1/comments?site=blog&thread=/other", headers={"X-Edit-Token": "none"})
+        thread_moves.undo(thread_settings.find_entry(moved.undo), ActorKind.COMMAND_LINE, "", now)
+        merged = thread_moves.merge(site.id, "/other", "/post", ActorKind.COMMAND_LINE, "", now)
+        thread_moves.undo(thread_settings.find_entry(merged.undo), ActorKind.COMMAND_LINE, "", now)
+        deleted = thread_deletion.delete(site, "/other", ActorKind.COMMAND_LINE, "", now)
+        thread_moves.undo(thread_settings.find_entry(deleted.undo), ActorKind.COMMAND_LINE, "", now)
         versions.threads_reader(app)([PageDependency("blog", f"/post{n}", (1, 1)) for n in range(3)])
 
     return tell

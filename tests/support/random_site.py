@@ -15,6 +15,7 @@ from commentsvc.services import (
     reports,
     rules,
     site_settings,
+    thread_moves,
     thread_settings,
     votes,
 )
@@ -94,6 +95,10 @@ def fill(key: str, seed: int, now: datetime, acts: int = 60):
         "thread": lambda at: thread_settings.tend(
             sites.by_key(key), chance.choice(["/a", "/b"]), {"is_open": chance.random() < 0.5}, alice, "", at
         ),
+        "move": lambda at: thread_moves.move(
+            sites.by_key(key).id, chance.choice(["/a", "/b"]), f"/moved/{len(ids)}", alice, "", at
+        ),
+        "merge": lambda at: thread_moves.merge(sites.by_key(key).id, "/a", "/b", alice, "", at),
     }
     for n in range(acts):
         each = [*acts_by_name, "post", "post", "decide", "report", "vote"]

@@ -63,7 +63,7 @@ def appeal(comment_id: int) -> tuple[Response, int]:
 def viewer() -> Response:
     site = sites.by_key(request.args.get("site", ""))
     holder = access.require_viewer(site)
-    key = schemas.thread_key(request.args.get("thread", ""))
+    key = schemas.page_key(request.args.get("thread", ""), site)
     pending = own_comments.pending_in(site, key, holder.account)
     thread = threads.find(site, key)
     voted = votes.in_thread(holder.account, thread)

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from commentsvc.core import page_keys, routes, search_query
 from commentsvc.core import pagination as paging
-from commentsvc.core import routes, search_query
 from commentsvc.core.errors import Invalid, NotAllowed
 from commentsvc.core.pagination import Sort
 from commentsvc.core.policy import EMAIL_MAX as AUTHOR_MAX
@@ -16,7 +16,7 @@ from commentsvc.core.search_query import Search
 from commentsvc.core.status import Status
 from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import backtest as backtest_service
-from commentsvc.services import moderation, thread_pages, thread_settings
+from commentsvc.services import moderation, thread_moves, thread_pages, thread_settings, thread_undo
 from commentsvc.services import rules as rules_service
 from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services.thread_settings import ThreadChange
@@ -48,8 +48,11 @@ def queue() -> Response:
     sees_addresses = by.sees_addresses(site)
     search = _search(sees_addresses)
     asked = request.args.get("status") or Status.PENDING
-    is_flagged = asked == FLAGGED and search.status is None
-    status = Status.APPROVED if is_flagged else search.status or _status(asked)
+    if asked == search_query.ANY_STATUS and search.status is None:
+        search = replace(search, is_any_status=True)
+    is_flagged = asked == FLAGGED and search.status is None and not search.is_any_status
+    is_one = not (is_flagged or search.is_any_status)
+    status = search.status or _status(asked) if is_one else Status.APPROVED
     after = paging.cursor(request.args.get("cursor", ""), sort)
     limit = paging.limit(request.args.get("limit", ""))
     wanted = Wanted([site], status, sort, search, sees_addresses, is_flagged=is_flagged)
@@ -81,7 +84,7 @@ def undo() -> Response:
     entry_id = thread_settings.find_entry(named)
     if entry_id is not None:
         access.require_moderated_change(entry_id, by)
-        tended = thread_settings.undo(entry_id, by, access.client_ip(), now())
+        tended = thread_undo.undo(entry_id, by, access.client_ip(), now())
         return jsonify({"decisions": [], **_tended_json(tended)})
     decided = moderation.undo(named, by, now())
     return jsonify(
@@ -110,9 +113,12 @@ def tend_thread() -> Response:
         if shape.mode is None
         else access.require_owned_site(shape.site, by)
     )
-    key = schemas.thread_key(shape.thread)
-    named = shape.changes(site)
-    return jsonify(_tended_json(thread_settings.tend(site, key, named, by.account, access.client_ip(), now())))
+    named, ip = shape.changes(site), access.client_ip()
+    if shape.move_to is not None:
+        changed = thread_moves.move(site.id, shape.thread, shape.move_to, by.account, ip, now(), named)
+    else:
+        changed = thread_settings.tend(site, schemas.page_key(shape.thread, site), named, by.account, ip, now())
+    return jsonify(_tended_json(changed))
 
 
 def _tended_json(tended: ThreadChange) -> dict[str, Any]:
@@ -240,7 +246,7 @@ def _search(sees_addresses: bool) -> Search:
     if author:
         search = replace(search, email=author.lower()) if "@" in author else replace(search, author=author)
     if thread_key:
-        search = replace(search, thread=schemas.thread_key(thread_key))
+        search = replace(search, thread=page_keys.check(thread_key))
     if search.asks_for_address and not sees_addresses:
         raise NotAllowed("Only owners can see addresses here. An owner can allow it for moderators in Settings.")
     return search

@@ -37,6 +37,9 @@ class ThreadIn(Schema):
     pin: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")
     pinned: StrictInt | None = Field(None, description="the same as `pin`")
     open: StrictBool = Field(True, description="whether it takes more comments")
+    move_to: StrictStr | None = Field(
+        None, description="address, path or identifier that the thread gets; the old one goes on leading to it"
+    )
     mode: StrictStr | None = Field(None, description="all, new, rules, off; empty for the site's own. Owners only")
 
     def changes(self, site: Site) -> dict[str, Any]:

@@ -49,7 +49,7 @@ QUERY: dict[str, dict[str, Any]] = {
 }
 MODERATION_QUERY: dict[str, dict[str, Any]] = {
     "sort": {"type": "string", "enum": ["newest", "oldest", "likely-spam"]},
-    "status": {"type": "string", "enum": [*Status, "flagged"]},
+    "status": {"type": "string", "enum": [*Status, "flagged", "any"]},
     "q": {"type": "string", "description": "the search language of the dashboard"},
     "author": {"type": "string", "maxLength": EMAIL_MAX, "pattern": r"^[^\x00]*$"},
     "comment": ID,
@@ -187,7 +187,7 @@ CALLS = (
         routes.API_QUEUE,
         MODERATOR,
         "The queue with counts per status; `sort` is newest, oldest or likely-spam; `q` takes the dashboard's search "
-        "language. `status` is also `flagged`: published, with reports that nobody has answered.",
+        "language. `status` is also `flagged`: published, with reports that nobody has answered; and `any`.",
         (200, 401, 403, 404, 422),
         query=("site", "status", "q", "author", "thread", "sort", "cursor", "limit"),
         gives=answer_schemas.QueueOut,

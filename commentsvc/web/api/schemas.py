@@ -16,6 +16,7 @@ from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
 from commentsvc.core.status import Status
 from commentsvc.services.submissions import Draft, Form
+from commentsvc.store import threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.reports import ReportReason
 from commentsvc.store.sites import Site
@@ -227,7 +228,7 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
 
     guest = shape.author or GuestIn()
     source = checked(lambda: text_input.body(shape.body, policy.body_max), "")
-    key = checked(lambda: thread_key(shape.thread), "")
+    key = checked(lambda: page_key(shape.thread, site), "")
     title = checked(lambda: text_input.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     url = checked(lambda: page_url(shape.url, site), "")
     if account:
@@ -255,15 +256,9 @@ def _website(value: str | None) -> str | None:
         raise Invalid("author.website", error.sentences[0]) from None
 
 
-def thread_key(value: str) -> str:
-    """A thread's key as it is; raises Invalid when it is empty, too long or holds what no key can."""
-    if not value.strip() or len(value) > THREAD_KEY_MAX:
-        raise Invalid(
-            "thread", f"thread is the page's identifier, 1 to {THREAD_KEY_MAX} characters, such as /2026/hello/."
-        )
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or ord(c) in (0xFFFE, 0xFFFF) for c in value):
-        raise Invalid("thread", "thread has a control character; remove it.")
-    return value
+def page_key(value: str, site: Site) -> str:
+    """The key of the thread that an address, a path or an identifier names; raises Invalid for what can't be one."""
+    return threads.key_for(site, value)
 
 
 def page_url(value: str, site: Site) -> str:

@@ -15,9 +15,9 @@ from werkzeug.wrappers import Response
 from commentsvc.core import routes
 from commentsvc.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from commentsvc.core.search_query import Search
-from commentsvc.core.status import TARGET, Action, Status
+from commentsvc.core.status import TARGET, Action
 from commentsvc.core.whole_numbers import find_number, is_row_id
-from commentsvc.services import moderation, moderator_replies, thread_settings
+from commentsvc.services import moderation, moderator_replies, thread_settings, thread_undo
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
 from commentsvc.store import comments, decisions
 from commentsvc.store.comment_search import Wanted
@@ -64,16 +64,17 @@ def show(site_key: str, comment_id: int) -> str:
     place = queue.find_place(site_key, by)
     comment = _here(place, comment_id)
     log, _ = decisions.log(comment.site, comment.id, None, 50)
+    drawn = cards.of([comment], by, Search())[0]
     return layout.draw(
         "dashboard/comment.html",
         by,
         place.site,
         place_key=site_key,
-        card=cards.of([comment], by, Search())[0],
+        card=drawn,
         above=comments.above(comment),
         below=comments.below(comment),
         log=log,
-        offered=_offered(comment),
+        offered=drawn.offered,
     )
 
 
@@ -83,7 +84,7 @@ def card(site_key: str, comment_id: int) -> str:
     by = access.require_dashboard_moderator()
     comment = _here(queue.find_place(site_key, by), comment_id)
     drawn = cards.of([comment], by, Search())[0]
-    names = {"card": drawn, "place_key": site_key, "offered": _offered(comment)}
+    names = {"card": drawn, "place_key": site_key, "offered": drawn.offered}
     return layout.draw("dashboard/one_card.html", by, None, **names)
 
 
@@ -141,9 +142,9 @@ def _undo(by: Moderator) -> Outcome:
 
 
 def _undo_change(entry_id: int, by: Moderator) -> Outcome:
-    """Undo a change of a thread's settings, of which a card shows nothing."""
+    """Undo a change of a thread, of which a card shows nothing."""
     access.require_moderated_change(entry_id, by)
-    undo = thread_settings.undo(entry_id, by, access.client_ip(), now()).undo
+    undo = thread_undo.undo(entry_id, by, access.client_ip(), now()).undo
     return {"said": "Undone.", "undo": undo, "left": 0, "done": 0, "versions": {}}
 
 
@@ -184,11 +185,6 @@ def _here(place: Place, comment_id: int) -> Comment:
     if not found or all(found[0].site_id != site.id for site in place.sites):
         raise NotFound("There is no comment with this number here.")
     return found[0]
-
-
-def _offered(comment: Comment) -> tuple[Action, ...]:
-    is_flagged = comment.status == Status.APPROVED and comment.flag_count
-    return cards.OFFERED_FLAGGED if is_flagged else cards.OFFERED[comment.current]
 
 
 def _chosen() -> tuple[str, list[int]]:

@@ -101,6 +101,12 @@ class Card:
     policy: Policy
     sees_addresses: bool
 
+    @property
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that change something about this comment."""
+        is_flagged = self.comment.status == Status.APPROVED and self.comment.flag_count
+        return OFFERED_FLAGGED if is_flagged else OFFERED[self.comment.current]
+
 
 def of(found: Sequence[Comment], by: Moderator, search: Search) -> list[Card]:
     """The cards of a page, with one query each for edits and appeals."""

@@ -15,6 +15,7 @@ from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import thread_settings
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import audit_log, decisions, memberships
+from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.decisions import EDIT, Decision
 from commentsvc.store.memberships import Role
 from commentsvc.store.sites import Site
@@ -22,6 +23,8 @@ from commentsvc.web.dashboard import cards, layout
 from commentsvc.web.http import access
 
 CHANGES_MAX = 200  # of threads on one page; they are rare
+
+SAID = {"title": "title", "url": "address"}
 
 pages = Blueprint("log", __name__)
 
@@ -47,7 +50,7 @@ class LogLine:
 class ThreadChangeLine:
     """A change of a thread's settings, and what undoes it; None when it is not for this moderator to undo."""
 
-    change: audit_log.AuditEntry
+    change: AuditEntry
     undo: str | None
 
     @property
@@ -75,6 +78,7 @@ def show(site_key: str) -> str:
         listed=listed,
         following=following,
         setting_of=_setting,
+        sentence_of=_sentence,
         comment_id=comment_id,
         is_first_page=before_id is None,
     )
@@ -82,6 +86,8 @@ def show(site_key: str) -> str:
 
 def _setting(name: str, value: object) -> str:
     """A thread's setting in words."""
+    if name in SAID:
+        return f"{SAID[name]} “{value}”" if value else f"no {SAID[name]}"
     if name == "pinned_id":
         return "no pinned comment" if value is None else f"comment {value} pinned"
     if name == "is_open":
@@ -97,9 +103,25 @@ def _changes(
     before = decisions.made_at(site, before_id) if before_id is not None else None
     is_owner = memberships.role_on(by.account, site) is Role.OWNER
     entries = audit_log.of_threads(site, since, before, CHANGES_MAX)
-    return [
-        ThreadChangeLine(e, thread_settings.undo_of(e) if is_owner or "mode" not in e.after else None) for e in entries
-    ]
+    return [ThreadChangeLine(e, thread_settings.undo_of(e) if _may_undo(e, is_owner) else None) for e in entries]
+
+
+def _may_undo(change: AuditEntry, is_owner: bool) -> bool:
+    if change.kind in (audit_log.THREAD_MERGE, audit_log.THREAD_DELETE):
+        return is_owner and change.undoes_id is None
+    return is_owner or "mode" not in change.after
+
+
+def _sentence(change: AuditEntry) -> str:
+    """What a move, a merge or a deletion did."""
+    old, new = change.before.get("key", change.subject), change.after.get("key", "")
+    if change.kind == audit_log.THREAD_MOVE:
+        return f"Page moved to {new}."
+    if change.kind == audit_log.THREAD_MERGE and change.undoes_id is not None:
+        return f"Comments separated again from {old}."
+    if change.kind == audit_log.THREAD_MERGE:
+        return f"Comments merged into {new}."
+    return "Comments restored." if change.undoes_id is not None else "All comments deleted and the page closed."
 
 
 def _moved(decision: Decision) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -28,12 +28,14 @@ COUNTED_MAX = 10_000
 NEW_MAX = 100
 SORTS = {"oldest": Sort.OLDEST, "newest": Sort.NEWEST, "likely-spam": Sort.TOP}
 FLAGGED = "flagged"  # published, and reported by readers
+ANY = search_query.ANY_STATUS  # all lists together, for a search
 EMPTY = {
     Status.PENDING: "All caught up. No pending comments.",
     Status.APPROVED: "No approved comments yet.",
     Status.REJECTED: "No rejected comments.",
     Status.SPAM: "No comments marked as spam.",
     FLAGGED: "No reported comments.",
+    ANY: "No comments yet.",
     Status.DELETED: "No deleted comments. You can restore deleted comments from here.",
 }
 
@@ -64,16 +66,15 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
     place = find_place(site_key, by)
     query = request.args.get("q", "").replace("\0", "").strip()
     listed, problem = _list(), ""
-    status = Status.APPROVED if listed == FLAGGED else Status(listed)
     try:
         search = _search(query, place, by)
     except Invalid as error:
         search, problem = Search(), str(error)
-    if search.status:
-        goal = url_for(
-            "queue.show", site_key=site_key, status=search.status, q=search_query.without_status(query) or None
-        )
+    chosen = ANY if search.is_any_status else search.status
+    if chosen and (chosen != listed or search_query.without_status(query) != query):
+        goal = url_for("queue.show", site_key=site_key, status=chosen, q=search_query.without_status(query) or None)
         return redirect(goal)
+    status, search = _of_list(listed, search)
     sort = _sort(status)
     after = core_pages.cursor(request.args.get("cursor", ""), sort)
     sees_addresses = _sees_addresses(place, by)
@@ -95,6 +96,7 @@ def show(site_key: str) -> Response | tuple[str, int] | str:
         appealed=_appeals(place, by),
         newest_id=comment_search.newest_id(place.sites),
         offered=cards.OFFERED_FLAGGED if listed == FLAGGED else cards.OFFERED[status],
+        has_one_status=listed != ANY,
         canned=canned_responses.of_site(place.site) if place.site else (),
         empty=EMPTY[listed],
     )
@@ -107,10 +109,10 @@ def counts(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     place = find_place(site_key, by)
     since = find_number(request.args.get("since", ""))
-    status = Status.APPROVED if _list() == FLAGGED else Status(_list())
+    listed = _list()
     new = (
-        comment_search.arrived_since(place.sites, status, since, NEW_MAX)
-        if since is not None and _list() != FLAGGED
+        comment_search.arrived_since(place.sites, Status(listed), since, NEW_MAX)
+        if since is not None and listed not in (FLAGGED, ANY)
         else 0
     )
     response = jsonify({"counts": _tally(place.sites), "appeals": _appeals(place, by), "new": new})
@@ -158,7 +160,9 @@ def wanted_list(place: Place, by: Moderator) -> Wanted:
     search = _search(values.get("q", ""), place, by)
     until = find_number(values.get("until", ""))
     is_flagged = _list() == FLAGGED
-    status = Status.APPROVED if is_flagged else Status(_list())
+    status, search = _of_list(_list(), search)
+    if search.is_any_status:
+        raise Invalid("status", "Choose a list, such as Pending, to decide on all results at once.")
     return Wanted(place.sites, status, Sort.OLDEST, search, _sees_addresses(place, by), until, is_flagged)
 
 
@@ -179,6 +183,13 @@ def _search(query: str, place: Place, by: Moderator) -> Search:
     return search
 
 
+def _of_list(listed: str, search: Search) -> tuple[Status, Search]:
+    """The status of a list, and the search in it; of all lists together, the first status."""
+    if listed == ANY:
+        return Status.PENDING, replace(search, is_any_status=True)
+    return Status.APPROVED if listed == FLAGGED else Status(listed), search
+
+
 def _sees_addresses(place: Place, by: Moderator) -> bool:
     return all(by.sees_addresses(site) for site in place.sites)
 
@@ -186,8 +197,8 @@ def _sees_addresses(place: Place, by: Moderator) -> bool:
 def _list() -> str:
     """The list that is asked for: a status, or those that readers report."""
     value = request.values.get("status", Status.PENDING)
-    if value not in {*Status, FLAGGED}:
-        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}, {FLAGGED}.")
+    if value not in {*Status, FLAGGED, ANY}:
+        raise NotFound(f"The queue has no page “{value[:40]}”; it has {', '.join(Status)}, {FLAGGED}, {ANY}.")
     return value
 
 
@@ -196,7 +207,8 @@ def _sort(status: Status) -> Sort:
     asked = request.args.get("sort", "")
     if asked and asked not in SORTS:
         raise Invalid("sort", f"sort is one of {', '.join(SORTS)}.")
-    return SORTS[asked] if asked else Sort.OLDEST if status is Status.PENDING else Sort.NEWEST
+    is_queue = status is Status.PENDING and _list() != ANY
+    return SORTS[asked] if asked else Sort.OLDEST if is_queue else Sort.NEWEST
 
 
 def _tally(of: list[Site]) -> dict[str, int]:

@@ -223,7 +223,7 @@ def set_thread_mode(site_key: str) -> Response:
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     with attempt():
-        key = schemas.thread_key(request.form.get("thread", ""))
+        key = schemas.page_key(request.form.get("thread", ""), site)
         changes = {"mode": request.form.get("mode") or None}
         tended = thread_settings.tend(site, key, changes, by.account, access.client_ip(), now())
         say("Saved. It applies to new comments on that page.", tended.undo or "")

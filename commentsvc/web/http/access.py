@@ -203,7 +203,7 @@ def require_site_of_sanction(sanction_id: int, site_key: str, by: Moderator) -> 
 def require_moderated_change(entry_id: int, by: Moderator) -> Site:
     """The site of an audit log entry about a thread; raises NotFound unless the moderator moderates it."""
     entry = audit_log.by_id(entry_id)
-    if entry.site_id is None or entry.kind != audit_log.THREAD:
+    if entry.site_id is None or entry.kind not in audit_log.OF_THREADS:
         raise NotFound("There is nothing to undo.")
     return require_moderated_site(sites.by_id(entry.site_id).key, by)
 

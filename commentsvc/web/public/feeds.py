@@ -35,9 +35,9 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @pages.get(routes.FEED)
 def atom(site_key: str) -> Response:
-    key = schemas.thread_key(request.args["thread"]) if request.args.get("thread") else None
     begin_read()
     site = sites.by_key(site_key)
+    key = schemas.page_key(request.args["thread"], site) if request.args.get("thread") else None
     if key is None:
         newest, thread, version = comments.recent(site, FEED_SIZE), None, counters.version_of(site)
     else:

@@ -28,6 +28,7 @@ from commentsvc.store import votes as stored_votes
 from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment
 from commentsvc.store.reports import TEXT_MAX, ReportReason
+from commentsvc.store.sites import Site
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, app_setup, urls
 from commentsvc.web.http.app_setup import SignedIn, csrf, has_session, now, settings
@@ -92,7 +93,7 @@ def reply(site_key: str) -> BaseResponse:
         form = _form()
         shape = schemas.CommentIn(
             site=site.key,
-            thread=_key(),
+            thread=request.args.get("thread", ""),
             body=form["body"],
             parent_id=find_number(parent_id),
             author=schemas.GuestIn(name=form["name"], email=form["email"], website=form["website"]),
@@ -142,7 +143,7 @@ for view in (reply, vote, flag):
 
 def _done(site_key: str, send: Callable[[Sender], str], asked: PageState) -> BaseResponse:
     """Send what a form holds and lead to the place on the page that `send` names; or show the form with its trouble."""
-    key = _key()
+    key = _key(sites.by_key(site_key))
     try:
         _check_form()
         access.check_pace()
@@ -178,13 +179,14 @@ def _form() -> dict[str, str]:
     return {name: request.form.get(name, "") for name in FIELDS}
 
 
-def _key() -> str:
-    return schemas.thread_key(request.args.get("thread", ""))
+def _key(site: Site) -> str:
+    return schemas.page_key(request.args.get("thread", ""), site)
 
 
 def _comment_here(site_key: str, value: str) -> int:
     """The number of a comment of the thread that the form is about; raises NotFound for any other."""
-    thread, number = threads.find(sites.by_key(site_key), _key()), find_number(value)
+    site = sites.by_key(site_key)
+    thread, number = threads.find(site, _key(site)), find_number(value)
     if thread is None or number is None or comments.find_parent(thread, number) is None:
         raise NotFound(phrase("This comment was removed."))
     return number

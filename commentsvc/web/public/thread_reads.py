@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.security import safe_join
 
-from commentsvc.core import excerpts, routes, tree
+from commentsvc.core import excerpts, page_keys, routes, tree
 from commentsvc.core import pagination as paging
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.core.phrases import phrase
@@ -54,12 +54,13 @@ def thread_page() -> ThreadPage:
     sort = paging.sort(request.args.get("sort") or "oldest")
     after = paging.cursor(request.args.get("cursor", ""), sort)
     limit = paging.limit(request.args.get("limit", ""))
-    key = schemas.thread_key(request.args.get("thread", ""))
+    asked = page_keys.check(request.args.get("thread", ""))
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
     speak_for(site)
-    page = thread_pages.load(site, key, sort, after, limit, now())
-    request.environ[DEPENDS_ON] = PageDependency(site.key, key, (site.version, page.version))
+    page = thread_pages.load(site, schemas.page_key(asked, site), sort, after, limit, now())
+    # Of the thread's own key: pages of all spellings of an address, and of its former keys, depend on one row.
+    request.environ[DEPENDS_ON] = PageDependency(site.key, page.key, (site.version, page.version))
     return page
 
 
@@ -114,11 +115,13 @@ def _private(response: Response) -> Response:
 @pages.get(routes.API_COUNTS)
 def counts() -> Response:
     site = sites.by_key(request.args.get("site", ""))
-    keys = [schemas.thread_key(key) for key in request.args.getlist("thread")]
-    if not 1 <= len(keys) <= schemas.COUNTS_MAX:
+    asked = request.args.getlist("thread")
+    keys = {value: schemas.page_key(value, site) for value in asked}
+    if not 1 <= len(asked) <= schemas.COUNTS_MAX:
         raise Invalid("thread", f"Name 1 to {schemas.COUNTS_MAX} threads: &thread=…&thread=….")
     speak_for(site)
-    found = threads.counts(site, keys)
+    by_key = threads.counts(site, sorted(set(keys.values())))
+    found = {value: by_key[key] for value, key in keys.items()}  # by the values as asked: the widget looks them up
     # As the widget writes them, in the language asked for; the numbers alone are for everybody else.
     texts = {str(count): ngettext("One comment", "%(num)s comments", count) for count in sorted(set(found.values()))}
     return jsonify({"counts": found, "texts": texts})

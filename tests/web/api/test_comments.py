@@ -141,7 +141,7 @@ def test_what_fits_exactly_is_taken(client, site):
     assert answer.status_code == 202, answer.text
 
 
-@pytest.mark.parametrize("key", ["/p?id=1&x=%20", "/🎉/ünï", "no-slash", "/" + "🎉" * 2000])
+@pytest.mark.parametrize("key", ["/p?p=1&page_id=%20", "/🎉/ünï", "no-slash", "/" + "🎉" * 2000])
 def test_any_thread_key_is_a_thread_of_its_own(client, site, alice, token, key):
     comment_id = post(client, thread=key).json["id"]
     decide(client, token(alice), "approve", comment_id)

@@ -322,3 +322,34 @@ def test_how_a_comment_came_in_cannot_be_undone(bobs, make_comment):
     make_comment(status=Status.PENDING, body="Fresh")
     page = bobs.get("/dashboard/blog/log").text
     assert "Fresh" in page and 'name="undo"' not in page
+
+
+def test_a_comment_is_found_by_its_number_or_permalink_in_any_list(bobs, make_comment):
+    ids = {status: make_comment(status=status, body=f"About {status}") for status in Status}
+    for status, comment_id in ids.items():
+        for query in (f"id:{comment_id}", f"https://blog.example/post#comment-{comment_id}"):
+            page = bobs.get("/dashboard/blog", query_string={"q": query}, follow_redirects=True)
+            assert shown(page) == [comment_id], (status, query)
+    offered = set(
+        re.findall(
+            rf'name="one" value="(\w+):{ids[Status.SPAM]}"',
+            bobs.get("/dashboard/blog", query_string={"status": "any", "q": f"id:{ids[Status.SPAM]}"}).text,
+        )
+    )
+    assert "approve" in offered and "spam" not in offered, "the buttons are those of its own status"
+    assert shown(bobs.get("/dashboard/blog", query_string={"q": "id:999999"}, follow_redirects=True)) == []
+    assert bobs.get("/dashboard/blog", query_string={"q": "id:one"}).status_code == 422
+
+
+def test_a_search_over_all_lists_finds_comments_in_each_and_decides_on_no_list_at_once(bobs, post, make_comment):
+    ids = [make_comment(status=status, body=f"Garden {status}") for status in Status]
+    first = bobs.get("/dashboard/blog?status=pending&q=garden")
+    everywhere = re.search(r'href="([^"]*status=any[^"]*)"', first.text)[1].replace("&amp;", "&")
+    page = bobs.get(everywhere)
+    assert shown(page) == ids[::-1]
+    assert 'data-more="0"' in page.text
+    assert shown(bobs.get("/dashboard/blog?q=status:any+garden", follow_redirects=True)) == ids[::-1]
+    before = status_of(*ids)
+    answer = post("/dashboard/blog/decide-all", action="delete", status="any", q="garden", count="5")
+    assert answer.status_code == 422 and "Choose a list" in answer.text
+    assert status_of(*ids) == before

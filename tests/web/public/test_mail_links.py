@@ -53,7 +53,7 @@ def url(request):
 def post(site, now, url):
     def send(name, parent=None, notify=False, account=None, email=True):
         address = f"{name.lower()}@example.net" if email else ""
-        draft = Draft("/a post/?p=1&x=é", url, "A post", parent, f"Hello from {name}", name, address, None, notify)
+        draft = Draft("/a%20post?p=1é", url, "A post", parent, f"Hello from {name}", name, address, None, notify)
         sender = Sender(account, "192.0.2.1", "test", limited=False)
         return posting.post(site, Submission(draft, sender), SECRET, now - timedelta(minutes=1)).comment.id
 
