@@ -28,7 +28,9 @@ def create_app(config: Config) -> Flask:
     from commentsvc.web.dashboard import (
         actions,
         authors,
+        imports,
         insights,
+        jobs,
         log,
         members,
         notifications,
@@ -86,6 +88,8 @@ def create_app(config: Config) -> Flask:
         spam,
         authors,
         verdict,
+        imports,
+        jobs,
     )
     for views in (*public, *own, *dashboard):
         app.register_blueprint(views.pages)

@@ -6,20 +6,20 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from commentsvc.cli.base import ProgressLine, commands, in_app, progress
 from commentsvc.core import page_addresses
 from commentsvc.core.errors import Invalid
-from commentsvc.core.page_addresses import AddressMap
 from commentsvc.core.policy import Policy
-from commentsvc.services import exports, import_lines, imports
-from commentsvc.services.imports import ImportOptions, ImportReport
+from commentsvc.services import exports, import_runs
+from commentsvc.services.import_runs import RunOptions
+from commentsvc.services.imports import ImportReport
 from commentsvc.store import sites
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.sites import Site
@@ -29,7 +29,7 @@ PROBLEMS_SHOWN = 50  # in the text for people; --json has them all
 
 
 @commands.command("import")
-@click.argument("format", type=click.Choice([*imports.FORMATS, OURS]))
+@click.argument("format", type=click.Choice(import_runs.FORMATS))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--site", "site_key", required=True)
 @click.option("--dry-run", is_flag=True, help="Read the file and report, without changing anything.")
@@ -62,26 +62,19 @@ def import_(
     A comment that can't be read as it is gets mended or left out, and the report says so. A broken file changes
     nothing (exit status 1).
     """
-    site, now = sites.by_key(site_key), datetime.now(UTC)
-    if format == OURS:
-        report = import_lines.run(file, site, dry_run, ProgressLine(), ActorKind.COMMAND_LINE, now)
+    site, now, by = sites.by_key(site_key), datetime.now(UTC), ActorKind.COMMAND_LINE
+    typed = RunOptions(timezone, include_private, old_origin, new_origin, _pages(site, map_file))
+    options = replace(import_runs.read_options(typed, site.policy), is_dry_run=dry_run)
+    if dry_run:
+        report = import_runs.run_file(format, file, site, options, ProgressLine(), by, now)
     else:
-        addresses = _addresses(site, map_file, old_origin, new_origin)
-        options = ImportOptions(dry_run, include_private, _zone(timezone), addresses)
-        report = imports.run(format, file, site, options, ProgressLine(), ActorKind.COMMAND_LINE, now)
+        report = import_runs.run_by_command(format, file, site, options, ProgressLine(), now)
     progress("")
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False))
     else:
         for line in _sentences(report):
             click.echo(line)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid("timezone", f"There is no time zone “{name}”. Use a name such as Europe/Berlin or UTC.") from None
 
 
 def read_map(file: Path, policy: Policy) -> dict[str, str]:
@@ -93,13 +86,8 @@ def read_map(file: Path, policy: Policy) -> dict[str, str]:
     return page_addresses.read_pages(lines, policy)
 
 
-def _addresses(site: Site, map_file: Path | None, old: str, new: str) -> AddressMap:
-    addresses = AddressMap(policy=site.policy)
-    if map_file is not None:
-        addresses = AddressMap(read_map(map_file, site.policy), policy=site.policy)
-    if bool(old) != bool(new):
-        raise Invalid("from", "Use --from and --to together.")
-    return page_addresses.with_move(addresses, old, new) if old else addresses
+def _pages(site: Site, map_file: Path | None) -> dict[str, str] | None:
+    return read_map(map_file, site.policy) if map_file is not None else None
 
 
 def _sentences(report: ImportReport) -> list[str]:

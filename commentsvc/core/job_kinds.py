@@ -21,6 +21,8 @@ class JobKind(StrEnum):
     CONFIRM_SUBSCRIPTION = "confirm"
     CONFIRM_COMMENT = "confirm_comment"
     NORMALIZE_THREADS = "normalize_threads"
+    IMPORT = "import"
+    UNDO_IMPORT = "undo_import"
 
 
 # Kinds that talk to another server. Each has its own queue, so that a slow server delays no other kind.
@@ -136,6 +138,26 @@ class NormalizeThreadsJob(JobPayload):
     site_id: int
 
 
+@dataclass(frozen=True)
+class ImportJob(JobPayload):
+    """Check or import an uploaded file; `run_id` is the import."""
+
+    kind = JobKind.IMPORT
+
+    run_id: int
+
+
+@dataclass(frozen=True)
+class UndoImportJob(JobPayload):
+    """Delete all comments that an import has added, as one act of an account; `batch` names the act."""
+
+    kind = JobKind.UNDO_IMPORT
+
+    run_id: int
+    by_account_id: int
+    batch: str
+
+
 PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
     made.kind: made
     for made in (
@@ -149,6 +171,8 @@ PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
         ConfirmSubscriptionJob,
         ConfirmCommentJob,
         NormalizeThreadsJob,
+        ImportJob,
+        UndoImportJob,
     )
 }
 

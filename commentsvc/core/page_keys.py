@@ -67,9 +67,9 @@ def check(value: str, field: str = "thread") -> str:
     return value
 
 
-def is_page(value: str) -> bool:
-    """Whether a value is an address or a path, and not an identifier of the site's own."""
-    return value.startswith("/") or _ADDRESS.match(value) is not None
+def can_be_stored(key: str) -> bool:
+    """Whether a thread may have this key, however long: an imported page is not lost for its address."""
+    return bool(key.strip()) and not _NEVER.search(key)
 
 
 def _without_end(path: str, trailing_slash: TrailingSlash) -> str:

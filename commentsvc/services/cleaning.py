@@ -9,7 +9,17 @@ from commentsvc.config import Config
 from commentsvc.core.erased_text import Identifiers
 from commentsvc.services import erasure as erasures
 from commentsvc.services import thread_pages
-from commentsvc.store import address_checks, comments, idempotency, jobs, proof_of_work, pruning, rule_hits, threads
+from commentsvc.store import (
+    address_checks,
+    comments,
+    idempotency,
+    import_runs,
+    jobs,
+    proof_of_work,
+    pruning,
+    rule_hits,
+    threads,
+)
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.comments import Comment
 from commentsvc.store.reports import Report
@@ -35,6 +45,7 @@ def clean(since: datetime, now: datetime, config: Config) -> bool:
         (1, lambda: _expired(since, now)),
         (config.idempotency_days, lambda: idempotency.forget_old(age(config.idempotency_days))),
         (1, lambda: jobs.prune_done(now) > 0),
+        (1, lambda: import_runs.forget_files(age(1))),  # they hold names and addresses
         (config.failed_jobs_days, lambda: jobs.prune_failed(age(config.failed_jobs_days)) > 0),
         (config.sign_in_days, lambda: pruning.delete_sign_ins(age(config.sign_in_days))),
         *((config.ip_days, address(table)) for table in (Comment, Report, AuditEntry)),

@@ -43,9 +43,18 @@ KEY_MAX = 2048
 Numbered = tuple[int, dict[str, Any]]
 
 
-def run(path: Path, site: Site, is_dry_run: bool, progress: Progress, by: Actor, now: datetime) -> ImportReport:
+def run(
+    path: Path,
+    site: Site,
+    is_dry_run: bool,
+    progress: Progress,
+    by: Actor,
+    now: datetime,
+    run_id: int | None = None,
+) -> ImportReport:
     """Import an export; into a site without comments also its name, origins and settings.
 
+    `run_id` is the number of the import, which its comments keep.
     The file is read to its end first, so a broken one changes nothing: raises BadFile with the line and the reason.
     """
     report = ImportReport("json", is_dry_run)
@@ -54,7 +63,7 @@ def run(path: Path, site: Site, is_dry_run: bool, progress: Progress, by: Actor,
         total += line["type"] == "comment"
         if line["type"] == "comment" and total % EVERY == 0:
             progress("comments read", total, 0)
-    work = _Import(site, report, by, now)
+    work = _Import(site, report, by, now, run_id)
     for kind, lines in groupby(export_lines.read(path), lambda one: one[1]["type"]):
         while batch := list(islice(lines, BATCH)):
             work.take(kind, batch)
@@ -69,8 +78,8 @@ def run(path: Path, site: Site, is_dry_run: bool, progress: Progress, by: Actor,
 class _Import:
     """One run: what its lines refer to before it is there."""
 
-    def __init__(self, site: Site, report: ImportReport, by: Actor, now: datetime) -> None:
-        self.site, self.report, self.by, self.now = site, report, by, now
+    def __init__(self, site: Site, report: ImportReport, by: Actor, now: datetime, run_id: int | None) -> None:
+        self.site, self.report, self.by, self.now, self.run_id = site, report, by, now, run_id
         self.is_empty = not threads.is_any(site)
         self.pages: set[bytes] = set()  # hashes of thread keys
         self.late: dict[str, str] = {}  # replies by uid, and the uids of parents that come later
@@ -259,7 +268,7 @@ class _Import:
             pages = {one.thread: found[self._key(one.thread)] for _, one in read}
             placed = comment_places.by_uid(self.site, {name for _, o in read for name in (o.uid, o.parent) if name})
             new = {uid: pair for uid, pair in by_uid.items() if uid not in placed}
-            added = line_comments.add(self.site, [one for _, one in new.values()], pages, placed)
+            added = line_comments.add(self.site, [one for _, one in new.values()], pages, placed, self.run_id)
         self.late.update(added.late)
         self.lines.update({name: new[name][0] for name in added.late})
         self.answers.update(added.answers)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from commentsvc.core import links, page_keys
-from commentsvc.core.errors import Invalid
 from commentsvc.core.networks import NetworkScope, network_of
 from commentsvc.core.page_addresses import AddressMap
 from commentsvc.core.policy import TITLE_MAX, URL_MAX
 from commentsvc.core.status import Status
+from commentsvc.gateways.formats import registry
 from commentsvc.gateways.formats.records import CommentRecord, LeftOut, Reader, ThreadRecord
-from commentsvc.gateways.formats.registry import READERS
 from commentsvc.services import import_batches, import_rows
 from commentsvc.services.import_batches import Misplaced, NewComment
 from commentsvc.services.import_rows import Dating, MendedRow, one_line
@@ -32,7 +31,6 @@ from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import retried, write
 
-FORMATS = tuple(READERS)
 # Short enough that others can write in between on SQLite, long enough that commits do not count.
 BATCH = 250
 EVERY = 1000  # comments between two reports of progress while reading
@@ -102,12 +100,13 @@ MENDED, LEFT_OUT = "mended", "left out"
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """`zone` is of times without one; `addresses` rewrites those of pages."""
+    """`zone` is of times without one; `addresses` rewrites those of pages; `run_id` names the import in comments."""
 
     is_dry_run: bool = False
     include_private: bool = False
     zone: tzinfo = UTC
     addresses: AddressMap = field(default_factory=AddressMap)
+    run_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,13 +123,13 @@ Row = tuple[Page, MendedRow]
 def run(
     format: str, path: Path, site: Site, options: ImportOptions, progress: Progress, by: Actor, now: datetime
 ) -> ImportReport:
-    """Import a file of one of FORMATS.
+    """Import a file of one of registry.FORMATS.
 
     The file is read to its end first, so a broken one changes nothing: raises BadFile with the line and the reason.
     Then the comments are written in batches. Each is known by its id in the file, so a second run adds only what is
     new, and a run that was cut off is completed by the next.
     """
-    reader = READERS[format](path)
+    reader = registry.reader(format, path)
     report = ImportReport(format, options.is_dry_run, str(options.zone), includes_private=options.include_private)
     dating = Dating(options.zone, now)
     total = _survey(reader, dating, progress)
@@ -146,7 +145,7 @@ def run(
         if options.is_dry_run:
             added = len(new)
         else:
-            late, misplaced, added = _add(site, new, now) if new else ({}, [], 0)
+            late, misplaced, added = _add(site, new, options.run_id, now) if new else ({}, [], 0)
             waiting.update(late)
             of_name = {row.record.import_id: row.record for _, row in batch}
             numbers.update({name: (of_name[name].number, of_name[name].line) for name in late})
@@ -211,10 +210,8 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
         if thread is not last:  # comments of one page come together
             address = options.addresses.rewrite(thread.address)
             last, page = thread, Page(page_keys.key_of(address, site.policy), replace(thread, address=address))
-        try:
-            page_keys.check(page.key)
-        except Invalid as error:
-            report.leave_out(record.number, record.line, f"its page can't be named: {error}")
+        if not page_keys.can_be_stored(page.key):
+            report.leave_out(record.number, record.line, "its page has no address, or one with control characters")
             continue
         yield page, row
 
@@ -264,7 +261,9 @@ def _still_waiting(rows: Sequence[Row], here: dict[str, Any]) -> Iterator[tuple[
 
 
 @retried
-def _add(site: Site, rows: Sequence[Row], now: datetime) -> tuple[dict[str, str], list[Misplaced], int]:
+def _add(
+    site: Site, rows: Sequence[Row], run_id: int | None, now: datetime
+) -> tuple[dict[str, str], list[Misplaced], int]:
     """Write comments that are new; gives the replies whose parents have not come yet, and how many it wrote."""
     with write():
         sites.hold_posting(site.id)  # no thread moves meanwhile
@@ -275,7 +274,7 @@ def _add(site: Site, rows: Sequence[Row], now: datetime) -> tuple[dict[str, str]
         authors = stored_authors.get_or_add_authors(site, [row.writer for _, row in rows], now)
         new = [
             NewComment(
-                _comment(site, pages[page.key], row, authors[row.writer.key]),
+                _comment(site, pages[page.key], row, authors[row.writer.key], run_id),
                 row.record.import_id,
                 row.record.parent_import_id,
             )
@@ -298,7 +297,7 @@ def _pages(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread
     return found
 
 
-def _comment(site: Site, thread: Thread, row: MendedRow, author: Author) -> Comment:
+def _comment(site: Site, thread: Thread, row: MendedRow, author: Author, run_id: int | None) -> Comment:
     record = row.record
     return Comment(
         site_id=site.id,
@@ -321,4 +320,5 @@ def _comment(site: Site, thread: Thread, row: MendedRow, author: Author) -> Comm
         created_at=row.created_at,
         edited_at=row.edited_at,
         import_id=record.import_id,
+        import_run_id=run_id,
     )

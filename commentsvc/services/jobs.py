@@ -10,6 +10,7 @@ from commentsvc.core.job_kinds import (
     AvatarJob,
     ConfirmCommentJob,
     ConfirmSubscriptionJob,
+    ImportJob,
     JobPayload,
     LearnImportedJob,
     MailJob,
@@ -18,11 +19,21 @@ from commentsvc.core.job_kinds import (
     PendingNoticeJob,
     ReplyNoticeJob,
     TeachSpamServiceJob,
+    UndoImportJob,
 )
 from commentsvc.gateways.mail import Mailer, OutgoingMail
 from commentsvc.gateways.spam_service import NoService, SpamService
-from commentsvc.services import address_checks, avatars, mail_links, notifications, spam_training, thread_normalizing
+from commentsvc.services import (
+    address_checks,
+    avatars,
+    import_runs,
+    mail_links,
+    notifications,
+    spam_training,
+    thread_normalizing,
+)
 from commentsvc.services.mail_links import MailLinks
+from commentsvc.store import time_limits
 from commentsvc.store.audit_log import ActorKind
 
 NO_SPAM_SERVICE = NoService()
@@ -72,6 +83,13 @@ def perform(payload: JobPayload, key: str, tools: JobTools, now: datetime) -> No
         case ConfirmCommentJob():
             address_checks.mail(payload.comment_id, payload.language, tools.links, now)
         case NormalizeThreadsJob():
-            thread_normalizing.normalize(payload.site_id, False, ActorKind.SYSTEM, now)
+            with time_limits.within(time_limits.COMMAND):
+                thread_normalizing.normalize(payload.site_id, False, ActorKind.SYSTEM, now)
+        case ImportJob():
+            with time_limits.within(time_limits.COMMAND):
+                import_runs.perform(payload.run_id, now)
+        case UndoImportJob():
+            with time_limits.within(time_limits.COMMAND):
+                import_runs.perform_undo(payload, now)
         case _:
             raise NotImplementedError(f"no case for a job of the kind {payload.kind}")

@@ -142,9 +142,16 @@ def _appeal(line: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def add(
-    site: Site, lines: Sequence[CommentLine], pages: Mapping[str, Thread], placed: Mapping[str, TreePlace]
+    site: Site,
+    lines: Sequence[CommentLine],
+    pages: Mapping[str, Thread],
+    placed: Mapping[str, TreePlace],
+    run_id: int | None,
 ) -> AddedComments:
-    """Add comments that are new, in their order; `pages` are locked threads by what the lines call them."""
+    """Add comments that are new, in their order; `pages` are locked threads by what the lines call them.
+
+    `run_id` is the number of the import.
+    """
     author_ids = uids.numbers(Author, site, [line.author for line in lines])
     taken = _taken_import_ids(site, lines)
     new, without_author = [], []
@@ -155,7 +162,9 @@ def add(
             writer = Writer(None, line.values["author_name"], "", line.values["ip"])
             found = authors.get_or_add_authors(site, [writer], line.values["created_at"])
             author_id = found[writer.key].id
-        new.append(NewComment(_comment(site, pages[line.thread], author_id, line, taken), line.uid, line.parent))
+        comment = _comment(site, pages[line.thread], author_id, line, taken)
+        comment.import_run_id = run_id
+        new.append(NewComment(comment, line.uid, line.parent))
     late, misplaced = import_batches.add(site, new, placed) if new else ({}, [])
     added = AddedComments(late, misplaced, without_author=without_author)
     _add_details(site, list(zip(lines, (one.comment for one in new), strict=True)), added)

@@ -51,6 +51,7 @@ class CommentKind(StrEnum):
 STATUSES = ", ".join(f"'{s}'" for s in Status)
 SHOWN_ROOT = "parent_id IS NULL AND is_shown AND kind = 'comment'"
 SCORED = text("spam_score IS NOT NULL")
+IMPORTED = text("import_run_id IS NOT NULL")
 SKETCHED = {column: text(f"{column} IS NOT NULL") for column in ("sketch_1", "sketch_2")}
 FLAGGED = "flag_count > 0"
 LINKED = {"sqlite": "instr(html, '<a ') > 0", "postgresql": "strpos(html, '<a ') > 0"}
@@ -132,6 +133,7 @@ class Comment(Base):
             for column, where in SKETCHED.items()
         ),
         uid_index("comment"),
+        Index("ix_comment_import_run", "import_run_id", "id", sqlite_where=IMPORTED, postgresql_where=IMPORTED),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -183,6 +185,8 @@ class Comment(Base):
     edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
     import_id: Mapped[str | None] = mapped_column(String(600))
     uid: Mapped[str | None] = mapped_column(String(UID_MAX))  # of an imported row, from where it was first written
+    # The import that added it (store/import_runs.py). No foreign key: SQLite would write the table anew for one.
+    import_run_id: Mapped[int | None] = mapped_column(Id)
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")  # grows with each decision and edit
 
     author: Mapped[Author] = relationship(lazy="raise_on_sql")

@@ -35,6 +35,7 @@ EVERYBODY = frozenset(Role)
 SIGNED_IN = EVERYBODY - {Role.NOBODY}
 MODERATORS = frozenset({Role.MODERATOR, Role.OWNER, Role.ADMIN})
 OWNERS = frozenset({Role.OWNER, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
 AUTHOR = frozenset({Role.READER})
 NO_ONE: frozenset[Role] = frozenset()
 
@@ -219,7 +220,11 @@ ROWS = [
     _form("/dashboard/<site_key>/people/<int:author_id>/note", COOKIE, MODERATORS, text="Knows the field."),
     _get("/dashboard/<site_key>/changes", COOKIE, OWNERS),
     _get("/dashboard/<site_key>/members", COOKIE, OWNERS),
+    _get("/dashboard/_jobs", COOKIE, ADMINS),
+    _form("/dashboard/_jobs", COOKIE, ADMINS, act="retry"),
     _get("/dashboard/<site_key>/pages", COOKIE, OWNERS),
+    _get("/dashboard/<site_key>/imports", COOKIE, OWNERS),
+    _get("/dashboard/<site_key>/imports/<int:run_id>", COOKIE, OWNERS),
     _get("/dashboard/<site_key>/rules", COOKIE, OWNERS),
     _get("/dashboard/<site_key>/rules/<int:rule_id>", COOKIE, OWNERS),
     _get("/dashboard/<site_key>/settings", COOKIE, OWNERS),
@@ -231,6 +236,8 @@ ROWS = [
             "checks",
             "end-flood",
             "members",
+            "imports",
+            "imports/<int:run_id>",
             "notes",
             "pages",
             "rules",

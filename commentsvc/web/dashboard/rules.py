@@ -31,7 +31,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.api import schemas
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
-from commentsvc.web.http.app_setup import RULES_MAX_BYTES, now, settings
+from commentsvc.web.http.app_setup import now, settings
 from commentsvc.web.http.i18n import tell_error
 from commentsvc.web.http.refusals import attempt, refused, say
 
@@ -134,7 +134,6 @@ def change(site_key: str, rule_id: int) -> Response | str:
 
 def _act(site_key: str, rule_id: int | None) -> Response | str:
     """Save the rule of the form, or only try it; a rule that cannot be used comes back with its trouble."""
-    request.max_content_length = RULES_MAX_BYTES
     by = access.require_dashboard_moderator()
     site = access.require_owned_site(site_key, by)
     rule = _of(site, rule_id) if rule_id is not None else None

@@ -250,6 +250,14 @@ def require_dashboard_moderator() -> Moderator:
     return Moderator(holder.account, has_shown_factor=holder.session.second_factor_at is not None)
 
 
+def require_admin() -> Moderator:
+    """As require_dashboard_moderator, for what concerns the whole service; raises NotFound for everybody else."""
+    by = require_dashboard_moderator()
+    if not by.account.is_admin:
+        raise NotFound(phrase("There is no page at this address."))
+    return by
+
+
 @dataclass(frozen=True)
 class Readable:
     """A comment that the caller may see, and in which role: moderator, author, or reader."""

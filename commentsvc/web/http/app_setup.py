@@ -41,6 +41,10 @@ PERMISSIONS = ", ".join(
 FOREIGN = ("cross-site", "same-site")
 
 
+# Views whose forms may be as large as RULES_MAX_BYTES. They are known before the view runs: the token is in the form.
+LARGE_FORMS = frozenset({"rules.add", "rules.change", "imports.upload"})
+
+
 class Forms(CSRFProtect):
     """Guards every unsafe request that counts by the session cookie: it must come from a page of ours, with its token.
 
@@ -56,6 +60,8 @@ class Forms(CSRFProtect):
                     "This request came from another website, so nothing was changed. Open the page here and try again."
                 )
             )
+        if request.endpoint in LARGE_FORMS:
+            request.max_content_length = request.max_form_memory_size = RULES_MAX_BYTES
         super().protect(apply_exemptions)
 
 

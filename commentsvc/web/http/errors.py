@@ -33,7 +33,7 @@ from commentsvc.core.errors import (
 from commentsvc.core.phrases import marked
 from commentsvc.store.db_errors import first_line, is_away, is_lost_race, is_unknown
 from commentsvc.store.transactions import end_failed_transaction, lost_race
-from commentsvc.web.http.app_setup import settings
+from commentsvc.web.http.app_setup import LARGE_FORMS, RULES_MAX_BYTES, settings
 from commentsvc.web.http.i18n import gettext, tell, tell_error
 from commentsvc.web.http.safe_redirect import local_path
 
@@ -138,7 +138,11 @@ def _stale_form(error: CSRFError) -> Response:
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 413:
-        detail = gettext("This comment is too long. Please shorten it.")
+        if request.endpoint in LARGE_FORMS:
+            mend = "Compress it with gzip or zip, or use the command line: commentsvc import."
+            detail = f"The file or list is larger than {RULES_MAX_BYTES // 2**20} MB. {mend}"
+        else:
+            detail = gettext("This comment is too long. Please shorten it.")
         return problem(413, gettext("Too large"), detail, "too-large")
     if status < 400:  # a redirect that werkzeug raises
         return make_response(error.get_response())

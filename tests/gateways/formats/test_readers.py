@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from commentsvc.core.errors import BadFile
 from commentsvc.core.status import Status
+from commentsvc.gateways.formats import registry
 from commentsvc.gateways.formats.records import LeftOut, Syntax
-from commentsvc.gateways.formats.registry import READERS
 from tests.support.cast import data
 
 REAL = [
@@ -129,7 +129,7 @@ def made(format, path):
 
 def read(format, path):
     """The rows of the second reading, which knows all pages."""
-    reader = READERS[format](path)
+    reader = registry.reader(format, path)
     list(reader)
     return list(reader)
 
@@ -247,7 +247,7 @@ def test_a_real_file_that_was_cut_off_is_refused(tmp_path, format, name, _count)
             read(format, path)
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", registry.FORMATS)
 @pytest.mark.parametrize(
     "content", [b"", b" \n", b"{}", b"[1, 2", b"<html></html>", b"hello", b"\xff\xfe\x00", b"null"]
 )
@@ -258,7 +258,7 @@ def test_what_is_no_export_is_refused(tmp_path, format, content):
         read(format, path)
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", registry.FORMATS)
 def test_any_bytes_are_read_or_refused(tmp_path_factory, format):
     path = tmp_path_factory.mktemp("any") / "export"
     values = st.recursive(
@@ -334,7 +334,7 @@ def test_memory_does_not_grow_with_the_number_of_comments(tmp_path):
         one = {"nick": "Ann", "content": "Hello", "page_key": "/a", "created_at": "2024-01-02T03:04:05Z"}
         path.write_text(json.dumps([{**one, "id": str(n)} for n in range(count)], indent=1))
         tracemalloc.start()
-        assert sum(1 for _ in READERS["artalk"](path)) == count
+        assert sum(1 for _ in registry.reader("artalk", path)) == count
         peaks[count] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peaks[10_000] < peaks[2_000] * 1.2 < 2 * 2**20, peaks

@@ -9,7 +9,7 @@ import pytest
 from commentsvc import create_app
 from commentsvc.config import from_environment
 from commentsvc.core.status import Action
-from commentsvc.services import api_tokens, moderation, posting, rules, sanctions, sign_in, widget_tokens
+from commentsvc.services import api_tokens, import_runs, moderation, posting, rules, sanctions, sign_in, widget_tokens
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
@@ -31,6 +31,7 @@ PARAMETERS: dict[str, object] = {
     "comment_id": "{pending}",
     "author_id": "{author}",
     "rule_id": "{rule}",
+    "run_id": "{run}",
     "sanction_id": "{sanction}",
 }
 BASE = "https://comments.example"
@@ -76,6 +77,7 @@ class World:
             "undo": undo,
             "rule": rule.id,
             "sanction": sanction.id,
+            "run": import_runs.upload(blog, "wordpress", "a.xml", b"<rss/>", import_runs.RunOptions(), alice, now),
             "carol": str(carol.id),
             "picture": picture,
             "part": next(path.name for path in (Path(self.app.static_folder) / "embed").glob("*.js")),
