@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -101,8 +102,14 @@ def _config(folder: Path, database_url: str, **more: str):
     return from_environment({**environ, **{f"COMMENTSVC_{k}": v for k, v in more.items()}}, None)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory) -> FileSystemBytecodeCache:
+    """Each test has an app of its own; that all compile the same templates would take a fifth of the time."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make_app(request, tmp_path):
+def make_app(request, tmp_path, compiled_templates):
     """Make apps on one empty database, with settings of the test's own."""
     if request.param == "sqlite":
         source = request.getfixturevalue("migrated_sqlite")
@@ -116,6 +123,7 @@ def make_app(request, tmp_path):
     def make(**settings: str):
         app = create_app(_config(tmp_path, url, **settings))
         app.testing = True
+        app.jinja_env.bytecode_cache = compiled_templates
         app.wsgi_app = _alone(app.wsgi_app)
         made.append(app)
         return app
