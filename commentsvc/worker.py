@@ -29,7 +29,7 @@ from commentsvc.services.mail_links import MailLinks
 from commentsvc.store import jobs as stored_jobs
 from commentsvc.store import time_limits
 from commentsvc.store.db_errors import first_line, is_away
-from commentsvc.store.jobs import LOCAL_QUEUE, TRIES_MAX, ClaimedJob
+from commentsvc.store.jobs import LOCAL_QUEUE, LONG_QUEUE, TRIES_MAX, ClaimedJob
 from commentsvc.store.transactions import end_read_transaction, retried, write
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobQueue:
-    """Jobs of one kind, or of all kinds that talk to no other server."""
+    """Jobs of one kind, or of several that talk to no other server."""
 
     name: str
     threads_max: int  # in one process
@@ -47,6 +47,7 @@ class JobQueue:
 # A server that hangs occupies at most `threads_max` threads, and none of another queue.
 QUEUES = (
     JobQueue(LOCAL_QUEUE, 1),
+    JobQueue(LONG_QUEUE, 1),
     JobQueue(JobKind.MAIL, 4),
     JobQueue(JobKind.AVATAR, 4, has_hosts=True),
     JobQueue(JobKind.TEACH_SPAM_SERVICE, 1),

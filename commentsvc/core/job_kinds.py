@@ -27,6 +27,8 @@ class JobKind(StrEnum):
 
 # Kinds that talk to another server. Each has its own queue, so that a slow server delays no other kind.
 REMOTE_KINDS = frozenset({JobKind.MAIL, JobKind.AVATAR, JobKind.TEACH_SPAM_SERVICE})
+# Kinds that may take minutes. They have a queue together, so that they delay no mail.
+LONG_KINDS = frozenset({JobKind.NORMALIZE_THREADS, JobKind.IMPORT, JobKind.UNDO_IMPORT})
 
 
 @dataclass(frozen=True)

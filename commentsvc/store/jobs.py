@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from commentsvc.core import job_kinds
 from commentsvc.core.errors import NotFound
-from commentsvc.core.job_kinds import REMOTE_KINDS, JobKind, JobPayload
+from commentsvc.core.job_kinds import LONG_KINDS, REMOTE_KINDS, JobKind, JobPayload
 from commentsvc.store.db import Base, Id, UtcTime, db
 
 LEASE_S = 120
@@ -26,7 +26,8 @@ OPEN = "done_at IS NULL AND failed_at IS NULL"
 DONE = "done_at IS NOT NULL"
 FAILED = "failed_at IS NOT NULL"
 ERROR_MAX = 2000
-LOCAL_QUEUE = ""  # of all kinds that talk to no other server
+LOCAL_QUEUE = ""  # of all other kinds
+LONG_QUEUE = "long"
 # A done job has no payload any more. A failed one is kept for the operator, for as long as a setting says.
 DONE_KEPT = timedelta(days=1)
 PRUNED_MAX = 500  # rows in one transaction, so that posts do not wait long for it
@@ -68,7 +69,9 @@ def add(payload: JobPayload, now: datetime) -> None:
 
 
 def queue_of(kind: str) -> str:
-    return kind if kind in REMOTE_KINDS else LOCAL_QUEUE
+    if kind in REMOTE_KINDS:
+        return kind
+    return LONG_QUEUE if kind in LONG_KINDS else LOCAL_QUEUE
 
 
 def _host(url: str) -> str:

@@ -57,7 +57,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     now = datetime.now(UTC)
     for (site_id,) in connection.execute(sa.select(site.c.id)).all():
-        row = {"kind": "normalize_threads", "queue": "", "host": "", "key": secrets.token_hex(12), "tries": 0}
+        row = {"kind": "normalize_threads", "queue": "long", "host": "", "key": secrets.token_hex(12), "tries": 0}
         connection.execute(job.insert().values(**row, payload={"site_id": site_id}, created_at=now))
 
 

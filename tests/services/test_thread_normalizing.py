@@ -82,7 +82,7 @@ def test_what_is_one_page_is_merged_only_when_asked(site, make_comment, shown, n
 def test_a_rule_that_changes_is_followed_by_a_job(app, site, make_comment, shown, now):
     page, other = make_comment("/x?id=1"), make_comment("/y?p=2")
     site_settings.change(site.id, {"page_params": "id"}, CLI, "", now)
-    job = jobs.claim(now, jobs.LOCAL_QUEUE)
+    job = jobs.claim(now, jobs.LONG_QUEUE)
     assert job.kind == "normalize_threads"
     jobs_service.perform(job.payload, job.key, JobTools(None, ()), now)
     assert keys() == ["/x?id=1", "/y"]

@@ -206,7 +206,7 @@ def test_an_upgrade_leaves_a_job_that_renames_the_threads_of_before(bare, now):
             {"now": now},
         )
     upgrade()
-    job = jobs.claim(now, jobs.LOCAL_QUEUE)
+    job = jobs.claim(now, jobs.LONG_QUEUE)
     assert job.payload == NormalizeThreadsJob(1)
     site = sites.by_key("blog")
     with write():

@@ -197,7 +197,7 @@ def test_a_job_that_was_killed_is_completed_by_the_next_try_and_nobody_works_on_
         raise KeyboardInterrupt
 
     db.session.rollback()
-    job = jobs.claim(now, jobs.LOCAL_QUEUE)
+    job = jobs.claim(now, jobs.LONG_QUEUE)
     db.session.commit()
     with monkeypatch.context() as killed:
         killed.setattr("commentsvc.services.import_runs._Noter.__call__", die)
