@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commentsvc.core import page_addresses, tokens
-from commentsvc.core.errors import CommentError, Conflict, Invalid
+from commentsvc.core.errors import BadFile, CommentError, Conflict, Invalid
 from commentsvc.core.job_kinds import ImportJob, UndoImportJob
 from commentsvc.core.page_addresses import AddressMap
 from commentsvc.core.policy import Policy
@@ -83,9 +83,15 @@ def _zone(name: str) -> ZoneInfo:
 def upload(
     site: Site, format: str, file_name: str, content: bytes, options: RunOptions, by: Account, now: datetime
 ) -> int:
-    """Take a file and queue its check; gives the number of the import. Raises Invalid for an unknown format."""
+    """Take a file and queue its check; gives the number of the import.
+
+    Raises Invalid for an unknown format, and for our own unless an admin sends it: that one brings accounts of the
+    whole service with their sign-ins.
+    """
     if format not in FORMATS:
         raise Invalid("format", "Choose the system that wrote the file.")
+    if format == OURS and not by.is_admin:
+        raise Invalid("format", "An export of this service has accounts in it. Ask an administrator to import it.")
     if not content:
         raise Invalid("file", "Choose a file. The one you sent is empty.")
     with write():
@@ -230,7 +236,7 @@ def perform(run_id: int, now: datetime) -> None:
             options = read_options(RunOptions(**run.options), site.policy)
             options = replace(options, is_dry_run=is_dry_run, run_id=run_id)
             report = run_file(run.format, Path(file.name), site, options, noter, by, now)
-        except CommentError as error:
+        except (BadFile, Invalid) as error:  # anything else is worth another try
             end(run_id, None, str(error), now)
             return
     end(run_id, report, "", now)

@@ -20,6 +20,11 @@ from commentsvc.gateways.formats.records import CommentRecord, LeftOut, Row, Syn
 SQLITE = b"SQLite format 3\0"
 # Isso's `mode`, a bit field: accepted, in the moderation queue, deleted but kept for its replies.
 STATUSES = {1: Status.APPROVED, 2: Status.PENDING, 4: Status.DELETED}
+# Steps of SQLite's machine that a file may take: reading one takes far fewer for each byte.
+STEPS_A_CALL = 100_000
+CALLS_FREE = 1_000
+BYTES_A_CALL = 10_000
+VALUE_MAX_BYTES = 10 * 2**20
 COLUMNS = (
     "id",
     "parent",
@@ -63,12 +68,13 @@ def _of_database(path: Path) -> Iterator[Row | LeftOut]:
     address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
+            _guard(connection, path.stat().st_size)
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             broken = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if broken != "ok":
                 raise BadFile(f"the database is damaged ({broken})")
             has = {row[1] for row in connection.execute("PRAGMA table_info(comments)")}
-            if not {"tid", "id", "text"} <= has:
+            if not {"tid", "id", "text"} <= has or not _are_tables(connection, "comments", "threads"):
                 raise BadFile("this is no database of Isso: it has no table comments as Isso's")
             columns = ", ".join(f"c.{name}" if name in has else f"NULL AS {name}" for name in COLUMNS)
             query = (
@@ -83,6 +89,26 @@ def _of_database(path: Path) -> Iterator[Row | LeftOut]:
                 yield ThreadRecord(values.text(uri), values.text(title)), _comment(count, None, fields, "isso:db")
     except sqlite3.Error as error:
         raise BadFile(f"this is no sound SQLite database ({error})") from None
+
+
+def _guard(connection: sqlite3.Connection, size_bytes: int) -> None:
+    """Let nothing in the file run for ever: its own views, triggers and expressions are somebody else's code."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES)
+    calls_left = CALLS_FREE + size_bytes // BYTES_A_CALL
+
+    def count() -> bool:
+        nonlocal calls_left
+        calls_left -= 1
+        return calls_left < 0  # true interrupts the statement
+
+    connection.set_progress_handler(count, STEPS_A_CALL)
+
+
+def _are_tables(connection: sqlite3.Connection, *names: str) -> bool:
+    """Whether these are tables and not views, which compute what they show."""
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"))
+    return all(kinds.get(name) == "table" for name in names)
 
 
 def _of_json(path: Path) -> Iterator[Row | LeftOut]:

@@ -134,6 +134,7 @@ def _page(site: Site, by: Moderator, problem: str = "") -> str:
         runs=import_runs.of_site(site),
         state_of=_state,
         formats=FORMAT_NAMES,
+        offered=[name for name in FORMAT_NAMES if name != import_runs_service.OURS or by.account.is_admin],
         typed=typed,
         problem=problem,
         max_mb=MAX_MB,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from commentsvc.core.errors import BadFile
 from commentsvc.core.status import Status
-from commentsvc.gateways.formats import registry
+from commentsvc.gateways.formats import isso, registry
 from commentsvc.gateways.formats.records import LeftOut, Syntax
 from tests.support.cast import data
 
@@ -163,6 +163,37 @@ def test_isso_reads_its_database(tmp_path):
     )  # fmt: skip
     assert third[1].status == Status.DELETED
     assert isinstance(lost, LeftOut) and "thread" in lost.reason
+
+
+ENDLESS = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT 1 AS tid, max(i) AS id, 'x' AS text FROM n"""
+
+
+@pytest.mark.parametrize("name", ["comments", "threads"])
+def test_a_database_that_computes_for_ever_is_refused(tmp_path, name):
+    path = isso_database(tmp_path / "comments.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"DROP TABLE {name}; CREATE VIEW {name} AS {ENDLESS}")
+    with pytest.raises(BadFile, match="no database of Isso"):
+        read("isso", path)
+
+
+def test_a_database_that_takes_too_many_steps_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(isso, "CALLS_FREE", 0)
+    monkeypatch.setattr(isso, "STEPS_A_CALL", 10)
+    with pytest.raises(BadFile, match="interrupted"):
+        read("isso", isso_database(tmp_path / "comments.db"))
+
+
+def test_a_database_that_makes_a_huge_value_is_refused(tmp_path):
+    path = isso_database(tmp_path / "comments.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP TABLE threads; CREATE TABLE threads (id INTEGER, title TEXT, uri AS (hex(zeroblob(20000000))));"
+            "INSERT INTO threads (id) VALUES (1)"
+        )
+    with pytest.raises(BadFile, match="too big"):
+        read("isso", path)
 
 
 def test_a_damaged_isso_database_is_refused(tmp_path):

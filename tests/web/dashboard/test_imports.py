@@ -12,12 +12,13 @@ from commentsvc.core.status import Status
 from commentsvc.services import cleaning, import_runs, recounts
 from commentsvc.services import jobs as jobs_service
 from commentsvc.services.jobs import JobTools
+from commentsvc.store import accounts, jobs, sites
 from commentsvc.store import import_runs as stored_runs
-from commentsvc.store import jobs, sites
 from commentsvc.store.audit_log import AuditEntry
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.import_runs import ImportFile, ImportRun, ImportState
+from commentsvc.store.transactions import write
 from tests.support.cast import data, service_config
 from tests.support.invariants import check_kept_numbers
 from tests.support.wordpress import HEAD, comment_xml, item_xml
@@ -167,6 +168,18 @@ def test_wrong_input_is_said_and_queues_nothing(alices, upload, fields, says):
     assert says in page.text.replace("&#39;", "'")
     db.session.rollback()
     assert db.session.query(ImportRun).count() == 0
+
+
+def test_an_export_of_ours_is_taken_from_admins_alone(app, upload, alices, sign_in, csrf, now):
+    page = upload(b"{}", "export.jsonl", "json")
+    assert page.status_code == 422 and "Ask an administrator" in page.text
+    assert 'value="json"' not in alices.get(PAGE).text
+    with write():
+        ada = accounts.make_account("ada@example.org", "Ada", True, now)
+    browser = app.test_client()
+    sign_in(browser, ada)
+    form = {"csrf_token": csrf(browser.get(PAGE).text), "format": "json", "file": (io.BytesIO(b"{}"), "export.jsonl")}
+    assert browser.post(PAGE, data=form).status_code == 303
 
 
 def test_a_file_that_is_too_large_is_refused_with_the_way_out(alices, site):
