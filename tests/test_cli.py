@@ -478,6 +478,7 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
     status, document, _ = ready(*words, "--format", "json", **base_url)
     assert (status, json.loads(document)["thread"]["count"]) == (0, 8)
     assert html.count("<article") == 8
+    assert not re.search(r"<(form|input|textarea|button|select)", html), "nothing that needs a script"
     links = re.findall(r'(?:href|src|data-hosted)="([^"]*)"', html)
     assert links and all(urllib.parse.urlsplit(link).scheme in ("http", "https") for link in links), "all absolute"
     first = ready(*words, "--limit", "1", **base_url)[1]
@@ -486,7 +487,8 @@ def test_a_static_build_renders_the_very_bytes_that_are_served(ready, environ, t
     server = Server({**environ, **base_url}, tmp_path)
     try:
         query = urllib.parse.urlencode({"site": "blog", "thread": thread})
-        assert server.get(f"/embed/v1/comments?{query}") == html
+        assert server.get(f"/embed/v1/comments?{query}&form=0") == html
+        assert "<form" in server.get(f"/embed/v1/comments?{query}")
         assert server.get(f"/api/v1/comments?{query}") == document
     finally:
         server.stop()

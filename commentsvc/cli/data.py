@@ -30,9 +30,9 @@ PAGE_PATHS = {"html": routes.EMBED_COMMENTS, "json": routes.API_COMMENTS}
 @click.option("--lang", default="", help="Language of the texts around the comments.")
 @in_app
 def render(site_key: str, thread: str, format: str, limit: int, lang: str) -> None:
-    """Print the comments of a page, for static builds: as GET /embed/v1/comments returns them, or the API with json."""
+    """Print the comments of a page, for static builds: as GET /embed/v1/comments with form=0, or the API with json."""
     sites.by_key(site_key)
-    query = urlencode({"site": site_key, "thread": thread, "limit": limit, "lang": lang})
+    query = urlencode({"site": site_key, "thread": thread, "limit": limit, "lang": lang, "form": 0})
     with current_app.test_request_context(f"{PAGE_PATHS[format]}?{query}"):
         response = current_app.full_dispatch_request()
     if response.status_code != 200:

@@ -12,8 +12,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 # Every parameter that changes a public page; others are dropped, so that they cannot create new cache entries.
-QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "reply_to", "about"})
-DEFAULTS = {("sort", "oldest"), ("cursor", ""), ("limit", ""), ("lang", ""), ("reply_to", ""), ("about", "")}
+QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "form", "reply_to", "about"})
+DEFAULTS = {
+    ("sort", "oldest"),
+    ("cursor", ""),
+    ("limit", ""),
+    ("lang", ""),
+    ("form", "1"),
+    ("reply_to", ""),
+    ("about", ""),
+}
 # A request with one of these may get a personal answer, or has a condition to check first.
 UNUSUAL = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_EDIT_TOKEN", "HTTP_COOKIE"})
 

@@ -77,7 +77,11 @@ def thread_json() -> Response:
 
 @pages.get(routes.EMBED_COMMENTS)
 def fragment() -> str:
-    return render_template("fragment.html", page=thread_page())
+    """The page as the widget shows it; with `form=0` without the reply form and the buttons that need scripts."""
+    form = request.args.get("form", "1")
+    if form not in ("0", "1"):
+        raise Invalid("form", "form is 1, or 0 for a page without the reply form.")
+    return render_template("fragment.html", page=thread_page(), has_form=form == "1")
 
 
 @pages.get(routes.EMBED_COMMENT)
