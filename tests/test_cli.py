@@ -126,10 +126,10 @@ def test_threads_are_listed_moved_merged_mapped_and_deleted(ready, tmp_path):
 def exported(key, number):
     """The lines of a thread with one approved comment in an export."""
     at = "2026-01-01T00:00:00Z"
-    author = {"type": "author", "uid": f"a{number}", "name": f"Carol {number}", "created_at": at}
+    author = {"type": "author", "uid": f"a{number}", "name": f"Carol {number}", "first_seen_at": at}
     thread = {"type": "thread", "key": key, "url": "", "title": "", "created_at": at}
     comment = {"type": "comment", "uid": f"c{number}", "thread": key, "author": f"a{number}", "status": "approved"}
-    text = {"source": "Hello", "html": "<p>Hello</p>", "created_at": at}
+    text = {"source": "Hello", "html": "<p>Hello</p>", "renderer": "imported", "created_at": at}
     return [author, thread, {**comment, **text}]
 
 

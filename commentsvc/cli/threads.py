@@ -39,7 +39,8 @@ def thread_list(site_key: str, as_json: bool) -> None:
         click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
         return
     for one in listed:
-        click.echo(f"{one['count']:6}  {one['key']}  {one['title']}{'' if one['open'] else '  (closed)'}".rstrip())
+        shown = [f"{one['count']:6}", str(one["key"]), str(one["title"]), "" if one["open"] else "(closed)"]
+        click.echo("  ".join(part for part in shown if part))
 
 
 @thread_commands.command("move")
