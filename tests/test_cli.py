@@ -318,7 +318,7 @@ def test_an_export_comes_back_on_the_command_line(ready, tmp_path):
     ("options", "words"),
     [
         (["--timezone", "Mars/Base"], "no time zone “Mars/Base”"),
-        (["--from", "https://a.example"], "Use --from and --to together"),
+        (["--from", "https://a.example"], "Give both the old and the new origin"),
         (["--from", "a.example", "--to", "https://b.example"], "“a.example” is not an origin"),
     ],
 )
