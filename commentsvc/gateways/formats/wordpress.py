@@ -13,6 +13,7 @@ from xml.sax.xmlreader import AttributesNSImpl, Locator
 
 from commentsvc.core import links
 from commentsvc.core.errors import BadFile
+from commentsvc.core.html_tokens import REFERENCE
 from commentsvc.core.status import Status
 from commentsvc.gateways.formats import values, xml_file
 from commentsvc.gateways.formats.records import CommentRecord, LeftOut, Row, Syntax, ThreadRecord
@@ -252,7 +253,8 @@ def comment(fields: dict[str, str], kind: str, base: str, count: int, line: int)
         parent_import_id=f"wordpress:{base}#{parent[:NUMBER_MAX]}" if parent not in ("", "0") else None,
         author_name=unescape(fields.get("comment_author", "")),  # WordPress keeps it escaped
         author_email=fields.get("comment_author_email", ""),
-        author_website=unescape(fields.get("comment_author_url", "")),
+        # References end with ";" here: `?a=1&copy=2` has a parameter named copy.
+        author_website=REFERENCE.sub(lambda found: unescape(found.group()), fields.get("comment_author_url", "")),
         ip=fields.get("comment_author_IP", ""),
         created_at=at,
         status=status,

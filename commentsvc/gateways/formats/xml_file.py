@@ -24,6 +24,11 @@ _CONTROL = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcBC]|[01][efEF]|1[0-9a-dA-D]));"
 )
 _REFERENCE_MAX = 12  # bytes of a character reference that a chunk may end within
+# WordPress writes this one element as the database has it, and plugins store addresses with a bare "&". Its own
+# importer then reads the file without an XML parser.
+_ADDRESS = re.compile(rb"(?<=<wp:comment_author_url>)[^<]*+")
+_BARE = re.compile(rb"&(?!(?:#[0-9]+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)", re.I)
+_ADDRESS_MAX = 4096  # bytes of a tag and an address that a chunk may end within
 
 R = TypeVar("R")
 
@@ -81,7 +86,7 @@ def rows(path: Path, handler_of: Callable[[Locator], ExportHandler[R]]) -> Itera
 
 
 def _sound(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes of the file without characters that XML forbids; files in UTF-16 are left as they are."""
+    """The bytes of the file, mended where its writer was no XML writer; files in UTF-16 are left as they are."""
     rest = next(chunks, b"")
     if rest.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in rest[:4]:
         yield rest
@@ -89,10 +94,16 @@ def _sound(chunks: Iterator[bytes]) -> Iterator[bytes]:
         return
     marker = REMOVED.encode()
     for chunk in chunks:
-        at = rest.rfind(b"&", max(0, len(rest) - _REFERENCE_MAX))
+        at = rest.rfind(b"<", max(0, len(rest) - _ADDRESS_MAX))
+        if at < 0:
+            at = rest.rfind(b"&", max(0, len(rest) - _REFERENCE_MAX))
         now, rest = (rest, chunk) if at < 0 else (rest[:at], rest[at:] + chunk)
-        yield _CONTROL.sub(marker, now)
-    yield _CONTROL.sub(marker, rest)
+        yield _mended(now, marker)
+    yield _mended(rest, marker)
+
+
+def _mended(part: bytes, marker: bytes) -> bytes:
+    return _CONTROL.sub(marker, _ADDRESS.sub(lambda address: _BARE.sub(b"&amp;", address.group()), part))
 
 
 def without_marks(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from commentsvc.core.errors import BadFile
+from commentsvc.gateways.formats import xml_file
 from commentsvc.gateways.formats.records import LeftOut
 from commentsvc.gateways.formats.wordpress import FIELD_MAX, WordPressFile
 from tests.support.cast import data
@@ -161,6 +162,12 @@ def test_names_and_websites_lose_the_escapes_that_wordpress_stores(rows):
     assert (exported.author_name, exported.author_website) == ("Tom & Jérry", "https://x.example/?a=1&b=2")
 
 
+def test_a_parameter_of_a_website_is_no_character_reference(rows):
+    odd = comment(comment_author_url="https://x.example/?a=1&copy=2&amp;reg=3")
+    [(_, exported)] = rows(whole(item(odd)))
+    assert exported.author_website == "https://x.example/?a=1&copy=2&reg=3"
+
+
 @pytest.mark.parametrize(
     ("value", "status"),
     [
@@ -310,3 +317,22 @@ def test_memory_does_not_grow_with_the_number_of_comments(tmp_path):
         tracemalloc.stop()
     assert peaks[10_000] < 2 * 2**20, peaks
     assert peaks[10_000] < peaks[2_000] * 1.2, peaks
+
+
+@pytest.mark.parametrize("chunk", [7, 31, 64, 2**16])
+@pytest.mark.parametrize(
+    ("written", "website"),
+    [
+        ("https://carol.example/?a=1&b=2", "https://carol.example/?a=1&b=2"),
+        ("https://carol.example/?a=1&amp;b=&#50;&nbsp;", "https://carol.example/?a=1&b=2\xa0"),
+        ("<![CDATA[https://carol.example/?a&b]]>", "https://carol.example/?a&b"),
+    ],
+)
+def test_the_ampersands_that_wordpress_leaves_in_addresses_are_read(rows, monkeypatch, chunk, written, website):
+    """WordPress writes an address as it is stored, without CDATA; plugins store it unescaped."""
+    monkeypatch.setattr(xml_file, "CHUNK", chunk)
+    one = comment(comment_author_url=..., comment_content="A & b")
+    one = one.replace("</wp:comment>", f"<wp:comment_author_url>{written}</wp:comment_author_url></wp:comment>")
+    found = [record for _, record in rows(whole(item(one, one)))]
+    assert [record.author_website for record in found] == [website] * 2
+    assert [record.text for record in found] == ["A & b"] * 2
