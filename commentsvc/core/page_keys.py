@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from collections.abc import Callable
+from urllib.parse import quote, unquote
 
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import THREAD_KEY_MAX, Policy, TrailingSlash
@@ -28,6 +29,14 @@ _SHOWN = re.compile(
 # No database keeps NUL or a lone surrogate; no address has one of the others.
 _NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SLASHES = re.compile("/{2,}")
+# Parameters that tell how a reader came to the page. embed/src/address.ts has the same expression: a page's readers
+# must not all ask for copies of their own. `amp;` is left of a link that was escaped twice.
+_TRACKING = re.compile(
+    "(?:amp;)?(?:(?:utm|mtm|hsa|gad|vero|oly)_|_?_hs"
+    r"|(?:\w*clid|msclkid|[gw]braid|mc_[ce]id|_g[al]|igshi?d?|mkt_tok|srsltid|li_fat_id|epik|ref_src|_openstat"
+    "|pk_(?:campaign|kwd|keyword|source|medium|content|cid))(?:=|$))",
+    re.A | re.I,
+)
 
 
 def key_of(value: str, policy: Policy) -> str:
@@ -46,6 +55,11 @@ def key_of(value: str, policy: Policy) -> str:
     path = _SLASHES.sub("/", f"/{path}")
     kept = _kept_parameters(query, policy.page_param_names)
     return _without_end(path, policy.trailing_slash) + (f"?{kept}" if kept else "")
+
+
+def is_address(value: str) -> bool:
+    """Whether the value is an address or a path; any other is an identifier."""
+    return value.startswith("/") or _ADDRESS.match(value) is not None
 
 
 def checked_key(value: str, policy: Policy, field: str = "thread") -> str:
@@ -133,12 +147,44 @@ def _percent(character: str, errors: str) -> str:
     return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", errors))
 
 
+def without_tracking(address: str) -> str:
+    """The address without the parameters of its query that tell how a reader came to the page."""
+    return _with_query(address, lambda part: not _TRACKING.match(unquote(part)))
+
+
+def without_anchor(address: str) -> str:
+    """The address of a page without a place on it; the route of a single-page application (`#/…`, `#!…`) stays."""
+    page, _, fragment = address.partition("#")
+    return f"{page}#{fragment.partition('#')[0]}" if fragment.startswith(("/", "!")) else page
+
+
+def stored_url(url: str, key: str, policy: Policy) -> str:
+    """The address of a page as it is stored with the thread of this key: without a place on the page.
+
+    When the key is made of it, its query keeps only the parameters that tell pages apart: any other is the accident of
+    one reader's visit. Else it loses the parameters that tell how a reader came.
+    """
+    url = without_anchor(url)
+    if key_of(url, policy) != key:
+        return without_tracking(url)
+    names = policy.page_param_names
+    return _with_query(url, lambda part: _normalised(part, _QUERY_CHARACTERS).partition("=")[0] in names)
+
+
+def _with_query(address: str, is_kept: Callable[[str], bool]) -> str:
+    """The address with those parts of its query that `is_kept` names, each as it was written."""
+    rest, number_sign, fragment = address.partition("#")
+    path, _, query = rest.partition("?")
+    kept = "&".join(part for part in query.split("&") if part and is_kept(part))
+    return path + (f"?{kept}" if kept else "") + number_sign + fragment
+
+
 def moved_url(url: str, old_key: str, new: str, policy: Policy) -> str:
     """The address of a page after its thread was moved from `old_key` to `new`; `url` where nothing follows from it.
 
     A new address is the page's. A new path replaces that of the old address, if this is the address of the old key.
     """
-    new = quote(new.partition("#")[0], safe=_URL_SAFE)
+    new = without_tracking(quote(new.partition("#")[0], safe=_URL_SAFE))
     if _ADDRESS.match(new):
         return new
     old = _ADDRESS.match(url)

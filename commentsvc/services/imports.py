@@ -208,7 +208,7 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
             continue
         report.mend(record.number, record.line, row.mended)
         if thread is not last:  # comments of one page come together
-            address = options.addresses.rewrite(thread.address)
+            address = page_keys.without_tracking(options.addresses.rewrite(thread.address))
             last, page = thread, Page(page_keys.key_of(address, site.policy), replace(thread, address=address))
         if not page_keys.can_be_stored(page.key):
             report.leave_out(record.number, record.line, "its page has no address, or one with control characters")

@@ -1,6 +1,7 @@
 // The reader's own comments: they can be changed and deleted for as long as the site allows, and show the time left.
 
 import { make, makeButton } from "./dom";
+import { goTo } from "./go-to";
 import { insertComment } from "./insert";
 import { attempt, refusalText, type Refused } from "./refused";
 import type { Credentials, Service } from "./service";
@@ -144,7 +145,7 @@ export class OwnComments {
         ? phrase("Your change is published.")
         : phrase("Your comment is awaiting moderation.");
     host.announce([translator.translate(sentence), answer.reason].filter(Boolean).join(" "));
-    host.goTo(fresh);
+    goTo(host, fresh);
   }
 
   /** The first press asks for confirmation, the second one deletes. */
@@ -178,7 +179,7 @@ export class OwnComments {
       item.querySelector("article")?.replaceWith(make("p", { class: "gone" }, sentence));
     } else item.remove();
     this.#host.announce(this.#translator.translate("Your comment is deleted."));
-    if (next instanceof HTMLElement) this.#host.goTo(next);
+    if (next instanceof HTMLElement) goTo(this.#host, next);
   }
 
   async #credentialsFor(id: number): Promise<Credentials> {

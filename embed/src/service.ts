@@ -12,6 +12,7 @@ export interface NewComment {
   site: string;
   thread: string;
   url: string;
+  canonical: string;
   title: string;
   parent_id: number | null;
   body: string;
