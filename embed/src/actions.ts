@@ -40,6 +40,7 @@ class ThreadActions implements Actions {
   readonly #paging: Paging;
   readonly #compose: Compose | null;
   readonly #textsLoaded: Promise<void>;
+  readonly #begun: Promise<void>;
 
   constructor(host: ThreadHost) {
     const { site, thread } = host.page;
@@ -60,7 +61,7 @@ class ThreadActions implements Actions {
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
     this.#compose = form && this.#makeCompose(form, new LocalDrafts(`${site}:${thread}`));
     this.#textsLoaded = this.#loadTexts();
-    void this.#begin();
+    this.#begun = this.#begin();
   }
 
   clicked(target: Element): void {
@@ -80,7 +81,7 @@ class ThreadActions implements Actions {
   find(id: number): void {
     const item = this.#host.item(id);
     if (item) goTo(this.#host, item);
-    else void this.#textsLoaded.then(() => this.#paging.find(id));
+    else void this.#begun.then(() => this.#paging.find(id)); // it may be the reader's own, which nobody else sees
   }
 
   changed(): void {

@@ -2,7 +2,7 @@
 
 import { make, makeButton } from "./dom";
 import { goTo } from "./go-to";
-import { insertComment } from "./insert";
+import { insertComment, showHeading } from "./insert";
 import { attempt, refusalText, type Refused } from "./refused";
 import type { Credentials, Service } from "./service";
 import { readTerms } from "./thread-data";
@@ -178,6 +178,7 @@ export class OwnComments {
       const sentence = this.#translator.translate("This comment was removed.");
       item.querySelector("article")?.replaceWith(make("p", { class: "gone" }, sentence));
     } else item.remove();
+    showHeading(this.#host);
     this.#host.announce(this.#translator.translate("Your comment is deleted."));
     if (next instanceof HTMLElement) goTo(this.#host, next);
   }

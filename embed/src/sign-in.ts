@@ -23,6 +23,7 @@ interface PendingRedirect {
 
 const TIMEOUT_MS = 10 * 60_000;
 const HAND_OVER_MS = 2000;
+const CLOSED_POLL_MS = 500;
 const PENDING = "commentsvc:signin";
 const WINDOW = "popup,width=480,height=680";
 
@@ -40,8 +41,9 @@ export class SignIn {
   /**
    * Sign in by one provider or (with "") by any. Call it in the click itself, or browsers open no window.
    * Gives whether somebody is signed in afterwards; never resolves when the page itself is left. Throws Refused.
+   * `onClosed`: the window seems to be closed. It may still be open: a provider's page can cut it off from its opener.
    */
-  async start(provider: string, canceled: AbortSignal): Promise<boolean> {
+  async start(provider: string, canceled: AbortSignal, onClosed = (): void => undefined): Promise<boolean> {
     const popup = window.open("", "", WINDOW);
     const redirect = location.href.split("#", 1)[0] ?? "";
     const { verifier, state, challenge } = await makePkce();
@@ -67,7 +69,9 @@ export class SignIn {
     }
     popup.location.replace(url);
     canceled.addEventListener("abort", () => popup.close());
+    const watching = setInterval(() => popup.closed && onClosed(), CLOSED_POLL_MS);
     const answer = await this.#wait(state, canceled);
+    clearInterval(watching);
     return answer ? this.#finish(answer, verifier, redirect) : false;
   }
 

@@ -47,6 +47,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   readonly #onAddressChange = (): void => this.#addressChanged();
   readonly #onHashChange = (): void => void this.#goToHash();
   #actions: Promise<Actions> | null = null;
+  #begunActions: Promise<unknown> | null = null;
   #lifetime = new AbortController();
   #poller: Poller | null = null;
   #keptAddress: PageAddress | undefined; // of the page whose thread is shown, or being loaded
@@ -170,14 +171,18 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     this.#schedule();
   }
 
-  /** Several attributes set one after the other cause one reload. */
+  /**
+   * Several attributes set one after the other cause one reload. Actions that are being loaded must first take over what
+   * the reader has typed.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    queueMicrotask(() => {
+    const begin = (): void => {
       this.#isScheduled = false;
       if (this.isConnected) void this.#begin();
-    });
+    };
+    void Promise.resolve(this.#begunActions).then(begin, begin);
   }
 
   #endLifetime(): void {
@@ -338,6 +343,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   async #withActions(then: (actions: Actions) => void = () => undefined): Promise<void> {
     const { signal } = this.#lifetime;
     const actions = (this.#actions ??= CommentThread.config.loadActions().then((found) => found.createActions(this)));
+    this.#begunActions = actions;
     try {
       const loaded = await actions;
       if (!signal.aborted) then(loaded);
