@@ -19,6 +19,8 @@ interface PendingRedirect {
   verifier: string;
   redirect: string;
   scroll: number;
+  /** The fragment that a router keeps the page in; "" for none. The answer takes its place. */
+  route: string;
 }
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -62,7 +64,8 @@ export class SignIn {
       provider,
     });
     if (!popup) {
-      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY };
+      const route = /^#[/!]/.test(location.hash) ? location.hash : "";
+      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY, route };
       sessionStorage.setItem(PENDING, JSON.stringify(pending));
       location.assign(url);
       return new Promise<never>(() => undefined);
@@ -83,7 +86,9 @@ export class SignIn {
     if (!answer || pending?.site !== this.#site || pending.state !== answer.state) return false;
     clearHash();
     window.scrollTo(0, pending.scroll);
-    return this.#finish(answer, pending.verifier, pending.redirect);
+    const isSignedIn = await this.#finish(answer, pending.verifier, pending.redirect);
+    if (pending.route) location.hash = pending.route;
+    return isSignedIn;
   }
 
   /** The answer: a message from the window, or from a page of this blog (`handOver`). Null when canceled or too late. */

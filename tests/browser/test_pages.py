@@ -3,12 +3,14 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.support.widget import WORDS, comment, write
 
+EMBED = Path(__file__).parents[2] / "embed"
 NOTES = "/2026/10/how-do-you-keep-notes/"
 OTHER_WORDS = "I keep mine in a box of index cards."
 
@@ -251,3 +253,45 @@ def test_no_comments_yet_is_not_said_above_ones_own(demo, reader, visit):
     page.reload()
     expect(comment(page)).to_be_visible()
     expect(heading).to_be_hidden()
+
+
+LIBRARIES = {
+    "htmx": ("htmx.org/dist/htmx.min.js", 'hx-boost="true"', ""),
+    "Swup": ("swup/dist/Swup.umd.js", "", "new Swup({containers: ['main'], animationSelector: false})"),
+    "Turbo": ("@hotwired/turbo/dist/turbo.es2017-umd.js", "", ""),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_thread_follows_a_library_that_swaps_pages(demo, reader, visit, library):
+    file, boost, begin = LIBRARIES[library]
+    if not (EMBED / "node_modules" / file).is_file():
+        pytest.skip(f"{library} is not installed; run: cd embed && npm ci")
+    first, second = demo.post.removeprefix(demo.blog), "/second/"
+    code = (EMBED / "node_modules" / file).read_text("utf-8")
+    links = f'<a {boost} href="{first}">First</a> <a {boost} href="{second}">Second</a>'
+
+    def html(path):
+        head = f'<title>{path}</title><link rel="canonical" href="{demo.blog}{path}"><script>{code}</script>'
+        body = f"<main>{links}<h1>{path}</h1>{embed(demo)}</main><script>{begin}</script>"
+        return f"<!doctype html><head>{head}</head><body>{body}</body>"
+
+    page, loads = reader(), []
+    page.on("domcontentloaded", lambda: loads.append(1))
+    visit(page, {first: html(first), second: html(second)}, first)
+    expect(comments(page)).to_have_count(8)
+
+    page.get_by_role("link", name="Second").click()
+    expect(page.get_by_role("heading", name=second, exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="No comments yet")).to_be_visible()
+    with page.expect_request("**/api/v1/comments") as sent:
+        write(page)
+    assert json.loads(sent.value.post_data)["thread"] == "/second"
+    expect(comment(page)).to_contain_text("awaiting moderation")
+    expect(comments(page)).to_have_count(1)
+
+    page.get_by_role("link", name="First").click()
+    expect(comments(page)).to_have_count(8)
+    page.go_back()
+    expect(comments(page)).to_have_count(1)
+    assert len(loads) == 1, "the library has left it to the browser to load the page"
