@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 from commentsvc.core.errors import Invalid
-from commentsvc.core.policy import THREAD_KEY_MAX, Policy, TrailingSlash
+from commentsvc.core.policy import THREAD_KEY_MAX, LetterCase, Policy, TrailingSlash
 
 INDEX = "index.html"  # the page of a folder, which is also served under the folder's own address
 
@@ -53,6 +53,8 @@ def key_of(value: str, policy: Policy) -> str:
     path, _, query = rest.partition("?")
     path = _without_dots(_normalised(path, _PATH_CHARACTERS))
     path = _SLASHES.sub("/", f"/{path}")
+    if policy.letter_case is LetterCase.IGNORE:
+        path = _ENCODED.sub(lambda octets: octets[0].upper(), path.lower())
     kept = _kept_parameters(query, policy.page_param_names)
     return _without_end(path, policy.trailing_slash) + (f"?{kept}" if kept else "")
 

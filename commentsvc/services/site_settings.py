@@ -20,7 +20,8 @@ from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 from commentsvc.store.transactions import retried, write
 
 UNDOABLE = ("setting", "member", "canned", *audit_log.OF_THREADS)
-KEY_RULES = frozenset({"trailing_slash", "page_params"})  # settings that change which addresses are one page
+# Settings that change which addresses are one page.
+KEY_RULES = frozenset({"trailing_slash", "letter_case", "page_params"})
 
 
 @retried

@@ -5,6 +5,8 @@
 export interface KeyRules {
   /** "drop" or "keep". */
   trailingSlash: string;
+  /** "keep" or "ignore". */
+  letterCase: string;
   /** Parameters of the query that tell pages apart. */
   pageParams: string[];
 }
@@ -20,9 +22,9 @@ const SHOWN =
 
 /** Whether two addresses (path and query) are one page; `data` is the thread's. False while there is no thread. */
 export function isSamePage(before: string, now: string, data: DOMStringMap): boolean {
-  const { trailingSlash, pageParams = "" } = data;
+  const { trailingSlash, letterCase = "", pageParams = "" } = data;
   if (trailingSlash === undefined) return false;
-  const rules = { trailingSlash, pageParams: pageParams.split(",") };
+  const rules = { trailingSlash, letterCase, pageParams: pageParams.split(",") };
   return keyOf(before, rules) === keyOf(now, rules);
 }
 
@@ -32,9 +34,10 @@ export function keyOf(value: string, rules: KeyRules): string {
   if (origin === undefined && !value.startsWith("/")) return value;
   const [address = ""] = value.slice(origin?.length ?? 0).split("#", 1);
   const [path = "", ...rest] = address.split("?");
-  const plain = withoutDots(normalised(path, PATH_CHARACTER));
+  let plain = `/${withoutDots(normalised(path, PATH_CHARACTER))}`.replace(/\/{2,}/g, "/");
+  if (rules.letterCase === "ignore") plain = plain.toLowerCase().replace(/%../g, (octet) => octet.toUpperCase());
   const query = keptParameters(rest.join("?"), rules.pageParams);
-  return withoutEnd(`/${plain}`.replace(/\/{2,}/g, "/"), rules.trailingSlash) + (query && `?${query}`);
+  return withoutEnd(plain, rules.trailingSlash) + (query && `?${query}`);
 }
 
 /** The path without the name of a folder's page and, unless the site keeps it, without a slash at its end. */

@@ -8,16 +8,19 @@ interface Case {
   value: string;
   key: string;
   trailing_slash?: string;
+  letter_case?: string;
   page_params?: string;
 }
 
 const keys: Case[] = cases.keys;
-const DROP: KeyRules = { trailingSlash: "drop", pageParams: ["p", "page_id", "attachment_id"] };
+const DROP: KeyRules = { trailingSlash: "drop", letterCase: "keep", pageParams: ["p", "page_id", "attachment_id"] };
+const IGNORE: KeyRules = { ...DROP, letterCase: "ignore" };
 const KEEP: KeyRules = { ...DROP, trailingSlash: "keep" };
 
-function rulesOf({ trailing_slash, page_params }: Case): KeyRules {
+function rulesOf({ trailing_slash, letter_case, page_params }: Case): KeyRules {
   return {
     trailingSlash: trailing_slash ?? DROP.trailingSlash,
+    letterCase: letter_case ?? DROP.letterCase,
     pageParams: page_params === undefined ? DROP.pageParams : page_params.split(","),
   };
 }
@@ -34,7 +37,7 @@ const address = fc
 
 it("makes of a key the key itself", () => {
   fc.assert(
-    fc.property(address, fc.constantFrom(DROP, KEEP), fc.constantFrom("", "/"), (value, rules, start) => {
+    fc.property(address, fc.constantFrom(DROP, KEEP, IGNORE), fc.constantFrom("", "/"), (value, rules, start) => {
       const key = keyOf(start + value, rules);
       expect(keyOf(key, rules)).toBe(key);
     }),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commentsvc.core.page_keys import key_of, moved_url, stored_url, without_tracking
-from commentsvc.core.policy import Policy, TrailingSlash, changed
+from commentsvc.core.policy import LetterCase, Policy, TrailingSlash, changed
 
 # Shared with embed/tests/page-key.test.ts.
 CASES = json.loads(Path(__file__).with_name("page_keys.json").read_text("utf-8"))
@@ -19,7 +19,7 @@ KEEP = Policy(trailing_slash=TrailingSlash.KEEP)
 
 
 def policy_of(case):
-    names = ("trailing_slash", "page_params")
+    names = ("trailing_slash", "letter_case", "page_params")
     return changed(Policy(), {name: case[name] for name in names if name in case})
 
 
@@ -74,7 +74,7 @@ PIECES = [
 ADDRESSES = st.lists(st.one_of(st.sampled_from([*PIECES, "https://blog.example"]), st.text(max_size=3)), max_size=9)
 
 
-@given(ADDRESSES, st.sampled_from([Policy(), KEEP, Policy(page_params="")]))
+@given(ADDRESSES, st.sampled_from([Policy(), KEEP, Policy(page_params=""), Policy(letter_case=LetterCase.IGNORE)]))
 def test_the_key_of_a_key_is_the_key(pieces, policy):
     for value in ("".join(pieces), "/" + "".join(pieces)):
         key = key_of(value, policy)

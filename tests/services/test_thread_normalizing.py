@@ -90,6 +90,15 @@ def test_a_rule_that_changes_is_followed_by_a_job(app, site, make_comment, shown
     assert shown("/y") == shown("/y?p=2") == ("/y", [other])
 
 
+def test_pages_that_differ_in_letter_case_become_one_where_the_site_says_so(app, site, make_comment, shown, now):
+    page = make_comment("/Hello")
+    site_settings.change(site.id, {"letter_case": "ignore"}, CLI, "", now)
+    job = jobs.claim(now, jobs.LONG_QUEUE)
+    jobs_service.perform(job.payload, job.key, JobTools(None, ()), now)
+    assert keys() == ["/hello"]
+    assert shown("/Hello/") == shown("/HELLO") == ("/hello", [page])
+
+
 def test_a_worker_does_the_job_that_an_upgrade_has_left(site, make_comment, now):
     make_comment("/post/")
     site_settings.change(site.id, {"page_params": ""}, CLI, "", now)

@@ -33,7 +33,8 @@ def test_all_spellings_of_a_page_are_one_thread_in_every_read(client, site, make
 
 def test_the_widget_is_told_the_threads_key_and_the_sites_rules(client, site):
     drawn = fragment(client, thread="/Post/index.html?p=3&x=4")
-    assert 'data-key="/Post?p=3" data-trailing-slash="drop" data-page-params="p,page_id,attachment_id"' in drawn
+    rules = 'data-trailing-slash="drop" data-letter-case="keep" data-page-params="p,page_id,attachment_id"'
+    assert f'data-key="/Post?p=3" {rules}' in drawn
     assert "data-key" not in fragment(client, thread="/post", form="0")
 
 
