@@ -298,6 +298,26 @@ def sign_in(app, now):
 
 
 @pytest.fixture
+def alices(client, alice, sign_in):
+    """Alice's browser, signed in; she owns the blog."""
+    sign_in(client, alice)
+    return client
+
+
+@pytest.fixture
+def shown(client):
+    """Ask for the comments of a page; gives its thread's key and the comments' ids."""
+
+    def get(key: str) -> tuple[str, list[str]]:
+        query = {"site": "blog", "thread": key}
+        # The header keeps the page cache out of it.
+        found = client.get("/api/v1/comments", query_string=query, headers={"X-Edit-Token": "none"}).json
+        return found["thread"]["key"], [comment["id"] for comment in found["comments"]]
+
+    return get
+
+
+@pytest.fixture
 def csrf():
     return find_csrf
 

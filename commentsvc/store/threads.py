@@ -190,10 +190,10 @@ def matching(site: Site, words: str, before_id: int | None, limit: int) -> Seque
     return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
 
 
-def keys_of(site: Site, after_id: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
-    """Ids and keys of the threads of a site with ids above `after_id`, in order of id."""
-    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id, Thread.id > after_id)
-    return [(number, key) for number, key in db.session.execute(query.order_by(Thread.id).limit(limit)).all()]
+def keys_of(site: Site) -> list[tuple[int, str]]:
+    """Ids and keys of the threads of a site, in order of id."""
+    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id).order_by(Thread.id)
+    return [(number, key) for number, key in db.session.execute(query).all()]
 
 
 def rename(thread: Thread, key: str) -> None:

@@ -21,12 +21,6 @@ from tests.support.cast import set_policy
 
 
 @pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def send(alices, csrf):
     def post(path, client=alices, **form):
         token = csrf(client.get("/dashboard/blog/log").text)

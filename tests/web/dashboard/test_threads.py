@@ -8,13 +8,7 @@ from commentsvc.store import sites, threads
 from commentsvc.store.db import db
 from tests.support.invariants import check_kept_numbers
 
-PAGES = "/dashboard/blog/pages"
-
-
-@pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
+PAGES = "/dashboard/blog/threads"
 
 
 @pytest.fixture
