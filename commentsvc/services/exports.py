@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from commentsvc.core import sanitizer
+from commentsvc.core import sanitizer, tree
 from commentsvc.core.status import Status
 from commentsvc.gateways.formats import writers
 from commentsvc.gateways.formats.export_lines import FORMAT, VERSION
@@ -235,6 +235,7 @@ class _WrittenThreads:
         self._site = site
 
     def __iter__(self) -> Iterator[WrittenThread]:
+        unordered = export_rows.threads_with_early_replies(self._site)
         for batch in export_rows.threads(self._site):
             for row in batch:
                 yield WrittenThread(
@@ -244,6 +245,7 @@ class _WrittenThreads:
                     row.title,
                     row.is_open,
                     row.created_at,
+                    tree.parents_first(export_rows.parents_in(row.id)) if row.id in unordered else {},
                     _WrittenComments(self._site, row.id),
                 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import (
     ForeignKey,
@@ -108,11 +109,16 @@ def get_or_add(site: Site, key: str, now: datetime) -> Thread:
 
 
 def get_or_add_all(
-    site: Site, keys: Iterable[str], now: datetime, closed: Collection[str] = frozenset()
+    site: Site,
+    keys: Iterable[str],
+    now: datetime,
+    closed: Collection[str] = frozenset(),
+    created: Mapping[str, datetime] = MappingProxyType({}),
 ) -> dict[str, Thread]:
-    """Threads by key, locked as in get_or_add and in order of id; new threads in `closed` accept no comments.
+    """Threads by key, locked as in get_or_add and in order of id.
 
-    A former key gives the thread that it leads to. The caller keeps keys from being moved (sites.hold_posting).
+    New threads in `closed` accept no comments, and new threads in `created` begin at that time instead of now. A
+    former key gives the thread that it leads to. The caller keeps keys from being moved (sites.hold_posting).
     """
     asked = {key: hash_of(key) for key in keys}
     named = {key_hash: key for key, key_hash in asked.items()}
@@ -123,9 +129,12 @@ def get_or_add_all(
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
-        fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0, "created_at": now}
-        new_keys = [(key_hash, named[key_hash]) for key_hash in missing]
-        rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in new_keys]
+        fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0}
+        rows = [
+            {"key_hash": key_hash, "key": key, "is_open": key not in closed, "created_at": created.get(key, now)}
+            | fresh
+            for key_hash, key in ((key_hash, named[key_hash]) for key_hash in missing)
+        ]
         made = db.session.scalars(upsert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
         found.update({bytes(thread.key_hash): thread for thread in made})
         if len(found) < len(named):  # another transaction has inserted them at this moment
