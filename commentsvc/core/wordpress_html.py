@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
-from commentsvc.core.html_tokens import BLOCKS, CELLS, NESTING_MAX, TAGS, Tag, Token
+from commentsvc.core.html_tokens import BLOCKS, CELLS, DROPPED, NESTING_MAX, TAGS, Tag, Token, linked
 
 # Imported HTML, where newlines mean something
 
 _CONTAINERS = frozenset({"blockquote", "ul", "ol", "li", "pre"})
-_ADDRESS = re.compile(r"""(?<![\w/])https?://[^\s<>"'()]++""", re.I)
 _INLINE_MAX = 4  # emphasis in emphasis; all of it begins anew in each paragraph
-_AFTER_ADDRESS = ".,;:!?"  # belongs to the sentence around it
 
 
 def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
@@ -32,7 +29,7 @@ def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
             page.out.append(token)
         elif token.name in _CONTAINERS:
             page.leave(token.name) if token.is_end else page.enter(token)
-        elif token.name in TAGS:
+        elif token.name in TAGS - DROPPED:
             page.end(token.name) if token.is_end else page.begin(token)
     page.part()
     return iter(page.out)
@@ -141,10 +138,4 @@ class _PageText:
         self._is_open = False
 
     def _linked(self, words: str) -> Iterator[Token]:
-        start = 0
-        if not any(tag.name in ("a", "code") for tag in self._inline):
-            for found in _ADDRESS.finditer(words):
-                url = found.group().rstrip(_AFTER_ADDRESS)
-                yield from (words[start : found.start()], Tag("a", False, {"href": url}), url, Tag("a", True))
-                start = found.start() + len(url)
-        yield words[start:]
+        return iter([words]) if any(tag.name in ("a", "code") for tag in self._inline) else linked(words)
