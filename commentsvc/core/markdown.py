@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from cmarkgfm import _cmark, cmark
 
 from commentsvc.core import code_colours, markdown_traps
-from commentsvc.core.html_tokens import TAGS, TRANSLATED, Tag, Token, linked, read, translated
+from commentsvc.core.html_tokens import NESTING_MAX, TAGS, TRANSLATED, Tag, Token, linked, read, translated
 
 # Never CMARK_OPT_UNSAFE. The positions tell what the author wrote where; `Markdown` reads them, and the cleaner drops
 # them.
@@ -33,7 +33,7 @@ _free = _library.cmark_get_default_mem_allocator().contents[2]  # struct cmark_m
 _EXTENSIONS = [cmark.find_syntax_extension(name) for name in ("strikethrough", "table", "tasklist")]
 
 _PARTINGS_MAX = 4  # a blank line can make a new quote or table of the lines below it
-_BLOCK = re.compile(r'<(/?)(blockquote|table|li|p|th|tr)(?: (?:align="\w+" )?data-sourcepos="(\d+):\d+-(\d+):\d+")?>')
+_BLOCK = re.compile(r'<(/?)(blockquote|table|li|th|tr)(?: (?:align="\w+" )?data-sourcepos="(\d+):\d+-(\d+):\d+")?>')
 _BEFORE_TEXT = re.compile(r"[ \t>]*+")
 _NUMBER = re.compile(r"([0-9]{1,9})[.)]")
 _POSITION = re.compile(r"(\d+):(\d+)-(\d+):\d+")
@@ -104,23 +104,25 @@ def _joined_lines(html: str, lines: list[str]) -> dict[int, tuple[str, str]]:
     quotes = items = columns = 0
     for block in _BLOCK.finditer(html):
         end, name, first, last = block.groups()
-        if name == "blockquote":
-            quotes += -1 if end else 1
-        elif name == "li":
+        start = int(first or 0) - 1
+        if name == "li":
             items += -1 if end else 1
+        elif name == "blockquote":
+            quotes += -1 if end else 1
+            if end or quotes > NESTING_MAX:  # refused for its depth
+                continue
+            for number in range(start + 1, min(int(last), len(lines))):
+                before = _before_text(lines[number])
+                if before.count(">") < quotes and len(before) < len(lines[number]):
+                    found[number] = _parted(lines[number], items > 0)
         elif end:
             continue
         elif name == "table":
             columns = 0
         elif name == "th":
             columns += 1
-        elif name == "tr" and columns > 1 and "|" not in lines[int(first) - 1]:
-            found[int(first) - 1] = _parted(lines[int(first) - 1], items > 0)
-        elif name == "p" and quotes:
-            for number in range(int(first), min(int(last), len(lines))):
-                before = _before_text(lines[number])
-                if before.count(">") < quotes and len(before) < len(lines[number]):
-                    found[number] = _parted(lines[number], items > 0)
+        elif name == "tr" and columns > 1 and "|" not in lines[start]:
+            found[start] = _parted(lines[start], items > 0)
     return found
 
 

@@ -51,11 +51,10 @@ _RULES = [
     _rule(rf"(?<={_LETTER})\*++(?={_LETTER}|\()|(?<=\))\*++(?={_LETTER})"),
     # Names of programs: __init__.
     _rule(r"(?<![A-Za-z0-9_])__[A-Za-z0-9]++(?:_[A-Za-z0-9]++)*+__(?![A-Za-z0-9_])"),
-    # Faces and file patterns: *-*, *.*, ^_^, -_-.
+    # Faces and file patterns: *-*, *.*.
     _rule(r"(?<![*\w])\*(?:_|[^\w\s*`]){1,4}\*(?![*\w])"),
-    _rule(rf"(?<={_FACE})_(?={_FACE})"),
     # A backslash is text where it protects nothing, and in a shrug, a Windows share, and at the end of a line.
-    _rule(r"(?<=[¯‾￣])\\(?!\\)"),
+    _rule(r"(?<=[¯‾￣])\\{1,2}(?!\\)"),
     _rule(r"(?<!\S)\\\\(?=[A-Za-z0-9])"),
     _rule(r"(?<!\\)\\(?=[{}\"',;/?@$%^\n])|(?<![\\\]])\\(?=\()|(?<![\\0-9])\\(?=[.)])"),
     # wow![here](https://…) is no picture; a[i](x) and [sic]() are no links.
@@ -72,6 +71,8 @@ _RULES = [
     _rule(r">(?=[=0-9]|[-_.^]++<|[:;=][-'o]?[()\[\]DPp/|3*](?!\w))", _BEFORE),
     _rule(r"\*(?=[ \t][^*\n]*+\*[ \t]*+$)", _QUOTES),
     _rule(r"~{3,}+(?=[^\n]*~[ \t]*$)", _BEFORE),
+    # ^_^ · -_-; after the rules that look for these signs themselves.
+    _rule(rf"(?<={_FACE})_(?={_FACE})"),
 ]
 # CommonMark ends emphasis after punctuation only before a space or more punctuation: **注意：**文字.
 _BETWEEN_FULL_WIDTH = re.compile(rf"(?<=[{_FULL_WIDTH}])(?=\*)|(?<=\*)(?=[{_FULL_WIDTH}])")
