@@ -22,7 +22,7 @@ COLOURED_MAX = 3_000
 # Lexers whose work grows at most with the square of the length, each with the names that authors give its language.
 # tests/core/test_code_colours.py measures them. Pygments' lexers for C, C++, C#, Java, Kotlin, Scala, Swift and
 # TypeScript take up to 2.5 s for 4,000 characters; `core/code_lexers.py` has others.
-_LEXERS = {
+LEXERS = {
     "shell:BashLexer": "bash sh shell zsh",
     "shell:PowerShellLexer": "powershell ps1 pwsh",
     "css:CssLexer": "css",
@@ -38,14 +38,14 @@ _LEXERS = {
     "html:HtmlLexer": "html",
     "html:XmlLexer": "xml svg",
     "javascript:JavascriptLexer": "javascript js jsx",
-    "lua:LuaLexer": "lua",
+    "scripting:LuaLexer": "lua",
     "php:PhpLexer": "php",
     "python:PythonLexer": "python py python3",
     "ruby:RubyLexer": "ruby rb",
     "rust:RustLexer": "rust rs",
     "sql:SqlLexer": "sql",
 }
-_LIKE_C = {
+LIKE_C = {
     "c": "c h",
     "cpp": "cpp c++ cc hpp",
     "csharp": "csharp c# cs",
@@ -55,7 +55,7 @@ _LIKE_C = {
     "swift": "swift",
     "typescript": "typescript ts tsx",
 }
-_NAMES = {alias: name for table in (_LEXERS, _LIKE_C) for name, aliases in table.items() for alias in aliases.split()}
+_NAMES = {alias: name for table in (LEXERS, LIKE_C) for name, aliases in table.items() for alias in aliases.split()}
 
 # By the name of a Pygments token type; a type without a row has the class of the type above it.
 _CLASSES = {
@@ -108,7 +108,7 @@ def _class_of(token_type: str) -> str:
 
 @functools.cache
 def _lexer(name: str) -> Lexer:
-    if name in _LIKE_C:
+    if name in LIKE_C:
         from commentsvc.core import code_lexers
 
         return code_lexers.like_c(name)

@@ -76,7 +76,9 @@ def test_readers_see_what_the_docs_say(typed, seen):
     source = typed.replace("↵", "\n").replace("␣", " ").replace("⇥", "\t")
     for variant in (source, source.replace("\n", "\r\n"), source.replace("\n", "\r")):
         assert shown(sanitizer.to_html(variant)) == seen
-    assert typed in sanitizer.to_html(f"```\n{typed}\n```").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert typed in sanitizer.to_html(f"```\n{typed}\n```").replace("&lt;", "<").replace("&gt;", ">").replace(
+        "&amp;", "&"
+    )
 
 
 def test_the_docs_have_their_cases():

@@ -571,6 +571,8 @@ def test_emphasis_over_many_paragraphs_does_not_swell():
         ("<p>a</p><p>b<br>c</p><hr>", 10, "a b c"),
         ("<p>1 &lt; 2 &amp;&nbsp;<b>b</b>old</p>", 20, "1 < 2 & bold"),
         ("<p>&lt;script&gt;</p>", 20, "<script>"),
+        ("<ol start='3'><li>a</li><li>b<ul><li>c</li></ul></li><li value='9'>d</li></ol>", 30, "3. a 4. b c 9. d"),
+        ("<table><tbody><tr><td>a</td><td>b</td></tr></tbody></table>", 20, "a b"),
         ("<p>one two three</p>", 13, "one two three"),
         ("<p>one two three</p>", 12, "one two…"),
         ("<p>one two three</p>", 8, "one two…"),
