@@ -138,7 +138,7 @@ def translated(tokens: Iterable[Token]) -> Iterator[Token]:
 
 def linked(text: str) -> Iterator[Token]:
     """Bare addresses in a text as links."""
-    for words, href in linkify.pieces(text):
+    for words, href in linkify.parts(text):
         yield from (Tag("a", False, {"href": href}), words, Tag("a", True)) if href else (words,)
 
 

@@ -29,23 +29,23 @@ _HOST_START = re.compile(r"(?:https?://)?", re.I)
 _HOST_END = re.compile(r"[/?#:]")
 
 
-class Piece(NamedTuple):
+class TextPart(NamedTuple):
     """A part of a text; `href` is empty for words that are no address."""
 
     words: str
     href: str
 
 
-def pieces(text: str) -> Iterator[Piece]:
-    """The text in pieces, in order and complete. An `href` may still be unsound: `links.is_link` decides."""
+def parts(text: str) -> Iterator[TextPart]:
+    """The text in parts, in order and complete. An `href` may still be unsound: `links.is_link` decides."""
     last = 0
     for start, end, href in _found(text):
         if last < start:
-            yield Piece(text[last:start], "")
-        yield Piece(text[start:end], href)
+            yield TextPart(text[last:start], "")
+        yield TextPart(text[start:end], href)
         last = end
     if last < len(text):
-        yield Piece(text[last:], "")
+        yield TextPart(text[last:], "")
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:

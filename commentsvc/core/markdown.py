@@ -189,10 +189,13 @@ def _line_count(block: Tag) -> int:
 
 
 def _linked(tokens: Iterator[Token]) -> Iterator[Token]:
-    """Bare addresses outside of links and code as links."""
+    """Bare addresses outside of links and code as links; a link without words has its address."""
     inside = 0
+    before: Token = ""
     for token in tokens:
         if isinstance(token, Tag):
+            if token == Tag("a", True) and isinstance(before, Tag) and before.name == "a":
+                yield before.attributes.get("href", "")
             if token.name in ("a", "code"):
                 inside += -1 if token.is_end else 1
             yield token
@@ -200,6 +203,7 @@ def _linked(tokens: Iterator[Token]) -> Iterator[Token]:
             yield token
         else:
             yield from linked(token)
+        before = token
 
 
 def _coloured(tokens: Iterator[Token]) -> Iterator[Token]:

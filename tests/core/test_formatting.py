@@ -92,8 +92,8 @@ def test_imported_text_has_its_addresses_linked_alike(typed, seen):
 
 
 @pytest.mark.parametrize("text", [typed for typed, _ in CASES] + ["", "https://a.example" * 3, "a@b.example" * 3])
-def test_pieces_of_a_text_are_the_whole_text(text):
-    assert "".join(words for words, _ in linkify.pieces(text)) == text
+def test_the_parts_of_a_text_are_the_whole_text(text):
+    assert "".join(words for words, _ in linkify.parts(text)) == text
 
 
 def test_task_lists_and_tables_are_marked_up():

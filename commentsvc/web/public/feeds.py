@@ -10,7 +10,6 @@ from xml.etree import ElementTree as xml
 from flask import Blueprint, Response, make_response, request
 
 from commentsvc.core import routes
-from commentsvc.core.text_direction import with_direction
 from commentsvc.page_cache.middleware import DEPENDS_ON
 from commentsvc.store import comments, counters, sites, threads
 from commentsvc.store.comments import Comment
@@ -94,7 +93,7 @@ def _add_entry(feed: xml.Element, comment: Comment) -> None:
         place = routes.comment_anchor(urls.permalink(comment), comment.parent_id)
         answered = {"ref": _id(comment.parent_id), "href": place, "type": "text/html"}
         xml.SubElement(entry, f"{{{THREADING}}}in-reply-to", answered)
-    _add(entry, "content", with_direction(comment.html), type="html")
+    _add(entry, "content", comment.html, type="html")
 
 
 def _id(comment_id: int) -> str:
