@@ -266,7 +266,14 @@ OTHERWISE = {
     *(265, 268),  # numbers of more than three digits, or with a zero before them
     *(23, 33, *range(192, 197), 198, 200, *range(202, 209), 210, *range(214, 219), 317),  # definitions need an address
     *(506, *range(527, 531), *range(532, 536), *range(537, 546), 549, 550, *range(553, 572), 592, 593),
-    *(485, 487, 503, 504, 522),  # what stands in brackets behind brackets is no address
+    *(
+        484,
+        485,
+        487,
+        503,
+        504,
+        522,
+    ),  # a link without words has its address; what stands in brackets behind brackets is no address
     *(355, 356, 370, 381, 396, 411, 415, 416, 429),  # no emphasis within a word
     *(399, 406, 462),  # __name__
     *(56, 438),  # *-* and *_*
