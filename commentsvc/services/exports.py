@@ -282,7 +282,7 @@ def _for_others(write_all: Callable[[WrittenSite], Iterator[str]]) -> Callable[[
         recounts.allow_long_reading()
         try:
             site = sites.by_key(site_key)
-            origin = site.origins[0].origin if site.origins else ""
+            origin = site.main_origin
             yield from write_all(WrittenSite(site.key, site.name, origin, now, _WrittenThreads(site)))
         finally:
             db.session.rollback()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import page_keys
+from commentsvc.core import origins, page_keys
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.policy import URL_MAX
 from commentsvc.core.status import Status
@@ -121,7 +121,7 @@ def new_key(site: Site, new: str) -> str:
     """The key for a page's new address, path or identifier; raises Invalid for none, and for an origin of others."""
     key = page_keys.checked_key(new, site.policy, "move_to")
     origin = page_keys.origin_of(new)
-    if origin is not None and not site.allows(sites.normal_origin(origin)):
+    if origin is not None and not site.allows(origins.normal(origin)):
         raise Invalid("move_to", f"{origin} is not one of this site's origins. Add it to the site, or give the path.")
     return key
 
@@ -134,7 +134,7 @@ def move_locked(site: Site, thread: Thread, new: str, by: Actor, ip: str, now: d
     target = threads.find(site, key)
     if target is not None and target.id != thread.id:
         raise Conflict(f"There are comments for “{key}” already. Use merge to bring both together.", "taken")
-    url = page_keys.moved_url(thread.url, thread.key, new, site.policy)
+    url = page_keys.moved_url(thread.url, thread.key, site.lasting_url(new), site.policy)
     if len(url) > URL_MAX:
         raise Invalid("move_to", f"The new address is longer than {URL_MAX} characters.")
     return _rename(site, thread, key, url, by, ip, now)
