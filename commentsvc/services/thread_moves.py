@@ -26,7 +26,10 @@ from commentsvc.store.transactions import retried, write
 
 KINDS = (THREAD_MOVE, THREAD_MERGE, THREAD_DELETE)  # of entries of the audit log that undo() takes back
 # Columns of a merged thread that an undo brings back.
-KEPT = ("key", "title", "url", "is_title_fixed", "is_url_fixed", "is_open", "mode", "pinned_id", "version")
+KEPT = (
+    *("key", "title", "url", "is_title_fixed", "is_url_fixed", "page_title", "page_url"),
+    *("is_open", "mode", "pinned_id", "version"),
+)
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,9 @@ def _finish_move(
 ) -> AuditEntry:
     threads.rename(thread, key)
     old_url, thread.url = thread.url, url
+    if thread.page_url != url:
+        thread.page_url = None  # where the page was; it is read anew
+        transitions.queue_page_read(thread, url, now)
     db.session.flush()
     if old_url and url != old_url:
         thread_merges.move_page_urls(thread.id, old_url, url)
@@ -232,7 +238,7 @@ def merge_locked(site: Site, merged: Thread, target: Thread, by: Actor, ip: str,
     db.session.delete(db.session.get_one(Thread, merged_id))
     db.session.flush()
     thread_aliases.add(site.id, {key_hash: key}, target.id)
-    _describe(target)
+    thread_titles.refresh(target)
     threads.touch(target.id, count)
     publish(site)
     db.session.refresh(target)
@@ -261,8 +267,8 @@ def _split(site: Site, entry: AuditEntry, by: Actor, ip: str, now: datetime) -> 
     counts = {number: thread_merges.count_approved(number) for number in (thread_id, target_id)}
     thread.count, target.count = counts[thread_id], counts[target_id]
     db.session.flush()
-    _describe(thread)
-    _describe(target)
+    thread_titles.refresh(thread)
+    thread_titles.refresh(target)
     was, now_is = {"key": target.key}, {"key": thread.key}
     names: dict[str, Any] = {"site": site, "by": by, "ip": ip, "thread_id": target_id, "undoes": entry}
     audit_log.add(THREAD_MERGE, now, subject=thread.key, before=was, after=now_is, **names)
@@ -272,7 +278,7 @@ def _split(site: Site, entry: AuditEntry, by: Actor, ip: str, now: datetime) -> 
 
 def _restored(site: Site, kept: Mapping[str, Any]) -> Thread:
     """The row of a merged thread again; under its old id, unless another thread has got that meanwhile."""
-    values = {name: kept[name] for name in KEPT if name != "pinned_id"}
+    values = {name: kept.get(name) for name in KEPT if name != "pinned_id"}  # an older version kept fewer
     thread = Thread(site_id=site.id, key_hash=threads.hash_of(kept["key"]), **values)
     thread.created_at = datetime.fromisoformat(kept["created_at"])
     if db.session.get(Thread, kept["id"]) is None:
@@ -288,12 +294,3 @@ def _set_pins(thread: Thread, target: Thread, pinned_id: int | None) -> None:
     thread.pinned_id = pinned.id if pinned is not None and pinned.status == Status.APPROVED else None
     if target.pinned_id is not None and comments.find_parent(target, target.pinned_id) is None:
         target.pinned_id = None
-
-
-def _describe(thread: Thread) -> None:
-    """Title and address from the thread's approved comments, where nobody has fixed them."""
-    if not thread.is_title_fixed:
-        thread.title = thread_titles.page_title_of(thread)
-    if not thread.is_url_fixed:
-        thread.url = thread_titles.page_url_of(thread)
-    db.session.flush()
