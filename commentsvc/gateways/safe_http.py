@@ -131,8 +131,9 @@ def public_address(name: str, allow: OutboundAllow = ALLOW_NONE, needs_allowance
     except OSError as error:
         raise ConnectionError("the host is not known") from error
     for address in found:
-        known = _led_to(ipaddress.ip_address(address.partition("%")[0]))
-        if allow.covers(name, known):
+        written = ipaddress.ip_address(address.partition("%")[0])
+        known = _led_to(written)
+        if allow.covers(name, written) or allow.covers(name, known):
             continue
         if not known.is_global or known.is_multicast or known in PROTOCOLS_OWN:
             raise NotPublic("the host is not on the public internet")
