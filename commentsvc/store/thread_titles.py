@@ -23,10 +23,9 @@ def update(approved: Collection[Comment], withdrawn: Collection[Comment]) -> Non
     found = threads.read_anew({comment.thread_id for comment in [*approved, *withdrawn]})
     for comment in withdrawn:
         thread = found[comment.thread_id]
-        has_own = {"title": thread.is_title_fixed or thread.page_title, "url": thread.is_url_fixed or thread.page_url}
-        if thread.title and not has_own["title"] and comment.page_title in (None, thread.title):
+        if thread.title and not thread.is_title_fixed and comment.page_title in (None, thread.title):
             comment.page_title, thread.title = thread.title, page_title_of(thread)
-        if thread.url and not has_own["url"] and comment.page_url in (None, thread.url):
+        if thread.url and not thread.is_url_fixed and comment.page_url in (None, thread.url):
             comment.page_url, thread.url = thread.url, page_url_of(thread)
     for comment in sorted(approved, key=lambda comment: comment.id):
         threads.describe(found[comment.thread_id], comment.page_title or "", comment.page_url or "")
