@@ -147,6 +147,22 @@ def moved_url(url: str, old_key: str, new: str, policy: Policy) -> str:
     return old[0] + new
 
 
+def address_of(origin: str, key: str) -> str:
+    """The address of the page that a key which is a path names."""
+    return origin + quote(key, safe=_URL_SAFE)
+
+
+def plain_address(address: str, policy: Policy) -> str:
+    """The address without its fragment, and of the query only with the parameters that tell pages apart."""
+    place, _, query = without_fragment(address).partition("?")
+    kept = _kept_parameters(query, policy.page_param_names)
+    return place + (f"?{quote(kept, safe=_URL_SAFE)}" if kept else "")
+
+
+def without_fragment(address: str) -> str:
+    return address.partition("#")[0]
+
+
 def origin_of(value: str) -> str | None:
     """Scheme and host of an address; None of a path or an identifier."""
     address = _ADDRESS.match(value)
