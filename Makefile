@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants wordpress widget audit release lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +82,10 @@ bench: .venv/.ready-dev ## Measures speed and memory, about 15 minutes
 ROUNDS ?= 3
 faults: .venv/.ready-dev ## Causes failures of disk, database and processes; writes docs/reliability.md, about 10 minutes
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(FAULTS)
+
+# Needs Debian's WordPress, MariaDB and PHP (scripts/install-debian-packages wordpress).
+wordpress: .venv/.ready-dev ## WordPress, our import and export, a second WordPress: compares each comment, one or two minutes
+	$(BIN)/python -m tests.wordpress
 
 widget: ## After a change in embed/: types, style, tests, the built files and their sizes (needs Node 20)
 	cd embed && npm ci && npm run check && npm run lint && npm test && npm run build && npm run size

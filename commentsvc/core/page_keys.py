@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 from commentsvc.core.errors import Invalid
@@ -151,7 +150,10 @@ def _percent(character: str, errors: str) -> str:
 
 def without_tracking(address: str) -> str:
     """The address without the parameters of its query that tell how a reader came to the page."""
-    return _with_query(address, lambda part: not _TRACKING.match(unquote(part)))
+    rest, number_sign, fragment = address.partition("#")
+    path, _, query = rest.partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not _TRACKING.match(unquote(part)))
+    return path + (f"?{kept}" if kept else "") + number_sign + fragment
 
 
 def without_anchor(address: str) -> str:
@@ -160,25 +162,20 @@ def without_anchor(address: str) -> str:
     return f"{page}#{fragment.partition('#')[0]}" if fragment.startswith(("/", "!")) else page
 
 
+def has_route(address: str) -> bool:
+    """Whether a script keeps the page in the fragment: the server gives the same document for all of them."""
+    return "#" in without_anchor(address)
+
+
 def stored_url(url: str, key: str, policy: Policy) -> str:
     """The address of a page as it is stored with the thread of this key: without a place on the page.
 
     When the key is made of it, its query keeps only the parameters that tell pages apart: any other is the accident of
     one reader's visit. Else it loses the parameters that tell how a reader came.
     """
-    url = without_anchor(url)
-    if key_of(url, policy) != key:
-        return without_tracking(url)
-    names = policy.page_param_names
-    return _with_query(url, lambda part: _normalised(part, _QUERY_CHARACTERS).partition("=")[0] in names)
-
-
-def _with_query(address: str, is_kept: Callable[[str], bool]) -> str:
-    """The address with those parts of its query that `is_kept` names, each as it was written."""
-    rest, number_sign, fragment = address.partition("#")
-    path, _, query = rest.partition("?")
-    kept = "&".join(part for part in query.split("&") if part and is_kept(part))
-    return path + (f"?{kept}" if kept else "") + number_sign + fragment
+    if key_of(url, policy) == key:
+        return plain_address(url, policy)
+    return without_tracking(without_anchor(url))
 
 
 def moved_url(url: str, old_key: str, new: str, policy: Policy) -> str:
@@ -193,6 +190,22 @@ def moved_url(url: str, old_key: str, new: str, policy: Policy) -> str:
     if old is None or not new.startswith("/") or key_of(url, policy) != old_key:
         return url
     return old[0] + new
+
+
+def address_of(origin: str, key: str) -> str:
+    """The address of the page that a key which is a path names."""
+    return origin + quote(key, safe=_URL_SAFE)
+
+
+def plain_address(address: str, policy: Policy) -> str:
+    """The address without its fragment, and of the query only with the parameters that tell pages apart."""
+    place, _, query = without_fragment(address).partition("?")
+    kept = _kept_parameters(query, policy.page_param_names)
+    return place + (f"?{quote(kept, safe=_URL_SAFE)}" if kept else "")
+
+
+def without_fragment(address: str) -> str:
+    return address.partition("#")[0]
 
 
 def origin_of(value: str) -> str | None:

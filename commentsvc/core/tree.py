@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -26,6 +26,24 @@ class Node(Generic[T]):
     comment: T
     level: int
     replies: list[Node[T]] = field(default_factory=list)
+
+
+def parents_first(parents: Mapping[int, int | None]) -> dict[int, int]:
+    """New numbers for the comments of a thread: their own, dealt out so that each is higher than its parent's.
+
+    `parents` has the parent of each comment by its number, in ascending order.
+    """
+    order: list[int] = []
+    seen: set[int] = set()
+    for number in parents:
+        upwards = []
+        above: int | None = number
+        while above is not None and above in parents and above not in seen:
+            seen.add(above)
+            upwards.append(above)
+            above = parents[above]
+        order += reversed(upwards)
+    return dict(zip(order, parents, strict=True))
 
 
 def build_tree(comments: Iterable[T], with_orphans: bool = False) -> list[Node[T]]:

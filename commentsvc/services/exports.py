@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from commentsvc.core import sanitizer
+from commentsvc.core import sanitizer, tree
 from commentsvc.core.status import Status
 from commentsvc.gateways.formats import writers
 from commentsvc.gateways.formats.export_lines import FORMAT, VERSION
@@ -24,7 +24,10 @@ from commentsvc.store.sites import Site
 from commentsvc.store.transactions import begin_read
 
 # Columns that a line repeats as they are. What is left out is derived from others, or belongs to this installation.
-OF_THREAD = ("key", "url", "title", "is_title_fixed", "is_url_fixed", "is_open", "mode", "created_at")
+OF_THREAD = (
+    *("key", "url", "title", "is_title_fixed", "is_url_fixed", "page_title", "page_url", "is_open", "mode"),
+    "created_at",
+)
 OF_COMMENT = (
     *("kind", "status", "author_name", "author_email", "author_website", "author_role", "author_provider"),
     *("ip", "user_agent", "page_title", "page_url", "source", "html", "renderer", "reasons", "facts", "is_shadowed"),
@@ -235,6 +238,7 @@ class _WrittenThreads:
         self._site = site
 
     def __iter__(self) -> Iterator[WrittenThread]:
+        unordered = export_rows.threads_with_early_replies(self._site)
         for batch in export_rows.threads(self._site):
             for row in batch:
                 yield WrittenThread(
@@ -244,6 +248,7 @@ class _WrittenThreads:
                     row.title,
                     row.is_open,
                     row.created_at,
+                    tree.parents_first(export_rows.parents_in(row.id)) if row.id in unordered else {},
                     _WrittenComments(self._site, row.id),
                 )
 
@@ -282,7 +287,7 @@ def _for_others(write_all: Callable[[WrittenSite], Iterator[str]]) -> Callable[[
         recounts.allow_long_reading()
         try:
             site = sites.by_key(site_key)
-            origin = site.origins[0].origin if site.origins else ""
+            origin = site.main_origin
             yield from write_all(WrittenSite(site.key, site.name, origin, now, _WrittenThreads(site)))
         finally:
             db.session.rollback()

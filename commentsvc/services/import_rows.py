@@ -11,7 +11,7 @@ from commentsvc.core import emails, links, sanitizer
 from commentsvc.core.errors import Invalid
 from commentsvc.core.policy import NAME_MAX, WEBSITE_MAX
 from commentsvc.core.status import Status
-from commentsvc.gateways.formats.records import CommentRecord, Syntax
+from commentsvc.gateways.formats.records import CommentRecord, Syntax, ThreadRecord
 from commentsvc.store.authors import Writer
 
 ANONYMOUS = "Anonymous"
@@ -60,6 +60,11 @@ class Dating:
             return self._now, f"its date {at:%Y-%m-%d} is in the future; dated today"
         self._last = at
         return at, ""
+
+    def of_page(self, page: ThreadRecord) -> datetime | None:
+        """When a page was published, in UTC; None if the file does not say, or names a time to come."""
+        at = self.utc(page.created_at) if page.created_at is not None else None
+        return at if at is not None and at <= self._now else None
 
     def utc(self, at: datetime) -> datetime:
         try:

@@ -209,7 +209,8 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
         report.mend(record.number, record.line, row.mended)
         if thread is not last:  # comments of one page come together
             address = page_keys.without_tracking(options.addresses.rewrite(thread.address))
-            last, page = thread, Page(page_keys.key_of(address, site.policy), replace(thread, address=address))
+            written = replace(thread, address=address, created_at=dating.of_page(thread))
+            last, page = thread, Page(page_keys.key_of(address, site.policy), written)
         if not page_keys.can_be_stored(page.key):
             report.leave_out(record.number, record.line, "its page has no address, or one with control characters")
             continue
@@ -289,10 +290,12 @@ def _pages(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread
     """The threads by key, locked in the order in which posting locks them."""
     by_key = {page.key: page.record for page in reversed(pages)}
     closed = [key for key, page in by_key.items() if page.private or not page.is_open]
-    found = threads.get_or_add_all(site, by_key, now, closed)
+    created = {key: page.created_at for key, page in by_key.items() if page.created_at is not None}
+    found = threads.get_or_add_all(site, by_key, now, closed, created)
     for key, page in by_key.items():
         if not page.private:
-            url = page.address if links.is_web_url(page.address) and len(page.address) <= URL_MAX else ""
+            address = site.lasting_url(page.address)
+            url = address if links.is_web_url(address) and len(address) <= URL_MAX else ""
             threads.fix(found[key], one_line(page.title)[:TITLE_MAX], url)
     return found
 

@@ -61,6 +61,18 @@ def comments_of_thread(thread_id: int) -> Iterator[Rows]:
     return _by_id(select(table).where(table.c.thread_id == thread_id), table.c.id)
 
 
+def threads_with_early_replies(site: Site) -> set[int]:
+    """Ids of threads where a comment has a lower id than its parent."""
+    query = select(Comment.thread_id).where(Comment.site_id == site.id, Comment.parent_id > Comment.id)
+    return set(db.session.scalars(query.distinct()))
+
+
+def parents_in(thread_id: int) -> dict[int, int | None]:
+    """The parent's id of each comment of a thread, by its id and in order of it."""
+    query = select(Comment.id, Comment.parent_id).where(Comment.thread_id == thread_id).order_by(Comment.id)
+    return {row.id: row.parent_id for row in db.session.execute(query)}
+
+
 def comment_names(site: Site) -> Iterator[Rows]:
     """Ids and uids of a site's comments."""
     table = Comment.__table__

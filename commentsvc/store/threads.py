@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import (
     ForeignKey,
@@ -44,9 +45,13 @@ class Thread(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     url: Mapped[str] = mapped_column(String(URL_MAX), default="")
     title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
-    # Title and address come from the first approved comment, unless a moderator or an import has fixed them.
+    # Title and address are the page's own or, until it was read, those of the first approved comment; a moderator or
+    # an import may have fixed them.
     is_title_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_url_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    page_title: Mapped[str | None] = mapped_column(String(TITLE_MAX))  # as the page itself gives it; None: unknown
+    page_url: Mapped[str | None] = mapped_column(String(URL_MAX))
+    page_asked_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when a job to read the page was last queued
     is_open: Mapped[bool] = mapped_column(default=True)
     mode: Mapped[str | None] = mapped_column(String(8))  # when comments are held; None: the site's mode
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, without pingbacks
@@ -108,11 +113,16 @@ def get_or_add(site: Site, key: str, now: datetime) -> Thread:
 
 
 def get_or_add_all(
-    site: Site, keys: Iterable[str], now: datetime, closed: Collection[str] = frozenset()
+    site: Site,
+    keys: Iterable[str],
+    now: datetime,
+    closed: Collection[str] = frozenset(),
+    created: Mapping[str, datetime] = MappingProxyType({}),
 ) -> dict[str, Thread]:
-    """Threads by key, locked as in get_or_add and in order of id; new threads in `closed` accept no comments.
+    """Threads by key, locked as in get_or_add and in order of id.
 
-    A former key gives the thread that it leads to. The caller keeps keys from being moved (sites.hold_posting).
+    New threads in `closed` accept no comments, and new threads in `created` begin at that time instead of now. A
+    former key gives the thread that it leads to. The caller keeps keys from being moved (sites.hold_posting).
     """
     asked = {key: hash_of(key) for key in keys}
     named = {key_hash: key for key, key_hash in asked.items()}
@@ -123,9 +133,12 @@ def get_or_add_all(
     found = _locked(site, named)
     missing = sorted(named.keys() - found.keys())
     if missing:
-        fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0, "created_at": now}
-        new_keys = [(key_hash, named[key_hash]) for key_hash in missing]
-        rows = [{"key_hash": key_hash, "key": key, "is_open": key not in closed, **fresh} for key_hash, key in new_keys]
+        fresh = {"site_id": site.id, "url": "", "title": "", "count": 0, "version": 0}
+        rows = [
+            {"key_hash": key_hash, "key": key, "is_open": key not in closed, "created_at": created.get(key, now)}
+            | fresh
+            for key_hash, key in ((key_hash, named[key_hash]) for key_hash in missing)
+        ]
         made = db.session.scalars(upsert(Thread).on_conflict_do_nothing().returning(Thread), rows).all()
         found.update({bytes(thread.key_hash): thread for thread in made})
         if len(found) < len(named):  # another transaction has inserted them at this moment
@@ -144,6 +157,11 @@ def _moved(site: Site, key_hashes: Collection[bytes]) -> dict[bytes, tuple[bytes
 def is_any(site: Site) -> bool:
     """Whether the site has a thread."""
     return db.session.scalar(select(Thread.id).where(Thread.site_id == site.id).limit(1)) is not None
+
+
+def with_ids(ids: Iterable[int]) -> Sequence[Thread]:
+    """Threads by their ids, in order of id."""
+    return db.session.scalars(select(Thread).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)).all()
 
 
 def add(thread: Thread) -> None:
@@ -190,10 +208,10 @@ def matching(site: Site, words: str, before_id: int | None, limit: int) -> Seque
     return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
 
 
-def keys_of(site: Site, after_id: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
-    """Ids and keys of the threads of a site with ids above `after_id`, in order of id."""
-    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id, Thread.id > after_id)
-    return [(number, key) for number, key in db.session.execute(query.order_by(Thread.id).limit(limit)).all()]
+def keys_of(site: Site) -> list[tuple[int, str]]:
+    """Ids and keys of the threads of a site, in order of id."""
+    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id).order_by(Thread.id)
+    return [(number, key) for number, key in db.session.execute(query).all()]
 
 
 def rename(thread: Thread, key: str) -> None:

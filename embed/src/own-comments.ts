@@ -93,6 +93,7 @@ export class OwnComments {
     const translator = this.#translator;
     const area = make("textarea", {
       class: "edit-area",
+      dir: "auto",
       part: "input",
       "aria-label": translator.translate("Your comment"),
       rows: "5",

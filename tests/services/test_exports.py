@@ -4,10 +4,11 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from commentsvc.core.errors import BadFile, NotFound
 from commentsvc.core.policy import Mode
@@ -17,9 +18,12 @@ from commentsvc.store import sites
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
+from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import write
 from tests.support import imports as file_imports
 from tests.support import random_site
 from tests.support.cast import add_site
+from tests.support.wordpress import HEAD, comment_xml, item_xml
 
 
 def quiet(*_):
@@ -179,6 +183,58 @@ def test_text_that_ends_cdata_or_is_no_xml_goes_out_and_comes_back(site, now, ma
     file_imports.run(path, sites.by_key("new"), now)
     html = db.session.scalar(select(Comment.html).where(Comment.site_id == sites.by_key("new").id))
     assert html.strip() == db.session.scalar(select(Comment.html).where(Comment.site_id == site.id)).strip()
+
+
+def wordpress_export(now):
+    return ElementTree.fromstring("".join(exports.WRITERS["wordpress"]("blog", now)))
+
+
+WP = "{http://wordpress.org/export/1.2/}"
+
+
+def test_wordpress_gets_parents_before_their_replies(site, now, tmp_path):
+    """Its importer adds comments in order of their ids, and a reply to one that comes later loses its parent."""
+    path = tmp_path / "export.xml"
+    chain = [comment_xml(4, 2), comment_xml(1, 4), comment_xml(2), comment_xml(3), comment_xml(5, 1)]
+    for comment, words in zip(chain, ("child", "grandchild", "top", "other", "deepest"), strict=True):
+        chain[chain.index(comment)] = comment.replace("Hello", words)
+    path.write_text(HEAD.format(base="https://old.example") + item_xml(*chain) + "</channel></rss>")
+    file_imports.run(path, site, now)
+    found = [
+        (
+            int(one.findtext(f"{WP}comment_id")),
+            int(one.findtext(f"{WP}comment_parent")),
+            one.findtext(f"{WP}comment_content"),
+        )
+        for one in wordpress_export(now).iter(f"{WP}comment")
+    ]
+    text_of_id = {number: text for number, _, text in found}
+    assert all(parent < number for number, parent, _ in found)
+    assert sorted(text_of_id) == sorted(db.session.scalars(select(Comment.id)))
+    assert {(text, text_of_id.get(parent)) for _, parent, text in found} == {
+        ("top", None), ("child", "top"), ("grandchild", "child"), ("deepest", "grandchild"), ("other", None),
+    }  # fmt: skip
+
+
+def test_wordpress_does_not_take_two_pages_for_one(site, now, make_comment):
+    """Its importer takes posts of one title and time for one; MariaDB compares titles without case and accents."""
+    for number, title in enumerate(["Same", "SAME", "Sâme ", "Other", "Same"]):
+        make_comment(f"/{number}", title=title)
+    with write():
+        db.session.execute(update(Thread).values(created_at=now))
+    posts = [
+        (item.findtext("title"), item.findtext(f"{WP}post_date_gmt")) for item in wordpress_export(now).iter("item")
+    ]
+    times = [at for title, at in posts if title != "Other"]
+    assert len(posts) == 5 and len(set(times)) == 4
+    assert min(times) == dict(posts)["Other"] == f"{now:%Y-%m-%d %H:%M:%S}"
+
+
+def test_a_title_is_text_in_wordpress_too(site, now, make_comment):
+    titles = {"A <script> & R&D, &lt;": "A &lt;script> & R&amp;D, &amp;lt;", "0": "/1", "": "/2"}
+    for number, title in enumerate(titles):
+        make_comment(f"/{number}", title=title)
+    assert [item.findtext("title") for item in wordpress_export(now).iter("item")] == list(titles.values())
 
 
 def test_each_line_is_as_the_documented_schema_says(app, now):

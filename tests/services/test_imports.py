@@ -611,6 +611,26 @@ def test_times_without_a_zone_take_the_zone_that_is_asked_for(site, export, now)
     assert db.session.scalar(select(Comment.created_at)) == datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
+def test_a_thread_begins_when_its_post_was_published(site, export, now):
+    gmt = item_xml(comment_xml(1), path="/gmt/", post_date="2020-01-01 02:00:00", post_date_gmt="2020-01-01 01:00:00")
+    none = {"post_date": "2020-07-01 02:00:00", "post_date_gmt": "0000-00-00 00:00:00"}
+    local, later = item_xml(comment_xml(2), path="/local/", **none), item_xml(comment_xml(3), path="/x/", **FUTURE)
+    file_imports.run(export(gmt, local, later, item_xml(comment_xml(4))), site, now, zone=ZoneInfo("Europe/Berlin"))
+    found = {thread.key: thread.created_at for thread in db.session.scalars(select(Thread))}
+    utc_local = datetime(2020, 7, 1, tzinfo=UTC)
+    assert found == {"/gmt": datetime(2020, 1, 1, 1, tzinfo=UTC), "/local": utc_local, "/x": now, "/post": now}
+
+
+FUTURE = {"post_date": "2090-01-01 00:00:00", "post_date_gmt": "2090-01-01 00:00:00"}
+
+
+def test_a_thread_that_is_there_keeps_its_beginning(site, export, now, make_comment):
+    make_comment()
+    begun = db.session.scalar(select(Thread.created_at))
+    file_imports.run(export(item_xml(comment_xml(1), post_date_gmt="2020-01-01 01:00:00")), site, now)
+    assert db.session.scalars(select(Thread.created_at)).all() == [begun]
+
+
 def test_addresses_of_pages_can_be_rewritten(site, export, now):
     pages = {"/2010/old": "/new/", "/gone": "https://elsewhere.example/here/"}
     moved = ("https://old.example", "https://new.example")

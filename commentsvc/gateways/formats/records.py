@@ -21,12 +21,16 @@ class Syntax(StrEnum):
 
 @dataclass(frozen=True)
 class ThreadRecord:
-    """A page. `address` is its URL, its path, or the identifier that the other system gave it, as in the file."""
+    """A page. `address` is its URL, its path, or the identifier that the other system gave it, as in the file.
+
+    `created_at` without a zone is in the time zone that the importer is told; None: the file does not say.
+    """
 
     address: str
     title: str = ""
     is_open: bool = True
     private: str = ""  # why the page is not public, such as “with the status draft”; "" for a public one
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ NUMBER_MAX = 20  # digits, of MySQL's bigint
 # Elements read of the channel, an item and a comment. The end of the namespace differs by version (1.0/ … 1.2/).
 OF_CHANNEL = {"link", "base_blog_url"}
 OF_ITEM = {
-    *("title", "link", "post_id", "post_name", "comment_status"),
+    *("title", "link", "post_id", "post_name", "post_date", "post_date_gmt", "comment_status"),
     *("status", "post_type", "post_parent", "post_password"),
 }
 OF_COMMENT = {
@@ -209,7 +209,7 @@ def privacy(item: dict[str, str]) -> str:
 def thread(item: dict[str, str], private: str) -> ThreadRecord:
     is_open = item.get("comment_status", "open") == "open"
     title = xml_file.without_marks(unescape(item.get("title", "")))
-    return ThreadRecord(_address(item), title, is_open, private)
+    return ThreadRecord(_address(item), title, is_open, private, _time(item, "post")[0])
 
 
 def _address(item: dict[str, str]) -> str:
@@ -243,7 +243,7 @@ def comment(fields: dict[str, str], kind: str, base: str, count: int, line: int)
     status = STATUSES.get(fields.get("comment_approved", "1"))
     if status is None:
         mended.append(f"the status “{fields['comment_approved'][:40]}” is unknown; it is pending")
-    at, wrong = _time(fields)
+    at, wrong = _time(fields, "comment")
     if wrong:
         mended.append(f"the date “{wrong[:40]}” can't be read")
     return CommentRecord(
@@ -265,10 +265,10 @@ def comment(fields: dict[str, str], kind: str, base: str, count: int, line: int)
     )
 
 
-def _time(fields: dict[str, str]) -> tuple[datetime | None, str]:
+def _time(fields: dict[str, str], of: str) -> tuple[datetime | None, str]:
     """The time in UTC, else the blog's own without a zone; and the text of one that can't be read."""
     wrong = ""
-    for name, zone in (("comment_date_gmt", UTC), ("comment_date", None)):
+    for name, zone in ((f"{of}_date_gmt", UTC), (f"{of}_date", None)):
         written = fields.get(name, "")
         if not written or written.startswith(NO_DATE[:10]):
             continue

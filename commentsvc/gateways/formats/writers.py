@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote_plus, urlsplit
 from xml.sax.saxutils import escape as escape_text
 
 from commentsvc.core.status import Status
+from commentsvc.core.wordpress_html import from_html
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,11 @@ class WrittenComment:
 
 @dataclass(frozen=True)
 class WrittenThread:
-    """A page with its comments, those that others answer not always first."""
+    """A page with its comments, in order of id.
+
+    A reply that was imported before its parent has the lower id of the two. `numbers` has other ids for comments of
+    such a thread, with which each parent comes before its replies; it is empty for other threads.
+    """
 
     id: int
     key: str
@@ -41,6 +48,7 @@ class WrittenThread:
     title: str
     is_open: bool
     created_at: datetime
+    numbers: Mapping[int, int]
     comments: Iterable[WrittenComment]
 
 
@@ -62,6 +70,12 @@ WXR_STATUS = {
 }
 # XML 1.0, 2.2: no control characters but these, and no half characters.
 _FORBIDDEN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535))
+# WordPress's titles are HTML. Its importer finds a post by its title, in which an "&" alone is mostly not escaped.
+_TITLE_MARKUP = re.compile(r"<|&(?=[#\w])")
+
+
+def _title(value: str) -> str:
+    return _TITLE_MARKUP.sub(lambda found: escape_text(found.group()), value)
 
 
 def _text(value: str) -> str:
@@ -80,7 +94,10 @@ def _address(site: WrittenSite, thread: WrittenThread) -> str:
 
 
 def wordpress(site: WrittenSite) -> Iterator[str]:
-    """WXR 1.2, which WordPress's own importer takes: a post for each page, published, without content."""
+    """WXR 1.2, which WordPress's own importer takes: a post for each page, published, without content.
+
+    Local times are UTC: the file does not say in which time zone the blog is that will import it.
+    """
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<rss version="2.0" xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/"\n'
@@ -91,12 +108,15 @@ def wordpress(site: WrittenSite) -> Iterator[str]:
         f"<wp:base_site_url>{_text(site.origin)}</wp:base_site_url>\n"
         f"<wp:base_blog_url>{_text(site.origin)}</wp:base_blog_url>\n"
     )
+    taken: dict[tuple[str, datetime], datetime] = {}
     for thread in site.threads:
         address = _address(site, thread)
-        at = f"{thread.created_at:%Y-%m-%d %H:%M:%S}"
+        # WordPress takes "0" for no title, and a post without title and content is refused with all its comments.
+        title = next(one for one in (thread.title.strip(), thread.key, address) if one not in ("", "0"))
+        at = f"{_free_time(taken, title, thread.created_at):%Y-%m-%d %H:%M:%S}"
         name = urlsplit(address).path.rstrip("/").rpartition("/")[2]
         yield (
-            f"<item>\n<title>{_cdata(thread.title or thread.key)}</title>\n<link>{_text(address)}</link>\n"
+            f"<item>\n<title>{_cdata(_title(title))}</title>\n<link>{_text(address)}</link>\n"
             f'<guid isPermaLink="false">{_text(address)}</guid>\n<dc:creator>{_cdata("")}</dc:creator>\n'
             f"<content:encoded>{_cdata('')}</content:encoded>\n<excerpt:encoded>{_cdata('')}</excerpt:encoded>\n"
             f"<wp:post_id>{thread.id}</wp:post_id>\n<wp:post_date>{at}</wp:post_date>\n"
@@ -108,26 +128,41 @@ def wordpress(site: WrittenSite) -> Iterator[str]:
             "<wp:is_sticky>0</wp:is_sticky>\n"
         )
         for one in thread.comments:
-            yield _wordpress_comment(one)
+            yield _wordpress_comment(one, thread.numbers)
         yield "</item>\n"
     yield "</channel>\n</rss>\n"
 
 
-def _wordpress_comment(one: WrittenComment) -> str:
+def _free_time(taken: dict[tuple[str, datetime], datetime], title: str, at: datetime) -> datetime:
+    """The time of a page, or the next second at which no page of this title begins; remembers it in `taken`.
+
+    WordPress's importer takes two posts with one title and time for one post (post_exists). MariaDB compares titles
+    without case and accents.
+    """
+    letters = re.sub(r"\W", "", unicodedata.normalize("NFKD", title).casefold())
+    start = at = at.replace(microsecond=0)
+    while (letters, at) in taken:
+        at = taken[letters, at]
+    taken[letters, start] = taken[letters, at] = at + timedelta(seconds=1)
+    return at
+
+
+def _wordpress_comment(one: WrittenComment, numbers: Mapping[int, int]) -> str:
     at = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
     # WordPress keeps names and addresses escaped for HTML.
     fields = {
-        "id": str(one.id),
+        # WordPress's importer adds comments in order of their ids, and loses a parent that comes later.
+        "id": str(numbers.get(one.id, one.id)),
         "author": _cdata(escape_text(one.author_name)),
         "author_email": _cdata(one.author_email),
         "author_url": _cdata(escape_text(one.author_website)),
         "author_IP": _cdata(one.ip),
         "date": _cdata(at),
         "date_gmt": _cdata(at),
-        "content": _cdata(one.html),
+        "content": _cdata(from_html(one.html)),
         "approved": _cdata(WXR_STATUS[one.status]),
         "type": _cdata(one.kind),
-        "parent": str(one.parent_id or 0),
+        "parent": str(numbers.get(one.parent_id, one.parent_id) if one.parent_id else 0),
         "user_id": "0",
     }
     return (

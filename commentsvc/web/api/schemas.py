@@ -293,4 +293,4 @@ def page_url(value: str, site: Site) -> str:
     clean = len(value) <= URL_MAX and value.isprintable() and not any(c.isspace() or c in '"<>\\' for c in value)
     if not clean or not (site.allows(origin) or origin == settings().origin):
         raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
-    return page_keys.without_tracking(value)
+    return page_keys.without_tracking(site.lasting_url(value))

@@ -23,7 +23,7 @@ from commentsvc.store import avatars, comments, reports, sites, threads
 from commentsvc.store.transactions import begin_read
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.api import schemas, serializers
-from commentsvc.web.http import access
+from commentsvc.web.http import access, refused_origins
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import ngettext, said, speak_for, widget_texts
 
@@ -175,7 +175,11 @@ def texts() -> Response:
 def may_write() -> Response:
     """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
     site = sites.by_key(request.args.get("site", ""))
-    return _private(jsonify({"may_write": access.may_write(site)}))
+    if access.may_write(site):
+        return _private(jsonify({"may_write": True}))
+    refused_origins.tell(site)
+    # For the owner in the browser's console; of the site's origins, only this one is public (in its feed).
+    return _private(jsonify({"may_write": False, "main_origin": site.main_origin}))
 
 
 @pages.get(routes.AVATAR)
