@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from commentsvc.core import status, tokens
-from commentsvc.core.job_kinds import ReplyNoticeJob
+from commentsvc.core.job_kinds import ReplyNoticeJob, ThreadNoticeJob
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.gateways import metrics
@@ -29,6 +29,7 @@ from commentsvc.store import (
     reply_notifications,
     reports,
     rule_hits,
+    thread_subscriptions,
     thread_titles,
     threads,
 )
@@ -98,7 +99,7 @@ def apply(
             )
         )
     update_counters(moves, changed_site_ids)
-    queue_reply_notifications(moves, now)
+    queue_notifications(moves, now)
     if actor.account is not None and made:
         db.session.flush()
         appeals.answer_all(made)
@@ -136,14 +137,14 @@ def apply_verdicts(judged: Sequence[JudgedComment], now: datetime) -> None:
     rule_hits.add_all([(one.comment, reason) for one in judged for reason in one.verdict.objections], now)
     moves = [(one.comment, one.before) for one in judged]
     update_counters(moves)
-    queue_reply_notifications(moves, now)
+    queue_notifications(moves, now)
 
 
 def add_reply(reply: Comment, by: Account, batch: str, now: datetime) -> Decision:
     """Log and count a moderator's reply, a new comment, as a part of an act."""
     decision = decisions.add(reply, Action.APPROVE, None, batch, now, by=by)
     update_counters([(reply, None)])
-    queue_reply_notifications([(reply, None)], now)
+    queue_notifications([(reply, None)], now)
     return decision
 
 
@@ -251,9 +252,11 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     counters.add_flagged(flagged)
 
 
-def queue_reply_notifications(moves: Sequence[Move], now: datetime) -> None:
-    """Queue the mails to authors whose comments have got a published reply, in the commit that publishes it."""
-    answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
-    published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
-    for comment_id in reply_notifications.ids_to_announce(published) if published else ():
+def queue_notifications(moves: Sequence[Move], now: datetime) -> None:
+    """Queue the mails about published comments, to authors of parents and to followers; the caller commits."""
+    published = [c for c, before in moves if c.status == Status.APPROVED and before is not Status.APPROVED]
+    replies = [comment.id for comment in published if comment.parent_id is not None]
+    for comment_id in reply_notifications.ids_to_announce(replies) if replies else ():
         jobs.add(ReplyNoticeJob(comment_id), now)
+    for comment_id in thread_subscriptions.ids_to_announce(comment.id for comment in published) if published else ():
+        jobs.add(ThreadNoticeJob(comment_id), now)

@@ -66,3 +66,4 @@ def init_app(app: Flask) -> None:
         avatar=avatar,
         terms=terms,
     )
+    app.jinja_env.globals["sends_mail"] = lambda: bool(settings().mail_url)

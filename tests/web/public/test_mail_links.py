@@ -13,7 +13,7 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import members, notifications, posting
 from commentsvc.services.mail_links import MailLinks
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import digest_settings
 from commentsvc.store.digest_settings import DigestInterval
@@ -53,7 +53,17 @@ def url(request):
 def post(site, now, url):
     def send(name, parent=None, notify=False, account=None, email=True):
         address = f"{name.lower()}@example.net" if email else ""
-        draft = Draft("/a%20post?p=1é", url, "A post", parent, f"Hello from {name}", name, address, None, notify)
+        draft = Draft(
+            "/a%20post?p=1é",
+            url,
+            "A post",
+            parent,
+            f"Hello from {name}",
+            name,
+            address,
+            None,
+            Notify.REPLIES if notify else Notify.NONE,
+        )
         sender = Sender(account, "192.0.2.1", "test", limited=False)
         return posting.post(site, Submission(draft, sender), SECRET, now - timedelta(minutes=1)).comment.id
 
