@@ -24,7 +24,7 @@ const stylesAsText = {
 await rm(`${out}/embed`, { recursive: true, force: true });
 const { metafile: loadedOnDemand } = await build({
   ...shared,
-  entryPoints: { act: "src/actions.ts", lists: "src/lists.ts" },
+  entryPoints: { act: "src/actions.ts", lists: "src/lists.ts", poller: "src/poller.ts" },
   outdir: `${out}/embed`,
   entryNames: "[name]-[hash]",
   bundle: true,
@@ -45,7 +45,11 @@ const { metafile: first } = await build({
   bundle: true,
   format: "esm",
   metafile: true,
-  define: { ACTIONS_FILE: fileOf("src/actions.ts"), LISTS_FILE: fileOf("src/lists.ts") },
+  define: {
+    ACTIONS_FILE: fileOf("src/actions.ts"),
+    LISTS_FILE: fileOf("src/lists.ts"),
+    POLLER_FILE: fileOf("src/poller.ts"),
+  },
   plugins: [stylesAsText],
 });
 
@@ -53,7 +57,7 @@ const { metafile: first } = await build({
 const bundled = await readFile(`${out}/embed.js`, "utf8");
 const { code } = await minify(bundled, {
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, hoist_funs: true },
+  compress: { ecma: 2022, passes: 5, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, keep_fargs: false },
   format: { comments: false },
 });
 await writeFile(`${out}/embed.js`, code);

@@ -4,7 +4,10 @@ import css from "./actions.css";
 import { Account } from "./account";
 import { Compose } from "./compose";
 import { EditTokens } from "./edit-tokens";
+import { foldClicked } from "./folding";
+import { fillInFollower, follow } from "./follow";
 import { HiddenAuthors } from "./hidden-authors";
+import { goTo } from "./go-to";
 import { insertComment, showCount } from "./insert";
 import { LocalDrafts } from "./local-drafts";
 import { NewComments } from "./new-comments";
@@ -15,7 +18,8 @@ import { attempt, refusalText } from "./refused";
 import { bearer, Service, type Credentials, type PostedComment } from "./service";
 import { handOver, SignIn } from "./sign-in";
 import type { Actions, ThreadHost } from "./thread-host";
-import { phrase, type Translator } from "./translator";
+import { readTexts } from "./thread-data";
+import { phrase, Translator } from "./translator";
 
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
@@ -37,36 +41,42 @@ class ThreadActions implements Actions {
   readonly #paging: Paging;
   readonly #compose: Compose | null;
   readonly #textsLoaded: Promise<void>;
+  readonly #begun: Promise<void>;
 
   constructor(host: ThreadHost) {
     const { site, thread } = host.page;
     if (!host.root.adoptedStyleSheets.includes(styles)) host.root.adoptedStyleSheets.push(styles);
     this.#host = host;
-    this.#translator = host.translator;
+    this.#translator = host.translator = new Translator(host.section.lang, readTexts(host.section));
     this.#service = new Service(host.base);
     this.#account = new Account(this.#service, site);
     this.#signIn = new SignIn(this.#service, this.#account, site);
     this.#editTokens = new EditTokens(`${site}:${thread}`);
     this.#hidden = new HiddenAuthors(host);
-    this.#own = new OwnComments(host, this.#service, (id) => this.#credentialsFor(id));
+    const drafts = new LocalDrafts(`${site}:${thread}`);
+    this.#own = new OwnComments(host, this.#service, drafts, (id) => this.#credentialsFor(id));
     this.#reactions = new ReactionController(host, this.#service, this.#account, this.#hidden, () =>
       this.#compose?.askToSignIn(this.#translator.translate("Please sign in to vote.")),
     );
     this.#newComments = new NewComments(host, this.#hidden);
     this.#paging = new Paging(host, this.#hidden);
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
-    this.#compose = form && this.#makeCompose(form, new LocalDrafts(`${site}:${thread}`));
+    this.#compose = form && this.#makeCompose(form, drafts);
+    const followForm = host.section.querySelector<HTMLFormElement>("form.follow");
+    if (followForm) fillInFollower(followForm);
     this.#textsLoaded = this.#loadTexts();
-    void this.#begin();
+    this.#begun = this.#begin();
   }
 
   clicked(target: Element): void {
+    if (foldClicked(this.#host, target)) return;
     if (this.#compose?.clicked(target) || this.#own.clicked(target) || this.#paging.clicked(target)) return;
     void this.#textsLoaded.then(() => this.#reactions.clicked(target));
   }
 
-  submit(): void {
-    void this.#compose?.submit();
+  submit(form: HTMLFormElement): void {
+    if (form.matches(".follow")) void this.#textsLoaded.then(() => follow(form, this.#host, this.#service));
+    else void this.#compose?.submit();
   }
 
   reply(id: number | null): void {
@@ -74,7 +84,9 @@ class ThreadActions implements Actions {
   }
 
   find(id: number): void {
-    void this.#textsLoaded.then(() => this.#paging.find(id));
+    const item = this.#host.item(id);
+    if (item) goTo(this.#host, item);
+    else void this.#begun.then(() => this.#paging.find(id)); // it may be the reader's own, which nobody else sees
   }
 
   changed(): void {
@@ -113,6 +125,7 @@ class ThreadActions implements Actions {
     if (isResumed) this.#compose?.drawIdentity();
     await this.#showOwn();
     if (isResumed) this.#compose?.focus();
+    await this.#compose?.resume(this.#signIn.parent, (id) => this.#paging.load(id));
   }
 
   /** Finish a sign-in that has led back to this page, in this tab or for the tab that waits for it. */
@@ -152,7 +165,7 @@ class ThreadActions implements Actions {
     if (!host.item(posted.id)) insertComment(host, item);
     if (posted.status === "approved") showCount(host, host.count + 1);
     this.#own.offer(posted.id);
-    if (isStillThere) host.goTo(host.item(posted.id) ?? item);
+    if (isStillThere) goTo(host, host.item(posted.id) ?? item);
   }
 
   /** Show the reader's comments that nobody else sees yet, and which ones can still be changed. */

@@ -1,11 +1,12 @@
 // The entry: finds the service's address and registers the elements, once.
 
 import css from "./comments.css";
-import { CommentThread } from "./thread";
+import { CommentThread, type PollerModule } from "./thread";
 import type { ActionsModule } from "./thread-host";
 
 declare const ACTIONS_FILE: string; // build.mjs defines the names of the files loaded on demand
 declare const LISTS_FILE: string;
+declare const POLLER_FILE: string;
 
 const base = new URL(".", import.meta.url).href.replace(/\/$/, "");
 
@@ -48,7 +49,9 @@ function register(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
 }
 
-CommentThread.config = { base, styles: [styles], loadActions };
+const loadPoller = (): Promise<PollerModule> => import(`${base}/embed/${POLLER_FILE}`) as Promise<PollerModule>;
+
+CommentThread.config = { base, styles: [styles], loadActions, loadPoller };
 register("comment-thread", CommentThread);
 register("comment-count", listElement("fillCount"));
 register("recent-comments", listElement("fillRecent"));

@@ -1,7 +1,9 @@
 // Loads further pages of a thread: when the reader asks for more, or up to the comment that a link leads to.
 
+import { make } from "./dom";
 import { adopt, load } from "./fragment";
 import type { HiddenAuthors } from "./hidden-authors";
+import { goTo } from "./go-to";
 import { insertComment } from "./insert";
 import { attempt } from "./refused";
 import type { ThreadHost } from "./thread-host";
@@ -9,6 +11,7 @@ import type { ThreadHost } from "./thread-host";
 export class Paging {
   readonly #host: ThreadHost;
   readonly #hidden: HiddenAuthors;
+  readonly #missing = make("p", { class: "note", part: "note", role: "status" });
 
   constructor(host: ThreadHost, hidden: HiddenAuthors) {
     this.#host = host;
@@ -19,20 +22,34 @@ export class Paging {
   clicked(target: Element): boolean {
     if (!target.matches("a.more")) return false;
     void this.#loadMore(target as HTMLAnchorElement).then((first) => {
-      if (first) this.#host.goTo(first, false);
+      if (first) goTo(this.#host, first, false);
     });
     return true;
   }
 
-  /** Load page after page until the comment is there, and go to it. */
-  async find(id: number): Promise<void> {
+  /** Load page after page until the comment is there; gives it, or null when it is gone or a page was not loaded. */
+  async load(id: number): Promise<HTMLElement | null> {
     const host = this.#host;
     let link: HTMLAnchorElement | null;
     while (!host.item(id) && (link = host.section.querySelector<HTMLAnchorElement>(":scope > .more"))) {
-      if (!(await this.#loadMore(link))) return;
+      if (!(await this.#loadMore(link))) return null;
     }
-    const item = host.item(id);
-    if (item) host.goTo(item);
+    return host.item(id);
+  }
+
+  /** Go to the comment that the page's address names, or say that it is gone. */
+  async find(id: number): Promise<void> {
+    const host = this.#host;
+    this.#missing.remove();
+    const item = await this.load(id);
+    if (item) goTo(host, item);
+    else if (!host.section.querySelector(":scope > .more")) {
+      this.#missing.textContent = host.translator.translate(
+        "This comment is no longer here. It may have been removed.",
+      );
+      host.section.querySelector(".comments")?.before(this.#missing);
+      goTo(host, this.#missing, false);
+    }
   }
 
   /** Load the page that the link leads to; gives its first comment, or null if it could not be loaded. */
@@ -69,7 +86,15 @@ export class Paging {
     if (following) link.replaceWith(following);
     else link.remove();
     this.#hidden.apply();
-    host.showRemaining();
+    this.#showLeft();
     return host.item(Number(fresh[0]?.dataset["id"]));
+  }
+
+  /** Write on the link how many comments are not loaded yet. */
+  #showLeft(): void {
+    const { count, section, translator } = this.#host;
+    const more = section.querySelector(":scope > .more");
+    const num = count - section.querySelectorAll(".comment:not(.is-gone, [data-status])").length;
+    if (more && num > 0) more.textContent = translator.translate("Show %(num)s more comments", { num });
   }
 }

@@ -19,6 +19,7 @@ interface PendingRedirect {
   verifier: string;
   redirect: string;
   scroll: number;
+  parent: number | null;
 }
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -30,6 +31,8 @@ export class SignIn {
   readonly #service: Service;
   readonly #account: Account;
   readonly #site: string;
+  /** The comment that is replied to meanwhile, or null. It is known again when the page was left to sign in. */
+  parent: number | null = null;
 
   constructor(service: Service, account: Account, site: string) {
     this.#service = service;
@@ -60,7 +63,8 @@ export class SignIn {
       provider,
     });
     if (!popup) {
-      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY };
+      const { scrollY: scroll } = window;
+      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll, parent: this.parent };
       sessionStorage.setItem(PENDING, JSON.stringify(pending));
       location.assign(url);
       return new Promise<never>(() => undefined);
@@ -78,6 +82,7 @@ export class SignIn {
     const pending = answer && takePending();
     if (!answer || pending?.site !== this.#site || pending.state !== answer.state) return false;
     clearHash();
+    this.parent = pending.parent;
     window.scrollTo(0, pending.scroll);
     return this.#finish(answer, pending.verifier, pending.redirect);
   }

@@ -17,7 +17,8 @@ export interface ThreadHost {
   readonly section: HTMLElement;
   readonly count: number;
   readonly page: Page;
-  readonly translator: Translator;
+  /** Set by the actions; the first bundle says nothing that has values. */
+  translator: Translator;
   readonly sort: string;
   /** The line that offers new comments. */
   readonly newsLine: HTMLElement;
@@ -28,14 +29,12 @@ export interface ThreadHost {
   /** The URL of a page of the thread. */
   pageUrl(more?: Record<string, string>): string;
   item(id: number): HTMLElement | null;
-  /** Scroll a comment into view and focus it. */
-  goTo(item: HTMLElement, isTarget?: boolean): void;
+  /** Hide a comment's replies, or show them. */
+  fold(item: HTMLElement, isFolded: boolean): void;
   /** Adapt what the service drew to this browser: relative times, folded replies. */
   prepare(root: HTMLElement): void;
   /** Draw loaded comments into a list; false when the thread was replaced meanwhile. */
   draw(items: Element[], list: Element, before?: Element | null): Promise<boolean>;
-  /** Write the number of comments that are not loaded yet on the link to them. */
-  showRemaining(): void;
   emit(name: string, detail: object): void;
 }
 
@@ -43,9 +42,9 @@ export interface ThreadHost {
 export interface Actions {
   /** Handle a click; it may have happened before this bundle was loaded. */
   clicked(target: Element): void;
-  submit(): void;
+  submit(form: HTMLFormElement): void;
   reply(id: number | null): void;
-  /** Go to a comment that is on a page not loaded yet. */
+  /** Go to a comment, also if it is on a page not loaded yet. */
   find(id: number): void;
   /** The thread has changed: offer the comments that others have written. */
   changed(): void;

@@ -127,10 +127,11 @@ it("offers to try again and the hosted page when the service is away", async () 
 it("remembers which replies are folded", async () => {
   const thread = await showThread();
   find(thread, "#comment-1 .fold").click();
-  expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(true);
+  await until(() => expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(true));
   await thread.reload();
   expect(find(thread, "#comment-1 .fold").getAttribute("aria-expanded")).toBe("false");
   find(thread, "#comment-1 .fold").click();
+  await until(() => expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(false));
   await thread.reload();
   expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(false);
 });
@@ -147,7 +148,7 @@ it("goes to the comment in the page's address, and unfolds what hides it", async
 it("loads the code for acting only when it is needed", async () => {
   const load = vi.spyOn(CommentThread.config, "loadActions");
   const thread = await showThread();
-  find(thread, "#comment-1 .fold").click();
+  find(thread, "#comment-1 .body").click();
   expect(load).not.toHaveBeenCalled();
   find(thread, ".respond textarea").dispatchEvent(new FocusEvent("focusin", { bubbles: true, composed: true }));
   expect(load).toHaveBeenCalledOnce();
@@ -186,6 +187,6 @@ it("lets no script, handler or style of an answer into the page", async () => {
   const body = drawThread({ comments: [{ id: 1, author: '<img src="x" onerror="alert(1)" style="color:red">' }] });
   service.on(ROUTE, { body: body.replace("<h2", "<script>alert(2)</script><h2") });
   const thread = await showThread();
-  expect(thread.root.querySelector("script, [onerror], [style]")).toBeNull();
+  expect(thread.section.querySelector("script, [onerror], [style]")).toBeNull();
   expect(find(thread, "#comment-1 img").isConnected).toBe(true);
 });

@@ -95,7 +95,12 @@ export function serveThread(service: FakeService, thread: DrawnThread): void {
     .on("GET /embed/v1/texts", { body: { lang: "en", dir: "ltr", texts: {} } });
 }
 
-CommentThread.config = { base: BASE, styles: [], loadActions: () => import("../../src/actions") };
+CommentThread.config = {
+  base: BASE,
+  styles: [],
+  loadActions: () => import("../../src/actions"),
+  loadPoller: () => import("../../src/poller"),
+};
 customElements.define("comment-thread", CommentThread);
 
 /** Add a thread to the page and wait until it is drawn. */
