@@ -106,7 +106,7 @@ export class Compose {
     const guest = rememberedGuest();
     if (kept?.guest) this.#view.fillIn(kept.guest, kept.isSaved);
     else if (guest) this.#view.fillIn(guest, true);
-    this.#view.notify = kept?.notify ?? "";
+    if (kept?.notify) this.#view.notify = kept.notify;
     this.#view.textChanged(this.#terms.max);
     this.drawIdentity();
   }
