@@ -419,7 +419,7 @@ def test_what_is_taken_for_spam_makes_no_mail_to_the_address_it_gives(site, alic
     moderation.decide([question], Action.APPROVE, Moderator(alice), "", now)
     make_comment(name="Erin", body="No spam at all", parent=question)
     (letter,) = mails()
-    assert letter.subject == "Email about replies on Blog notes? Please confirm"
+    assert letter.subject == "Email about comments on Blog notes? Please confirm"
 
 
 def test_two_who_ask_at_once_make_one_mail(app, site, now, mails, at_once):

@@ -15,7 +15,7 @@ from commentsvc.services import members, notifications, posting
 from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
-from commentsvc.store import digest_settings
+from commentsvc.store import comments, digest_settings, subscriptions, thread_subscriptions
 from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
@@ -95,6 +95,18 @@ def reply_notification(post, site, now, **_):
     return deliver(now)
 
 
+def thread_notification(post, site, now, **_):
+    set_policy(site, mode=Mode.OFF)
+    question = post("Dave")
+    with write():
+        thread = comments.by_id(question).thread
+        number = subscriptions.add_request(site.id, "erin@example.net", None, now)
+        subscriptions.confirm(site.id, "erin@example.net", now)
+        thread_subscriptions.add(thread.id, number, now)
+    post("Frank")
+    return deliver(now)
+
+
 def confirm_subscription(post, now, **_):
     post("Dave", notify=True)
     return deliver(now)
@@ -104,7 +116,6 @@ def confirm_comment(post, site, now, app, **_):
     set_policy(site, mode=Mode.OFF)
     comment_id = post("Carol")
     from commentsvc.services import address_checks
-    from commentsvc.store import comments
 
     with write():
         comment = comments.by_id(comment_id)
@@ -139,6 +150,7 @@ def wrong_second_factors(app, alice, **_):
 MAKERS = {
     "waiting": [moderator_mail_at_once, digest],
     "answered": [reply_notification],
+    "new_comment": [thread_notification],
     "confirm": [confirm_subscription],
     "confirm_comment": [confirm_comment],
     "invitation": [invitation],
