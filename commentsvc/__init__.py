@@ -12,7 +12,7 @@ def create_app(config: Config) -> Flask:
     from commentsvc.gateways import metrics, rate_limits
     from commentsvc.page_cache import middleware, static_pages
     from commentsvc.store import engine
-    from commentsvc.web.api import comments, moderation, openapi, reactions
+    from commentsvc.web.api import comments, moderation, openapi, reactions, subscriptions
     from commentsvc.web.auth import (
         accounts,
         authorize,
@@ -64,7 +64,7 @@ def create_app(config: Config) -> Flask:
     i18n.init_app(app)
     engine.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     errors.init_app(app)
-    public = (thread_reads, feeds, comments, reactions, moderation, openapi, hosted_page, home, health)
+    public = (thread_reads, feeds, comments, reactions, subscriptions, moderation, openapi, hosted_page, home, health)
     own = (
         sign_in,
         authorize,

@@ -24,7 +24,13 @@ const stylesAsText = {
 await rm(`${out}/embed`, { recursive: true, force: true });
 const { metafile: loadedOnDemand } = await build({
   ...shared,
-  entryPoints: { act: "src/actions.ts", key: "src/page-key.ts", lists: "src/lists.ts", poller: "src/poller.ts" },
+  entryPoints: {
+    act: "src/actions.ts",
+    form: "src/form.ts",
+    key: "src/page-key.ts",
+    lists: "src/lists.ts",
+    poller: "src/poller.ts",
+  },
   outdir: `${out}/embed`,
   entryNames: "[name]-[hash]",
   bundle: true,
@@ -37,7 +43,7 @@ const fileOf = (entry) => {
   const [path] = Object.entries(loadedOnDemand.outputs).find(([, output]) => output.entryPoint === entry);
   return JSON.stringify(basename(path));
 };
-await build({ ...shared, entryPoints: ["src/comments.css"], outfile: `${out}/comments.css` });
+await build({ ...shared, entryPoints: ["src/page.css"], bundle: true, outfile: `${out}/comments.css` });
 const { metafile: first } = await build({
   ...shared,
   entryPoints: ["src/main.ts"],
@@ -47,6 +53,7 @@ const { metafile: first } = await build({
   metafile: true,
   define: {
     ACTIONS_FILE: fileOf("src/actions.ts"),
+    FORM_FILE: fileOf("src/form.ts"),
     KEY_FILE: fileOf("src/page-key.ts"),
     LISTS_FILE: fileOf("src/lists.ts"),
     POLLER_FILE: fileOf("src/poller.ts"),
@@ -58,7 +65,7 @@ const { metafile: first } = await build({
 const bundled = await readFile(`${out}/embed.js`, "utf8");
 const { code } = await minify(bundled, {
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, hoist_funs: true },
+  compress: { ecma: 2022, passes: 5, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, keep_fargs: false },
   format: { comments: false },
 });
 await writeFile(`${out}/embed.js`, code);

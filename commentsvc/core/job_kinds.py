@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     TEACH_SPAM_SERVICE = "teach"
     PENDING_NOTICE = "waiting"
     REPLY_NOTICE = "answered"
+    THREAD_NOTICE = "thread_notice"
     CONFIRM_SUBSCRIPTION = "confirm"
     CONFIRM_COMMENT = "confirm_comment"
     NORMALIZE_THREADS = "normalize_threads"
@@ -114,6 +115,16 @@ class ReplyNoticeJob(JobPayload):
 
 
 @dataclass(frozen=True)
+class ThreadNoticeJob(JobPayload):
+    """Mail the followers of a thread, those with ids above `after_id`, about a published comment."""
+
+    kind = JobKind.THREAD_NOTICE
+
+    comment_id: int
+    after_id: int = 0
+
+
+@dataclass(frozen=True)
 class ConfirmSubscriptionJob(JobPayload):
     """Ask an address whether its holder wants mail about replies."""
 
@@ -185,6 +196,7 @@ PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
         TeachSpamServiceJob,
         PendingNoticeJob,
         ReplyNoticeJob,
+        ThreadNoticeJob,
         ConfirmSubscriptionJob,
         ConfirmCommentJob,
         NormalizeThreadsJob,

@@ -38,7 +38,7 @@ class ProviderBehaviour:
 OPENID: dict[str, Any] = {"authorize": "/authorize", "token": "/token", "me": "/userinfo", "is_openid": True}
 KINDS = {
     "twitter": ProviderBehaviour(
-        "Twitter",
+        "X (Twitter)",
         "/i/oauth2/authorize",
         "/2/oauth2/token",
         "/2/users/me",

@@ -30,6 +30,8 @@ class Limit:
 # Writes of one household: comments, edits, votes, reports, previews and codes. No person reaches this by hand.
 WRITES = Limit("writes", 120, 60)
 WRITES_NEAR = Limit("writes_near", 240, 60)  # from all of a neighbourhood: many addresses are easy to have
+# Addresses subscribed from one household: each may get a mail that its holder has not asked for.
+SUBSCRIBING = Limit("subscribing", 20, 3600)
 
 
 class Limiter(Protocol):

@@ -17,7 +17,7 @@ from commentsvc.gateways import mail_templates
 from commentsvc.services import mail_queue, transitions
 from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.transitions import DecisionActor, Transition
-from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, threads
+from commentsvc.store import address_checks, authors, comments, jobs, moderator_mails, subscriptions, threads
 from commentsvc.store.comments import Comment
 from commentsvc.store.transactions import retried, write
 
@@ -69,6 +69,7 @@ def confirm(number: int, now: datetime) -> Comment:
         threads.lock(comments.thread_ids_of([number]))
         comment = comment_of(number, now)
         _give_to_author(comment, now)
+        subscriptions.confirm(comment.site_id, comment.author_email or "", now)
 
         others = [reason for reason in comment.reasons if reason["rule"] != address_checks.HOLD_RULE]
         is_free = all(verdict.STATUS[Outcome(reason["outcome"])] is Status.APPROVED for reason in others)

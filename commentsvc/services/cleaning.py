@@ -18,6 +18,7 @@ from commentsvc.store import (
     proof_of_work,
     pruning,
     rule_hits,
+    subscriptions,
     threads,
 )
 from commentsvc.store.audit_log import AuditEntry
@@ -46,6 +47,13 @@ def clean(since: datetime, now: datetime, config: Config) -> bool:
         (config.idempotency_days, lambda: idempotency.forget_old(age(config.idempotency_days))),
         (1, lambda: jobs.prune_done(now) > 0),
         (1, lambda: import_runs.forget_files(age(1))),  # they hold names and addresses
+        (
+            subscriptions.UNCONFIRMED_DAYS,
+            lambda: (
+                subscriptions.forget_unconfirmed(age(subscriptions.UNCONFIRMED_DAYS), pruning.AT_ONCE)
+                == pruning.AT_ONCE
+            ),
+        ),
         (config.failed_jobs_days, lambda: jobs.prune_failed(age(config.failed_jobs_days)) > 0),
         (config.sign_in_days, lambda: pruning.delete_sign_ins(age(config.sign_in_days))),
         *((config.ip_days, address(table)) for table in (Comment, Report, AuditEntry)),

@@ -20,6 +20,7 @@ from commentsvc.core.job_kinds import (
     ReadPageJob,
     ReplyNoticeJob,
     TeachSpamServiceJob,
+    ThreadNoticeJob,
     UndoImportJob,
 )
 from commentsvc.core.outbound import ALLOW_NONE, OutboundAllow
@@ -84,6 +85,8 @@ def perform(payload: JobPayload, key: str, tools: JobTools, now: datetime) -> No
             notifications.send_pending_notice(payload.comment_id, tools.links, now)
         case ReplyNoticeJob():
             notifications.send_reply_notice(payload.comment_id, tools.links, now)
+        case ThreadNoticeJob():
+            notifications.send_thread_notices(payload.comment_id, payload.after_id, tools.links, now)
         case ConfirmSubscriptionJob():
             notifications.ask_to_confirm(payload.subscription_id, tools.links, now)
         case ConfirmCommentJob():

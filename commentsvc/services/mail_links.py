@@ -13,7 +13,15 @@ from commentsvc.core.status import Action
 from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import moderation, moderator_replies
 from commentsvc.services.moderation import DecisionOutcome, DecisionText, Moderator
-from commentsvc.store import comments, decisions, moderator_mails, reply_notifications, subscriptions, threads
+from commentsvc.store import (
+    comments,
+    decisions,
+    moderator_mails,
+    reply_notifications,
+    subscriptions,
+    thread_subscriptions,
+    threads,
+)
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
@@ -41,6 +49,10 @@ class MailLinks:
     def stop_replies_link(self, comment_id: int, language: str) -> str:
         """Ends mail about replies to the author of this comment."""
         return self._link(routes.MAIL_STOP, "stop", comment_id, "answers", language)
+
+    def stop_following_link(self, thread_subscription_id: int, language: str) -> str:
+        """Ends mail about new comments of a thread to one address."""
+        return self._link(routes.MAIL_STOP, "stop", thread_subscription_id, "thread", language)
 
     def confirm_comment_link(self, comment_id: int, language: str) -> str:
         return self._link(routes.MAIL_CONFIRM_COMMENT, "comment", comment_id, "confirm", language)
@@ -77,7 +89,7 @@ def confirm_subscription(token: str, secret: str, now: datetime) -> str:
     with write():
         subscription = subscription_of(token, secret, now)
         subscription.confirmed_at = subscription.confirmed_at or now
-        return phrase("You'll now get an email when someone replies to you on %(site)s.", site=subscription.site.name)
+        return phrase("You'll now get the emails that you asked for on %(site)s.", site=subscription.site.name)
 
 
 def moderator_mail_of(token: str, secret: str, now: datetime) -> tuple[ModeratorMail, Action]:
@@ -141,6 +153,9 @@ def stop(token: str, secret: str, now: datetime) -> str:
                 "You won't get any more emails about pending comments there. "
                 "You can turn them on again in the dashboard."
             )
+        if kind == "thread":
+            thread_subscriptions.end(number)
+            return phrase("You won't get any more emails about new comments on that page.")
         comment = next(iter(comments.of_ids([number])), None)
         if comment is not None:
             threads.lock(comments.thread_ids_by([comment.author_id]))

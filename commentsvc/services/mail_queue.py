@@ -34,6 +34,6 @@ def ask_about_replies(comment: Comment, language: str | None, now: datetime) -> 
 
     An address that has not confirmed is asked at most once a week.
     """
-    subscription_id = subscriptions.add_request(comment, language, now)
+    subscription_id = subscriptions.add_request(comment.site_id, comment.author_email or "", language, now)
     if subscription_id is not None:
         jobs.add(ConfirmSubscriptionJob(subscription_id), now)

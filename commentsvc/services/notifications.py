@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from commentsvc.core import excerpts, routes
+from commentsvc.core.job_kinds import ThreadNoticeJob
 from commentsvc.core.pagination import Sort
 from commentsvc.core.status import Action, Status
 from commentsvc.core.translator import Translator
@@ -25,9 +26,11 @@ from commentsvc.store import (
     comments,
     counters,
     digest_settings,
+    jobs,
     memberships,
     moderator_mails,
     subscriptions,
+    thread_subscriptions,
 )
 from commentsvc.store.accounts import Account
 from commentsvc.store.comment_search import Wanted
@@ -35,6 +38,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.digest_settings import DigestInterval, DigestSetting
 from commentsvc.store.sites import Site
+from commentsvc.store.thread_subscriptions import ThreadSubscription
 from commentsvc.store.transactions import retried, write
 
 log = logging.getLogger(__name__)
@@ -42,6 +46,7 @@ log = logging.getLogger(__name__)
 DIGEST_MAX = 10  # comments in one digest; the mail gives the number of all
 EXCERPT_MAX = 1_500  # characters of a comment in a mail
 PARENT_EXCERPT_MAX = 300
+SUBSCRIPTIONS_AT_ONCE = 200  # mails queued in one transaction, so that posts do not wait long for it
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,50 @@ def send_reply_notice(comment_id: int, links: MailLinks, now: datetime) -> None:
         elif (account or (subscription and subscription.confirmed_at)) and moderator_mails.add_answer(comment, now):
             language = account.language if account else subscription.language if subscription else None
             _send_reply_notice(parent, comment, comment.site.translator(language), links, now)
+
+
+@retried
+def send_thread_notices(comment_id: int, after_id: int, links: MailLinks, now: datetime) -> None:
+    """Mail the followers of a thread about a published comment, once, a part at a time.
+
+    Not its author, nor the author of its parent who gets the mail about replies.
+    """
+    with write():
+        comment = _find(comment_id)
+        if comment is None or comment.status != Status.APPROVED:
+            return
+        if not after_id and not thread_subscriptions.add_announcement(comment, now):
+            return
+        account = authors.by_id(comment.author_id).account
+        told = {comment.author_email, account.email if account else None, _address_told_of_reply(comment)}
+        part = thread_subscriptions.confirmed_of(comment.thread_id, after_id, SUBSCRIPTIONS_AT_ONCE)
+        for following in part:
+            if following.subscription.email not in told:
+                _send_thread_notice(following, comment, links, now)
+        if len(part) == SUBSCRIPTIONS_AT_ONCE:
+            jobs.add(ThreadNoticeJob(comment_id, part[-1].id), now)
+
+
+def _address_told_of_reply(comment: Comment) -> str | None:
+    parent = comment.parent
+    return parent.author_email if parent is not None and _wants_to_know(parent, comment) else None
+
+
+def _send_thread_notice(following: ThreadSubscription, comment: Comment, links: MailLinks, now: datetime) -> None:
+    translator, thread = comment.site.translator(following.subscription.language), comment.thread
+    stop = links.stop_following_link(following.id, translator.tag)
+    page = routes.thread_page(links.base_url, comment.site.key, thread.key, thread.url)
+    mail = mail_templates.render(
+        "new_comment",
+        translator,
+        comment=comment,
+        site=comment.site,
+        thread=thread,
+        words=excerpts.plain(comment.html, EXCERPT_MAX),
+        page=routes.comment_anchor(page, comment.id),
+        stop=stop,
+    )
+    _queue(following.subscription.email, mail, stop, now)
 
 
 @retried

@@ -16,9 +16,10 @@ from commentsvc.gateways.spam_service import NO_SPAM_SERVICE, SpamService
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.services import address_checks as address_checks_service
 from commentsvc.services import admission, mail_queue, signals, spam_training, transitions, verdict
+from commentsvc.services import subscriptions as subscriptions_service
 from commentsvc.services.admission import AddressTaken
 from commentsvc.services.decision_log import rendered, role_of
-from commentsvc.services.submissions import Draft, Pending, Posted, Submission
+from commentsvc.services.submissions import Draft, Notify, Pending, Posted, Submission
 from commentsvc.services.transitions import JudgedComment
 from commentsvc.services.verdict import Judged
 from commentsvc.store import address_checks as stored_address_checks
@@ -180,11 +181,13 @@ def _write_comments(site: Site, judged: Sequence[Judged]) -> None:
 def _queue_notifications(one: Judged) -> None:
     pending, comment = one.pending, one.comment
     mail_queue.add_pending_notice(comment, pending.now)
+    may_be_published = one.verdict.status in (Status.APPROVED, Status.PENDING)
+    if pending.draft.notify is Notify.THREAD and may_be_published:
+        subscriptions_service.follow_with_comment(comment, pending)
     if pending.awaits_address:
         if one.verdict.status is Status.PENDING:
             address_checks_service.ask(comment, pending.language, pending.secret, pending.now)
         return
-    may_be_published = one.verdict.status in (Status.APPROVED, Status.PENDING)
     if comment.notify and pending.writer.account_id is None and may_be_published:
         mail_queue.ask_about_replies(comment, pending.language, pending.now)
 

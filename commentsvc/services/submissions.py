@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 
 from commentsvc.core import tokens
@@ -16,6 +17,14 @@ from commentsvc.core.verdict import Outside
 from commentsvc.store.accounts import Account
 from commentsvc.store.authors import Writer
 from commentsvc.store.comments import Comment
+
+
+class Notify(StrEnum):
+    """About which comments the author of a new one wants mail."""
+
+    NONE = ""
+    REPLIES = "replies"
+    THREAD = "thread"  # all new comments of the thread, replies among them
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Draft:
     name: str
     email: str
     website: str | None
-    notify: bool = False
+    notify: Notify = Notify.NONE
 
     @property
     def text_hash(self) -> bytes:

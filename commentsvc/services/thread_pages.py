@@ -33,6 +33,7 @@ class ThreadPage:
     messages: Mapping[int, str] = field(default_factory=dict)  # a moderator's message to the author, by comment
     drawn_at: datetime | None = None  # when it was drawn; a thread may close by its age
     more: Mapping[int, Cursor] = field(default_factory=dict)  # where replies go on, by top-level comment
+    left: int = 0  # how many comments come after the first page; 0 on later ones, which do not know what was before
 
     @cached_property
     def policy(self) -> Policy:
@@ -66,7 +67,9 @@ def load(site: Site, key: str, sort: Sort, after: Cursor | None, limit: int, now
     found = comment_pages.page_of(thread, sort, after, limit)
     is_cut = bool(found.more) or (after is not None and after.root_id is not None)
     roots = tree.build_tree(found.comments, with_orphans=is_cut)
-    return ThreadPage(site, key, thread, roots, sort, found.following, drawn_at=now, more=found.more)
+    shown = sum(comment.status == Status.APPROVED for comment in found.comments)
+    left = 0 if after else thread.count - shown
+    return ThreadPage(site, key, thread, roots, sort, found.following, drawn_at=now, more=found.more, left=left)
 
 
 def locked(comment_id: int) -> Comment:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from commentsvc.core import page_keys, status, tokens
-from commentsvc.core.job_kinds import ReadPageJob, ReplyNoticeJob
+from commentsvc.core.job_kinds import ReadPageJob, ReplyNoticeJob, ThreadNoticeJob
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.gateways import metrics
@@ -29,6 +29,7 @@ from commentsvc.store import (
     reply_notifications,
     reports,
     rule_hits,
+    thread_subscriptions,
     thread_titles,
     threads,
 )
@@ -257,7 +258,7 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
 
 def _queue_jobs(moves: Sequence[Move], now: datetime) -> None:
     """Queue what follows from the moves, in their commit."""
-    queue_reply_notifications(moves, now)
+    queue_notifications(moves, now)
     queue_page_reads(moves, now)
 
 
@@ -292,9 +293,11 @@ def queue_page_read(thread: Thread, url: str, now: datetime) -> None:
         jobs.add(ReadPageJob(thread.id, url or thread.url), now)
 
 
-def queue_reply_notifications(moves: Sequence[Move], now: datetime) -> None:
-    """Queue the mails to authors whose comments have got a published reply, in the commit that publishes it."""
-    answers = [(comment, before) for comment, before in moves if comment.parent_id is not None]
-    published = [c.id for c, before in answers if c.status == Status.APPROVED and before is not Status.APPROVED]
-    for comment_id in reply_notifications.ids_to_announce(published) if published else ():
+def queue_notifications(moves: Sequence[Move], now: datetime) -> None:
+    """Queue the mails about published comments, to authors of parents and to followers; the caller commits."""
+    published = [c for c, before in moves if c.status == Status.APPROVED and before is not Status.APPROVED]
+    replies = [comment.id for comment in published if comment.parent_id is not None]
+    for comment_id in reply_notifications.ids_to_announce(replies) if replies else ():
         jobs.add(ReplyNoticeJob(comment_id), now)
+    for comment_id in thread_subscriptions.ids_to_announce(comment.id for comment in published) if published else ():
+        jobs.add(ThreadNoticeJob(comment_id), now)

@@ -18,7 +18,7 @@ from commentsvc.services import sanctions as sanctions_service
 from commentsvc.services import signals as signals_service
 from commentsvc.services.decision_log import message_to_author, reasons_json
 from commentsvc.services.signals import RecentPosts
-from commentsvc.services.submissions import Draft, Pending, Posted
+from commentsvc.services.submissions import Draft, Notify, Pending, Posted
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import authors as stored_authors
 from commentsvc.store import comments, idempotency
@@ -191,7 +191,7 @@ def _new_comment(
         spam_score=facts.moment.spam_score,
         sketch_1=sketch[0] if sketch else None,
         sketch_2=sketch[1] if sketch else None,
-        notify=draft.notify,
+        notify=draft.notify is Notify.REPLIES,
         created_at=pending.now,
     )
     comments.place(comment, site, thread)

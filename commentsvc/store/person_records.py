@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from commentsvc.core.sanction_kinds import SanctionKind, SubjectKind
+from commentsvc.store import thread_subscriptions
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.jobs import FAILED, OPEN, Job
@@ -43,7 +44,9 @@ def subscriptions_of(email: str, sites: Collection[Site]) -> Iterator[dict[str, 
     for found in db.session.scalars(query.where(Subscription.email == email).order_by(Subscription.id)):
         confirmed_at = found.confirmed_at.isoformat() if found.confirmed_at else None
         asked_at = found.created_at.isoformat()
-        yield {"type": "subscription", "site": found.site.key, "asked_at": asked_at, "confirmed_at": confirmed_at}
+        followed = [thread.key for thread in thread_subscriptions.threads_of(found.id)]
+        values = {"asked_at": asked_at, "confirmed_at": confirmed_at, "threads": followed}
+        yield {"type": "subscription", "site": found.site.key, **values}
 
 
 def sanctions_of(email: str, account_id: int | None, site: Site | None) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,12 @@ def ids_to_announce(ids: Iterable[int]) -> Sequence[int]:
     return db.session.scalars(query.order_by(Comment.id)).all()
 
 
+def ask_for(thread_id: int, email: str) -> None:
+    """Turn on mails about replies to the comments of an address in a thread. The caller holds the thread."""
+    theirs = update(Comment).where(Comment.thread_id == thread_id, Comment.author_email == email)
+    db.session.execute(theirs.where(Comment.notify.is_(False)).values(notify=True))
+
+
 def unsubscribe_author(comment: Comment) -> None:
     """Turn off mails about replies to any comment of this comment's author on its site."""
     of_author = update(Comment).where(Comment.site_id == comment.site_id, Comment.author_id == comment.author_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commentsvc.core.errors import NotFound
@@ -18,6 +18,7 @@ from commentsvc.store.sites import Site
 from commentsvc.store.upserts import upsert
 
 LINK_LIFE = timedelta(days=7)
+UNCONFIRMED_DAYS = 30  # then an address that has not confirmed is forgotten
 
 
 class Subscription(Base):
@@ -49,19 +50,23 @@ def by_id(number: int) -> Subscription:
     return found
 
 
-def add_request(comment: Comment, language: str | None, now: datetime) -> int | None:
-    """Record that a guest asked for mail about replies; returns the subscription whose address must be asked, if any.
+def id_of(site_id: int, email: str) -> int:
+    """The id of an address's subscription, which must exist."""
+    query = select(Subscription.id).where(Subscription.site_id == site_id, Subscription.email == email)
+    return db.session.scalars(query).one()
+
+
+def add_request(site_id: int, email: str, language: str | None, now: datetime) -> int | None:
+    """Record that an address is to get mail; returns the subscription whose address must be asked, if any.
 
     An unconfirmed address is asked at most once a week, since anybody can type anybody's address. The caller commits.
     """
-    values = {"site_id": comment.site_id, "email": comment.author_email, "language": language, "created_at": now}
+    values = {"site_id": site_id, "email": email, "language": language, "created_at": now}
     # Of two comments at once with one address, one adds the row, and only that one gets its id.
     row = upsert(Subscription).values(values).on_conflict_do_nothing().returning(Subscription.id)
     number = db.session.scalar(row)
     if number is None:
-        theirs = update(Subscription).where(
-            Subscription.site_id == comment.site_id, Subscription.email == comment.author_email
-        )
+        theirs = update(Subscription).where(Subscription.site_id == site_id, Subscription.email == email)
         if language:
             db.session.execute(theirs.values(language=language))
         lapsed = theirs.where(Subscription.confirmed_at.is_(None), Subscription.mailed_at <= now - LINK_LIFE)
@@ -82,6 +87,22 @@ def end(comment: Comment, now: datetime) -> None:
         Subscription.site_id == comment.site_id, Subscription.email == comment.author_email
     )
     db.session.execute(theirs.values(confirmed_at=None, mailed_at=now))
+
+
+def confirm(site_id: int, email: str, now: datetime) -> None:
+    """Confirm an address that its holder has proved by signing in. The caller commits."""
+    theirs = update(Subscription).where(Subscription.site_id == site_id, Subscription.email == email)
+    db.session.execute(theirs.where(Subscription.confirmed_at.is_(None)).values(confirmed_at=now))
+
+
+def forget_unconfirmed(before: datetime, limit: int) -> int:
+    """Delete addresses that were asked before then and have not confirmed; returns how many. The caller commits."""
+    asked_at = func.coalesce(Subscription.mailed_at, Subscription.created_at)
+    lapsed = select(Subscription.id).where(Subscription.confirmed_at.is_(None), asked_at < before)
+    ids = db.session.scalars(lapsed.order_by(Subscription.id).limit(limit)).all()
+    if ids:
+        db.session.execute(delete(Subscription).where(Subscription.id.in_(ids), Subscription.confirmed_at.is_(None)))
+    return len(ids)
 
 
 def forget(site_id: int, email: str | None) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commentsvc.core.status import Status
+from commentsvc.store import thread_subscriptions
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import Base, Id, db
 from commentsvc.store.threads import Thread
@@ -35,6 +36,7 @@ def move_all(source: Thread, into: Thread, entry_id: int) -> int:
         if value:
             db.session.execute(of_thread.where(column.is_(None)).values({column: value}))
     _move_votes(source.id, into.id)
+    thread_subscriptions.copy_all(source.id, into.id)
     moved = db.session.execute(of_thread.values(thread_id=into.id)).rowcount  # type: ignore[attr-defined]
     db.session.expire_all()
     return int(moved)

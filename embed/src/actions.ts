@@ -6,6 +6,7 @@ import { Compose } from "./compose";
 import { EditTokens } from "./edit-tokens";
 import { FixedHost } from "./fixed-host";
 import { foldClicked } from "./folding";
+import { fillInFollower, follow } from "./follow";
 import { HiddenAuthors } from "./hidden-authors";
 import { goTo } from "./go-to";
 import { insertComment, showCount } from "./insert";
@@ -52,14 +53,17 @@ class ThreadActions implements Actions {
     this.#signIn = new SignIn(this.#service, this.#account, site);
     this.#editTokens = new EditTokens(`${site}:${thread}`);
     this.#hidden = new HiddenAuthors(host);
-    this.#own = new OwnComments(host, this.#service, (id) => this.#credentialsFor(id));
+    const drafts = new LocalDrafts(`${site}:${thread}`);
+    this.#own = new OwnComments(host, this.#service, drafts, (id) => this.#credentialsFor(id));
     this.#reactions = new ReactionController(host, this.#service, this.#account, this.#hidden, () =>
       this.#compose?.askToSignIn(this.#translator.translate("Please sign in to vote.")),
     );
     this.#newComments = new NewComments(host, this.#hidden);
     this.#paging = new Paging(host, this.#hidden);
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
-    this.#compose = form && this.#makeCompose(form, new LocalDrafts(`${site}:${thread}`));
+    this.#compose = form && this.#makeCompose(form, drafts);
+    const followForm = host.section.querySelector<HTMLFormElement>("form.follow");
+    if (followForm) fillInFollower(followForm);
     this.#textsLoaded = this.#loadTexts();
     this.#begun = this.#begin();
   }
@@ -70,8 +74,9 @@ class ThreadActions implements Actions {
     void this.#textsLoaded.then(() => this.#reactions.clicked(target));
   }
 
-  submit(): void {
-    void this.#compose?.submit();
+  submit(form: HTMLFormElement): void {
+    if (form.matches(".follow")) void this.#textsLoaded.then(() => follow(form, this.#host, this.#service));
+    else void this.#compose?.submit();
   }
 
   reply(id: number | null): void {
@@ -120,6 +125,7 @@ class ThreadActions implements Actions {
     if (isResumed) this.#compose?.drawIdentity();
     await this.#showOwn();
     if (isResumed) this.#compose?.focus();
+    await this.#compose?.resume(this.#signIn.parent, (id) => this.#paging.load(id));
   }
 
   /** Finish a sign-in that has led back to this page, in this tab or for the tab that waits for it. */

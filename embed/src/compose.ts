@@ -5,7 +5,7 @@ import type { Account } from "./account";
 import { make } from "./dom";
 import { Draft } from "./draft";
 import { FormView } from "./form-view";
-import { rememberedGuest, rememberGuest } from "./guest";
+import { rememberedGuest, rememberGuest, type Guest } from "./guest";
 import { Identity } from "./identity";
 import type { LocalDrafts } from "./local-drafts";
 import { attempt, problemSlug, Refused, refusalText } from "./refused";
@@ -15,8 +15,19 @@ import { warnSiteOwner } from "./site-owner-warning";
 import { Submission, type SubmissionState } from "./submission";
 import { readTerms, type Terms } from "./thread-data";
 import type { ThreadHost } from "./thread-host";
-import { makeToolbar } from "./toolbar";
+import { makeToolbar, type Toolbar } from "./toolbar";
 import type { Translator } from "./translator";
+
+/** What the form of a thread held when the thread was drawn again: in another order, or elsewhere on the page. */
+interface Kept {
+  thread: string;
+  parent: number | null;
+  guest: Guest | null;
+  isSaved: boolean;
+  notify: string;
+}
+
+let kept: Kept | null = null;
 
 export interface ComposeOptions {
   form: HTMLFormElement;
@@ -40,6 +51,7 @@ export class Compose {
   readonly #draft: Draft;
   readonly #identity: Identity;
   readonly #submission: Submission;
+  #toolbar: Toolbar | null = null;
   #isSentByAccount = false;
 
   constructor(options: ComposeOptions) {
@@ -59,7 +71,10 @@ export class Compose {
       serviceName: new URL(service.base).host,
       ways: this.#terms.ways,
       translator: host.translator,
-      onStart: () => this.#draft.keep(),
+      onStart: () => {
+        this.#draft.keep();
+        signIn.parent = this.#draft.parent;
+      },
       onEnd: (isSignedIn, trouble) => {
         this.#view.showProblems([], trouble);
         if (!isSignedIn) return;
@@ -75,8 +90,23 @@ export class Compose {
     });
     this.#view.area.addEventListener("input", () => this.#typed());
     form.addEventListener("keydown", (event) => this.#onKey(event));
+    // A sandboxed frame may forbid forms; then no submit event follows the click.
+    form.addEventListener("click", (event) => {
+      if (!(event.target as Element).closest(".send")) return;
+      event.preventDefault();
+      void this.submit();
+    });
+    const { gone } = host;
+    window.addEventListener("pagehide", () => this.#draft.leave(true), { signal: gone });
+    window.addEventListener("pageshow", () => this.#draft.leave(false), { signal: gone });
+    gone.addEventListener("abort", () => {
+      kept = this.#keep();
+      this.#draft.leave(true);
+    });
     const guest = rememberedGuest();
-    if (guest) this.#view.fillIn(guest);
+    if (kept?.guest) this.#view.fillIn(kept.guest, kept.isSaved);
+    else if (guest) this.#view.fillIn(guest, true);
+    if (kept?.notify) this.#view.notify = kept.notify;
     this.#view.textChanged(this.#terms.max);
     this.drawIdentity();
   }
@@ -84,10 +114,10 @@ export class Compose {
   /** Add the toolbar and redraw what is translated, once the sentences are loaded. */
   addToolbar(): void {
     const { site } = this.#host.page;
-    const bar = makeToolbar(this.#view.area, this.#translator, () =>
+    this.#toolbar = makeToolbar(this.#view.area, this.#translator, () =>
       this.#service.preview(site, this.#draft.text, this.#host.gone),
     );
-    bar.append(this.#view.counter);
+    this.#toolbar.element.append(this.#view.counter);
     if (this.#identity.profile) this.drawIdentity();
   }
 
@@ -103,15 +133,44 @@ export class Compose {
     this.#view.area.focus();
   }
 
+  /**
+   * Go on with the reply that was open (`parent`, else the one when the thread was drawn again) or that this browser
+   * has a draft of. `find` loads the pages of the thread up to a comment.
+   */
+  async resume(parent: number | null, find: (id: number) => Promise<unknown>): Promise<void> {
+    const { page } = this.#host;
+    const open = parent ?? (kept?.thread === `${page.site}:${page.thread}` ? kept.parent : null);
+    kept = null;
+    if (open !== null) {
+      await find(open);
+      this.replyTo(open, parent !== null);
+      return;
+    }
+    const begun = this.#draft.begunReply;
+    if (begun === null) return;
+    if (!this.#draft.text && this.#host.item(begun)) {
+      this.replyTo(begun, false);
+      return;
+    }
+    const sentence = this.#translator.translate("You have begun to write a reply.");
+    this.#view.offerAbove(sentence, this.#translator.translate("Continue"), () => {
+      void find(begun).then(() => {
+        if (this.#host.item(begun)) this.replyTo(begun);
+        else this.#draft.move(begun);
+      });
+    });
+  }
+
   /** Move the form to a comment, or back to the end of the thread; each place has its own draft. */
-  replyTo(id: number | null): void {
+  replyTo(id: number | null, takesFocus = true): void {
     const item = id === null ? null : this.#host.item(id);
+    this.#toolbar?.endPreview();
     this.#submission.cancelRetry();
     this.#view.moveTo(item);
     this.#draft.open(item ? id : null);
     this.#view.textChanged(this.#terms.max);
     this.#view.clearProblems();
-    this.focus();
+    if (takesFocus) this.focus();
   }
 
   /** Show who writes: the account that is signed in, or a guest. */
@@ -120,6 +179,7 @@ export class Compose {
   }
 
   async submit(): Promise<void> {
+    this.#toolbar?.endPreview();
     if (this.#submission.isSending || this.#view.showMissing()) return;
     const { parent, text } = this.#draft;
     const { profile } = this.#identity;
@@ -130,8 +190,16 @@ export class Compose {
     }
     const author = profile ? null : this.#view.guest;
     const page = this.#host.page;
-    const comment: NewComment = { ...page, parent_id: parent, body: text, ...(author ? { author } : {}) };
-    const key = this.#draft.keyFor(JSON.stringify([page.site, page.thread, parent, text, profile?.name ?? author]));
+    const { notify } = this.#view;
+    const comment: NewComment = {
+      ...page,
+      parent_id: parent,
+      body: text,
+      ...(author ? { author } : {}),
+      ...(notify ? { notify } : {}),
+    };
+    const request = [page.site, page.thread, parent, text, profile?.name ?? author, notify];
+    const key = this.#draft.keyFor(JSON.stringify(request));
     if (author) rememberGuest(this.#view.savesGuest ? author : null);
     this.#isSentByAccount = profile !== null;
     await this.#submission.send(async (answers) => {
@@ -155,6 +223,12 @@ export class Compose {
     return this.#service.post(comment, this.#translator.lang, key, token ? bearer(token) : {});
   }
 
+  #keep(): Kept {
+    const { site, thread } = this.#host.page;
+    const { guest, savesGuest, notify } = this.#view;
+    return { thread: `${site}:${thread}`, parent: this.#draft.parent, guest, isSaved: savesGuest, notify };
+  }
+
   #cancelReply(): void {
     const item = this.#view.form.closest(".comment");
     this.replyTo(null);
@@ -162,10 +236,12 @@ export class Compose {
   }
 
   #onKey(event: KeyboardEvent): void {
+    if (event.isComposing) return; // the key is the input method's
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       void this.submit();
     } else if (event.key === "Escape" && this.#draft.parent !== null && !event.defaultPrevented) {
+      event.stopPropagation(); // the page may close something by this key
       this.#cancelReply();
     }
   }

@@ -12,7 +12,7 @@ export class Draft {
     this.#area = area;
     this.#stored = stored;
     const typed = area.value; // before this code was loaded
-    area.value = [stored.read(null).text, typed].filter(Boolean).join("\n\n");
+    area.value = [stored.take(null).text, typed].filter(Boolean).join("\n\n");
     if (typed) this.keep();
   }
 
@@ -28,11 +28,29 @@ export class Draft {
   /** Show the draft of another place. */
   open(parent: number | null): void {
     this.#parent = parent;
-    this.#area.value = this.#stored.read(parent).text;
+    this.#area.value = this.#stored.take(parent).text;
   }
 
   keep(): void {
     this.#stored.write(this.#parent, { ...this.#stored.read(this.#parent), text: this.text });
+  }
+
+  /** The page is left, or shown again as it was (`isLeft` false): another tab may have written or posted meanwhile. */
+  leave(isLeft: boolean): void {
+    if (this.text) this.keep();
+    if (isLeft) this.#stored.leave();
+  }
+
+  /** The comment to which a reply was begun most recently, or null. */
+  get begunReply(): number | null {
+    return this.#stored.replies()[0] ?? null;
+  }
+
+  /** Append the draft of a reply to the text, because the comment that it replies to is gone. */
+  move(from: number): void {
+    this.#area.value = [this.text, this.#stored.take(from).text].filter(Boolean).join("\n\n");
+    this.#stored.write(from, { text: "" });
+    this.keep();
   }
 
   /** The idempotency key for sending: the last one if the same request is sent again. `request` identifies it. */

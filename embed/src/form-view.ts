@@ -29,6 +29,8 @@ export class FormView {
   readonly #cancel: HTMLElement;
   readonly #trouble: HTMLElement;
   readonly #send: HTMLElement;
+  readonly #note = make("p", { class: "note", part: "note" });
+  readonly #notify: HTMLSelectElement | null;
   readonly #countdown = make("span", { class: "retry" });
   readonly #home: HTMLElement;
   readonly #homeHeading: string;
@@ -44,6 +46,7 @@ export class FormView {
     this.#cancel = query(form, "[data-act=cancel]");
     this.#trouble = query(form, ".trouble");
     this.#send = query(form, ".send");
+    this.#notify = form.querySelector<HTMLSelectElement>("#respond-notify");
     this.#home = form.parentElement as HTMLElement;
     this.#homeHeading = this.#heading.textContent;
     this.#sendLabel = this.#send.textContent;
@@ -56,13 +59,16 @@ export class FormView {
       item.querySelector(":scope > article")?.after(this.form);
       this.#heading.textContent = this.#translator.translate("Reply to %(name)s", { name });
     } else {
-      this.#home.append(this.form);
+      this.#home.prepend(this.form);
       this.#heading.textContent = this.#homeHeading;
     }
     this.#cancel.hidden = !item;
+    this.#note.remove();
   }
 
-  get guest(): Guest {
+  /** What is in the fields; null where the site takes no guests. */
+  get guest(): Guest | null {
+    if (!this.guestFields) return null;
     return {
       name: this.#input("name").value,
       email: this.#input("email").value,
@@ -71,17 +77,30 @@ export class FormView {
   }
 
   get savesGuest(): boolean {
-    return query<HTMLInputElement>(this.form, "#respond-save").checked;
+    return this.form.querySelector<HTMLInputElement>("#respond-save")?.checked ?? false;
   }
 
-  /** Fill in a guest who asked to be remembered; typed values stay. */
-  fillIn(guest: Guest): void {
+  /** Fill in a guest; typed values stay. `isSaved`: this guest asked to be remembered. */
+  fillIn(guest: Guest, isSaved: boolean): void {
     if (!this.guestFields) return;
-    for (const name of GUEST_FIELDS) {
-      const input = this.#input(name);
-      if (!input.value) input.value = guest[name];
-    }
-    query<HTMLInputElement>(this.form, "#respond-save").checked = true;
+    for (const name of GUEST_FIELDS) this.#input(name).value ||= guest[name];
+    query<HTMLInputElement>(this.form, "#respond-save").checked = isSaved;
+  }
+
+  /** About what the author wants mail: "replies", "thread" (all new comments), or "" for nothing. */
+  get notify(): string {
+    return this.#notify?.value ?? "";
+  }
+
+  set notify(value: string) {
+    if (this.#notify) this.#notify.value = value;
+  }
+
+  /** Add a sentence with a button above the form, until the button is pressed or the form moves. */
+  offerAbove(sentence: string, label: string, onClick: () => void): void {
+    const button = makeButton(label, "send-anyway", onClick);
+    this.#note.replaceChildren(sentence, " ", button);
+    this.form.prepend(this.#note);
   }
 
   /** What tells people from programs: the honeypot field, and how long the page was open. */
@@ -140,7 +159,8 @@ export class FormView {
   /** Show which required fields are empty; gives whether any is. */
   showMissing(): boolean {
     const problems = this.#fields.flatMap((field) => {
-      const sentence = field.required && !field.value.trim() && MISSING[field.name];
+      const isNeeded = field.required || (field.name === "email" && this.notify);
+      const sentence = isNeeded && !field.value.trim() && MISSING[field.name];
       return sentence ? [{ field: nameOf(field), message: this.#translator.translate(sentence) }] : [];
     });
     if (problems.length) this.showProblems(problems);

@@ -8,7 +8,7 @@ export interface Guest {
   website: string;
 }
 
-/** The guest remembered here, or null. */
+/** The guest whom this browser remembers, or null. */
 export function rememberedGuest(): Guest | null {
   const stored = readStored("guest") as Guest | null;
   return typeof stored?.name === "string" ? stored : null;

@@ -2,10 +2,11 @@
 
 import { pageAddress, watchAddress } from "./address";
 import css from "./comments.css";
-import { CommentThread, type KeyModule, type PollerModule } from "./thread";
+import { CommentThread, type FormModule, type KeyModule, type PollerModule } from "./thread";
 import type { ActionsModule } from "./thread-host";
 
 declare const ACTIONS_FILE: string; // build.mjs defines the names of the files loaded on demand
+declare const FORM_FILE: string;
 declare const KEY_FILE: string;
 declare const LISTS_FILE: string;
 declare const POLLER_FILE: string;
@@ -51,11 +52,12 @@ function register(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
 }
 
+const loadForm = (): Promise<FormModule> => import(`${base}/embed/${FORM_FILE}`) as Promise<FormModule>;
 const loadKey = (): Promise<KeyModule> => import(`${base}/embed/${KEY_FILE}`) as Promise<KeyModule>;
 const loadPoller = (): Promise<PollerModule> => import(`${base}/embed/${POLLER_FILE}`) as Promise<PollerModule>;
 
 watchAddress();
-CommentThread.config = { base, styles: [styles], loadActions, loadKey, loadPoller };
+CommentThread.config = { base, styles: [styles], loadActions, loadForm, loadKey, loadPoller };
 register("comment-thread", CommentThread);
 register("comment-count", listElement("fillCount"));
 register("recent-comments", listElement("fillRecent"));

@@ -3,6 +3,7 @@
 import { make, makeButton } from "./dom";
 import { goTo } from "./go-to";
 import { insertComment, showHeading } from "./insert";
+import type { LocalDrafts } from "./local-drafts";
 import { attempt, refusalText, type Refused } from "./refused";
 import type { Credentials, Service } from "./service";
 import { readTerms } from "./thread-data";
@@ -13,13 +14,20 @@ export class OwnComments {
   readonly #host: ThreadHost;
   readonly #service: Service;
   readonly #translator: Translator;
+  readonly #drafts: LocalDrafts;
   readonly #credentials: (id: number) => Promise<Credentials | null>;
   readonly #window_s: number;
   readonly #until = new Map<number, number>(); // end of the edit window in ms since 1970, by comment
 
   /** `credentials` gives what authorises the reader to change a comment, or null. */
-  constructor(host: ThreadHost, service: Service, credentials: (id: number) => Promise<Credentials | null>) {
+  constructor(
+    host: ThreadHost,
+    service: Service,
+    drafts: LocalDrafts,
+    credentials: (id: number) => Promise<Credentials | null>,
+  ) {
     this.#host = host;
+    this.#drafts = drafts;
     this.#service = service;
     this.#translator = host.translator;
     this.#credentials = credentials;
@@ -47,6 +55,7 @@ export class OwnComments {
     );
     article.append(make("p", { class: "own", part: "own" }, edit, remove, make("span", { class: "left" })));
     this.#showTimeLeft();
+    if (this.#drafts.take(`edit-${id}`).text) void this.#edit(id, false);
   }
 
   /** Handle a click on one of these buttons; gives whether it was one. */
@@ -55,7 +64,7 @@ export class OwnComments {
     const act = target.getAttribute("data-act");
     if (!item || (act !== "edit" && act !== "remove")) return false;
     const id = Number(item.dataset["id"]);
-    if (act === "edit") void this.#edit(item, id);
+    if (act === "edit") void this.#edit(id);
     else this.#remove(item, id, target as HTMLButtonElement);
     return true;
   }
@@ -75,10 +84,7 @@ export class OwnComments {
     }
   }
 
-  async #edit(item: HTMLElement, id: number): Promise<void> {
-    const body = item.querySelector<HTMLElement>(":scope > article > .body");
-    const own = item.querySelector<HTMLElement>(":scope > article > .own");
-    if (!body || !own) return;
+  async #edit(id: number, takesFocus = true): Promise<void> {
     const source = await attempt<string | null>(
       async () => this.#service.source(id, await this.#credentialsFor(id)),
       (error) => {
@@ -86,11 +92,16 @@ export class OwnComments {
         return null;
       },
     );
-    if (source !== null) this.#openEditor(item, id, source, body, own);
+    if (source !== null) this.#openEditor(id, source, takesFocus);
   }
 
-  #openEditor(item: HTMLElement, id: number, source: string, body: HTMLElement, own: HTMLElement): void {
+  #openEditor(id: number, source: string, takesFocus: boolean): void {
     const translator = this.#translator;
+    const item = this.#host.item(id);
+    const body = item?.querySelector<HTMLElement>(":scope > article > .body");
+    const own = item?.querySelector<HTMLElement>(":scope > article > .own");
+    if (!item || !body || !own || own.hidden) return;
+    const place = `edit-${id}` as const;
     const area = make("textarea", {
       class: "edit-area",
       dir: "auto",
@@ -98,10 +109,13 @@ export class OwnComments {
       "aria-label": translator.translate("Your comment"),
       rows: "5",
     });
-    area.value = source;
+    area.value = this.#drafts.take(place).text || source;
+    area.addEventListener("input", () => this.#drafts.write(place, { text: area.value === source ? "" : area.value }));
     const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
     const save = make("button", { type: "submit", class: "send", part: "send" }, translator.translate("Save"));
     const close = (): void => {
+      if (area.value !== source && !ask(cancel, translator.translate("Discard your changes?"))) return;
+      this.#drafts.write(place, { text: "" });
       form.remove();
       body.hidden = own.hidden = false;
       own.querySelector<HTMLElement>(".edit")?.focus();
@@ -110,7 +124,12 @@ export class OwnComments {
     const buttons = make("p", { class: "send-row" }, save, cancel);
     const form = make("form", { class: "editing", part: "editing", novalidate: true }, area, trouble, buttons);
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") close();
+      if (event.isComposing) return; // the key is the input method's
+      if (event.key === "Escape") {
+        event.stopPropagation(); // the page may close something by this key
+        if (cancel.classList.contains("is-asking")) area.focus();
+        else close();
+      }
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
     form.addEventListener("submit", (event) => {
@@ -126,7 +145,7 @@ export class OwnComments {
     });
     body.hidden = own.hidden = true;
     body.after(form);
-    area.focus();
+    if (takesFocus) area.focus();
   }
 
   async #save(item: HTMLElement, id: number, text: string): Promise<void> {
@@ -134,6 +153,7 @@ export class OwnComments {
     const translator = this.#translator;
     const credentials = await this.#credentialsFor(id);
     const answer = await this.#service.edit(id, text, translator.lang, credentials);
+    this.#drafts.write(`edit-${id}`, { text: "" });
     const fresh = await this.#service.drawn(id, translator.lang, credentials, host.gone);
     const replies = item.querySelector(":scope > .replies");
     if (replies) fresh.append(replies);
@@ -149,24 +169,11 @@ export class OwnComments {
     goTo(host, fresh);
   }
 
-  /** The first press asks for confirmation, the second one deletes. */
   #remove(item: HTMLElement, id: number, button: HTMLButtonElement): void {
-    if (button.classList.contains("is-asking")) {
-      void attempt(
-        () => this.#withdraw(item, id),
-        (error) => this.#announce(error),
-      );
-      return;
-    }
-    button.classList.add("is-asking");
-    button.textContent = this.#translator.translate("Really delete?");
-    button.addEventListener(
-      "blur",
-      () => {
-        button.classList.remove("is-asking");
-        button.textContent = this.#translator.translate("Delete");
-      },
-      { once: true },
+    if (!ask(button, this.#translator.translate("Really delete?"))) return;
+    void attempt(
+      () => this.#withdraw(item, id),
+      (error) => this.#announce(error),
     );
   }
 
@@ -191,4 +198,22 @@ export class OwnComments {
   #announce(error: Refused): void {
     this.#host.announce(refusalText(error, this.#translator));
   }
+}
+
+/** Ask on the button itself: gives false at the first press, and true at the second one, if it follows. */
+function ask(button: HTMLButtonElement, question: string): boolean {
+  if (button.classList.contains("is-asking")) return true;
+  const label = button.textContent;
+  button.classList.add("is-asking");
+  button.textContent = question;
+  button.focus();
+  button.addEventListener(
+    "blur",
+    () => {
+      button.classList.remove("is-asking");
+      button.textContent = label;
+    },
+    { once: true },
+  );
+  return false;
 }

@@ -1,5 +1,6 @@
 // Loads further pages of a thread: when the reader asks for more, or up to the comment that a link leads to.
 
+import { make } from "./dom";
 import { adopt, load } from "./fragment";
 import type { HiddenAuthors } from "./hidden-authors";
 import { goTo } from "./go-to";
@@ -10,6 +11,7 @@ import type { ThreadHost } from "./thread-host";
 export class Paging {
   readonly #host: ThreadHost;
   readonly #hidden: HiddenAuthors;
+  readonly #missing = make("p", { class: "note", part: "note", role: "status" });
 
   constructor(host: ThreadHost, hidden: HiddenAuthors) {
     this.#host = host;
@@ -25,15 +27,29 @@ export class Paging {
     return true;
   }
 
-  /** Load page after page until the comment is there, and go to it. */
-  async find(id: number): Promise<void> {
+  /** Load page after page until the comment is there; gives it, or null when it is gone or a page was not loaded. */
+  async load(id: number): Promise<HTMLElement | null> {
     const host = this.#host;
     let link: HTMLAnchorElement | null;
     while (!host.item(id) && (link = host.section.querySelector<HTMLAnchorElement>(":scope > .more"))) {
-      if (!(await this.#loadMore(link))) return;
+      if (!(await this.#loadMore(link))) return null;
     }
-    const item = host.item(id);
+    return host.item(id);
+  }
+
+  /** Go to the comment that the page's address names, or say that it is gone. */
+  async find(id: number): Promise<void> {
+    const host = this.#host;
+    this.#missing.remove();
+    const item = await this.load(id);
     if (item) goTo(host, item);
+    else if (!host.section.querySelector(":scope > .more")) {
+      this.#missing.textContent = host.translator.translate(
+        "This comment is no longer here. It may have been removed.",
+      );
+      host.section.querySelector(".comments")?.before(this.#missing);
+      goTo(host, this.#missing, false);
+    }
   }
 
   /** Load the page that the link leads to; gives its first comment, or null if it could not be loaded. */

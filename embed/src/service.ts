@@ -17,6 +17,7 @@ export interface NewComment {
   parent_id: number | null;
   body: string;
   author?: Guest; // absent when a token says who writes
+  notify?: string; // "replies" or "thread": mail about replies to it, or about all new comments
 }
 
 export interface TokenPair {
@@ -136,6 +137,11 @@ export class Service {
       score: number;
     };
     return answer.score;
+  }
+
+  /** Ask for mail about a thread; the address is asked to confirm it. */
+  async follow(subscription: Record<string, string>, lang: string): Promise<void> {
+    await this.#send("POST", "/api/v1/subscriptions", acceptLanguage(lang), subscription);
   }
 
   async flag(id: number, reason: string, text: string, lang: string, credentials: Credentials): Promise<void> {

@@ -21,6 +21,7 @@ interface PendingRedirect {
   scroll: number;
   /** The fragment that a router keeps the page in; "" for none. The answer takes its place. */
   route: string;
+  parent: number | null;
 }
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -33,6 +34,8 @@ export class SignIn {
   readonly #service: Service;
   readonly #account: Account;
   readonly #site: string;
+  /** The comment that is replied to meanwhile, or null. It is known again when the page was left to sign in. */
+  parent: number | null = null;
 
   constructor(service: Service, account: Account, site: string) {
     this.#service = service;
@@ -64,8 +67,17 @@ export class SignIn {
       provider,
     });
     if (!popup) {
+      const { scrollY: scroll } = window;
       const route = /^#[/!]/.test(location.hash) ? location.hash : "";
-      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY, route };
+      const pending: PendingRedirect = {
+        site: this.#site,
+        state,
+        verifier,
+        redirect,
+        scroll,
+        route,
+        parent: this.parent,
+      };
       sessionStorage.setItem(PENDING, JSON.stringify(pending));
       location.assign(url);
       return new Promise<never>(() => undefined);
@@ -85,6 +97,7 @@ export class SignIn {
     const pending = answer && takePending();
     if (!answer || pending?.site !== this.#site || pending.state !== answer.state) return false;
     clearHash();
+    this.parent = pending.parent;
     window.scrollTo(0, pending.scroll);
     const isSignedIn = await this.#finish(answer, pending.verifier, pending.redirect);
     if (pending.route) location.hash = pending.route;

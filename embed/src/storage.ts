@@ -34,13 +34,17 @@ export function readNumbers(name: string): number[] {
   return Array.isArray(stored) ? stored.filter((number): number is number => Number.isInteger(number)) : [];
 }
 
-/** Whether something is stored that only the actions use: a draft, an edit token, a sign-in, hidden authors. */
-export function hasStoredActions(): boolean {
+/** The names that begin like this. */
+export function storedNames(start = ""): string[] {
+  const names = [...inMemory.keys()];
   try {
-    return [...inMemory.keys(), ...Object.keys(localStorage)].some((key) =>
-      /^(commentsvc:)?(own|draft|account|hidden):/.test(key),
-    );
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+    names.push(...keys.map((key) => key.slice(PREFIX.length)));
   } catch {
-    return inMemory.size > 0;
+    // storage is blocked: all there is is in memory
   }
+  return names.filter((name) => name.startsWith(start));
 }
+
+/** Whether something is stored that only the actions use: a draft, an edit token, a sign-in, hidden authors. */
+export const hasStoredActions = (): boolean => storedNames().some((name) => /^(own|draft|account|hidden):/.test(name));

@@ -24,11 +24,8 @@ export const readCount = (section: HTMLElement): number => Number(section.datase
 /** The thread's version, which grows with every change. */
 export const readVersion = (section: HTMLElement): number => Number(section.dataset["version"]);
 
-/** The sentences of the first bundle. The translator ignores entries of another type. */
-export function readTexts(section: HTMLElement): Texts {
-  const texts = parse(section.dataset["texts"]);
-  return isRecord(texts) ? (texts as Texts) : {};
-}
+/** The sentences of the first bundle. */
+export const readTexts = (section: HTMLElement): Texts => parse(section.dataset["texts"]) as Texts;
 
 /** The terms. A value that is missing or of another type is replaced by the one that allows least. */
 export function readTerms(section: HTMLElement): Terms {

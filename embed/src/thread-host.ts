@@ -50,7 +50,7 @@ export interface ThreadHost extends Omit<ThreadElement, "texts"> {
 export interface Actions {
   /** Handle a click; it may have happened before this bundle was loaded. */
   clicked(target: Element): void;
-  submit(): void;
+  submit(form: HTMLFormElement): void;
   reply(id: number | null): void;
   /** Go to a comment, also if it is on a page not loaded yet. */
   find(id: number): void;

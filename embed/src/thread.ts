@@ -1,7 +1,7 @@
 // <comment-thread>: shows a page's comments. Everything else a reader can do is loaded on demand (actions.ts).
 
 import { ADDRESS_CHANGED, pageAddress, type PageAddress } from "./address";
-import { make } from "./dom";
+import { make, makeButton } from "./dom";
 import { adopt, load, serviceUrl } from "./fragment";
 import type { Poller } from "./poller";
 import type { Refused } from "./refused";
@@ -10,8 +10,9 @@ import { hasStoredActions, readNumbers } from "./storage";
 import { readCount, readTexts, readVersion } from "./thread-data";
 import type { Actions, ActionsModule, Page, ThreadElement } from "./thread-host";
 import { showTimes } from "./times";
-import { FAILED, translate, type Texts } from "./translator";
+import { FAILED, phrase, translate, type Texts } from "./translator";
 
+export type FormModule = typeof import("./form");
 export type KeyModule = typeof import("./page-key");
 export type PollerModule = typeof import("./poller");
 
@@ -21,6 +22,7 @@ export interface ThreadConfig {
   base: string;
   styles: CSSStyleSheet[];
   loadActions: () => Promise<ActionsModule>;
+  loadForm: () => Promise<FormModule>;
   loadKey: () => Promise<KeyModule>;
   loadPoller: () => Promise<PollerModule>;
 }
@@ -29,6 +31,8 @@ const SORTS = ["oldest", "newest", "top"];
 const LOAD_MARGIN = "1250px 0px"; // the distance at which browsers load lazy images
 const BATCH = 5; // comments drawn without a pause, so that no task is long on a slow phone
 const WATCH_MS = 10_000; // until the code that looks for new comments is loaded
+const RETURN_PX = 99_999; // higher than any thread
+const SETTLED_MS = 500; // after the page has loaded, browsers may still scroll to where the reader was
 const MINUTE_MS = 60_000;
 
 export class CommentThread extends HTMLElement implements ThreadElement {
@@ -46,6 +50,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   readonly #frame = make("div", { class: "frame", part: "frame" }, this.#content, this.newsLine, this.#status);
   readonly #onAddressChange = (): void => this.#addressChanged();
   readonly #onHashChange = (): void => void this.#goToHash();
+  readonly #onPrint = (): void => this.#showForPrint();
   #actions: Promise<Actions> | null = null;
   #begunActions: Promise<unknown> | null = null;
   #lifetime = new AbortController();
@@ -58,14 +63,17 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   #isScheduled = false;
   #isNear = false;
   #isShown = false;
+  #hasActed = false;
 
   connectedCallback(): void {
     if (!this.#frame.parentNode) this.#attach();
     addEventListener("hashchange", this.#onHashChange);
     addEventListener(ADDRESS_CHANGED, this.#onAddressChange);
+    addEventListener("beforeprint", this.#onPrint);
     this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.section.lang), MINUTE_MS);
     if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) this.#come();
     else {
+      this.#reserveHeight();
       this.#observer = new IntersectionObserver(
         (entries) => {
           if (entries.some((entry) => entry.isIntersecting)) this.#come();
@@ -79,6 +87,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   disconnectedCallback(): void {
     removeEventListener("hashchange", this.#onHashChange);
     removeEventListener(ADDRESS_CHANGED, this.#onAddressChange);
+    removeEventListener("beforeprint", this.#onPrint);
     this.#keptAddress = undefined; // it may be put into another page
     clearInterval(this.#clock);
     this.#observer?.disconnect();
@@ -155,13 +164,42 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     });
     this.root.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#withActions((actions) => actions.submit());
+      const form = event.target as HTMLFormElement;
+      void this.#withActions((actions) => actions.submit(form));
     });
     // Touching the form or a comment's buttons, by any means, loads the code behind them.
     for (const type of ["focusin", "pointerover"]) {
       this.root.addEventListener(type, ({ target }) => {
-        if (!this.#actions && (target as Element).closest(".respond, .actions")) void this.#withActions();
+        if (!this.#actions && (target as Element).closest(".home, .respond, .actions")) void this.#withActions();
       });
+    }
+  }
+
+  /** After Back and Reload, the browser scrolls to where the reader was: that place must exist before comments do. */
+  #reserveHeight(): void {
+    const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+    if (document.readyState === "complete" || !/^[br]/.test(navigation?.type ?? "")) return;
+    this.#content.style.minHeight = `${RETURN_PX}px`;
+    addEventListener("load", () => setTimeout(() => this.#isNear || this.#releaseHeight(), SETTLED_MS));
+  }
+
+  #releaseHeight(): void {
+    this.#content.style.minHeight = "";
+  }
+
+  /** The page is printed and the comments are not there yet: browsers do not wait for requests. */
+  #showForPrint(): void {
+    if (this.section.isConnected) return;
+    try {
+      const request = new XMLHttpRequest();
+      request.open("GET", this.pageUrl(), false);
+      request.send();
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const section = adopt(page.querySelector("section.thread") as HTMLElement);
+      showTimes(section, section.lang);
+      this.#content.replaceChildren(section);
+    } catch (error) {
+      this.#showFailure(error);
     }
   }
 
@@ -235,21 +273,25 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     } catch (error) {
       if (!signal.aborted) this.#showFailure(error);
     } finally {
-      if (!signal.aborted) this.removeAttribute("aria-busy");
+      if (!signal.aborted) {
+        this.removeAttribute("aria-busy");
+        this.#releaseHeight();
+      }
     }
   }
 
   async #load(signal: AbortSignal): Promise<void> {
     const loading = load(this.pageUrl(), "section.thread", signal);
+    const form = CommentThread.config.loadForm().then(({ prepareForm }) => prepareForm(this), console.warn);
     showTimes(this.#content, this.#lang); // creates the date formats, which takes a while, during the request
     const { element, etag } = await loading;
     const version = readVersion(element);
     await pause();
-    await this.#show(element);
+    await this.#show(element, form);
     if (signal.aborted) return;
     this.#timer = setTimeout(() => void this.#watch(etag, signal), WATCH_MS);
     this.emit("comment-thread-loaded", { count: this.count, version });
-    if (location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
+    if (this.#hasActed || location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
     await this.#goToHash();
   }
 
@@ -262,7 +304,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   }
 
   /** Draw a page of comments, a few at a time, and the form after them, so that nothing visible moves. */
-  async #show(loaded: HTMLElement): Promise<void> {
+  async #show(loaded: HTMLElement, form: Promise<void>): Promise<void> {
     const isSorting = this.root.activeElement?.id === "sort";
     const items = detach(loaded, ":scope > .comments > *");
     const section = adopt(loaded);
@@ -278,6 +320,8 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     this.#content.replaceChildren(section);
     if (isSorting) this.root.getElementById("sort")?.focus(); // a replaced element loses the focus
     if (!(await this.draw(items, list))) return;
+    await form; // without its styles it would change its place when they come
+    if (!section.isConnected) return;
     section.append(rest);
     this.#content.classList.remove("is-filling");
     this.#isShown = true;
@@ -331,8 +375,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     }
     if (status === undefined) console.error(error);
     this.#isShown = false;
-    const again = make("button", { type: "button", class: "again", part: "again" }, translate("Try again", this.texts));
-    again.addEventListener("click", () => void this.#begin());
+    const again = makeButton(translate(phrase("Try again"), this.texts), "again", () => this.#begin());
     const hosted = serviceUrl(this.base, `/t/${encodeURIComponent(site)}`, { thread });
     const link = make("a", { href: hosted }, translate("Read and write comments on their own page", this.texts));
     const sentence = make("p", {}, translate("The comments could not be loaded.", this.texts), " ", link);
@@ -342,6 +385,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   /** Load the actions if they are not loaded yet, and run `then` with them. */
   async #withActions(then: (actions: Actions) => void = () => undefined): Promise<void> {
     const { signal } = this.#lifetime;
+    this.#hasActed = true;
     const actions = (this.#actions ??= CommentThread.config.loadActions().then((found) => found.createActions(this)));
     this.#begunActions = actions;
     try {

@@ -7,9 +7,20 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number, number][] = [
   ["day", 86_400, 30 * 86_400],
 ];
 
+/** The language tag in its canonical form, or undefined for what is none, such as `{{ lang }}` or `en-US@posix`. */
+export function canonical(tag: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(tag.replace(/_/g, "-"))[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /** The reader's own variant of the language, if the browser names one: British dates for a British reader of English. */
 export function locale(lang: string): string | undefined {
-  return navigator.languages.find((own) => own.split("-")[0] === lang.split("-")[0]) ?? (lang || undefined);
+  const language = canonical(lang);
+  const [start] = language?.split("-") ?? [];
+  return navigator.languages.map(canonical).find((own) => own?.split("-")[0] === start) ?? language;
 }
 
 let formats:

@@ -22,12 +22,18 @@ const MARKS: Mark[] = [
   { sign: "•", label: phrase("List"), before: "- ", isLine: true },
 ];
 
+export interface Toolbar {
+  element: HTMLElement;
+  /** Show the text field again instead of its preview. */
+  endPreview: () => void;
+}
+
 /** Insert the toolbar behind the text field. `render` gives the field's Markdown as HTML, or throws Refused. */
 export function makeToolbar(
   area: HTMLTextAreaElement,
   translator: Translator,
   render: () => Promise<HTMLElement>,
-): HTMLElement {
+): Toolbar {
   const previewLabel = translator.translate("Preview");
   const bar = make("div", {
     class: "toolbar",
@@ -46,7 +52,10 @@ export function makeToolbar(
   const buttons = MARKS.map((mark) => {
     const label = translator.translate(mark.label);
     const button = make("button", { type: "button", "aria-label": label, title: label }, mark.sign);
-    button.addEventListener("click", () => insertMark(area, mark));
+    button.addEventListener("click", () => {
+      setPreview(false);
+      insertMark(area, mark);
+    });
     return button;
   });
   const toggle = make("button", { type: "button", class: "look", "aria-pressed": "false" }, previewLabel);
@@ -90,12 +99,11 @@ export function makeToolbar(
   });
   bar.append(...all);
   area.after(shown, bar);
-  return bar;
+  return { element: bar, endPreview: () => setPreview(false) };
 }
 
 /** Put the marks around the selection, or where the next words will be typed. */
 function insertMark(area: HTMLTextAreaElement, mark: Mark): void {
-  area.hidden = false;
   const { selectionStart: from, selectionEnd: to, value } = area;
   const start = mark.isLine ? value.lastIndexOf("\n", from - 1) + 1 : from;
   const selected = value.slice(start, to);

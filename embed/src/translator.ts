@@ -1,5 +1,7 @@
 // Sentences in the page's language. The English sentence is the key, as on the server, and the fallback.
 
+import { canonical } from "./times";
+
 /** A sentence, or one for each plural category (the names of CLDR and of Intl.PluralRules). */
 export type Texts = Record<string, string | Record<string, string>>;
 
@@ -16,7 +18,7 @@ export class Translator {
   texts: Texts;
 
   constructor(lang = "en", texts: Texts = {}) {
-    this.lang = lang;
+    this.lang = canonical(lang) ?? "en";
     this.texts = texts;
   }
 

@@ -87,6 +87,7 @@ it("sends what a guest has written, shows the comment and empties the form", asy
 
 it("names each empty field beside it, and focuses the first", async () => {
   await open();
+  for (const name of ["name", "email"]) find<HTMLInputElement>(thread, `#respond-${name}`).value = "";
   send();
   await until(() => expect(find(thread, "#respond-body-problem").textContent).toBe("Please write your comment first."));
   expect(find(thread, "#respond-name-problem").textContent).toBe("Enter your name.");

@@ -37,6 +37,6 @@ it("leaves out ways to sign in that are no pair of strings", () => {
   expect(readTerms(section({ terms })).ways).toEqual([["github", "GitHub"]]);
 });
 
-it.each(["", "null", '"x"'])("has no translated sentence in %s", (texts) => {
-  expect(readTexts(section({ texts }))).toEqual({});
+it("has no translated sentence where there are none", () => {
+  expect(readTexts(section({ texts: "" }))).toEqual({});
 });

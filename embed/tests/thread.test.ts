@@ -151,6 +151,7 @@ it("goes to the comment in the page's address, and unfolds what hides it", async
 it("loads the code for acting only when it is needed", async () => {
   const load = vi.spyOn(CommentThread.config, "loadActions");
   const thread = await showThread();
+  find(thread, "#comment-1 .body").click();
   expect(load).not.toHaveBeenCalled();
   find(thread, ".respond textarea").dispatchEvent(new FocusEvent("focusin", { bubbles: true, composed: true }));
   expect(load).toHaveBeenCalledOnce();
@@ -189,6 +190,6 @@ it("lets no script, handler or style of an answer into the page", async () => {
   const body = drawThread({ comments: [{ id: 1, author: '<img src="x" onerror="alert(1)" style="color:red">' }] });
   service.on(ROUTE, { body: body.replace("<h2", "<script>alert(2)</script><h2") });
   const thread = await showThread();
-  expect(thread.root.querySelector("script, [onerror], [style]")).toBeNull();
+  expect(thread.section.querySelector("script, [onerror], [style]")).toBeNull();
   expect(find(thread, "#comment-1 img").isConnected).toBe(true);
 });

@@ -129,7 +129,7 @@ def test_names_and_roles(demo, reader):
           - paragraph: "Comment as a guest, or sign in:"
           - list:
             - listitem:
-              - button "Twitter"
+              - button "X (Twitter)"
           - paragraph:
             - textbox "Name"
           - paragraph:

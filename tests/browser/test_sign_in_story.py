@@ -100,6 +100,27 @@ def test_where_no_window_opens_the_page_goes_and_comes_back(demo, reader, mailed
     post_and_check(page)
 
 
+def test_where_no_window_opens_the_reader_comes_back_to_the_same_reply(demo, reader, mailed_code):
+    page = reader(viewport={"width": 900, "height": 700})
+    page.add_init_script("window.open = () => null")
+    begin(page, demo)
+    page.get_by_role("link", name=re.compile("^Reply to")).nth(1).click()
+    heading = page.get_by_role("heading", name=re.compile("^Reply to Emil"))
+    expect(heading).to_be_visible()
+    area = page.get_by_role("textbox", name="Comment")
+    area.fill("A reply that was not finished.")
+    page.get_by_role("button", name="Email", exact=True).click()
+    page.wait_for_url("**/auth/authorize**")
+    prove(page, mailed_code)
+    page.wait_for_url(demo.post)
+    expect(page.get_by_text(USING)).to_be_visible()
+    expect(heading).to_be_in_viewport()
+    expect(area).to_have_value("A reply that was not finished.")
+    expect(area).to_be_focused()
+    page.get_by_role("button", name="Cancel reply").click()
+    expect(area).to_have_value(DRAFT)
+
+
 def test_a_window_that_was_cut_off_hands_over_by_way_of_the_blog(demo, reader, mailed_code):
     page = reader()
 
@@ -181,7 +202,17 @@ def test_a_message_from_anybody_else_is_not_listened_to(demo, reader):
     expect(page.get_by_text("Connecting to Email…")).to_be_visible()
 
 
-PROVIDERS = ["Twitter", "Facebook", "WordPress.com", "Google", "Apple", "GitHub", "Microsoft", "Discord", "Example ID"]
+PROVIDERS = [
+    "X (Twitter)",
+    "Facebook",
+    "WordPress.com",
+    "Google",
+    "Apple",
+    "GitHub",
+    "Microsoft",
+    "Discord",
+    "Example ID",
+]
 
 
 @pytest.mark.parametrize("label", PROVIDERS)
@@ -206,16 +237,16 @@ def test_a_provider_that_cuts_the_window_off_still_signs_in(demo, reader):
         return route.fulfill(response=answer, headers=headers)
 
     page.context.route("**/*", cut)
-    window = through_provider(page, demo, "Twitter")
-    expect(page.get_by_text("You are commenting using your Twitter account.")).to_be_visible()
+    window = through_provider(page, demo, "X (Twitter)")
+    expect(page.get_by_text("You are commenting using your X (Twitter) account.")).to_be_visible()
     closes(window)
     post_and_check(page)
 
 
 def test_the_picture_comes_from_the_service_alone(demo, reader):
     page = reader()
-    through_provider(page, demo, "Twitter")
-    expect(page.get_by_text("using your Twitter account")).to_be_visible()
+    through_provider(page, demo, "X (Twitter)")
+    expect(page.get_by_text("using your X (Twitter) account")).to_be_visible()
     own = page.locator(".signed-in img")
     for _ in range(50):  # the service fetches it meanwhile
         page.reload()
@@ -258,8 +289,8 @@ def test_mastodon_asks_for_the_readers_own_server_first(demo, reader):
 
 def test_change_to_another_account(demo, reader):
     page = reader()
-    through_provider(page, demo, "Twitter")
-    expect(page.get_by_text("using your Twitter account")).to_be_visible()
+    through_provider(page, demo, "X (Twitter)")
+    expect(page.get_by_text("using your X (Twitter) account")).to_be_visible()
     with page.context.expect_page() as opened:
         page.get_by_role("button", name="Change").click()
     window = opened.value

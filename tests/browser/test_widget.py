@@ -63,8 +63,8 @@ def test_an_eager_thread_does_not_wait(demo, reader):
 
 def test_votes_show_at_once_and_are_taken_back_when_refused(demo, reader):
     page = reader()
-    through_provider(page, demo, "Twitter")
-    expect(page.get_by_text("using your Twitter account")).to_be_visible()
+    through_provider(page, demo, "X (Twitter)")
+    expect(page.get_by_text("using your X (Twitter) account")).to_be_visible()
     first = page.locator("li.comment").first.locator("> article")
     up, down = first.get_by_role("button", name="Vote up"), first.get_by_role("button", name="Vote down")
     with page.expect_response("**/vote"):
@@ -93,7 +93,7 @@ def test_who_is_not_signed_in_is_asked_to_before_a_vote(demo, reader):
     page.goto(demo.post)
     page.get_by_role("button", name="Vote up").first.click()
     expect(page.get_by_role("alert")).to_have_text("Please sign in to vote.")
-    expect(page.get_by_role("button", name="Twitter", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="X (Twitter)", exact=True)).to_be_focused()
 
 
 def test_a_comment_is_reported_by_the_keyboard(demo, reader, moderator):
@@ -259,7 +259,8 @@ def late(route):
 def test_word_of_new_comments_moves_nothing_until_asked(demo, reader, moderator):
     page = reader()
     page.route("**/embed/v1/texts*", late)  # it is said in the page's words, however late they come
-    page.goto(demo.post)
+    with page.expect_response("**/embed/poller-*.js"):
+        page.goto(demo.post)
     expect(page.locator("li.comment")).to_have_count(8)
     carol = reader()
     carol.goto(demo.post)

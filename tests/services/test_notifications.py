@@ -19,7 +19,7 @@ from commentsvc.services import mail_links, moderation, moderator_replies, notif
 from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import Draft, Submission
+from commentsvc.services.submissions import Draft, Notify, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import comments, digest_settings, sites
 from commentsvc.store.comments import Comment
@@ -296,7 +296,9 @@ def test_mails_are_switched_off_by_the_mail_programs_own_button(client, site, al
 
 
 def ask_to_be_told(site, now, name="Dave", key="/post", language=None, account=None, body="A question"):
-    draft = Draft(key, f"https://blog.example{key}", "A post", None, body, name, "dave@example.org", None, True)
+    draft = Draft(
+        key, f"https://blog.example{key}", "A post", None, body, name, "dave@example.org", None, Notify.REPLIES
+    )
     sender = submissions.Sender(account, "192.0.2.7", "test", limited=False, language=language)
     return posting.post(site, Submission(draft, sender), SECRET, now - HOUR).comment.id
 
@@ -417,7 +419,7 @@ def test_what_is_taken_for_spam_makes_no_mail_to_the_address_it_gives(site, alic
     moderation.decide([question], Action.APPROVE, Moderator(alice), "", now)
     make_comment(name="Erin", body="No spam at all", parent=question)
     (letter,) = mails()
-    assert letter.subject == "Email about replies on Blog notes? Please confirm"
+    assert letter.subject == "Email about comments on Blog notes? Please confirm"
 
 
 def test_two_who_ask_at_once_make_one_mail(app, site, now, mails, at_once):

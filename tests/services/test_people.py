@@ -13,7 +13,7 @@ from commentsvc.services import accounts as accounts_service
 from commentsvc.services import mail_queue, moderation, people, posting, reports, sanctions, spam_training
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.sanctions import SanctionOrder
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import accounts, audit_log
 from commentsvc.store.audit_log import ActorKind, AuditEntry
 from commentsvc.store.authors import Author
@@ -35,7 +35,7 @@ def write_as(site, now):
     """Post a comment as Zaphodia, a guest or with an account; gives its id."""
 
     def post(body="Hello", email=EMAIL, account=None, on=None, at=None, thread="/post"):
-        draft = Draft(thread, "", "A post", None, body, NAME, email, "https://quux.example", True)
+        draft = Draft(thread, "", "A post", None, body, NAME, email, "https://quux.example", Notify.REPLIES)
         sender = Sender(account, IP, AGENT, limited=False)
         return posting.post(
             on or site, Submission(draft, sender, f"key of {body} on {thread} at {at}"), SECRET, at or now

@@ -41,7 +41,7 @@ from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
 from commentsvc.services.sanctions import SanctionOrder
 from commentsvc.services.sign_in import Asker, Browser
-from commentsvc.services.submissions import Draft, Posted, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Posted, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import (
     audit_log,
@@ -653,7 +653,7 @@ def no_mail(*_words):
 
 def test_a_subscription_of_one_address_is_asked_for_once(site, now, race):
     def wish(n):
-        draft = Draft(f"/{n}", "", "", None, f"Hello {n}", f"Dora {n}", "dora@example.net", None, notify=True)
+        draft = Draft(f"/{n}", "", "", None, f"Hello {n}", f"Dora {n}", "dora@example.net", None, Notify.REPLIES)
         sender = Sender(None, f"192.0.2.{n}", "t", limited=False)
         return lambda: posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now)
 

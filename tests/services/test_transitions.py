@@ -9,7 +9,7 @@ from commentsvc.core.job_kinds import JobKind
 from commentsvc.core.status import Action, Status
 from commentsvc.services import edits, moderation, posting
 from commentsvc.services.moderation import Moderator
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.services.transitions import JudgedComment, Transition
 from commentsvc.store import comments, decisions, sites, threads
 from commentsvc.store.db import db
@@ -25,7 +25,7 @@ def notices():
 @pytest.fixture
 def ask_for_mail(site, now):
     """A comment whose author wants to hear of replies."""
-    draft = Draft("/post", "", "", None, "Tell me more", "Gus", "gus@example.org", None, notify=True)
+    draft = Draft("/post", "", "", None, "Tell me more", "Gus", "gus@example.org", None, notify=Notify.REPLIES)
     sender = Sender(None, "192.0.2.7", "test", limited=False)
     posted = posting.post(sites.by_key("blog"), Submission(draft, sender), SECRET, now).comment.id
     db.session.commit()

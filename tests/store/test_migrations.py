@@ -15,7 +15,7 @@ from commentsvc.core.policy import Policy
 from commentsvc.services import jobs as jobs_service
 from commentsvc.services import posting
 from commentsvc.services.jobs import JobTools
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import engine as stored_engine
 from commentsvc.store import jobs, migrations, sites, threads
 from commentsvc.store.audit_log import AuditEntry
@@ -127,7 +127,7 @@ def test_who_asked_for_mail_before_addresses_were_confirmed_keeps_getting_it(bar
     upgrade()
     with write():
         site = sites.add("blog", "A blog", ["https://blog.example"], Policy(), now)
-    for name, notify in (("Dave", True), ("Erin", False)):
+    for name, notify in (("Dave", Notify.REPLIES), ("Erin", Notify.NONE)):
         email = f"{name.lower()}@example.org"
         draft = Draft("/post", "", "A post", None, "Words", name, email, None, notify)
         posting.post(site, Submission(draft, Sender(None, "192.0.2.1", "test", limited=False)), SECRET, now)

@@ -21,7 +21,7 @@ from commentsvc.services import (
 )
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.rules import RuleText
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import accounts, comments, identities, sites
 from commentsvc.store.db import db
 from commentsvc.store.memberships import Role
@@ -65,7 +65,9 @@ def fill(key: str, seed: int, now: datetime, acts: int = 60):
         parent = chance.choice([None, None, *parents])
         title = chance.choice(["", "A post"])
         url = f"https://{key}.example{thread}" if thread.startswith("/") and chance.random() < 0.5 else ""
-        draft = Draft(thread, url, title, parent, f"{chance.choice(TEXTS)} {len(ids)}", name, email, None, True)
+        draft = Draft(
+            thread, url, title, parent, f"{chance.choice(TEXTS)} {len(ids)}", name, email, None, Notify.REPLIES
+        )
         sender = Sender(account, f"192.0.2.{chance.randint(1, 200)}", "test browser", limited=False)
         ids.append(posting.post(sites.by_key(key), Submission(draft, sender), SECRET, at).comment.id)
 

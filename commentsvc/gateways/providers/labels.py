@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LABELS = {
-    "twitter": "Twitter",
+    "twitter": "X (Twitter)",
     "facebook": "Facebook",
     "wordpress": "WordPress.com",
     "google": "Google",

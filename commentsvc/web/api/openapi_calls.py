@@ -105,6 +105,16 @@ CALLS = (
         headers=("Idempotency-Key",),
     ),
     Call(
+        "post",
+        routes.API_SUBSCRIPTIONS,
+        ANYONE,
+        "Follow a thread by email, or replies to one's own comments in it: the address gets a mail with a link to "
+        "confirm, once for each site. The answer is the same for every address.",
+        (202, 400, 403, 404, 422, 429, 503),
+        schemas_pages.SubscriptionIn,
+        schemas_pages.SubscribedOut,
+    ),
+    Call(
         "get",
         routes.API_COMMENT,
         ANYONE,

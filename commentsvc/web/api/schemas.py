@@ -15,7 +15,7 @@ from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
 from commentsvc.core.status import Status
-from commentsvc.services.submissions import Draft, Form
+from commentsvc.services.submissions import Draft, Form, Notify
 from commentsvc.store import threads
 from commentsvc.store.accounts import Account
 from commentsvc.store.reports import ReportReason
@@ -68,13 +68,31 @@ class CommentIn(Schema):
     parent_id: StrictInt | None = Field(None, description="the comment answered")
     body: StrictStr = Field(description="Markdown", json_schema_extra=WORDS)
     author: GuestIn | None = Field(None, description="who a guest is; not read with a bearer token")
-    notify: StrictBool = Field(
-        False, description="mail me when somebody answers; a guest confirms the address by a mail first"
+    notify: StrictBool | StrictStr = Field(
+        False,
+        description="mail me about replies (`true` or `replies`) or about all new comments of the page (`thread`); "
+        "a guest confirms the address by a mail first",
+        json_schema_extra={"enum": [False, True, Notify.REPLIES, Notify.THREAD]},
     )
     trap: StrictStr | None = Field(None, description="a field that people do not see; what fills it in is a program")
     elapsed_ms: StrictInt | None = Field(None, ge=0, description="from seeing the form to sending it")
     challenge: StrictStr | None = Field(None, description="the solution of a challenge: Base64 of its JSON")
     send_anyway: StrictBool = Field(False, description="send it to the moderators although they will have to read it")
+
+
+class SubscriptionIn(Schema):
+    site: StrictStr
+    thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
+    email: StrictStr = Field(
+        description="asked to confirm by a mail; nothing else is sent before", json_schema_extra=WORDS
+    )
+    what: StrictStr = one_of(
+        ("replies", "thread"), "replies to its own comments in the thread, or all new comments there"
+    )
+
+
+class SubscribedOut(Schema):
+    message: str = Field(description="what to do now, the same for every address")
 
 
 class EditIn(Schema):
@@ -235,6 +253,7 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     title = checked(lambda: text_input.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
     given = shape.canonical if counts_as_canonical(shape.canonical, site) else shape.url
     url = checked(lambda: page_keys.stored_url(page_url(given, site), key, policy), "")
+    wanted = checked(lambda: _notify(shape.notify), Notify.NONE)
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
@@ -245,7 +264,17 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
         website = checked(lambda: _website(guest.website), None)
     if problems:
         raise Invalid(*problems[0], *problems[1:])
-    return Draft(key, url, title, shape.parent_id, source, name, email, website, shape.notify and bool(email))
+    notify = wanted if email else Notify.NONE
+    return Draft(key, url, title, shape.parent_id, source, name, email, website, notify)
+
+
+def _notify(value: bool | str) -> Notify:
+    if isinstance(value, bool):
+        return Notify.REPLIES if value else Notify.NONE
+    try:
+        return Notify(value)
+    except ValueError:
+        raise Invalid("notify", "notify is false, true, “replies” or “thread”.") from None
 
 
 def form(shape: CommentIn) -> Form:

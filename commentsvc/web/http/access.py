@@ -11,7 +11,7 @@ from flask_login import current_user
 from commentsvc.core import tokens
 from commentsvc.core.errors import NotAllowed, NotFound, NotFresh, NotProved, NotSignedIn, TooMany
 from commentsvc.core.networks import NetworkScope, network_of
-from commentsvc.core.phrases import counted, phrase
+from commentsvc.core.phrases import Phrase, counted, phrase
 from commentsvc.core.status import Status
 from commentsvc.gateways import metrics, rate_limits
 from commentsvc.services import second_factors as second_factors_service
@@ -86,12 +86,26 @@ def check_pace() -> None:
         if not wait_s:
             continue
         metrics.REFUSED.labels(limit.name).inc()
-        sentence = counted(
-            "Too many requests from your address. Please wait one second and try again.",
-            "Too many requests from your address. Please wait %(num)s seconds and try again.",
-            wait_s,
-        )
-        raise TooMany(sentence, wait_s)
+        raise TooMany(_too_many(wait_s), wait_s)
+
+
+def check_subscribing_pace() -> None:
+    """Raise TooMany when more mails to confirm an address are caused from this network than readers cause."""
+    if not settings().limits:
+        return
+    where = network_of(client_ip(), NetworkScope.HOUSEHOLD)
+    wait_s = math.ceil(current_app.extensions["limits"].take(rate_limits.SUBSCRIBING, where))
+    if wait_s:
+        metrics.REFUSED.labels(rate_limits.SUBSCRIBING.name).inc()
+        raise TooMany(_too_many(wait_s), wait_s)
+
+
+def _too_many(wait_s: int) -> Phrase:
+    return counted(
+        "Too many requests from your address. Please wait one second and try again.",
+        "Too many requests from your address. Please wait %(num)s seconds and try again.",
+        wait_s,
+    )
 
 
 @dataclass(frozen=True)

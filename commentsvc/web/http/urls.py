@@ -67,3 +67,4 @@ def init_app(app: Flask) -> None:
         terms=terms,
         with_direction=text_direction.with_direction,
     )
+    app.jinja_env.globals["sends_mail"] = lambda: bool(settings().mail_url)

@@ -102,6 +102,7 @@ CommentThread.config = {
   base: BASE,
   styles: [],
   loadActions: () => import("../../src/actions"),
+  loadForm: () => import("../../src/form"),
   loadKey: () => import("../../src/page-key"),
   loadPoller: () => import("../../src/poller"),
 };

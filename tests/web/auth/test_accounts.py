@@ -11,7 +11,7 @@ from commentsvc.demo import provider_answers, provider_kinds
 from commentsvc.demo import providers as stand_ins
 from commentsvc.services import posting
 from commentsvc.services import widget_tokens as widget_tokens_service
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.services.widget_tokens import TokenGrant
 from commentsvc.store import accounts, counters, identities, memberships, sites
 from commentsvc.store import widget_tokens as stored_widget_tokens
@@ -382,7 +382,7 @@ def test_a_browser_that_asks_for_no_language_of_ours_chooses_none(client, site):
 
 
 def test_erasing_forgets_what_the_address_was_subscribed_to(app, client, site):
-    draft = Draft("/post", "", "A post", None, "As a guest", "Ann Lee", "ann@example.org", None, True)
+    draft = Draft("/post", "", "A post", None, "As a guest", "Ann Lee", "ann@example.org", None, Notify.REPLIES)
     posting.post(site, Submission(draft, Sender(None, "192.0.2.1", "Browser", False)), SECRET, datetime.now(UTC))
     assert db.session.scalar(select(func.count()).select_from(Subscription)) == 1
     assert sign_in_with(client, "github").status_code == 303

@@ -459,7 +459,7 @@ def test_only_what_is_configured_is_offered(make_app, client, site):
     assert bare.get("/auth/twitter/login").status_code == 404
     assert bare.get("/auth/nothing/login").status_code == 404
     thread = client.get("/embed/v1/comments?site=blog&thread=/post").text
-    assert "[&#34;twitter&#34;, &#34;Twitter&#34;]" in thread
+    assert "[&#34;twitter&#34;, &#34;X (Twitter)&#34;]" in thread
     assert "Example ID" in thread
 
 

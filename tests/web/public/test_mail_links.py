@@ -13,9 +13,9 @@ from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import members, notifications, posting
 from commentsvc.services.mail_links import MailLinks
-from commentsvc.services.submissions import Draft, Sender, Submission
+from commentsvc.services.submissions import Draft, Notify, Sender, Submission
 from commentsvc.store import accounts as stored_accounts
-from commentsvc.store import digest_settings
+from commentsvc.store import comments, digest_settings, subscriptions, thread_subscriptions
 from commentsvc.store.digest_settings import DigestInterval
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
@@ -53,7 +53,17 @@ def url(request):
 def post(site, now, url):
     def send(name, parent=None, notify=False, account=None, email=True):
         address = f"{name.lower()}@example.net" if email else ""
-        draft = Draft("/a%20post?p=1é", url, "A post", parent, f"Hello from {name}", name, address, None, notify)
+        draft = Draft(
+            "/a%20post?p=1é",
+            url,
+            "A post",
+            parent,
+            f"Hello from {name}",
+            name,
+            address,
+            None,
+            Notify.REPLIES if notify else Notify.NONE,
+        )
         sender = Sender(account, "192.0.2.1", "test", limited=False)
         return posting.post(site, Submission(draft, sender), SECRET, now - timedelta(minutes=1)).comment.id
 
@@ -85,6 +95,18 @@ def reply_notification(post, site, now, **_):
     return deliver(now)
 
 
+def thread_notification(post, site, now, **_):
+    set_policy(site, mode=Mode.OFF)
+    question = post("Dave")
+    with write():
+        thread = comments.by_id(question).thread
+        number = subscriptions.add_request(site.id, "erin@example.net", None, now)
+        subscriptions.confirm(site.id, "erin@example.net", now)
+        thread_subscriptions.add(thread.id, number, now)
+    post("Frank")
+    return deliver(now)
+
+
 def confirm_subscription(post, now, **_):
     post("Dave", notify=True)
     return deliver(now)
@@ -94,7 +116,6 @@ def confirm_comment(post, site, now, app, **_):
     set_policy(site, mode=Mode.OFF)
     comment_id = post("Carol")
     from commentsvc.services import address_checks
-    from commentsvc.store import comments
 
     with write():
         comment = comments.by_id(comment_id)
@@ -129,6 +150,7 @@ def wrong_second_factors(app, alice, **_):
 MAKERS = {
     "waiting": [moderator_mail_at_once, digest],
     "answered": [reply_notification],
+    "new_comment": [thread_notification],
     "confirm": [confirm_subscription],
     "confirm_comment": [confirm_comment],
     "invitation": [invitation],
