@@ -282,9 +282,9 @@ export class CommentThread extends HTMLElement implements ThreadElement {
 
   async #load(signal: AbortSignal): Promise<void> {
     const loading = load(this.pageUrl(), "section.thread", signal);
-    const form = CommentThread.config.loadForm().then(({ prepareForm }) => prepareForm(this), console.warn);
     showTimes(this.#content, this.#lang); // creates the date formats, which takes a while, during the request
     const { element, etag } = await loading;
+    const form = CommentThread.config.loadForm().then(({ prepareForm }) => prepareForm(this), console.warn);
     const version = readVersion(element);
     await pause();
     await this.#show(element, form);

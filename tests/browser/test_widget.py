@@ -22,7 +22,7 @@ def posted(page, words=WORDS):
 
 
 @pytest.mark.only_reads
-def test_reading_takes_two_files_and_nothing_before_the_reader_is_near(demo, reader):
+def test_reading_takes_three_requests_and_none_before_the_reader_is_near_but_the_script(demo, reader):
     page = reader(viewport={"width": 1000, "height": 600})
     asked = []
     page.on("request", lambda request: asked.append(request.url) if request.url.startswith(demo.service) else None)
@@ -38,7 +38,7 @@ def test_reading_takes_two_files_and_nothing_before_the_reader_is_near(demo, rea
     assert [url.removeprefix(demo.service) for url in asked] == ["/embed.js"]
     page.mouse.wheel(0, 5500)
     expect(page.locator("li.comment")).to_have_count(8)
-    assert len(asked) == 2 and "/embed/v1/comments?" in asked[1]
+    assert len(asked) == 3 and "/embed/v1/comments?" in asked[1] and "/embed/form-" in asked[2]
     page.mouse.wheel(0, 3000)
     page.wait_for_timeout(300)
     assert len(asked) == 2, "writing is loaded when somebody reaches for it"
