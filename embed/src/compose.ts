@@ -52,6 +52,9 @@ export class Compose {
   readonly #identity: Identity;
   readonly #submission: Submission;
   #toolbar: Toolbar | null = null;
+  // The replies to go on with, until the reader moves the form.
+  #wasOpen: number | null;
+  #begun: number | null;
   #isSentByAccount = false;
 
   constructor(options: ComposeOptions) {
@@ -107,6 +110,10 @@ export class Compose {
     if (kept?.guest) this.#view.fillIn(kept.guest, kept.isSaved);
     else if (guest) this.#view.fillIn(guest, true);
     if (kept?.notify) this.#view.notify = kept.notify;
+    const isSame = kept?.thread === `${host.page.site}:${host.page.thread}`;
+    this.#wasOpen = (isSame && kept?.parent) || null;
+    this.#begun = isSame ? null : this.#draft.begunReply;
+    kept = null;
     this.#view.textChanged(this.#terms.max);
     this.drawIdentity();
   }
@@ -138,15 +145,13 @@ export class Compose {
    * has a draft of. `find` loads the pages of the thread up to a comment.
    */
   async resume(parent: number | null, find: (id: number) => Promise<unknown>): Promise<void> {
-    const { page } = this.#host;
-    const open = parent ?? (kept?.thread === `${page.site}:${page.thread}` ? kept.parent : null);
-    kept = null;
+    const open = parent ?? this.#wasOpen;
     if (open !== null) {
       await find(open);
       this.replyTo(open, parent !== null);
       return;
     }
-    const begun = this.#draft.begunReply;
+    const begun = this.#begun;
     if (begun === null) return;
     if (!this.#draft.text && this.#host.item(begun)) {
       this.replyTo(begun, false);
@@ -164,6 +169,7 @@ export class Compose {
   /** Move the form to a comment, or back to the end of the thread; each place has its own draft. */
   replyTo(id: number | null, takesFocus = true): void {
     const item = id === null ? null : this.#host.item(id);
+    this.#wasOpen = this.#begun = null;
     this.#toolbar?.endPreview();
     this.#submission.cancelRetry();
     this.#view.moveTo(item);

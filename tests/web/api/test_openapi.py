@@ -126,4 +126,5 @@ def test_each_success_has_the_shape_that_the_document_names(client, site, alice,
     ask("post", "/moderation/rules/test", owner, rule={"kind": "words", "value": "casino"}, body="A casino")
     ask("post", "/moderation/rules/backtest", owner, kind="words", value="Another")
     ask("delete", "/moderation/rules/{id}", owner, numbered=rule["id"])
+    ask("post", "/subscriptions", site="blog", thread="/post", email="dora@example.net", what="thread")
     assert {(call.method, call.path) for call in openapi_calls.CALLS} - asked == {("post", "/sanctions/acknowledge")}
