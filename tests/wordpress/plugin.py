@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 import urllib.parse
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -40,24 +39,18 @@ class Promises:
         print("ok  " if is_kept else "FAIL", sentence, "" if is_kept else f"({found!r:.500})")
 
 
-@contextmanager
-def web_server(folder, socket, key, port):
-    """A copy of Debian's WordPress with the plugin, served by PHP; gives it and its URL."""
+def with_plugin(folder, socket, key, url):
+    """A copy of Debian's WordPress with the plugin, and the command that serves it."""
     root = folder / key
     shutil.copytree("/usr/share/wordpress", root, symlinks=False, ignore_dangling_symlinks=True)
     shutil.copytree(PLUGIN, root / "wp-content" / "plugins" / "commentsvc")
     (root / "wp-config.php").write_text(
-        f"<?php\nrequire '{HERE}/config.php';\ndefined('ABSPATH') || define('ABSPATH', __DIR__ . '/');\n"
+        f"<?php\nrequire '{HERE}/config.php';\ndefine('WP_DEBUG', true);\ndefine('WP_DEBUG_DISPLAY', false);\n"
+        f"define('WP_DEBUG_LOG', '{folder}/{key}.php.log');\ndefined('ABSPATH') || define('ABSPATH', __DIR__ . '/');\n"
         "require_once ABSPATH . 'wp-settings.php';\n"
     )
-    url = f"http://127.0.0.1:{port}"
     wordpress = WordPress(socket, key.replace("-", "_"), url, unfiltered="1", folder=root)
-    command = ["php", "-S", f"127.0.0.1:{port}", "-t", str(root), str(HERE / "router.php")]
-    yield (
-        wordpress,
-        url,
-        lambda: servers.running(command, f"{url}/wp-login.php", folder / f"{key}.log", env=wordpress.env),
-    )
+    return wordpress, ["php", "-S", url.removeprefix("http://"), "-t", str(root), str(HERE / "router.php")]
 
 
 def check_blog(browser, promises, blog, url, posts, service, screenshots):
@@ -122,6 +115,7 @@ def check_blog(browser, promises, blog, url, posts, service, screenshots):
     page.fill("#user_login", "admin")
     page.fill("#user_pass", PASSWORD)
     page.click("#wp-submit")
+    page.wait_for_url("**/wp-admin/**")
     page.goto(f"{url}/wp-admin/options-general.php?page=commentsvc")
     notice = page.locator(".notice.inline")
     promises.check("Connected" in notice.inner_text(), said("the connection is checked"), notice.inner_text())
@@ -152,25 +146,28 @@ def main(screenshots, blogs):
         port = servers.free_port()
         service, env = f"http://127.0.0.1:{port}", servers.settings(folder, port)
         servers.command(env, "db", "upgrade")
-        ports = {blog: servers.free_port() for blog in BLOGS}
-        for blog, blog_port in ports.items():
-            origin = f"http://127.0.0.1:{blog_port}"
-            status, _, errors = servers.command(env, "site", "create", blog, "--name", blog, "--origin", origin)
-            assert status == 0, errors
-            servers.command(env, "site", "set", blog, "mode=off")
+        urls = {blog: f"http://127.0.0.1:{servers.free_port()}" for blog in blogs}
+        for blog, url in urls.items():
+            for words in (("create", blog, "--name", blog, "--origin", url), ("set", blog, "mode=off")):
+                status, _, errors = servers.command(env, "site", *words)
+                assert status == 0, errors
         with servers.running(servers.serve(port), f"{service}/healthz", folder / "serve.log", env=env):
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-            for blog in blogs:
-                structure, theme = BLOGS[blog]
-                with web_server(folder, socket, blog, ports[blog]) as (wordpress, url, running):
-                    posts = json.loads(wordpress.run("plugin_fill.php", service, blog, structure, theme))
-                    export = folder / f"{blog}.xml"
-                    export.write_text(wordpress.run("export.php"))
-                    status, output, errors = servers.command(env, "import", "wordpress", str(export), "--site", blog)
-                    assert status == 0, output + errors
-                    with running():
-                        check_blog(browser, promises, blog, url, posts, service, screenshots)
+            for blog, url in urls.items():
+                wordpress, command = with_plugin(folder, socket, blog, url)
+                posts = json.loads(wordpress.run("plugin_fill.php", service, blog, *BLOGS[blog]))
+                export = folder / f"{blog}.xml"
+                export.write_text(wordpress.run("export.php"))
+                status, output, errors = servers.command(env, "import", "wordpress", str(export), "--site", blog)
+                assert status == 0, output + errors
+                with servers.running(command, f"{url}/wp-login.php", folder / f"{blog}.log", env=wordpress.env):
+                    check_blog(browser, promises, blog, url, posts, service, screenshots)
+                warnings = folder / f"{blog}.php.log"
+                found = warnings.read_text() if warnings.exists() else ""
+                promises.check("plugins/commentsvc" not in found, f"{blog}: PHP warns of nothing", found)
             browser.close()
+        copy = wordpress.run("plugin_away.php", posts["post"]["id"], blog)
+        promises.check("Imported into post" in copy, "the last comments are shown while the service is away", copy)
     print(f"\n{promises.broken} promises are not kept")
     return 1 if promises.broken else 0
 
