@@ -48,6 +48,7 @@ def create_app(config: Config) -> Flask:
         forwarding,
         health,
         i18n,
+        refused_origins,
         request_log,
         time_limits,
         urls,
@@ -59,6 +60,7 @@ def create_app(config: Config) -> Flask:
     request_log.init_app(app, config)
     app_setup.init_app(app, config)
     forwarding.init_app(app)
+    refused_origins.init_app(app)
     i18n.init_app(app)
     engine.init_app(app, config, metrics.note_slow_query, metrics.note_away)
     errors.init_app(app)

@@ -32,11 +32,13 @@ from commentsvc.config_values import (
     metrics_token,
     networks,
     on_off,
+    outbound_allow,
     positive,
     secret,
     url,
 )
 from commentsvc.core.forwarded import ForwardingHeader, Network
+from commentsvc.core.outbound import ALLOW_NONE, OutboundAllow
 
 PROVIDERS = (
     "twitter",
@@ -61,8 +63,6 @@ APPLE_SETTINGS = ("team_id", "key_id", "private_key")
 
 # Set by `serve` for its own worker processes.
 INTERNAL = ("SERVE_JOBS", "SERVE_WORKERS", "SERVE_MASTER")
-# Allows requests to private hosts for webhooks and other pages, none of which this version sends.
-RESERVED = ("OUTBOUND_ALLOW",)
 OF_SEVERAL_LINES = ("APPLE_PRIVATE_KEY",)
 
 
@@ -88,6 +88,7 @@ class Config:
     mail_ca_file: Path | None = None  # such a server's certificate
     trusted_proxies: tuple[Network, ...] = field(default=())  # whose forwarding header is believed
     forwarded_header: ForwardingHeader = ForwardingHeader.X_FORWARDED_FOR  # the one that these proxies write
+    outbound_allow: OutboundAllow = ALLOW_NONE  # private hosts that the service may ask for pages of its sites
     limits: bool = True  # flood and rate limits
     # By provider, then by setting; only those with a client id.
     providers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -158,6 +159,7 @@ def from_environment(environ: Mapping[str, str], dotenv: Path | None = Path(".en
         mail_ca_file=certificates("MAIL_CA_FILE", given.get("MAIL_CA_FILE", "")),
         trusted_proxies=networks(given.get("TRUSTED_PROXIES", "")),
         forwarded_header=forwarded_header(given.get("FORWARDED_HEADER", Config.forwarded_header)),
+        outbound_allow=outbound_allow(given.get("OUTBOUND_ALLOW", "")),
         limits=on_off("LIMITS", given.get("LIMITS", "on")),
         providers=_providers(given),
         akismet_key=given.get("AKISMET_KEY", ""),
@@ -218,7 +220,7 @@ def _known_names() -> list[str]:
 
 def _check_name(name: str) -> None:
     known = _known_names()
-    if name in (*known, *INTERNAL, *RESERVED):
+    if name in (*known, *INTERNAL):
         return
     likely = difflib.get_close_matches(name.upper(), known, 1)
     mend = f"did you mean {PREFIX}{likely[0]}?" if likely else "see docs/config.md for all settings"

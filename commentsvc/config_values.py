@@ -14,6 +14,7 @@ import idna
 
 from commentsvc.core import secret_keys
 from commentsvc.core.forwarded import ForwardingHeader, Network
+from commentsvc.core.outbound import OutboundAllow
 
 PREFIX = "COMMENTSVC_"
 SHOWN_MAX = 100  # characters of a name that is no setting
@@ -231,6 +232,23 @@ def networks(value: str) -> tuple[Network, ...]:
             mend = f"{network} is most of the internet, so anyone could forge addresses; list your proxies: {example}"
             raise BadSetting("TRUSTED_PROXIES", mend)
     return found
+
+
+def outbound_allow(value: str) -> OutboundAllow:
+    """Hosts, addresses and networks, separated by commas."""
+    hosts: set[str] = set()
+    found: list[Network] = []
+    for part in (one.strip() for one in value.split(",")):
+        if not part:
+            continue
+        try:
+            found.append(ipaddress.ip_network(part.strip("[]"), strict=False))
+        except ValueError:
+            if not re.fullmatch(r"[^\s/:@*]+", part):
+                mend = f"“{part}” is not a host, address or network; write them like localhost, 10.0.0.0/8"
+                raise BadSetting("OUTBOUND_ALLOW", mend) from None
+            hosts.add(_host("OUTBOUND_ALLOW", part))
+    return OutboundAllow(frozenset(hosts), tuple(found))
 
 
 def check_key(name: str, pem: str) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from commentsvc.config import Config
 from commentsvc.core.errors import NotFound
 from commentsvc.core.job_kinds import PAYLOADS, JobKind
+from commentsvc.core.outbound import ALLOW_NONE, OutboundAllow
 from commentsvc.gateways import metrics
 from commentsvc.gateways.mail import Mailer, Undeliverable, mailer
 from commentsvc.gateways.spam_service import SpamService, spam_service
@@ -51,6 +52,7 @@ QUEUES = (
     JobQueue(JobKind.MAIL, 4),
     JobQueue(JobKind.AVATAR, 4, has_hosts=True),
     JobQueue(JobKind.TEACH_SPAM_SERVICE, 1),
+    JobQueue(JobKind.READ_PAGE, 4, has_hosts=True),
 )
 ROUND = 10  # jobs that a thread does before it checks whether it should stop
 IDLE_S = 1.0
@@ -103,7 +105,7 @@ class HeldJobs:
 def run(app: Flask, config: Config, stop: threading.Event) -> None:
     """Do jobs as they come due until `stop` is set; while the database is away, wait for it."""
     links = MailLinks(config.base_url, config.secret_key)
-    tools = JobTools(mailer(config), config.named_hosts, spam_service(config), links)
+    tools = JobTools(mailer(config), config.named_hosts, spam_service(config), links, config.outbound_allow)
     threads = JobThreads(app, tools, stop)
     tasks = (
         PeriodicTask("learning", IDLE_S, lambda now: spam_training.follow(now) > 0),
@@ -231,9 +233,10 @@ def run_due(
     named_hosts: Collection[str] = (),
     service: SpamService = NO_SPAM_SERVICE,
     links: MailLinks = mail_links.NO_LINKS,
+    outbound_allow: OutboundAllow = ALLOW_NONE,
 ) -> int:
     """Do due jobs in this thread, at most ROUND of each queue; returns how many were tried."""
-    tools = JobTools(mailer, named_hosts, service, links)
+    tools = JobTools(mailer, named_hosts, service, links, outbound_allow)
     return sum(run_queue(queue, tools, now, HeldJobs(), threading.Event()) for queue in QUEUES)
 
 

@@ -24,7 +24,7 @@ const stylesAsText = {
 await rm(`${out}/embed`, { recursive: true, force: true });
 const { metafile: loadedOnDemand } = await build({
   ...shared,
-  entryPoints: { act: "src/actions.ts", lists: "src/lists.ts" },
+  entryPoints: { act: "src/actions.ts", key: "src/page-key.ts", lists: "src/lists.ts", poller: "src/poller.ts" },
   outdir: `${out}/embed`,
   entryNames: "[name]-[hash]",
   bundle: true,
@@ -45,7 +45,12 @@ const { metafile: first } = await build({
   bundle: true,
   format: "esm",
   metafile: true,
-  define: { ACTIONS_FILE: fileOf("src/actions.ts"), LISTS_FILE: fileOf("src/lists.ts") },
+  define: {
+    ACTIONS_FILE: fileOf("src/actions.ts"),
+    KEY_FILE: fileOf("src/page-key.ts"),
+    LISTS_FILE: fileOf("src/lists.ts"),
+    POLLER_FILE: fileOf("src/poller.ts"),
+  },
   plugins: [stylesAsText],
 });
 

@@ -3,7 +3,7 @@
 
 export type Status = "approved" | "pending" | "rejected" | "spam" | "deleted";
 
-/** `<comment-thread>`: a page's comments. Attributes: site, thread, url, title, theme, lang, sort, eager. */
+/** `<comment-thread>`: a page's comments. Attributes: site, thread, thread-from, url, title, theme, lang, sort, eager. */
 export interface CommentThreadElement extends HTMLElement {
   /** How many comments the thread has; NaN until they are loaded. */
   readonly count: number;
@@ -31,7 +31,7 @@ export interface CommentThreadEventMap extends HTMLElementEventMap {
 declare global {
   interface HTMLElementTagNameMap {
     "comment-thread": CommentThreadElement;
-    /** How many comments a page has. Attributes: site, thread. */
+    /** How many comments a page has. Attributes: site, thread, thread-from. */
     "comment-count": HTMLElement;
     /** The newest comments of a site. Attributes: site, limit. */
     "recent-comments": HTMLElement;

@@ -28,7 +28,7 @@ SEES = {
 ONLY_IN = {"bleach": "core/sanitizer.py", "nh3": "core/sanitizer.py", "cmarkgfm": "core/markdown.py"}
 # By whom: sign-in with providers, secrets kept, passkeys, pictures, QR codes, Akismet, Redis, migrations, imports.
 ONLY_FOR_SOME = {"authlib.integrations.requests_client", "joserfc", "cryptography", "webauthn", "PIL", "segno"}
-ONLY_FOR_SOME |= {"requests", "redis", "alembic", "defusedxml"}
+ONLY_FOR_SOME |= {"pygments", "requests", "redis", "alembic", "defusedxml", "publicsuffixlist"}
 FORBIDDEN = {
     "core": {"flask", "sqlalchemy", "flask_sqlalchemy", "requests", "socket", "time", "urllib.request"},
     "services": {"flask", "flask_login", "werkzeug", "requests", "socket"},

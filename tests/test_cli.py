@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -20,11 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import servers
+from tests.support import commands, servers
 from tests.support.cast import SECRET, data, find_csrf
+from tests.support.commands import SCRIPT
 from tests.support.http import eventually
-
-SCRIPT = Path(sys.executable).parent / "commentsvc"
 
 
 def environment(folder):
@@ -37,9 +35,9 @@ def runs_in(folder, environ):
 
     def call(*words, **changes):
         env = {k: v for k, v in {**environ, **changes}.items() if v is not None}
-        done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, env=env, cwd=folder, timeout=60)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        status, said, errors = commands.run(words, env, folder)
+        assert "Traceback" not in errors, errors
+        return status, said, errors
 
     return call
 

@@ -72,6 +72,13 @@ def test_a_page_with_two_threads_is_found_and_the_mend_mends(env):
     assert doctor(env)[1]["threads"]["status"] == "ok"
 
 
+def test_a_blog_whose_pages_are_not_read_is_named_with_the_setting_that_allows_it(env, blog):
+    found = doctor(env)[1]["titles of blog"]
+    assert found["status"] == "note" and blog in found["detail"]
+    assert "COMMENTSVC_OUTBOUND_ALLOW=127.0.0.1 allows it" in found["detail"]
+    assert "titles of blog" not in doctor(env | {"COMMENTSVC_OUTBOUND_ALLOW": "127.0.0.1"})[1]
+
+
 def test_a_sound_installation_has_nothing_wrong_while_it_runs(env, tmp_path):
     port = int(env["PORT"])
     with servers.running(servers.serve(port), f"http://127.0.0.1:{port}/healthz", tmp_path / "log", env=env):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape, unescape
 
 from commentsvc.core.html_tokens import BREAKING, TAG, TAGS, Token, read
@@ -11,7 +11,7 @@ from commentsvc.core.html_tokens import BREAKING, TAG, TAGS, Token, read
 
 def plain(html: str, limit: int) -> str:
     """The words of cleaned HTML on one line, at most `limit` characters; cut between words, then ending in `…`."""
-    text = "".join(text_of(token) for token in read(html, TAGS))
+    text = "".join(_numbered(read(html, TAGS)))
     words = " ".join(text.split())
     if len(words) <= limit:
         return words
@@ -43,6 +43,23 @@ def _with_marks(html: str, pattern: re.Pattern[str]) -> str:
         out += [escape(text[last : found.start()], quote=False), f"<mark>{escape(found.group(), quote=False)}</mark>"]
         last = found.end()
     return "".join([*out, escape(text[last:], quote=False)])
+
+
+def _numbered(tokens: Iterable[Token]) -> Iterator[str]:
+    """The text of tokens, with the numbers of ordered lists, which are words of the author."""
+    lists: list[int | None] = []  # the last number of each open list; None for one without numbers
+    for token in tokens:
+        yield text_of(token)
+        if isinstance(token, str) or token.name not in ("ol", "ul", "li"):
+            continue
+        if token.name != "li":
+            if not token.is_end:
+                lists.append(int(token.attributes.get("start", "1")) - 1 if token.name == "ol" else None)
+            elif lists:
+                lists.pop()
+        elif not token.is_end and lists and (last := lists[-1]) is not None:
+            lists[-1] = int(token.attributes.get("value", last + 1))
+            yield f"{lists[-1]}. "
 
 
 def text_of(token: Token) -> str:

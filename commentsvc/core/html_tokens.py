@@ -8,17 +8,27 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 
+from commentsvc.core import linkify
+from commentsvc.core.code_colours import CODE_CLASSES
 from commentsvc.core.links import is_link
 from commentsvc.core.text_input import sound
 
 # Everything a comment may consist of: each tag, its attributes, and which of their values are sound.
 # Headings are not here: they would enter the outline of the blog's page; they become a paragraph in bold.
 # Images are not here: they would tell a third party who reads the page; they become links.
+_ALIGN: dict[str, Callable[[str], bool]] = {"align": lambda value: value in ("left", "center", "right")}
 ALLOWED: dict[str, dict[str, Callable[[str], bool]]] = {
     "a": {"href": is_link, "title": lambda value: True},
     "code": {"class": lambda value: re.fullmatch(r"language-[A-Za-z0-9+#._-]{1,40}", value) is not None},
     "ol": {"start": lambda value: re.fullmatch(r"[0-9]{1,9}", value) is not None},
-} | {name: {} for name in "p br em strong del pre blockquote ul ol li hr b i s cite q sub sup".split() if name != "ol"}
+    "li": {
+        "class": lambda value: value == "task",
+        "value": lambda value: re.fullmatch(r"[0-9]{1,9}", value) is not None,
+    },
+    "span": {"class": lambda value: value in CODE_CLASSES},
+    "th": _ALIGN,
+    "td": _ALIGN,
+} | {name: {} for name in "p br em strong del pre blockquote ul hr b i s cite q sub sup table thead tbody tr".split()}
 TAGS = frozenset(ALLOWED)
 
 # Tags of imported HTML without a counterpart here: the tag goes, its words stay. An unknown tag (`<your-name>`), a
@@ -34,9 +44,19 @@ TRANSLATED = HEADINGS | {"img", "strike"}
 IMPORTED = TAGS | TRANSLATED | BLOCKS | CELLS | DROPPED
 
 VOID = frozenset({"br", "hr", "img", "wbr"})
-BREAKING = frozenset({"p", "br", "hr", "pre", "blockquote", "ul", "ol", "li"})  # tags that part two words
+# Tags that part two words.
+BREAKING = frozenset({"p", "br", "hr", "pre", "blockquote", "ul", "ol", "li", "table", "tr", "th", "td"})
 
 NESTING_MAX = 30  # some 14 quotes or lists in each other; bleach's work is quadratic in depth
+# A tag of a table is only one directly inside of one of these. Parsers move all else out of the table.
+TABLE_PARENTS = {
+    "table": frozenset({"", "blockquote", "li"}),
+    "thead": frozenset({"table"}),
+    "tbody": frozenset({"table"}),
+    "tr": frozenset({"thead", "tbody"}),
+    "th": frozenset({"tr"}),
+    "td": frozenset({"tr"}),
+}
 _TAG_MAX = 4_096  # characters; a longer tag is read as text, which bounds the work that one "<" can cause
 
 
@@ -114,3 +134,70 @@ def translated(tokens: Iterable[Token]) -> Iterator[Token]:
             yield Tag("s", token.is_end)
         else:
             yield token
+
+
+def linked(text: str) -> Iterator[Token]:
+    """Bare addresses in a text as links."""
+    for words, href in linkify.parts(text):
+        yield from (Tag("a", False, {"href": href}), words, Tag("a", True)) if href else (words,)
+
+
+# What may stand in a cell: words and what emphasises them.
+_INLINE = frozenset("a code strong em del b i s cite q sub sup span br".split())
+
+
+def with_sound_tables(tokens: Iterable[Token], rows_max: int) -> Iterator[Token]:
+    """Tables stay that are written as cmark writes them, with cells in rows and all tags closed in their order.
+
+    Of any other table the words stay, with a space for each cell.
+    """
+    table: list[Token] = []
+    for token in tokens:
+        is_start = isinstance(token, Tag) and token.name == "table" and not token.is_end
+        if table and is_start:
+            yield from _without_table(table)
+            table = []
+        if not table and not is_start:
+            yield token
+            continue
+        table.append(token)
+        if isinstance(token, Tag) and token.name == "table" and token.is_end:
+            yield from table if _is_table(table, rows_max) else _without_table(table)
+            table = []
+    yield from _without_table(table)
+
+
+def _is_table(tokens: list[Token], rows_max: int) -> bool:
+    stack = [""]
+    children = [0]
+    for token in tokens:
+        name = stack[-1]
+        is_layout = name in ("table", "thead", "tbody", "tr")
+        if isinstance(token, str):
+            if is_layout and token.strip():
+                return False
+        elif token.is_end:
+            if token.name != name or (name in ("table", "tr") and not children[-1]):
+                return False
+            stack.pop()
+            children.pop()
+        elif token.name in TABLE_PARENTS:
+            children[-1] += 1
+            if (name not in TABLE_PARENTS[token.name]) or children[-1] > rows_max:
+                return False
+            stack.append(token.name)
+            children.append(0)
+        elif is_layout or token.name not in _INLINE:
+            return False
+        elif token.name not in VOID:
+            stack.append(token.name)
+            children.append(0)
+    return stack == [""]
+
+
+def _without_table(tokens: Iterable[Token]) -> Iterator[Token]:
+    for token in tokens:
+        if isinstance(token, str) or token.name not in TABLE_PARENTS:
+            yield token
+        elif token.name in CELLS and not token.is_end:
+            yield " "

@@ -23,10 +23,11 @@ class JobKind(StrEnum):
     NORMALIZE_THREADS = "normalize_threads"
     IMPORT = "import"
     UNDO_IMPORT = "undo_import"
+    READ_PAGE = "read_page"
 
 
 # Kinds that talk to another server. Each has its own queue, so that a slow server delays no other kind.
-REMOTE_KINDS = frozenset({JobKind.MAIL, JobKind.AVATAR, JobKind.TEACH_SPAM_SERVICE})
+REMOTE_KINDS = frozenset({JobKind.MAIL, JobKind.AVATAR, JobKind.TEACH_SPAM_SERVICE, JobKind.READ_PAGE})
 # Kinds that may take minutes. They have a queue together, so that they delay no mail.
 LONG_KINDS = frozenset({JobKind.NORMALIZE_THREADS, JobKind.IMPORT, JobKind.UNDO_IMPORT})
 
@@ -160,6 +161,20 @@ class UndoImportJob(JobPayload):
     batch: str
 
 
+@dataclass(frozen=True)
+class ReadPageJob(JobPayload):
+    """Read the page of a thread for its title and address; `url` is where it may be, "" where nothing is known."""
+
+    kind = JobKind.READ_PAGE
+
+    thread_id: int
+    url: str = ""
+
+    @property
+    def remote_url(self) -> str:
+        return self.url
+
+
 PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
     made.kind: made
     for made in (
@@ -175,6 +190,7 @@ PAYLOADS: Mapping[JobKind, type[JobPayload]] = {
         NormalizeThreadsJob,
         ImportJob,
         UndoImportJob,
+        ReadPageJob,
     )
 }
 

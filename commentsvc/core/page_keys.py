@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from commentsvc.core.errors import Invalid
-from commentsvc.core.policy import THREAD_KEY_MAX, Policy, TrailingSlash
+from commentsvc.core.policy import THREAD_KEY_MAX, LetterCase, Policy, TrailingSlash
 
 INDEX = "index.html"  # the page of a folder, which is also served under the folder's own address
 
@@ -28,6 +28,14 @@ _SHOWN = re.compile(
 # No database keeps NUL or a lone surrogate; no address has one of the others.
 _NEVER = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SLASHES = re.compile("/{2,}")
+# Parameters that tell how a reader came to the page. embed/src/address.ts has the same expression: a page's readers
+# must not all ask for copies of their own. `amp;` is left of a link that was escaped twice.
+_TRACKING = re.compile(
+    "(?:amp;)?(?:(?:utm|mtm|hsa|gad|vero|oly)_|_?_hs"
+    r"|(?:\w*clid|msclkid|[gw]braid|mc_[ce]id|_g[al]|igshi?d?|mkt_tok|srsltid|li_fat_id|epik|ref_src|_openstat"
+    "|pk_(?:campaign|kwd|keyword|source|medium|content|cid))(?:=|$))",
+    re.A | re.I,
+)
 
 
 def key_of(value: str, policy: Policy) -> str:
@@ -44,8 +52,15 @@ def key_of(value: str, policy: Policy) -> str:
     path, _, query = rest.partition("?")
     path = _without_dots(_normalised(path, _PATH_CHARACTERS))
     path = _SLASHES.sub("/", f"/{path}")
+    if policy.letter_case is LetterCase.IGNORE:
+        path = _ENCODED.sub(lambda octets: octets[0].upper(), path.lower())
     kept = _kept_parameters(query, policy.page_param_names)
     return _without_end(path, policy.trailing_slash) + (f"?{kept}" if kept else "")
+
+
+def is_address(value: str) -> bool:
+    """Whether the value is an address or a path; any other is an identifier."""
+    return value.startswith("/") or _ADDRESS.match(value) is not None
 
 
 def checked_key(value: str, policy: Policy, field: str = "thread") -> str:
@@ -133,18 +148,64 @@ def _percent(character: str, errors: str) -> str:
     return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", errors))
 
 
+def without_tracking(address: str) -> str:
+    """The address without the parameters of its query that tell how a reader came to the page."""
+    rest, number_sign, fragment = address.partition("#")
+    path, _, query = rest.partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not _TRACKING.match(unquote(part)))
+    return path + (f"?{kept}" if kept else "") + number_sign + fragment
+
+
+def without_anchor(address: str) -> str:
+    """The address of a page without a place on it; the route of a single-page application (`#/…`, `#!…`) stays."""
+    page, _, fragment = address.partition("#")
+    return f"{page}#{fragment.partition('#')[0]}" if fragment.startswith(("/", "!")) else page
+
+
+def has_route(address: str) -> bool:
+    """Whether a script keeps the page in the fragment: the server gives the same document for all of them."""
+    return "#" in without_anchor(address)
+
+
+def stored_url(url: str, key: str, policy: Policy) -> str:
+    """The address of a page as it is stored with the thread of this key: without a place on the page.
+
+    When the key is made of it, its query keeps only the parameters that tell pages apart: any other is the accident of
+    one reader's visit. Else it loses the parameters that tell how a reader came.
+    """
+    if key_of(url, policy) == key:
+        return plain_address(url, policy)
+    return without_tracking(without_anchor(url))
+
+
 def moved_url(url: str, old_key: str, new: str, policy: Policy) -> str:
     """The address of a page after its thread was moved from `old_key` to `new`; `url` where nothing follows from it.
 
     A new address is the page's. A new path replaces that of the old address, if this is the address of the old key.
     """
-    new = quote(new.partition("#")[0], safe=_URL_SAFE)
+    new = without_tracking(quote(new.partition("#")[0], safe=_URL_SAFE))
     if _ADDRESS.match(new):
         return new
     old = _ADDRESS.match(url)
     if old is None or not new.startswith("/") or key_of(url, policy) != old_key:
         return url
     return old[0] + new
+
+
+def address_of(origin: str, key: str) -> str:
+    """The address of the page that a key which is a path names."""
+    return origin + quote(key, safe=_URL_SAFE)
+
+
+def plain_address(address: str, policy: Policy) -> str:
+    """The address without its fragment, and of the query only with the parameters that tell pages apart."""
+    place, _, query = without_fragment(address).partition("?")
+    kept = _kept_parameters(query, policy.page_param_names)
+    return place + (f"?{quote(kept, safe=_URL_SAFE)}" if kept else "")
+
+
+def without_fragment(address: str) -> str:
+    return address.partition("#")[0]
 
 
 def origin_of(value: str) -> str | None:

@@ -38,6 +38,11 @@ class TrailingSlash(StrEnum):
     KEEP = "keep"  # they are two
 
 
+class LetterCase(StrEnum):
+    KEEP = "keep"  # /Hello and /hello are two pages
+    IGNORE = "ignore"  # they are one
+
+
 PAGE_PARAMS = "p,page_id,attachment_id"  # those by which WordPress names a page that has no path
 
 
@@ -83,6 +88,7 @@ class Policy:
     language: str = ""  # where neither the page nor the reader's browser asks for one of ours; '': English
     # Which addresses are one page (core/page_keys.py). After a change, a job renames the threads.
     trailing_slash: TrailingSlash = TrailingSlash.DROP
+    letter_case: LetterCase = LetterCase.KEEP
     page_params: str = PAGE_PARAMS  # parameters of the query that tell pages apart, with commas between
 
     @property
@@ -185,6 +191,10 @@ def _checked(name: str, value: object) -> object:
         if value not in set(TrailingSlash):
             raise Invalid(name, f"“trailing_slash” is one of {', '.join(TrailingSlash)}.")
         return TrailingSlash(str(value))
+    if name == "letter_case":
+        if value not in set(LetterCase):
+            raise Invalid(name, f"“letter_case” is one of {', '.join(LetterCase)}.")
+        return LetterCase(str(value))
     if name == "page_params":
         return _page_params(value)
     if name in BOUNDS:

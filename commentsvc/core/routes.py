@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlencode
 
+from commentsvc.core import page_keys
+
 HOME = "/"
 
 # Files and reads that a page cache may keep.
@@ -138,7 +140,7 @@ CHANGES_UNDO = "/dashboard/<site_key>/changes/undo"
 TOKENS = "/dashboard/<site_key>/tokens"
 TOKENS_REVOKE = "/dashboard/<site_key>/tokens/revoke"
 MEMBERS = "/dashboard/<site_key>/members"
-THREADS = "/dashboard/<site_key>/pages"
+THREADS = "/dashboard/<site_key>/threads"
 IMPORTS = "/dashboard/<site_key>/imports"
 IMPORT_RUN = "/dashboard/<site_key>/imports/<int:run_id>"
 JOBS = "/dashboard/_jobs"  # no site has such a key
@@ -187,12 +189,15 @@ def hosted_page(site_key: str, thread_key: str, **query: object) -> str:
 
 def thread_page(base_url: str, site_key: str, thread_key: str, url: str | None) -> str:
     """The address of the page that shows a thread: the blog's `url` if it is known, else the hosted page."""
-    return url.partition("#")[0] if url else base_url + hosted_page(site_key, thread_key)
+    return page_keys.without_anchor(url) if url else base_url + hosted_page(site_key, thread_key)
 
 
 def comment_anchor(page: str, comment_id: int) -> str:
-    """The place of a comment on a page that shows it."""
-    return f"{page.partition('#')[0]}#comment-{comment_id}"
+    """The place of a comment on a page that shows it.
+
+    Behind the route of a single-page application (`#/post`), its router and the widget find it as a second fragment.
+    """
+    return f"{page_keys.without_anchor(page)}#comment-{comment_id}"
 
 
 def problem(slug: str) -> str:

@@ -15,27 +15,29 @@ from commentsvc.core.html_tokens import (
     ALLOWED,
     IMPORTED,
     NESTING_MAX,
+    TABLE_PARENTS,
     TAGS,
-    TRANSLATED,
     VOID,
     Tag,
     Token,
     read,
     translated,
+    with_sound_tables,
 )
 from commentsvc.core.links import is_link
-from commentsvc.core.markdown import to_html_source
+from commentsvc.core.markdown import to_tokens
 from commentsvc.core.phrases import phrase
 from commentsvc.core.text_input import sound
 from commentsvc.core.wordpress_html import paragraphs
 
 # Kept beside each comment: count up the number when the same source would give other HTML. `commentsvc rerender` then
 # renders the older comments again.
-RENDERER = "md1"
-HTML_RENDERER = "html1"
+RENDERER = "md2"
+HTML_RENDERER = "html2"
 REL = "nofollow ugc noopener"
 SCHEMES = {"http", "https", "mailto"}
 _SIBLINGS_MAX = 500  # tags side by side in one tag; bleach's work is quadratic in these too
+_TABLE_DEPTH = 4  # tags that a table needs around its words: with fewer, parsers would move them out of the table
 _PART = 100  # tags side by side that bleach is given at once; these need no limit, since nothing is around them
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
@@ -44,11 +46,11 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def to_html(source: str) -> str:
-    """Markdown as safe HTML: CommonMark, ~~strikethrough~~, bare addresses as links, a newline as a line break.
+    """Markdown as safe HTML, as docs/formatting.md says; code in a known language is coloured.
 
     Raw HTML is shown as it was typed. Raises Invalid("body", …) when quotes and lists nest too deep.
     """
-    tokens = list(translated(read(to_html_source(sound(source)), TAGS | TRANSLATED)))
+    tokens = list(to_tokens(sound(source)))
     if _nesting(tokens) > NESTING_MAX:
         sentence = phrase(
             "Quotes and lists are nested more than %(limit)s levels deep; please use fewer.", limit=NESTING_MAX
@@ -73,7 +75,7 @@ def render(source: str, renderer: str) -> str:
 
 
 def current_name(renderer: str) -> str:
-    """Today's name of a renderer, whatever its version: `html1` for all that render HTML, `md1` for all others."""
+    """Today's name of a renderer, whatever its version: `html2` for all that render HTML, `md2` for all others."""
     return HTML_RENDERER if renderer.rstrip("0123456789") == "html" else RENDERER
 
 
@@ -101,7 +103,7 @@ def balanced(tokens: Iterable[Token]) -> Iterator[str]:
     stack: list[str] = []
     children = [0]  # of the whole part, and of each open tag
     dropped: Counter[str] = Counter()  # starts left out, whose ends are then left out too
-    for token in tokens:
+    for token in with_sound_tables(tokens, _SIBLINGS_MAX):
         if isinstance(token, str):
             if out and out[-1] == "<pre>":  # parsers take a newline here for layout
                 token = token.lstrip("\n")
@@ -114,8 +116,7 @@ def balanced(tokens: Iterable[Token]) -> Iterator[str]:
             if not stack and children[0] >= _PART:
                 yield "".join(out)
                 out, children = [], [0]
-            is_new_link = token.name != "a" or ("a" not in stack and is_link(token.attributes.get("href", "")))
-            if len(stack) >= NESTING_MAX or children[-1] >= _SIBLINGS_MAX or not is_new_link:
+            if len(stack) >= NESTING_MAX or children[-1] >= _SIBLINGS_MAX or not _is_welcome(token, stack):
                 dropped[token.name] += 1
                 continue
             children[-1] += 1
@@ -132,6 +133,19 @@ def balanced(tokens: Iterable[Token]) -> Iterator[str]:
                     break
     out.extend(f"</{name}>" for name in reversed(stack))
     yield "".join(out)
+
+
+def _is_welcome(tag: Tag, stack: list[str]) -> bool:
+    """Whether a start tag may stand inside of the open tags."""
+    match tag.name:
+        case "a":
+            return "a" not in stack and is_link(tag.attributes.get("href", ""))
+        case "span":
+            return _may_stay("span", "class", tag.attributes.get("class", ""))
+        case "table" if len(stack) + _TABLE_DEPTH > NESTING_MAX:
+            return False
+    parents = TABLE_PARENTS.get(tag.name)
+    return parents is None or (stack[-1] if stack else "") in parents
 
 
 def _written(tag: Tag) -> str:

@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from commentsvc.core.html_tokens import BLOCKS, CELLS, NESTING_MAX, TAGS, Tag, Token, read
+from commentsvc.core.html_tokens import BLOCKS, CELLS, DROPPED, NESTING_MAX, TAGS, Tag, Token, linked, read
 
 # Imported HTML, where newlines mean something
 
 _CONTAINERS = frozenset({"blockquote", "ul", "ol", "li", "pre"})
-_ADDRESS = re.compile(r"""(?<![\w/])https?://[^\s<>"'()]++""", re.I)
 _INLINE_MAX = 4  # emphasis in emphasis; all of it begins anew in each paragraph
-_AFTER_ADDRESS = ".,;:!?"  # belongs to the sentence around it
 
 
 def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
@@ -33,7 +31,7 @@ def paragraphs(tokens: Iterable[Token]) -> Iterator[Token]:
             page.out.append(token)
         elif token.name in _CONTAINERS:
             page.leave(token.name) if token.is_end else page.enter(token)
-        elif token.name in TAGS:
+        elif token.name in TAGS - DROPPED:
             page.end(token.name) if token.is_end else page.begin(token)
     page.part()
     return iter(page.out)
@@ -142,19 +140,14 @@ class _PageText:
         self._is_open = False
 
     def _linked(self, words: str) -> Iterator[Token]:
-        start = 0
-        if not any(tag.name in ("a", "code") for tag in self._inline):
-            for found in _ADDRESS.finditer(words):
-                url = found.group().rstrip(_AFTER_ADDRESS)
-                yield from (words[start : found.start()], Tag("a", False, {"href": url}), url, Tag("a", True))
-                start = found.start() + len(url)
-        yield words[start:]
+        return iter([words]) if any(tag.name in ("a", "code") for tag in self._inline) else linked(words)
 
 
 # Our HTML, as the text of a comment in WordPress
 
 _NEWLINE = re.compile(r"[ \t\n\f\r]*\n[ \t\n\f\r]*")  # in HTML no more than a space
 _SPACE = " \t\n\f\r"
+_OF_TABLES = frozenset({"table", "thead", "tbody", "tr", *CELLS})
 _NEWLINES_AROUND = {"p": 2, "blockquote": 2, "pre": 2, "ul": 2, "ol": 2, "li": 1}
 
 
@@ -162,7 +155,8 @@ def from_html(html: str) -> str:
     """The text of a comment that WordPress shows as `html`, which comes from core/sanitizer.py.
 
     Where the person who imports may not write any HTML, WordPress removes tags that its own commenters can't write,
-    such as <p>, <br> and <li>, and puts nothing in their place: so newlines stand for paragraphs and lines.
+    such as <p>, <br> and <li>, and puts nothing in their place: so newlines stand for paragraphs and lines, and a table
+    becomes a line for each row, with “|” between the cells.
     """
     text = _CommentText()
     for token in read(html, TAGS):
@@ -176,7 +170,9 @@ def from_html(html: str) -> str:
             text.part(2)
         elif token.name in _NEWLINES_AROUND:
             text.block(token)
-        else:
+        elif token.name in _OF_TABLES:
+            text.table(token)
+        elif token.name != "span":  # colours of code, which are ours
             text.tag(token)
     return "".join(text.out)
 
@@ -191,6 +187,7 @@ class _CommentText:
         self._space = ""
         self._is_at_start = True  # of the text, a quote or an item
         self._is_in_pre = False
+        self._is_first_cell = True
 
     def words(self, text: str) -> None:
         if self._is_in_pre:
@@ -216,6 +213,15 @@ class _CommentText:
     def part(self, newlines: int) -> None:
         self._newlines = max(self._newlines, newlines)
         self._space = ""
+
+    def table(self, tag: Tag) -> None:
+        if tag.name in CELLS:
+            if not tag.is_end and not self._is_first_cell:
+                self._space = " | "
+            self._is_first_cell = False
+        else:
+            self._is_first_cell = True
+            self.part(2 if tag.name == "table" else 1)
 
     def block(self, tag: Tag) -> None:
         if tag.name == "p":

@@ -61,6 +61,7 @@ def prepared(port: int, blog_port: int) -> Iterator[Config]:
                 f"{PREFIX}DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
                 f"{PREFIX}MAIL_URL": f"mailbox://{folder}/mail",
                 f"{PREFIX}MAIL_FROM": "comments@blog.example",
+                f"{PREFIX}OUTBOUND_ALLOW": HOST,  # titles of pages are read from the blog on this machine
             }
         )
         stand_ins = _stand_ins(base_url)

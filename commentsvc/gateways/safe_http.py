@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Mapping
 from contextlib import closing
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -15,6 +16,7 @@ from requests.exceptions import ConnectionError, InvalidURL, ReadTimeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from commentsvc.core.outbound import ALLOW_NONE, OutboundAllow
 from commentsvc.gateways import deadlines
 from commentsvc.gateways.deadlines import Deadline
 
@@ -27,6 +29,13 @@ ENDS_IN_IPV4 = [IPv6Network(network) for network in ("::/96", "64:ff9b::/96", "6
 
 # RFC 6890; Python before 3.11.9 calls it public, and a cloud tells its machines their secrets at 192.0.0.192.
 PROTOCOLS_OWN = IPv4Network("192.0.0.0/24")
+
+SECURE = {"https": 443}
+WEB = {"http": 80, "https": 443}
+
+
+class NotPublic(ConnectionError):
+    """The address is none that a stranger may lead us to."""
 
 
 class _Connection(HTTPConnection):
@@ -48,9 +57,13 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Reads the whole answer at once, up to BYTES_MAX and within `timeout_s`, however slowly it drips."""
+    """Reads the whole answer at once, up to BYTES_MAX and within `timeout_s`, however slowly it drips.
+
+    A longer answer is an error, or with `is_cut` ends there.
+    """
 
     timeout_s = TIMEOUT_S
+    is_cut = False
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -69,6 +82,9 @@ class BoundedAdapter(HTTPAdapter):
         with closing(response):
             for chunk in response.iter_content(CHUNK):
                 body += chunk
+                if len(body) > BYTES_MAX and self.is_cut:
+                    body = body[:BYTES_MAX]
+                    break
                 if len(body) > BYTES_MAX:
                     raise InvalidURL("the answer is larger than any that is expected")
         response._content = body
@@ -76,37 +92,53 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class PublicAdapter(BoundedAdapter):
-    """Requests over https on port 443 only, and to public addresses only.
+    """Requests to public addresses only, by the schemes of `ports` and on their ports; `allow` opens private hosts too.
 
     The name is looked up once, and the connection goes to the address that was checked: a name server that answers
     differently the second time changes nothing.
     """
 
+    def __init__(self, allow: OutboundAllow, ports: Mapping[str, int]) -> None:
+        self._allow, self._ports = allow, ports
+        super().__init__()
+
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         parts = urlsplit(request.url or "")
-        if parts.scheme != "https" or parts.port not in (None, 443) or not parts.hostname or "@" in parts.netloc:
-            raise InvalidURL("only https addresses on port 443 are asked")
-        request.headers["Host"] = parts.hostname
+        if parts.scheme not in self._ports or not parts.hostname or "@" in parts.netloc:
+            raise InvalidURL(f"only {' and '.join(self._ports)} addresses are asked")
+        request.headers["Host"] = parts.netloc
         return super().send(request, *args, **kwargs)
 
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        name = urlsplit(request.url or "").hostname or ""
-        return {**host, "host": public_address(name)}, {**pool, "server_hostname": name, "assert_hostname": name}
+        parts = urlsplit(request.url or "")
+        name = parts.hostname or ""
+        has_other_port = parts.port not in (None, self._ports[parts.scheme])
+        address = public_address(name, self._allow, needs_allowance=has_other_port)
+        secure = {"server_hostname": name, "assert_hostname": name} if parts.scheme == "https" else {}
+        return {**host, "host": address}, {**pool, **secure}
 
 
-def public_address(name: str) -> str:
-    """An address of the host; raises ConnectionError when any of its addresses is not one of the public internet."""
+def public_address(name: str, allow: OutboundAllow = ALLOW_NONE, needs_allowance: bool = False) -> str:
+    """An address of the host; raises NotPublic when any of its addresses is neither public nor allowed by `allow`.
+
+    With `needs_allowance` an address must be allowed, also a public one. Raises ConnectionError for an unknown host.
+    """
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM)}
     except OSError as error:
         raise ConnectionError("the host is not known") from error
     for address in found:
-        known = _led_to(ipaddress.ip_address(address.partition("%")[0]))
+        written = ipaddress.ip_address(address.partition("%")[0])
+        known = _led_to(written)
+        if allow.covers(name, written) or allow.covers(name, known):
+            continue
         if not known.is_global or known.is_multicast or known in PROTOCOLS_OWN:
-            raise ConnectionError("the host is not on the public internet")
+            raise NotPublic("the host is not on the public internet")
+        if needs_allowance:
+            raise NotPublic("the port is not the usual one")
     return sorted(found, key=lambda a: ":" in a)[0]
 
 
@@ -127,9 +159,16 @@ def bounded(session: Session, timeout_s: float = TIMEOUT_S) -> Session:
     return session
 
 
-def public_only(session: Session) -> Session:
-    """The session, bounded and kept out of our own network: for addresses that a stranger gave."""
-    _mount(session, PublicAdapter())
+def public_only(
+    session: Session, allow: OutboundAllow = ALLOW_NONE, ports: Mapping[str, int] = SECURE, is_cut: bool = False
+) -> Session:
+    """The session, bounded and kept out of our own network: for addresses that a stranger gave.
+
+    Hosts that `allow` names may be of any network and port. With `is_cut`, only the first BYTES_MAX are read.
+    """
+    adapter = PublicAdapter(allow, ports)
+    adapter.is_cut = is_cut
+    _mount(session, adapter)
     session.trust_env = False
     return session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 # Every parameter that changes a public page; others are dropped, so that they cannot create new cache entries.
-QUERY_NAMES = frozenset({"site", "thread", "sort", "cursor", "limit", "lang", "form", "reply_to", "about"})
+QUERY_NAMES = frozenset({"site", "thread", "canonical", "sort", "cursor", "limit", "lang", "form", "reply_to", "about"})
 DEFAULTS = {
+    ("canonical", ""),
     ("sort", "oldest"),
     ("cursor", ""),
     ("limit", ""),
@@ -36,6 +38,8 @@ class Routes:
     localized_prefix: str  # pages in the reader's language, and personal for readers with a session
     session_cookie: str  # a part of the cookie's name
     post_path: str  # POST requests to it have a concurrency limit of their own
+    # The value of a parameter (path, name, value) that stands for all values with the same page.
+    normal_value: Callable[[str, str, str], str]
     unlimited: frozenset[str]  # health checks and metrics: answered also while all other requests wait
 
     def is_public(self, path: str) -> bool:
@@ -63,7 +67,7 @@ def page_key(environ: WSGIEnvironment, routes: Routes) -> str | None:
     query = environ.get("QUERY_STRING", "")
     # Neither names that mean nothing nor defaults request_key out must make new pages to build.
     asked = parse_qsl(query, keep_blank_values=True)
-    named = [(name, value) if name != "lang" else (name, languages.nearest(value) or "") for name, value in asked]
+    named = [(name, routes.normal_value(path, name, value)) for name, value in asked]
     known = sorted({pair for pair in named if pair[0] in QUERY_NAMES} - DEFAULTS)
     address = f"{path}?{urlencode(known)}" if known else path
     # The part after "#" is the negotiated language; _ask_app sends it to the application as Accept-Language.

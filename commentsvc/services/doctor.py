@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 
 from commentsvc.config import Config
-from commentsvc.core import doctor_checks, routes
+from commentsvc.core import doctor_checks, origins, routes
 from commentsvc.core.doctor_checks import CheckResult, CheckStatus
 from commentsvc.core.errors import CommentError
-from commentsvc.gateways import backup_file, reachable
+from commentsvc.gateways import backup_file, pages, reachable
 from commentsvc.gateways.mail import OutgoingMail, Undeliverable, check_server, mailer
 from commentsvc.services import backups, rerender, thread_normalizing
 from commentsvc.store import jobs, migrations, sites
@@ -227,9 +227,15 @@ def _proxies(config: Config, now: datetime) -> Iterator[CheckResult]:
         yield _ok("proxies", f"a request through {config.base_url} arrived as from {seen['client'] or 'nobody known'}")
 
 
-def _origins(_config: Config, _now: datetime) -> Iterator[CheckResult]:
+def _origins(config: Config, _now: datetime) -> Iterator[CheckResult]:
     for site in sites.all_sites():
         for origin in [one.origin for one in site.origins]:
+            if origins.is_wildcard(origin):
+                yield _note(f"site {site.key}", f"{origin} allows previews, which are not checked")
+                continue
+            if why := pages.why_unread(origin, config.outbound_allow):
+                setting = f"COMMENTSVC_OUTBOUND_ALLOW={urlsplit(origin).hostname}"
+                yield _note(f"titles of {site.key}", f"they are not read from {origin}: {why}; {setting} allows it")
             answer = reachable.ask(origin + "/")
             if answer.trouble:
                 mend = f"Is it right? Change it with: commentsvc site set {site.key} origins=…"

@@ -24,7 +24,10 @@ from commentsvc.store.sites import Site
 from commentsvc.store.transactions import begin_read
 
 # Columns that a line repeats as they are. What is left out is derived from others, or belongs to this installation.
-OF_THREAD = ("key", "url", "title", "is_title_fixed", "is_url_fixed", "is_open", "mode", "created_at")
+OF_THREAD = (
+    *("key", "url", "title", "is_title_fixed", "is_url_fixed", "page_title", "page_url", "is_open", "mode"),
+    "created_at",
+)
 OF_COMMENT = (
     *("kind", "status", "author_name", "author_email", "author_website", "author_role", "author_provider"),
     *("ip", "user_agent", "page_title", "page_url", "source", "html", "renderer", "reasons", "facts", "is_shadowed"),
@@ -284,7 +287,7 @@ def _for_others(write_all: Callable[[WrittenSite], Iterator[str]]) -> Callable[[
         recounts.allow_long_reading()
         try:
             site = sites.by_key(site_key)
-            origin = site.origins[0].origin if site.origins else ""
+            origin = site.main_origin
             yield from write_all(WrittenSite(site.key, site.name, origin, now, _WrittenThreads(site)))
         finally:
             db.session.rollback()

@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from commentsvc.core.status import Status
 from commentsvc.services import transitions
-from commentsvc.store import comment_places, comment_visibility, comments, search_index, threads
+from commentsvc.store import comment_visibility, comments, search_index, threads
 from commentsvc.store.comment_places import TreePlace
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import db
@@ -51,9 +51,10 @@ def add(
     parents, late, misplaced = _parents(new, placed)
     _mark_visible(new, parents)
     rows = [one.comment for one in new]
-    comments.add_all(rows)
+    for comment, comment_id in zip(rows, comments.new_ids(len(rows)), strict=True):
+        set_committed_value(comment, "id", comment_id)
     _place(new, parents)
-    comment_places.set_all([one.comment for one in new if one.comment.parent_id is not None])
+    comments.add_numbered(rows)
     search_index.keep(rows)
     transitions.update_counters([(row, None) for row in rows])
     return late, misplaced
@@ -129,7 +130,7 @@ def _mark_visible(new: Sequence[NewComment], parents: Mapping[str, Parent]) -> N
 
 
 def _place(new: Sequence[NewComment], parents: Mapping[str, Parent]) -> None:
-    """Set parent, root and depth of the inserted comments, from the top down."""
+    """Set parent, root and depth, from the top down."""
     by_name = {one.name: one for one in new}
     done: set[str] = set()
     for one in new:
@@ -145,10 +146,11 @@ def _place(new: Sequence[NewComment], parents: Mapping[str, Parent]) -> None:
 
 
 def _set_place(comment: Comment, parent: Parent | None) -> None:
-    if parent is None:
-        return
-    above = _place_of(parent.comment) if isinstance(parent, NewComment) else parent
-    for name, value in (("parent_id", above.id), ("root_id", above.root_id or above.id), ("depth", above.depth + 1)):
+    place: tuple[int | None, int | None, int] = (None, None, 0)
+    if parent is not None:
+        above = _place_of(parent.comment) if isinstance(parent, NewComment) else parent
+        place = (above.id, above.root_id or above.id, above.depth + 1)
+    for name, value in zip(("parent_id", "root_id", "depth"), place, strict=True):
         set_committed_value(comment, name, value)
 
 

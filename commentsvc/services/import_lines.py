@@ -228,6 +228,8 @@ class _Import:
             title=fields.text("title", TITLE_MAX, required=False),
             is_title_fixed=fields.flag("is_title_fixed"),
             is_url_fixed=fields.flag("is_url_fixed"),
+            page_title=fields.optional_text("page_title", TITLE_MAX),
+            page_url=fields.optional_text("page_url", URL_MAX),
             is_open=fields.flag("is_open", True),
             mode=mode if mode in tuple(Mode) else None,
             count=0,

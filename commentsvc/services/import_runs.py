@@ -41,7 +41,7 @@ UNDO_AT_ONCE = 500
 
 
 class ImportBusy(Exception):
-    """Another worker is at this import; a later try finds it done, or goes on where that worker has died."""
+    """Another worker works on this import; a later try finds it done, or goes on where that worker has died."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _locked(site: Site, run_id: int, by: Account) -> ImportRun:
 def perform(run_id: int, now: datetime) -> None:
     """Check or import the file of a run; a run that was cut off is completed by the next try.
 
-    Raises ImportBusy while another worker is at it.
+    Raises ImportBusy while another worker works on it.
     """
     begun = _begin(run_id, now)
     if begun is None:

@@ -208,7 +208,7 @@ def _rows(reader: Reader, site: Site, options: ImportOptions, dating: Dating, re
             continue
         report.mend(record.number, record.line, row.mended)
         if thread is not last:  # comments of one page come together
-            address = options.addresses.rewrite(thread.address)
+            address = page_keys.without_tracking(options.addresses.rewrite(thread.address))
             written = replace(thread, address=address, created_at=dating.of_page(thread))
             last, page = thread, Page(page_keys.key_of(address, site.policy), written)
         if not page_keys.can_be_stored(page.key):
@@ -294,7 +294,8 @@ def _pages(site: Site, pages: Sequence[Page], now: datetime) -> dict[str, Thread
     found = threads.get_or_add_all(site, by_key, now, closed, created)
     for key, page in by_key.items():
         if not page.private:
-            url = page.address if links.is_web_url(page.address) and len(page.address) <= URL_MAX else ""
+            address = site.lasting_url(page.address)
+            url = address if links.is_web_url(address) and len(address) <= URL_MAX else ""
             threads.fix(found[key], one_line(page.title)[:TITLE_MAX], url)
     return found
 

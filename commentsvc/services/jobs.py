@@ -17,10 +17,12 @@ from commentsvc.core.job_kinds import (
     NoMailJob,
     NormalizeThreadsJob,
     PendingNoticeJob,
+    ReadPageJob,
     ReplyNoticeJob,
     TeachSpamServiceJob,
     UndoImportJob,
 )
+from commentsvc.core.outbound import ALLOW_NONE, OutboundAllow
 from commentsvc.gateways.mail import Mailer, OutgoingMail
 from commentsvc.gateways.spam_service import NoService, SpamService
 from commentsvc.services import (
@@ -29,6 +31,7 @@ from commentsvc.services import (
     import_runs,
     mail_links,
     notifications,
+    page_reads,
     spam_training,
     thread_normalizing,
 )
@@ -47,6 +50,7 @@ class JobTools:
     named_hosts: Collection[str]
     spam_service: SpamService = NO_SPAM_SERVICE
     links: MailLinks = mail_links.NO_LINKS
+    outbound_allow: OutboundAllow = ALLOW_NONE
 
 
 class PermanentFailure(Exception):
@@ -70,6 +74,8 @@ def perform(payload: JobPayload, key: str, tools: JobTools, now: datetime) -> No
                 avatars.fetch(payload.account_id, payload.url, tools.named_hosts, now)
             except ValueError as error:  # the answer is no picture
                 raise PermanentFailure(str(error)) from error
+        case ReadPageJob():
+            page_reads.read(payload.thread_id, payload.url, tools.outbound_allow, now)
         case LearnImportedJob():
             spam_training.learn_imported(payload.site_id, payload.after_id, now)
         case TeachSpamServiceJob():

@@ -104,8 +104,7 @@ def _spam_answer(
     policy = site.policy
     if not spam_service.is_there or not policy.external_spam_check or policy.mode is Mode.OFF or is_moderator:
         return Outside.NOT_ASKED
-    origin = site.origins[0].origin if site.origins else ""
-    question = spam_training.asked_of(rule_input, origin, draft.url, draft.parent_id is not None)
+    question = spam_training.asked_of(rule_input, site.main_origin, draft.url, draft.parent_id is not None)
     end_read_transaction()
     with release_while_waiting():
         return spam_service.ask(question)

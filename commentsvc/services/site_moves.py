@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from commentsvc.core import origins
 from commentsvc.core.errors import Conflict, Invalid
 from commentsvc.services import site_settings
 from commentsvc.store import audit_log, site_rows, sites
@@ -26,7 +27,7 @@ def move(site: Site, old: str, new: str, by: Actor, now: datetime) -> SiteMove:
 
     The addresses are rewritten in steps, so that posts go on; a move that was cut off is completed by the next.
     """
-    old, new = sites.normal_origin(old), sites.normal_origin(new)
+    old, new = origins.normal(old), origins.normal(new)
     if old == new:
         raise Invalid("to", "The two origins are the same.")
     site_id, key = site.id, site.key
@@ -38,12 +39,12 @@ def move(site: Site, old: str, new: str, by: Actor, now: datetime) -> SiteMove:
 
 @retried
 def _replace_origin(site: Site, old: str, new: str, by: Actor, now: datetime) -> None:
-    origins = [one.origin for one in site.origins]
-    if old not in origins and new not in origins:
-        known = ", ".join(origins)
+    present = [one.origin for one in site.origins]
+    if old not in present and new not in present:
+        known = ", ".join(present)
         raise Invalid("from", f"“{old}” is no origin of this site. It has: {known}.")
-    wanted = list(dict.fromkeys(new if origin == old else origin for origin in origins))
-    if wanted != origins:
+    wanted = list(dict.fromkeys(new if origin == old else origin for origin in present))
+    if wanted != present:
         site_settings.change(site.id, {"origins": wanted}, by, "", now)
 
 

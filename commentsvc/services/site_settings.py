@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import text_input, translations
+from commentsvc.core import origins, text_input, translations
 from commentsvc.core.errors import Conflict, Invalid, NotFound, Overlap
 from commentsvc.core.form_merge import merge
 from commentsvc.core.job_kinds import NormalizeThreadsJob
@@ -20,14 +20,15 @@ from commentsvc.store.sites import NAME_MAX, Site, SiteOrigin
 from commentsvc.store.transactions import retried, write
 
 UNDOABLE = ("setting", "member", "canned", *audit_log.OF_THREADS)
-KEY_RULES = frozenset({"trailing_slash", "page_params"})  # settings that change which addresses are one page
+# Settings that change which addresses are one page.
+KEY_RULES = frozenset({"trailing_slash", "letter_case", "page_params"})
 
 
 @retried
-def create(key: str, name: str, origins: Sequence[str], mode: Mode, by: Actor, now: datetime) -> Site:
+def create(key: str, name: str, allowed: Sequence[str], mode: Mode, by: Actor, now: datetime) -> Site:
     """A new site; raises Invalid for a bad key, name or origin and Conflict when the key is taken."""
     with write(keep_loaded=True):
-        site = sites.add(key, name, list(origins), Policy(mode=mode), now)
+        site = sites.add(key, name, list(allowed), Policy(mode=mode), now)
         settings = {"name": site.name, "origins": [origin.origin for origin in site.origins], "mode": mode}
         audit_log.add("site", now, site=site, by=by, subject=site.key, after=settings)
         return site
@@ -73,8 +74,6 @@ def replace_all(
     Settings that this version does not know, or whose value it does not allow, keep their defaults.
     """
     sites.lock(site)
-    site.origins.clear()  # so that they get the order of the export
-    db.session.flush()
     known = {name: value for name, value in policy_and_texts.items() if is_possible(name, value)}
     before, after = _changed(site, {**name_and_origins, **known})
     for words in notes:
@@ -184,8 +183,8 @@ def _undo_note(site: Site, entry: AuditEntry) -> None:
 
 def current_settings(site: Site) -> dict[str, Any]:
     """Every setting of a site by name, as the journal keeps it."""
-    origins = [origin.origin for origin in site.origins]
-    return {"name": site.name, "origins": origins, "texts": site.texts, **sites.policy_json(site)}
+    allowed = [origin.origin for origin in site.origins]
+    return {"name": site.name, "origins": allowed, "texts": site.texts, **sites.policy_json(site)}
 
 
 def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -204,9 +203,9 @@ def _changed(site: Site, changes: Mapping[str, Any]) -> tuple[dict[str, Any], di
     return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 
-def _set_origins(site: Site, origins: Sequence[str]) -> None:
-    wanted = list(dict.fromkeys(sites.normal_origin(origin) for origin in origins if origin.strip()))
-    if not wanted:
-        raise Invalid("origins", "Enter at least one address, such as https://blog.example.")
-    kept = {origin.origin: origin for origin in site.origins}
-    site.origins = [kept.get(origin) or SiteOrigin(origin=origin) for origin in wanted]
+def _set_origins(site: Site, allowed: Sequence[str]) -> None:
+    wanted = origins.normal_list(allowed)
+    if wanted != [one.origin for one in site.origins]:
+        site.origins.clear()  # all rows anew: their ids are the order, and the first one stands for the site
+        db.session.flush()
+        site.origins = [SiteOrigin(origin=origin) for origin in wanted]

@@ -82,7 +82,7 @@ def learn_imported(site_id: int, after_id: int, now: datetime) -> None:
 def teach(comment_id: int, is_spam: bool, service: SpamService) -> None:
     """Report a moderator's decision to the spam service; raises OSError when another try may succeed."""
     comment = comments.by_id(comment_id)
-    blog = comment.site.origins[0].origin if comment.site.origins else ""
+    blog = comment.site.main_origin
     asked = asked_of(comment.submission, blog, comment.page_url or comment.thread.url, comment.parent_id is not None)
     end_read_transaction()  # no network call inside a transaction
     service.teach(asked, is_spam)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from commentsvc.core import page_keys
+from commentsvc.core import origins, page_keys
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.policy import URL_MAX
 from commentsvc.core.status import Status
@@ -26,7 +26,10 @@ from commentsvc.store.transactions import retried, write
 
 KINDS = (THREAD_MOVE, THREAD_MERGE, THREAD_DELETE)  # of entries of the audit log that undo() takes back
 # Columns of a merged thread that an undo brings back.
-KEPT = ("key", "title", "url", "is_title_fixed", "is_url_fixed", "is_open", "mode", "pinned_id", "version")
+KEPT = (
+    *("key", "title", "url", "is_title_fixed", "is_url_fixed", "page_title", "page_url"),
+    *("is_open", "mode", "pinned_id", "version"),
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def new_key(site: Site, new: str) -> str:
     """The key for a page's new address, path or identifier; raises Invalid for none, and for an origin of others."""
     key = page_keys.checked_key(new, site.policy, "move_to")
     origin = page_keys.origin_of(new)
-    if origin is not None and not site.allows(sites.normal_origin(origin)):
+    if origin is not None and not site.allows(origins.normal(origin)):
         raise Invalid("move_to", f"{origin} is not one of this site's origins. Add it to the site, or give the path.")
     return key
 
@@ -134,7 +137,7 @@ def move_locked(site: Site, thread: Thread, new: str, by: Actor, ip: str, now: d
     target = threads.find(site, key)
     if target is not None and target.id != thread.id:
         raise Conflict(f"There are comments for “{key}” already. Use merge to bring both together.", "taken")
-    url = page_keys.moved_url(thread.url, thread.key, new, site.policy)
+    url = page_keys.moved_url(thread.url, thread.key, site.lasting_url(new), site.policy)
     if len(url) > URL_MAX:
         raise Invalid("move_to", f"The new address is longer than {URL_MAX} characters.")
     return _rename(site, thread, key, url, by, ip, now)
@@ -164,6 +167,9 @@ def _finish_move(
 ) -> AuditEntry:
     threads.rename(thread, key)
     old_url, thread.url = thread.url, url
+    if thread.page_url != url:
+        thread.page_url = None  # where the page was; it is read anew
+        transitions.queue_page_read(thread, url, now)
     db.session.flush()
     if old_url and url != old_url:
         thread_merges.move_page_urls(thread.id, old_url, url)
@@ -232,7 +238,7 @@ def merge_locked(site: Site, merged: Thread, target: Thread, by: Actor, ip: str,
     db.session.delete(db.session.get_one(Thread, merged_id))
     db.session.flush()
     thread_aliases.add(site.id, {key_hash: key}, target.id)
-    _describe(target)
+    thread_titles.refresh(target)
     threads.touch(target.id, count)
     publish(site)
     db.session.refresh(target)
@@ -261,8 +267,8 @@ def _split(site: Site, entry: AuditEntry, by: Actor, ip: str, now: datetime) -> 
     counts = {number: thread_merges.count_approved(number) for number in (thread_id, target_id)}
     thread.count, target.count = counts[thread_id], counts[target_id]
     db.session.flush()
-    _describe(thread)
-    _describe(target)
+    thread_titles.refresh(thread)
+    thread_titles.refresh(target)
     was, now_is = {"key": target.key}, {"key": thread.key}
     names: dict[str, Any] = {"site": site, "by": by, "ip": ip, "thread_id": target_id, "undoes": entry}
     audit_log.add(THREAD_MERGE, now, subject=thread.key, before=was, after=now_is, **names)
@@ -272,7 +278,7 @@ def _split(site: Site, entry: AuditEntry, by: Actor, ip: str, now: datetime) -> 
 
 def _restored(site: Site, kept: Mapping[str, Any]) -> Thread:
     """The row of a merged thread again; under its old id, unless another thread has got that meanwhile."""
-    values = {name: kept[name] for name in KEPT if name != "pinned_id"}
+    values = {name: kept.get(name) for name in KEPT if name != "pinned_id"}  # an older version kept fewer
     thread = Thread(site_id=site.id, key_hash=threads.hash_of(kept["key"]), **values)
     thread.created_at = datetime.fromisoformat(kept["created_at"])
     if db.session.get(Thread, kept["id"]) is None:
@@ -288,12 +294,3 @@ def _set_pins(thread: Thread, target: Thread, pinned_id: int | None) -> None:
     thread.pinned_id = pinned.id if pinned is not None and pinned.status == Status.APPROVED else None
     if target.pinned_id is not None and comments.find_parent(target, target.pinned_id) is None:
         target.pinned_id = None
-
-
-def _describe(thread: Thread) -> None:
-    """Title and address from the thread's approved comments, where nobody has fixed them."""
-    if not thread.is_title_fixed:
-        thread.title = thread_titles.page_title_of(thread)
-    if not thread.is_url_fixed:
-        thread.url = thread_titles.page_url_of(thread)
-    db.session.flush()

@@ -47,6 +47,11 @@ class ThreadPage:
         return self.thread.version if self.thread else 0
 
     @property
+    def remaining(self) -> int:
+        """How many comments follow the first page; of another page, how many it does not have."""
+        return self.count - sum(comment.status == Status.APPROVED for comment in tree.walk(self.roots))
+
+    @property
     def is_open(self) -> bool:
         if self.thread is None:
             return self.policy.is_open

@@ -48,7 +48,8 @@ def find_entry(undo: str) -> int | None:
 def tend(site: Site, key: str, changes: Mapping[str, Any], by: Account, ip: str, now: datetime) -> ThreadChange:
     """Change what is named of a thread: `title`, `url`, `pinned_id`, `is_open`, `mode`; a new page gets its thread so.
 
-    A title or address stays whatever comments say; an empty one is again what the approved comments give.
+    A title or address stays whatever the page and comments say; an empty one is again the page's own, which is read
+    anew, or what the approved comments give.
     Raises Invalid for a comment that can't be pinned (only a published one of this thread that answers none), and
     for a mode that there is not; None is the site's own.
     """
@@ -68,9 +69,13 @@ def set_values(
         raise Invalid("mode", f"The moderation mode is one of {', '.join(Mode)}, or empty for the site's own.")
     if changes.get("pinned_id") is not None:
         _check_pin(thread, changes["pinned_id"])
+    is_cleared = "" in (changes.get("title"), changes.get("url"))
     changes = {**changes, **_fixed(thread, changes)}
     changed = {name: value for name, value in changes.items() if value != getattr(thread, name)}
-    return _change(site, thread, changed, by, ip, now) if changed else None
+    entry = _change(site, thread, changed, by, ip, now) if changed else None
+    if is_cleared:
+        transitions.queue_page_read(thread, "", now)
+    return entry
 
 
 @retried

@@ -2,8 +2,8 @@
 
 A transition writes the new status, counts up the comment's version and logs a decision. It brings the counters, the
 visible tree and the thread's version in line, so that cached pages are rebuilt. It queues the notifications of
-published replies. A moderator's decision also answers the open reports of the comment and its open appeal. The caller
-holds the locks of the threads and commits.
+published replies, and has the page of a new thread read for its title. A moderator's decision also answers the open
+reports of the comment and its open appeal. The caller holds the locks of the threads and commits.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from commentsvc.core import status, tokens
-from commentsvc.core.job_kinds import ReplyNoticeJob
+from commentsvc.core import page_keys, status, tokens
+from commentsvc.core.job_kinds import ReadPageJob, ReplyNoticeJob
 from commentsvc.core.status import Action, Status
 from commentsvc.core.verdict import Verdict
 from commentsvc.gateways import metrics
@@ -36,8 +36,11 @@ from commentsvc.store.accounts import Account
 from commentsvc.store.comments import Comment, CommentKind
 from commentsvc.store.db import db
 from commentsvc.store.decisions import EDIT, AutomaticDecision, Decision
+from commentsvc.store.threads import Thread
 
 ACTION_TO = {target: action for action, target in status.TARGET.items()}
+# A page is read again when an approved comment names it otherwise: one job for all comments of this time.
+READ_AGAIN_AFTER = timedelta(seconds=10)
 BY_AUTHOR = "author"  # in place of a rule's name: the author of the comment did it
 # A comment with the status that it had before; None for a new comment.
 Move: TypeAlias = tuple[Comment, Status | None]
@@ -98,7 +101,7 @@ def apply(
             )
         )
     update_counters(moves, changed_site_ids)
-    queue_reply_notifications(moves, now)
+    _queue_jobs(moves, now)
     if actor.account is not None and made:
         db.session.flush()
         appeals.answer_all(made)
@@ -136,14 +139,14 @@ def apply_verdicts(judged: Sequence[JudgedComment], now: datetime) -> None:
     rule_hits.add_all([(one.comment, reason) for one in judged for reason in one.verdict.objections], now)
     moves = [(one.comment, one.before) for one in judged]
     update_counters(moves)
-    queue_reply_notifications(moves, now)
+    _queue_jobs(moves, now)
 
 
 def add_reply(reply: Comment, by: Account, batch: str, now: datetime) -> Decision:
     """Log and count a moderator's reply, a new comment, as a part of an act."""
     decision = decisions.add(reply, Action.APPROVE, None, batch, now, by=by)
     update_counters([(reply, None)])
-    queue_reply_notifications([(reply, None)], now)
+    _queue_jobs([(reply, None)], now)
     return decision
 
 
@@ -194,6 +197,7 @@ def take_back(
         made.append(decisions.add(comment, action, before, batch, now, by=by, rule=rule, undoes=decision))
     update_counters(moves)
     db.session.flush()
+    queue_page_reads(moves, now)
     reopened = appeals.reopen(decision.id for decision in undone)
     appeals.answer_all(d for d in made if d.comment_id not in reopened and d.action != EDIT)
     _reopen_reports(undone, made, found)
@@ -249,6 +253,43 @@ def update_counters(moves: Sequence[Move], changed_site_ids: Iterable[int] = ())
     authors.add_to_counts(by_author)
     counters.add(statuses)
     counters.add_flagged(flagged)
+
+
+def _queue_jobs(moves: Sequence[Move], now: datetime) -> None:
+    """Queue what follows from the moves, in their commit."""
+    queue_reply_notifications(moves, now)
+    queue_page_reads(moves, now)
+
+
+def queue_page_reads(moves: Sequence[Move], now: datetime) -> None:
+    """Have pages read whose first comment is published, or whose new comment gives another title or address."""
+    published: dict[int, list[Comment]] = {}
+    for comment, before in moves:
+        is_new = comment.status == Status.APPROVED and before is not Status.APPROVED
+        if is_new and comment.kind == CommentKind.COMMENT:
+            published.setdefault(comment.thread_id, []).append(comment)
+    for thread in threads.with_ids(published) if published else ():
+        named = [comment for comment in published[thread.id] if _names_otherwise(comment, thread)]
+        is_due = thread.page_asked_at is None or thread.page_asked_at <= now - READ_AGAIN_AFTER
+        if thread.page_asked_at is None or (named and is_due):
+            urls = [comment.page_url for comment in (named or published[thread.id]) if comment.page_url]
+            queue_page_read(thread, urls[-1] if urls else "", now)
+
+
+def _names_otherwise(comment: Comment, thread: Thread) -> bool:
+    is_title_new = bool(comment.page_title) and comment.page_title != thread.title
+    return is_title_new or (bool(comment.page_url) and comment.page_url != thread.url)
+
+
+def queue_page_read(thread: Thread, url: str, now: datetime) -> None:
+    """Have the page of a thread read, unless both title and address are fixed; `url` is where it may be, or "".
+
+    A page that a script keeps in the fragment is not read: its server does not know it.
+    """
+    is_fixed = thread.is_title_fixed and thread.is_url_fixed
+    if not is_fixed and not page_keys.has_route(url or thread.url):
+        thread.page_asked_at = now
+        jobs.add(ReadPageJob(thread.id, url or thread.url), now)
 
 
 def queue_reply_notifications(moves: Sequence[Move], now: datetime) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
-    bindparam,
     select,
     update,
 )
@@ -150,18 +149,26 @@ def add_to_counts(changes: Mapping[int, Mapping[str, int]]) -> None:
 
     The database adds them, not the session: two moderators at once must not overwrite each other's count.
     """
-    rows = []
-    for author_id, by_status in sorted(changes.items()):
+    # Most authors of many change alike: a statement for each kind of change, instead of one for each author.
+    alike: dict[tuple[int, int, int], list[int]] = {}
+    for author_id, by_status in changes.items():
         row = dict.fromkeys(("approved", "pending", "refused"), 0)
         for status, change in by_status.items():
             if status in COUNTED_AS:
                 row[COUNTED_AS[status]] += change
         if any(row.values()):
-            rows.append({"author_id": author_id, **{f"change_{name}": change for name, change in row.items()}})
-    if rows:
-        table = Base.metadata.tables["author"]
-        values = {name: table.c[name] + bindparam(f"change_{name}") for name in ("approved", "pending", "refused")}
-        db.session.connection().execute(update(table).where(table.c.id == bindparam("author_id")).values(values), rows)
+            alike.setdefault((row["approved"], row["pending"], row["refused"]), []).append(author_id)
+    ids = sorted(author_id for same in alike.values() for author_id in same)
+    if len(ids) > 1:
+        # In one order, so that two transactions can't deadlock.
+        db.session.execute(
+            select(Author.id).where(Author.id.in_(ids)).order_by(Author.id).with_for_update(key_share=True)
+        )
+    table = Base.metadata.tables["author"]
+    for (approved, pending, refused), same in alike.items():
+        values = {"approved": approved, "pending": pending, "refused": refused}
+        changed = {table.c[name]: table.c[name] + change for name, change in values.items()}
+        db.session.connection().execute(update(table).where(table.c.id.in_(same)).values(changed))
 
 
 COUNTED_AS = {"approved": "approved", "pending": "pending", "rejected": "refused", "spam": "refused"}  # not `deleted`

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 
 from commentsvc.store import uids
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, db
+from commentsvc.store.db import db
 from commentsvc.store.sites import Site
 
 
@@ -38,14 +38,3 @@ def by_uid(site: Site, names: Iterable[str]) -> dict[str, TreePlace]:
     rows = db.session.execute(select(*_COLUMNS).where(Comment.id.in_(list(numbers.values())))).all()
     places = {row.id: TreePlace(*row) for row in rows}
     return {name: places[number] for name, number in numbers.items() if number in places}
-
-
-def set_all(replies: Sequence[Comment]) -> None:
-    """Store the places of comments that were inserted without the session."""
-    if not replies:
-        return
-    table = Base.metadata.tables["comment"]
-    moved = update(table).where(table.c.id == bindparam("comment_id"))
-    moved = moved.values(parent_id=bindparam("above"), root_id=bindparam("root"), depth=bindparam("level"))
-    rows = [{"comment_id": one.id, "above": one.parent_id, "root": one.root_id, "level": one.depth} for one in replies]
-    db.session.connection().execute(moved, rows)

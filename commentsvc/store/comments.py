@@ -37,7 +37,7 @@ from commentsvc.core.rule_kinds import RuleInput
 from commentsvc.core.status import Status
 from commentsvc.core.whole_numbers import is_row_id
 from commentsvc.store.authors import Author
-from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, uid_index
+from commentsvc.store.db import UID_MAX, Base, Id, UtcTime, db, insert_all, is_postgres, uid_index
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 
@@ -224,6 +224,28 @@ def add_all(new: Sequence[Comment]) -> None:
     They belong to no session afterwards. The caller indexes their texts (search_index).
     """
     table = Base.metadata.tables["comment"]
+    written = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    ids = db.session.connection().execute(written, _rows_of(new)).scalars()
+    for comment, comment_id in zip(new, ids, strict=True):
+        set_committed_value(comment, "id", comment_id)
+
+
+def new_ids(count: int) -> Sequence[int]:
+    """Ids for comments that this transaction inserts by add_numbered, in ascending order."""
+    if is_postgres():
+        sequence = func.nextval(func.pg_get_serial_sequence("comment", "id"))
+        return sorted(db.session.scalars(select(sequence).select_from(func.generate_series(1, count))))
+    last = db.session.scalar(select(func.max(Comment.id))) or 0
+    return range(last + 1, last + 1 + count)
+
+
+def add_numbered(new: Sequence[Comment]) -> None:
+    """Insert many new comments with ids from new_ids and with their places in the tree; see add_all for the rest."""
+    # SQLite wants the row of a parent before those of its replies.
+    insert_all(Comment, _rows_of(sorted(new, key=lambda comment: comment.depth)))
+
+
+def _rows_of(new: Sequence[Comment]) -> list[dict[str, Any]]:
     columns = {attribute.key: attribute.columns[0] for attribute in inspect(Comment).column_attrs}
     defaults = {
         name: column.default.arg
@@ -233,11 +255,7 @@ def add_all(new: Sequence[Comment]) -> None:
     for comment in new:
         for name in defaults.keys() - vars(comment).keys():
             set_committed_value(comment, name, defaults[name])
-    rows = [{columns[name].name: value for name, value in vars(comment).items() if name in columns} for comment in new]
-    written = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    ids = db.session.connection().execute(written, rows).scalars()
-    for comment, comment_id in zip(new, ids, strict=True):
-        set_committed_value(comment, "id", comment_id)
+    return [{columns[name].name: value for name, value in vars(comment).items() if name in columns} for comment in new]
 
 
 def find(comment_id: int) -> Comment | None:

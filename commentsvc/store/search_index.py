@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
     ForeignKey,
+    Insert,
     Text,
     any_,
     cast,
@@ -26,7 +26,7 @@ from sqlalchemy.orm.attributes import get_history
 
 from commentsvc.core import search_query
 from commentsvc.store.comments import Comment
-from commentsvc.store.db import Base, Id, db, is_postgres
+from commentsvc.store.db import Base, Id, db, execute_all, is_postgres
 
 # Name of the tables and indexes that a migration creates for each database, and that no model has.
 OWN_KIND = "word_search"
@@ -64,7 +64,7 @@ def keep(comments: Sequence[Comment]) -> None:
 
 
 def _add(connection: Connection, comments: Sequence[Comment]) -> None:
-    connection.execute(_KEEP[connection.dialect.name], [_row(comment) for comment in comments])
+    execute_all(connection, _KEEP[connection.dialect.name], [_row(comment) for comment in comments])
 
 
 def _row(comment: Comment) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def of(comment: Comment) -> str:
     return search_query.index_of(comment.site_id, *texts, has_link(comment.html))
 
 
-def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Executable:
+def _kept(insert: Callable[[type[CommentWords]], postgresql.Insert | sqlite.Insert]) -> Insert:
     row = insert(CommentWords)
     return row.on_conflict_do_update(index_elements=["comment_id"], set_={"words": row.excluded.words})
 

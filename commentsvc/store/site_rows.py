@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Table, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, String, Table, case, func, literal, or_, select, update
 from sqlalchemy import delete as sql_delete
 
 from commentsvc.store import threads
@@ -21,11 +21,14 @@ KEPT = ("account", "journal")  # people belong to no site; the audit log says wh
 
 def rewrite_threads(site_id: int, old: str, new: str) -> int:
     """Give the next threads of a site their address at the new origin, with a new version; gives their number."""
-    query = select(Thread.id).where(Thread.site_id == site_id, _is_at(Thread.url, old)).order_by(Thread.id)
+    is_there = or_(_is_at(Thread.url, old), _is_at(Thread.page_url, old))
+    query = select(Thread.id).where(Thread.site_id == site_id, is_there).order_by(Thread.id)
     ids = db.session.scalars(query.limit(AT_ONCE)).all()
     if ids:
         threads.lock(ids)
-        moved = update(Thread).where(Thread.id.in_(ids)).values(url=_moved(Thread.url, old, new))
+        columns = {"url": Thread.url, "page_url": Thread.page_url}
+        values = {n: case((_is_at(c, old), _moved(c, old, new)), else_=c) for n, c in columns.items()}
+        moved = update(Thread).where(Thread.id.in_(ids)).values(values)
         db.session.execute(moved.execution_options(synchronize_session=False))
         threads.touch_all(dict.fromkeys(ids, 0))
     return len(ids)

@@ -32,7 +32,7 @@ from sqlalchemy.orm import (
     scoped_session,
 )
 
-from commentsvc.core import languages, links, policy, translations
+from commentsvc.core import languages, origins, page_keys, policy, translations
 from commentsvc.core.errors import Conflict, Invalid, NotFound
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import Policy
@@ -84,8 +84,20 @@ class Site(Base):
         return Translator(language or self.policy.language or languages.DEFAULT, self.texts)
 
     def allows(self, origin: str) -> bool:
-        """Whether a page of `origin` may write here; exactly as the browser sends it, nothing like it."""
-        return any(o.origin == origin for o in self.origins)
+        """Whether a page of `origin`, exactly as the browser sends it, may write here."""
+        return origins.allows((one.origin for one in self.origins), origin)
+
+    @property
+    def main_origin(self) -> str:
+        """The origin that stands for the site: the first that is no wildcard; "" where there is none."""
+        return next((one.origin for one in self.origins if not origins.is_wildcard(one.origin)), "")
+
+    def lasting_url(self, url: str) -> str:
+        """The address of a page, with the main origin in place of a preview's: one that only a wildcard allows."""
+        origin = page_keys.origin_of(url) or ""
+        known = {one.origin for one in self.origins}
+        is_of_preview = origin not in known and origins.allows(known, origin)
+        return self.main_origin + url[len(origin) :] if is_of_preview and self.main_origin else url
 
 
 class SiteOrigin(Base):
@@ -164,11 +176,14 @@ def all_sites() -> list[Site]:
 
 def is_known_origin(origin: str) -> bool:
     """Whether any site allows this origin: a CORS preflight names no site."""
-    return db.session.scalar(select(SiteOrigin.id).where(SiteOrigin.origin == origin).limit(1)) is not None
+    if origins.is_wildcard(origin):
+        return False
+    possible = [one for one in (origin, origins.wildcard_of(origin)) if one]
+    return db.session.scalar(select(SiteOrigin.id).where(SiteOrigin.origin.in_(possible)).limit(1)) is not None
 
 
-def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datetime) -> Site:
-    """A new site; raises Invalid for a bad key, name or origin and Conflict when the key is taken."""
+def add(key: str, name: str, allowed: list[str], site_policy: Policy, now: datetime) -> Site:
+    """A new site with its origins; raises Invalid for a bad key, name or origin and Conflict when the key is taken."""
     if not KEY.fullmatch(key):
         raise Invalid(
             "key",
@@ -177,12 +192,11 @@ def add(key: str, name: str, origins: list[str], site_policy: Policy, now: datet
         )
     if not name.strip() or len(name) > NAME_MAX:
         raise Invalid("name", f"Enter a site name of 1 to {NAME_MAX} characters.")
-    if not origins:
-        raise Invalid("origin", "Enter at least one address, such as https://blog.example.")
+    wanted = origins.normal_list(allowed, "origin")
     if db.session.scalar(select(Site.id).where(Site.key == key)) is not None:
         raise Conflict(f"The site “{key}” exists already.", "taken")
     site = Site(key=key, name=name.strip(), settings=policy.to_json(site_policy), created_at=now)
-    site.origins = [SiteOrigin(origin=o) for o in dict.fromkeys(normal_origin(o) for o in origins)]
+    site.origins = [SiteOrigin(origin=origin) for origin in wanted]
     db.session.add(site)
     db.session.flush()
     return site
@@ -229,22 +243,3 @@ def change_policy(site: Site, changes: Mapping[str, object]) -> None:
 def policy_json(site: Site) -> dict[str, Any]:
     """The policy in force, each setting by its name."""
     return {name: str(v) if isinstance(v, str) else v for name, v in policy.to_json(site.policy).items()}
-
-
-def normal_origin(value: str) -> str:
-    """`value` as a browser would send it in `Origin` (RFC 6454 §6.2); raises Invalid when it is no origin."""
-    parts = links.parts_of(value.strip())
-    if (
-        parts is None
-        or parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.path.rstrip("/")
-        or parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-        or not re.fullmatch(r"[a-z0-9.:-]+", parts.hostname)
-    ):
-        raise Invalid("origin", f"“{value}” is not a valid origin. Write it like https://blog.example, without a path.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

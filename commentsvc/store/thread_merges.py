@@ -63,11 +63,6 @@ def count_approved(thread_id: int) -> int:
     return db.session.scalar(query.where(Comment.kind == CommentKind.COMMENT)) or 0
 
 
-def count_all(thread_id: int) -> int:
-    """The number of comments of a thread, in any status."""
-    return db.session.scalar(select(func.count(Comment.id)).where(Comment.thread_id == thread_id)) or 0
-
-
 def move_page_urls(thread_id: int, old: str, new: str) -> None:
     """Replace an address of the page in all comments of a thread that give it."""
     of_page = update(Comment).where(Comment.thread_id == thread_id, Comment.page_url == old)

@@ -1,4 +1,4 @@
-"""Thread titles and addresses: those that the approved comments of a thread give their page."""
+"""Thread titles and addresses: those that the page itself gives, else those of the thread's approved comments."""
 
 from __future__ import annotations
 
@@ -32,14 +32,25 @@ def update(approved: Collection[Comment], withdrawn: Collection[Comment]) -> Non
     db.session.flush()
 
 
+def refresh(thread: Thread) -> None:
+    """Give a thread its title and address anew, where nobody has fixed them; the caller holds the lock."""
+    if not thread.is_title_fixed:
+        thread.title = page_title_of(thread)
+    if not thread.is_url_fixed:
+        thread.url = page_url_of(thread)
+    db.session.flush()
+
+
 def page_title_of(thread: Thread) -> str:
-    """The title of the page: the one shown if an approved comment still has it, else the oldest one's, else ""."""
-    return _value_of_page(thread, Comment.page_title, "" if thread.is_title_fixed else thread.title)
+    """The page's own title; else of its approved comments the one shown, if one still has it, or the oldest one's."""
+    shown = "" if thread.is_title_fixed else thread.title
+    return thread.page_title or _value_of_page(thread, Comment.page_title, shown)
 
 
 def page_url_of(thread: Thread) -> str:
-    """The address of the page, chosen from its approved comments like the title."""
-    return _value_of_page(thread, Comment.page_url, "" if thread.is_url_fixed else thread.url)
+    """The page's own address, else one of its approved comments, chosen like the title."""
+    shown = "" if thread.is_url_fixed else thread.url
+    return thread.page_url or _value_of_page(thread, Comment.page_url, shown)
 
 
 def _value_of_page(thread: Thread, column: InstrumentedAttribute[str | None], shown: str) -> str:

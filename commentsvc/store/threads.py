@@ -45,9 +45,13 @@ class Thread(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     url: Mapped[str] = mapped_column(String(URL_MAX), default="")
     title: Mapped[str] = mapped_column(String(TITLE_MAX), default="")
-    # Title and address come from the first approved comment, unless a moderator or an import has fixed them.
+    # Title and address are the page's own or, until it was read, those of the first approved comment; a moderator or
+    # an import may have fixed them.
     is_title_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_url_fixed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    page_title: Mapped[str | None] = mapped_column(String(TITLE_MAX))  # as the page itself gives it; None: unknown
+    page_url: Mapped[str | None] = mapped_column(String(URL_MAX))
+    page_asked_at: Mapped[datetime | None] = mapped_column(UtcTime)  # when a job to read the page was last queued
     is_open: Mapped[bool] = mapped_column(default=True)
     mode: Mapped[str | None] = mapped_column(String(8))  # when comments are held; None: the site's mode
     count: Mapped[int] = mapped_column(Integer, default=0)  # approved comments, without pingbacks
@@ -155,6 +159,11 @@ def is_any(site: Site) -> bool:
     return db.session.scalar(select(Thread.id).where(Thread.site_id == site.id).limit(1)) is not None
 
 
+def with_ids(ids: Iterable[int]) -> Sequence[Thread]:
+    """Threads by their ids, in order of id."""
+    return db.session.scalars(select(Thread).where(Thread.id.in_(sorted(set(ids)))).order_by(Thread.id)).all()
+
+
 def add(thread: Thread) -> None:
     db.session.add(thread)
     db.session.flush()
@@ -199,10 +208,10 @@ def matching(site: Site, words: str, before_id: int | None, limit: int) -> Seque
     return db.session.scalars(query.order_by(Thread.id.desc()).limit(limit)).all()
 
 
-def keys_of(site: Site, after_id: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
-    """Ids and keys of the threads of a site with ids above `after_id`, in order of id."""
-    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id, Thread.id > after_id)
-    return [(number, key) for number, key in db.session.execute(query.order_by(Thread.id).limit(limit)).all()]
+def keys_of(site: Site) -> list[tuple[int, str]]:
+    """Ids and keys of the threads of a site, in order of id."""
+    query = select(Thread.id, Thread.key).where(Thread.site_id == site.id).order_by(Thread.id)
+    return [(number, key) for number, key in db.session.execute(query).all()]
 
 
 def rename(thread: Thread, key: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, DateTime, LargeBinary, MetaData, Table, func, inspect, select, text, update
 
-from commentsvc.store.db import Base, db, is_postgres
+from commentsvc.store.db import Base, db, execute_all, is_postgres
 
 READ_AT_ONCE = 1_000
 VERSION_TABLE = "alembic_version"
@@ -105,8 +105,7 @@ class TableWriter:
         table = self._metadata.tables[name]
         own = [key.parent.name for key in table.foreign_keys if key.column.table is table]
         values = [self._row(table, row, own) for row in rows]
-        if values:
-            self._connection.execute(table.insert(), values)
+        execute_all(self._connection, table.insert(), values)
 
     def _row(self, table: Table, row: Values, own: list[str]) -> Values:
         found = {name: _from_json(table.c[name].type, value) for name, value in row.items()}

@@ -4,7 +4,10 @@ import css from "./actions.css";
 import { Account } from "./account";
 import { Compose } from "./compose";
 import { EditTokens } from "./edit-tokens";
+import { FixedHost } from "./fixed-host";
+import { foldClicked } from "./folding";
 import { HiddenAuthors } from "./hidden-authors";
+import { goTo } from "./go-to";
 import { insertComment, showCount } from "./insert";
 import { LocalDrafts } from "./local-drafts";
 import { NewComments } from "./new-comments";
@@ -14,14 +17,14 @@ import { ReactionController } from "./reactions";
 import { attempt, refusalText } from "./refused";
 import { bearer, Service, type Credentials, type PostedComment } from "./service";
 import { handOver, SignIn } from "./sign-in";
-import type { Actions, ThreadHost } from "./thread-host";
+import type { Actions, ThreadElement, ThreadHost } from "./thread-host";
 import { phrase, type Translator } from "./translator";
 
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
 /** Make a thread on the page interactive. It answers at once and waits for scripts that must be loaded first. */
-export const createActions = (host: ThreadHost): Actions => new ThreadActions(host);
+export const createActions = (element: ThreadElement): Actions => new ThreadActions(new FixedHost(element));
 
 class ThreadActions implements Actions {
   readonly #host: ThreadHost;
@@ -37,6 +40,7 @@ class ThreadActions implements Actions {
   readonly #paging: Paging;
   readonly #compose: Compose | null;
   readonly #textsLoaded: Promise<void>;
+  readonly #begun: Promise<void>;
 
   constructor(host: ThreadHost) {
     const { site, thread } = host.page;
@@ -57,10 +61,11 @@ class ThreadActions implements Actions {
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
     this.#compose = form && this.#makeCompose(form, new LocalDrafts(`${site}:${thread}`));
     this.#textsLoaded = this.#loadTexts();
-    void this.#begin();
+    this.#begun = this.#begin();
   }
 
   clicked(target: Element): void {
+    if (foldClicked(this.#host, target)) return;
     if (this.#compose?.clicked(target) || this.#own.clicked(target) || this.#paging.clicked(target)) return;
     void this.#textsLoaded.then(() => this.#reactions.clicked(target));
   }
@@ -74,7 +79,9 @@ class ThreadActions implements Actions {
   }
 
   find(id: number): void {
-    void this.#textsLoaded.then(() => this.#paging.find(id));
+    const item = this.#host.item(id);
+    if (item) goTo(this.#host, item);
+    else void this.#begun.then(() => this.#paging.find(id)); // it may be the reader's own, which nobody else sees
   }
 
   changed(): void {
@@ -152,7 +159,7 @@ class ThreadActions implements Actions {
     if (!host.item(posted.id)) insertComment(host, item);
     if (posted.status === "approved") showCount(host, host.count + 1);
     this.#own.offer(posted.id);
-    if (isStillThere) host.goTo(host.item(posted.id) ?? item);
+    if (isStillThere) goTo(host, host.item(posted.id) ?? item);
   }
 
   /** Show the reader's comments that nobody else sees yet, and which ones can still be changed. */

@@ -238,17 +238,25 @@ export class Compose {
   /** Whether this page may write; true if the service does not answer that either. */
   async #mayWrite(): Promise<boolean> {
     return attempt(
-      () => this.#service.mayWrite(this.#host.page.site),
+      async () => {
+        const { may_write, main_origin } = await this.#service.mayWrite(this.#host.page.site);
+        if (!may_write) this.#warnOfOrigin(main_origin ?? "");
+        return may_write;
+      },
       () => true,
+    );
+  }
+
+  #warnOfOrigin(mainOrigin: string): void {
+    const { origin } = location;
+    const { site } = this.#host.page;
+    warnSiteOwner(
+      `${origin} is not one of the origins of the site “${site}”, which is at ${mainOrigin}. Add it under “Allowed domains” in the site's settings, so that readers can write here. commentsvc site set ${site} lists all origins.`,
     );
   }
 
   #showForbidden(): void {
     const { origin } = location;
-    const { site } = this.#host.page;
-    warnSiteOwner(
-      `${origin} is not one of the origins of the site “${site}”. Add it in the site's settings, so that readers can write here.`,
-    );
     const sentence = this.#translator.translate(
       "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.",
       { origin },

@@ -90,10 +90,13 @@ export class Identity {
     const { onStart, onEnd, signIn, translator } = this.#options;
     const canceled = new AbortController();
     onStart();
-    const going = signIn.start(provider, canceled.signal);
+    const hint = make("span", { class: "closed-hint" });
+    const going = signIn.start(provider, canceled.signal, () => {
+      hint.textContent = translator.translate("If you closed the sign-in window, cancel and try again.");
+    });
     const cancel = makeButton(translator.translate("Cancel"), "cancel-signin", () => canceled.abort());
     const sentence = translator.translate("Connecting to %(label)s…", { label });
-    this.#element.replaceChildren(make("p", { class: "connecting", role: "status" }, sentence, " ", cancel));
+    this.#element.replaceChildren(make("p", { class: "connecting", role: "status" }, sentence, " ", hint, " ", cancel));
     cancel.focus();
     let trouble = "";
     await attempt<unknown>(

@@ -15,6 +15,13 @@ export function insertComment(host: ThreadHost, item: HTMLElement): void {
     replies.append(item);
   } else if (host.sort === "newest") list?.prepend(item);
   else list?.append(item);
+  showHeading(host);
+}
+
+/** Hide "No comments yet" above the reader's own comment that nobody else sees yet. */
+export function showHeading({ section, count }: ThreadHost): void {
+  const heading = section.querySelector<HTMLElement>(".heading");
+  if (heading) heading.hidden = count === 0 && section.querySelector(".comment") !== null;
 }
 
 /** Show how many comments there are now. */
@@ -26,4 +33,5 @@ export function showCount(host: ThreadHost, num: number): void {
   const sentence = host.translator.translate("%(num)s thoughts on “%(title)s”", { num, title: "\0" });
   const [before = "", after = ""] = sentence.split("\0");
   heading.replaceChildren(before, title, after);
+  showHeading(host);
 }

@@ -1,11 +1,14 @@
 // The entry: finds the service's address and registers the elements, once.
 
+import { pageAddress, watchAddress } from "./address";
 import css from "./comments.css";
-import { CommentThread } from "./thread";
+import { CommentThread, type KeyModule, type PollerModule } from "./thread";
 import type { ActionsModule } from "./thread-host";
 
 declare const ACTIONS_FILE: string; // build.mjs defines the names of the files loaded on demand
+declare const KEY_FILE: string;
 declare const LISTS_FILE: string;
+declare const POLLER_FILE: string;
 
 const base = new URL(".", import.meta.url).href.replace(/\/$/, "");
 
@@ -31,11 +34,11 @@ function loadActions(): Promise<ActionsModule> {
 /** An element of index pages; the code that fills it is loaded when a page has one. */
 const listElement = (fill: "fillCount" | "fillRecent"): CustomElementConstructor =>
   class extends HTMLElement {
-    static readonly observedAttributes = ["site", "thread", "limit"];
+    static readonly observedAttributes = ["site", "thread", "thread-from", "limit"];
 
     connectedCallback(): void {
       void (import(`${base}/embed/${LISTS_FILE}`) as Promise<typeof import("./lists")>).then((lists) =>
-        lists[fill](base, this),
+        lists[fill](base, this, pageAddress),
       );
     }
 
@@ -48,7 +51,11 @@ function register(name: string, element: CustomElementConstructor): void {
   if (!customElements.get(name)) customElements.define(name, element);
 }
 
-CommentThread.config = { base, styles: [styles], loadActions };
+const loadKey = (): Promise<KeyModule> => import(`${base}/embed/${KEY_FILE}`) as Promise<KeyModule>;
+const loadPoller = (): Promise<PollerModule> => import(`${base}/embed/${POLLER_FILE}`) as Promise<PollerModule>;
+
+watchAddress();
+CommentThread.config = { base, styles: [styles], loadActions, loadKey, loadPoller };
 register("comment-thread", CommentThread);
 register("comment-count", listElement("fillCount"));
 register("recent-comments", listElement("fillRecent"));

@@ -3,6 +3,7 @@
 import { make } from "./dom";
 import { adopt, load } from "./fragment";
 import type { HiddenAuthors } from "./hidden-authors";
+import { goTo } from "./go-to";
 import { insertComment, showCount } from "./insert";
 import { attempt } from "./refused";
 import { readCount } from "./thread-data";
@@ -69,6 +70,6 @@ export class NewComments {
     }
     this.#hidden.apply();
     const first = host.sort === "newest" ? tops.at(-1) : tops[0];
-    if (first) host.goTo(first);
+    if (first) goTo(host, first);
   }
 }

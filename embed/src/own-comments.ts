@@ -1,7 +1,8 @@
 // The reader's own comments: they can be changed and deleted for as long as the site allows, and show the time left.
 
 import { make, makeButton } from "./dom";
-import { insertComment } from "./insert";
+import { goTo } from "./go-to";
+import { insertComment, showHeading } from "./insert";
 import { attempt, refusalText, type Refused } from "./refused";
 import type { Credentials, Service } from "./service";
 import { readTerms } from "./thread-data";
@@ -92,6 +93,7 @@ export class OwnComments {
     const translator = this.#translator;
     const area = make("textarea", {
       class: "edit-area",
+      dir: "auto",
       part: "input",
       "aria-label": translator.translate("Your comment"),
       rows: "5",
@@ -144,7 +146,7 @@ export class OwnComments {
         ? phrase("Your change is published.")
         : phrase("Your comment is awaiting moderation.");
     host.announce([translator.translate(sentence), answer.reason].filter(Boolean).join(" "));
-    host.goTo(fresh);
+    goTo(host, fresh);
   }
 
   /** The first press asks for confirmation, the second one deletes. */
@@ -177,8 +179,9 @@ export class OwnComments {
       const sentence = this.#translator.translate("This comment was removed.");
       item.querySelector("article")?.replaceWith(make("p", { class: "gone" }, sentence));
     } else item.remove();
+    showHeading(this.#host);
     this.#host.announce(this.#translator.translate("Your comment is deleted."));
-    if (next instanceof HTMLElement) this.#host.goTo(next);
+    if (next instanceof HTMLElement) goTo(this.#host, next);
   }
 
   async #credentialsFor(id: number): Promise<Credentials> {

@@ -2,6 +2,7 @@
 
 import { adopt, load } from "./fragment";
 import type { HiddenAuthors } from "./hidden-authors";
+import { goTo } from "./go-to";
 import { insertComment } from "./insert";
 import { attempt } from "./refused";
 import type { ThreadHost } from "./thread-host";
@@ -19,7 +20,7 @@ export class Paging {
   clicked(target: Element): boolean {
     if (!target.matches("a.more")) return false;
     void this.#loadMore(target as HTMLAnchorElement).then((first) => {
-      if (first) this.#host.goTo(first, false);
+      if (first) goTo(this.#host, first, false);
     });
     return true;
   }
@@ -32,7 +33,7 @@ export class Paging {
       if (!(await this.#loadMore(link))) return;
     }
     const item = host.item(id);
-    if (item) host.goTo(item);
+    if (item) goTo(host, item);
   }
 
   /** Load the page that the link leads to; gives its first comment, or null if it could not be loaded. */
@@ -69,7 +70,15 @@ export class Paging {
     if (following) link.replaceWith(following);
     else link.remove();
     this.#hidden.apply();
-    host.showRemaining();
+    this.#showRemaining();
     return host.item(Number(fresh[0]?.dataset["id"]));
+  }
+
+  /** Write the number of comments that are not loaded yet on the link to them, as the service does at first. */
+  #showRemaining(): void {
+    const { section, count, translator } = this.#host;
+    const more = section.querySelector(":scope > .more");
+    const num = count - section.querySelectorAll(".comment:not(.is-gone, [data-status])").length;
+    if (more && num > 0) more.textContent = translator.translate("Show %(num)s more comments", { num });
   }
 }

@@ -3,7 +3,7 @@
 const FIRST_MS = 15_000;
 const LAST_MS = 5 * 60_000;
 const GROWTH = 1.5;
-const VISIBLE_AGAIN_MS = 1000;
+const SOON_MS = 1000;
 
 export class Poller {
   readonly #url: () => string;
@@ -12,7 +12,7 @@ export class Poller {
     clearTimeout(this.#timer);
     if (!document.hidden) {
       this.#wait_ms = FIRST_MS;
-      this.#schedule(VISIBLE_AGAIN_MS);
+      this.#schedule(SOON_MS);
     }
   };
   #etag: string | null;
@@ -26,7 +26,7 @@ export class Poller {
     this.#etag = etag;
     this.#onChange = onChange;
     document.addEventListener("visibilitychange", this.#onVisible);
-    this.#schedule(this.#wait_ms);
+    this.#schedule(SOON_MS);
   }
 
   stop(): void {

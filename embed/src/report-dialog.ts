@@ -25,7 +25,13 @@ export function openReportDialog(
     return make("label", {}, input, " ", translator.translate(label));
   });
   const question = translator.translate("What should the moderators know?");
-  const text = make("textarea", { rows: "3", maxlength: "1000", "aria-label": question, placeholder: question });
+  const text = make("textarea", {
+    dir: "auto",
+    rows: "3",
+    maxlength: "1000",
+    "aria-label": question,
+    placeholder: question,
+  });
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
   const submit = make("button", { type: "submit", class: "send", part: "send" }, translator.translate("Report"));
   const cancel = makeButton(translator.translate("Cancel"), "cancel", () => dialog.close());

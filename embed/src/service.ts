@@ -12,6 +12,7 @@ export interface NewComment {
   site: string;
   thread: string;
   url: string;
+  canonical: string;
   title: string;
   parent_id: number | null;
   body: string;
@@ -54,6 +55,12 @@ export interface Sanction {
 }
 
 /** Headers that authorise a request: a bearer token, or the edit token of a comment. */
+/** `main_origin` is the address of the site, for a page that may not write. */
+export interface MayWrite {
+  may_write: boolean;
+  main_origin?: string;
+}
+
 export type Credentials = Record<string, string>;
 
 export const bearer = (token: string): Credentials => ({ Authorization: `Bearer ${token}` });
@@ -137,9 +144,8 @@ export class Service {
   }
 
   /** Whether pages of this origin may write; a refused CORS preflight cannot be told from a broken network. */
-  async mayWrite(site: string): Promise<boolean> {
-    const answer = await this.#send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`);
-    return (answer as { may_write: boolean }).may_write;
+  async mayWrite(site: string): Promise<MayWrite> {
+    return (await this.#send("GET", `/embed/v1/may-write?${new URLSearchParams({ site })}`)) as MayWrite;
   }
 
   async acknowledge(site: string, sanction: Sanction): Promise<void> {

@@ -19,10 +19,13 @@ interface PendingRedirect {
   verifier: string;
   redirect: string;
   scroll: number;
+  /** The fragment that a router keeps the page in; "" for none. The answer takes its place. */
+  route: string;
 }
 
 const TIMEOUT_MS = 10 * 60_000;
 const HAND_OVER_MS = 2000;
+const CLOSED_POLL_MS = 500;
 const PENDING = "commentsvc:signin";
 const WINDOW = "popup,width=480,height=680";
 
@@ -40,8 +43,9 @@ export class SignIn {
   /**
    * Sign in by one provider or (with "") by any. Call it in the click itself, or browsers open no window.
    * Gives whether somebody is signed in afterwards; never resolves when the page itself is left. Throws Refused.
+   * `onClosed`: the window seems to be closed. It may still be open: a provider's page can cut it off from its opener.
    */
-  async start(provider: string, canceled: AbortSignal): Promise<boolean> {
+  async start(provider: string, canceled: AbortSignal, onClosed = (): void => undefined): Promise<boolean> {
     const popup = window.open("", "", WINDOW);
     const redirect = location.href.split("#", 1)[0] ?? "";
     const { verifier, state, challenge } = await makePkce();
@@ -60,14 +64,17 @@ export class SignIn {
       provider,
     });
     if (!popup) {
-      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY };
+      const route = /^#[/!]/.test(location.hash) ? location.hash : "";
+      const pending: PendingRedirect = { site: this.#site, state, verifier, redirect, scroll: window.scrollY, route };
       sessionStorage.setItem(PENDING, JSON.stringify(pending));
       location.assign(url);
       return new Promise<never>(() => undefined);
     }
     popup.location.replace(url);
     canceled.addEventListener("abort", () => popup.close());
+    const watching = setInterval(() => popup.closed && onClosed(), CLOSED_POLL_MS);
     const answer = await this.#wait(state, canceled);
+    clearInterval(watching);
     return answer ? this.#finish(answer, verifier, redirect) : false;
   }
 
@@ -79,7 +86,9 @@ export class SignIn {
     if (!answer || pending?.site !== this.#site || pending.state !== answer.state) return false;
     clearHash();
     window.scrollTo(0, pending.scroll);
-    return this.#finish(answer, pending.verifier, pending.redirect);
+    const isSignedIn = await this.#finish(answer, pending.verifier, pending.redirect);
+    if (pending.route) location.hash = pending.route;
+    return isSignedIn;
   }
 
   /** The answer: a message from the window, or from a page of this blog (`handOver`). Null when canceled or too late. */

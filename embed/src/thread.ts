@@ -1,15 +1,19 @@
 // <comment-thread>: shows a page's comments. Everything else a reader can do is loaded on demand (actions.ts).
 
+import { ADDRESS_CHANGED, pageAddress, type PageAddress } from "./address";
 import { make } from "./dom";
 import { adopt, load, serviceUrl } from "./fragment";
-import { Poller } from "./poller";
-import { attempt, type Refused } from "./refused";
+import type { Poller } from "./poller";
+import type { Refused } from "./refused";
 import { warnSiteOwner } from "./site-owner-warning";
-import { hasStoredActions, readNumbers, writeStored } from "./storage";
+import { hasStoredActions, readNumbers } from "./storage";
 import { readCount, readTexts, readVersion } from "./thread-data";
-import type { Actions, ActionsModule, Page, ThreadHost } from "./thread-host";
+import type { Actions, ActionsModule, Page, ThreadElement } from "./thread-host";
 import { showTimes } from "./times";
-import { FAILED, Translator } from "./translator";
+import { FAILED, translate, type Texts } from "./translator";
+
+export type KeyModule = typeof import("./page-key");
+export type PollerModule = typeof import("./poller");
 
 /** What main.ts finds out once for all threads of a page. */
 export interface ThreadConfig {
@@ -17,16 +21,18 @@ export interface ThreadConfig {
   base: string;
   styles: CSSStyleSheet[];
   loadActions: () => Promise<ActionsModule>;
+  loadKey: () => Promise<KeyModule>;
+  loadPoller: () => Promise<PollerModule>;
 }
 
 const SORTS = ["oldest", "newest", "top"];
 const LOAD_MARGIN = "1250px 0px"; // the distance at which browsers load lazy images
 const BATCH = 5; // comments drawn without a pause, so that no task is long on a slow phone
-const FOLDED_MAX = 200; // folded threads remembered for each site
+const WATCH_MS = 10_000; // until the code that looks for new comments is loaded
 const MINUTE_MS = 60_000;
 
-export class CommentThread extends HTMLElement implements ThreadHost {
-  static readonly observedAttributes = ["site", "thread", "sort", "lang"];
+export class CommentThread extends HTMLElement implements ThreadElement {
+  static readonly observedAttributes = ["site", "thread", "thread-from", "sort", "lang"];
   /** Set before the element is registered. */
   static config: ThreadConfig;
 
@@ -34,16 +40,21 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   readonly root = this.attachShadow({ mode: "open" });
   readonly newsLine = make("p", { class: "news" });
   section: HTMLElement = make("section");
-  translator = new Translator();
+  texts: Texts = {};
   readonly #content = make("div", { class: "place" });
   readonly #status = make("p", { class: "status", role: "status" });
   readonly #frame = make("div", { class: "frame", part: "frame" }, this.#content, this.newsLine, this.#status);
+  readonly #onAddressChange = (): void => this.#addressChanged();
   readonly #onHashChange = (): void => void this.#goToHash();
   #actions: Promise<Actions> | null = null;
+  #begunActions: Promise<unknown> | null = null;
   #lifetime = new AbortController();
   #poller: Poller | null = null;
+  #keptAddress: PageAddress | undefined; // of the page whose thread is shown, or being loaded
+  #shownPage = "";
   #observer: IntersectionObserver | null = null;
   #clock = 0;
+  #timer = 0;
   #isScheduled = false;
   #isNear = false;
   #isShown = false;
@@ -51,8 +62,9 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   connectedCallback(): void {
     if (!this.#frame.parentNode) this.#attach();
     addEventListener("hashchange", this.#onHashChange);
-    this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.translator.lang), MINUTE_MS);
-    if (this.#isNear || this.hasAttribute("eager") || /^#comment(-\d|svc=)/.test(location.hash)) this.#come();
+    addEventListener(ADDRESS_CHANGED, this.#onAddressChange);
+    this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.section.lang), MINUTE_MS);
+    if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) this.#come();
     else {
       this.#observer = new IntersectionObserver(
         (entries) => {
@@ -66,12 +78,15 @@ export class CommentThread extends HTMLElement implements ThreadHost {
 
   disconnectedCallback(): void {
     removeEventListener("hashchange", this.#onHashChange);
+    removeEventListener(ADDRESS_CHANGED, this.#onAddressChange);
+    this.#keptAddress = undefined; // it may be put into another page
     clearInterval(this.#clock);
     this.#observer?.disconnect();
     this.#endLifetime();
   }
 
-  attributeChangedCallback(_name: string, before: string | null, after: string | null): void {
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (name === "thread-from") this.#keptAddress = undefined;
     if (this.isConnected && this.#isNear && before !== after) this.#schedule();
   }
 
@@ -95,16 +110,25 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   }
 
   get page(): Page {
-    const link = document.querySelector<HTMLLinkElement>('link[rel="canonical"][href]');
-    const canonical = link?.href || location.href;
-    const url = this.getAttribute("url") || canonical;
-    const title = this.getAttribute("title") || document.title;
+    const own = this.getAttribute("url");
+    const { url, canonical } = this.#address;
     return {
       site: this.getAttribute("site")?.trim() ?? "",
-      thread: this.getAttribute("thread") || new URL(canonical).pathname,
-      url: url.split("#", 1)[0] ?? "",
-      title: title.slice(0, 500),
+      thread: this.section.dataset["key"] ?? this.#asked.thread,
+      url: own ? make("a", { href: own }).href : url,
+      canonical: own ? "" : canonical,
+      title: (this.getAttribute("title") || document.title).slice(0, 500),
     };
+  }
+
+  get #address(): PageAddress {
+    return (this.#keptAddress ??= pageAddress(this));
+  }
+
+  /** What the service makes the thread's key of. */
+  get #asked(): { thread: string; canonical: string } {
+    const thread = this.getAttribute("thread");
+    return thread ? { thread, canonical: "" } : this.#address;
   }
 
   get sort(): string {
@@ -117,8 +141,9 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   }
 
   pageUrl(more: Record<string, string> = {}): string {
-    const { site, thread } = this.page;
-    return serviceUrl(this.base, "/embed/v1/comments", { site, thread, sort: this.sort, lang: this.#lang, ...more });
+    const { thread, canonical } = this.#asked;
+    const query = { site: this.page.site, thread, canonical, sort: this.sort, lang: this.#lang, ...more };
+    return serviceUrl(this.base, "/embed/v1/comments", query);
   }
 
   #attach(): void {
@@ -146,40 +171,69 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     this.#schedule();
   }
 
-  /** Several attributes set one after the other cause one reload. */
+  /**
+   * Several attributes set one after the other cause one reload. Actions that are being loaded must first take over what
+   * the reader has typed.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    queueMicrotask(() => {
+    const begin = (): void => {
       this.#isScheduled = false;
       if (this.isConnected) void this.#begin();
-    });
+    };
+    void Promise.resolve(this.#begunActions).then(begin, begin);
   }
 
   #endLifetime(): void {
     this.#lifetime.abort();
     this.#lifetime = new AbortController();
+    clearTimeout(this.#timer);
     this.#poller?.stop();
     this.#poller = null;
     this.#actions = null;
   }
 
+  /** Load the thread of another page, if the new address is that. */
+  #addressChanged(): void {
+    const before = this.#keptAddress?.thread;
+    const now = pageAddress(this).thread;
+    if (!before || before === now || this.getAttribute("thread")) return;
+    const begin = (): void => {
+      this.#keptAddress = undefined;
+      this.#schedule();
+    };
+    void CommentThread.config.loadKey().then(({ isSamePage }) => {
+      if (!isSamePage(before, now, this.section.dataset)) begin();
+    }, begin);
+  }
+
+  /** Take away what belongs to another page. */
+  #clear(): void {
+    const { thread, canonical } = this.#asked;
+    const page = [this.page.site, thread, canonical].join("\n");
+    if (page === this.#shownPage) return;
+    this.#shownPage = page;
+    this.#isShown = false;
+    this.section = make("section");
+    this.newsLine.replaceChildren();
+    this.announce("");
+  }
+
   async #begin(): Promise<void> {
     this.#endLifetime();
+    this.#clear();
     const signal = this.gone;
-    if (!this.page.site) {
-      this.#showSetUp("Comments are not set up yet: give the comment-thread element a site attribute.");
-      return;
-    }
-    this.setAttribute("aria-busy", "true");
-    if (!this.#isShown) this.#content.replaceChildren(make("div", { class: "loading", part: "loading" }));
     try {
-      await attempt(
-        () => this.#load(signal),
-        (error) => {
-          if (!signal.aborted) this.#showFailure(error);
-        },
-      );
+      if (!this.page.site) {
+        this.#showSetUp("Comments are not set up yet: give the comment-thread element a site attribute.");
+        return;
+      }
+      this.setAttribute("aria-busy", "true");
+      if (!this.#isShown) this.#content.replaceChildren(make("div", { class: "loading", part: "loading" }));
+      await this.#load(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#showFailure(error);
     } finally {
       if (!signal.aborted) this.removeAttribute("aria-busy");
     }
@@ -193,14 +247,18 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     await pause();
     await this.#show(element);
     if (signal.aborted) return;
-    this.#poller = new Poller(
-      () => this.pageUrl(),
-      etag,
-      () => this.#withActions((actions) => actions.changed()),
-    );
+    this.#timer = setTimeout(() => void this.#watch(etag, signal), WATCH_MS);
     this.emit("comment-thread-loaded", { count: this.count, version });
     if (location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
     await this.#goToHash();
+  }
+
+  /** Look for new comments from now on. */
+  async #watch(etag: string | null, signal: AbortSignal): Promise<void> {
+    const { Poller } = await CommentThread.config.loadPoller();
+    if (signal.aborted) return;
+    const changed = (): Promise<void> => this.#withActions((actions) => actions.changed());
+    this.#poller = new Poller(() => this.pageUrl(), etag, changed);
   }
 
   /** Draw a page of comments, a few at a time, and the form after them, so that nothing visible moves. */
@@ -209,7 +267,8 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     const items = detach(loaded, ":scope > .comments > *");
     const section = adopt(loaded);
     this.section = section;
-    this.translator = new Translator(section.lang, readTexts(section));
+    this.texts = readTexts(section);
+    if (section.dataset["warning"]) warnSiteOwner(section.dataset["warning"]);
     const title = section.querySelector(".title bdi");
     if (title) title.textContent = this.page.title || title.textContent;
     const list = section.querySelector(".comments") as HTMLElement;
@@ -222,7 +281,6 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     section.append(rest);
     this.#content.classList.remove("is-filling");
     this.#isShown = true;
-    this.showRemaining();
   }
 
   /** Draw comments and their replies, with pauses for the browser; false when the thread was replaced meanwhile. */
@@ -244,31 +302,17 @@ export class CommentThread extends HTMLElement implements ThreadHost {
 
   /** Adapt what the service drew to this browser: relative times, and the replies that the reader has folded. */
   prepare(root: HTMLElement): void {
-    showTimes(root, this.translator.lang);
+    showTimes(root, this.section.lang);
     const folded = readNumbers(`folded:${this.page.site}`);
     if (folded.length === 0) return;
     for (const item of [root, ...root.querySelectorAll<HTMLElement>(".comment")]) {
-      if (folded.includes(Number(item.dataset["id"]))) this.#fold(item, true);
+      if (folded.includes(Number(item.dataset["id"]))) this.fold(item, true);
     }
   }
 
-  #fold(item: HTMLElement, isFolded: boolean): void {
+  fold(item: HTMLElement, isFolded: boolean): void {
     item.classList.toggle("is-folded", isFolded);
     item.querySelector(".fold")?.setAttribute("aria-expanded", String(!isFolded));
-  }
-
-  #toggleFold(item: HTMLElement): void {
-    const isFolded = !item.classList.contains("is-folded");
-    const id = Number(item.dataset["id"]);
-    const others = readNumbers(`folded:${this.page.site}`).filter((other) => other !== id);
-    this.#fold(item, isFolded);
-    writeStored(`folded:${this.page.site}`, isFolded ? [...others, id].slice(-FOLDED_MAX) : others);
-  }
-
-  showRemaining(): void {
-    const more = this.#content.querySelector(".thread > .more");
-    const num = this.count - this.#content.querySelectorAll(".comment:not(.is-gone, [data-status])").length;
-    if (more && num > 0) more.textContent = this.translator.translate("Show %(num)s more comments", { num });
   }
 
   #showSetUp(sentence: string): void {
@@ -277,22 +321,21 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     this.#content.replaceChildren(make("p", { class: "failed", part: "failed" }, sentence));
   }
 
-  #showFailure(error: Refused): void {
+  /** Any error ends here: an empty place says nothing. */
+  #showFailure(error: unknown): void {
     const { site, thread } = this.page;
-    if (error.status === 404) {
+    const { status } = error as Partial<Refused>;
+    if (status === 404) {
       this.#showSetUp(`Comments are not set up yet: there is no site “${site}” here. Correct the site attribute.`);
       return;
     }
+    if (status === undefined) console.error(error);
     this.#isShown = false;
-    const again = make(
-      "button",
-      { type: "button", class: "again", part: "again" },
-      this.translator.translate("Try again"),
-    );
+    const again = make("button", { type: "button", class: "again", part: "again" }, translate("Try again", this.texts));
     again.addEventListener("click", () => void this.#begin());
     const hosted = serviceUrl(this.base, `/t/${encodeURIComponent(site)}`, { thread });
-    const link = make("a", { href: hosted }, this.translator.translate("Read and write comments on their own page"));
-    const sentence = make("p", {}, this.translator.translate("The comments could not be loaded."), " ", link);
+    const link = make("a", { href: hosted }, translate("Read and write comments on their own page", this.texts));
+    const sentence = make("p", {}, translate("The comments could not be loaded.", this.texts), " ", link);
     this.#content.replaceChildren(make("div", { class: "failed", part: "failed", role: "alert" }, sentence, again));
   }
 
@@ -300,12 +343,13 @@ export class CommentThread extends HTMLElement implements ThreadHost {
   async #withActions(then: (actions: Actions) => void = () => undefined): Promise<void> {
     const { signal } = this.#lifetime;
     const actions = (this.#actions ??= CommentThread.config.loadActions().then((found) => found.createActions(this)));
+    this.#begunActions = actions;
     try {
       const loaded = await actions;
       if (!signal.aborted) then(loaded);
     } catch (error) {
       if (this.#actions === actions) this.#actions = null;
-      this.announce(this.translator.translate(FAILED));
+      this.announce(translate(FAILED, this.texts));
       console.warn(error);
     }
   }
@@ -326,10 +370,8 @@ export class CommentThread extends HTMLElement implements ThreadHost {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const target = (event.target as Element).closest("a.more, .fold, .permalink, a.reply, button[data-act]");
     if (!target) return;
-    const item = target.closest<HTMLElement>(".comment");
-    if (item && target.matches(".fold")) this.#toggleFold(item);
-    else if (target.matches(".permalink")) {
-      if (item && (target as HTMLAnchorElement).pathname === location.pathname) queueMicrotask(() => this.goTo(item));
+    if (target.matches(".permalink")) {
+      if ((target as HTMLAnchorElement).pathname === location.pathname) queueMicrotask(() => void this.#goToHash());
     } else {
       event.preventDefault();
       // Until the form has moved, typed text would go to the place that it moves away from.
@@ -343,20 +385,10 @@ export class CommentThread extends HTMLElement implements ThreadHost {
 
   /** Show the comment that the page's address names, even if it is on a page of the thread not loaded yet. */
   async #goToHash(): Promise<void> {
-    const id = Number(/^#comment-(\d+)$/.exec(location.hash)?.[1]);
-    const item = this.item(id);
-    if (item) this.goTo(item);
-    else if (id) await this.#withActions((actions) => actions.find(id));
-  }
-
-  goTo(item: HTMLElement, isTarget = true): void {
-    this.#content.querySelectorAll(".is-target").forEach((old) => old.classList.remove("is-target"));
-    item.classList.toggle("is-target", isTarget);
-    const closestFolded = (from: Element): HTMLElement | null | undefined => from.parentElement?.closest(".is-folded");
-    for (let above = closestFolded(item); above; above = closestFolded(above)) this.#fold(above, false);
-    item.tabIndex = -1;
-    item.focus({ preventScroll: true });
-    item.scrollIntoView({ block: "nearest" });
+    const id = Number(/#comment-(\d+)$/.exec(location.hash)?.[1]);
+    if (!id) return;
+    if (!this.#isNear) this.#come();
+    else if (this.#isShown) await this.#withActions((actions) => actions.find(id));
   }
 }
 

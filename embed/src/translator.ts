@@ -8,6 +8,9 @@ export const phrase = (english: string): string => english;
 
 export const FAILED = phrase("That did not work. Nothing is lost; please try again.");
 
+/** A sentence without values and plurals, in the language of the texts; the first bundle has no others. */
+export const translate = (english: string, texts: Texts): string => (texts[english] as string | undefined) ?? english;
+
 export class Translator {
   lang: string;
   texts: Texts;

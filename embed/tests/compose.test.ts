@@ -185,11 +185,15 @@ it("sends again by itself with the same key when the service was away", async ()
 it("tells a page of another origin that it may not write, and its owner in the console", async () => {
   const console_ = vi.spyOn(console, "error").mockImplementation(() => undefined);
   await open();
-  service.on(POST, null).on("GET /embed/v1/may-write", { body: { may_write: false } });
+  service.on(POST, null).on("GET /embed/v1/may-write", {
+    body: { may_write: false, main_origin: "https://blog.example" },
+  });
   fillIn();
   send();
   await until(() => expect(trouble()).toContain(location.origin));
   expect(console_).toHaveBeenCalledOnce();
+  expect(console_.mock.calls[0]![0]).toContain("which is at https://blog.example. Add it under “Allowed domains”");
+  expect(console_.mock.calls[0]![0]).toContain("commentsvc site set blog lists all origins");
 });
 
 it("sends a comment that would be held only after its author has confirmed", async () => {

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { pageAddress } from "../src/address";
 import { fillCount, fillRecent } from "../src/lists";
 import { BASE, FakeService } from "./support/service";
 import { until } from "./support/until";
@@ -32,7 +33,7 @@ it("asks for all counts of a site in one request, once for each thread", async (
   }));
   const shown = ["/a", "/b", "/b"].map((thread) => element({ site: "blog", thread }));
   const other = element({ site: "diary", thread: "/a" });
-  for (const one of [...shown, other]) fillCount(BASE, one);
+  for (const one of [...shown, other]) fillCount(BASE, one, pageAddress);
   await until(() => expect(shown.map((one) => one.textContent)).toEqual(["0", "2 Kommentare", "2 Kommentare"]));
   await until(() => expect(service.requests).toHaveLength(2));
   expect(service.requests.map(({ query }) => [query.get("site"), query.getAll("thread"), query.get("lang")])).toEqual([
@@ -44,7 +45,8 @@ it("asks for all counts of a site in one request, once for each thread", async (
 
 it("asks for 200 threads in one request at most", async () => {
   service.on("GET /api/v1/counts", { body: { counts: {}, texts: {} } });
-  for (let number = 0; number < 201; number++) fillCount(BASE, element({ site: "blog", thread: `/${number}` }));
+  for (let number = 0; number < 201; number++)
+    fillCount(BASE, element({ site: "blog", thread: `/${number}` }), pageAddress);
   await until(() => expect(service.requests).toHaveLength(2));
   expect(service.requests.map(({ query }) => query.getAll("thread").length)).toEqual([200, 1]);
 });
@@ -66,7 +68,10 @@ it("lists the newest comments as text and links, by the sentence of the language
   ];
   service.on("GET /api/v1/recent", { body: { comments, line: "%(name)s zu %(title)s" } });
   const list = element({ site: "blog", limit: "2" });
-  await fillRecent(BASE, list);
+  fillRecent(BASE, list);
+  fillRecent(BASE, list); // for another attribute
+  await until(() => expect(list.querySelector("li")).not.toBeNull());
+  expect(service.requests).toHaveLength(1);
   expect([...list.querySelectorAll("li")].map((item) => item.textContent)).toEqual([
     "<b>Ann</b> zu A post",
     "Bob zu /b",
@@ -80,10 +85,11 @@ it("leaves the page's own content while the service is away, and tells the owner
   const list = element({ site: "nowhere" });
   list.textContent = "as the page has it";
   service.on("GET /api/v1/recent", null);
-  await fillRecent(BASE, list);
+  fillRecent(BASE, list);
+  await until(() => expect(service.requests).toHaveLength(1));
   expect(console_).not.toHaveBeenCalled();
   service.on("GET /api/v1/recent", { status: 404 });
-  await fillRecent(BASE, list);
+  fillRecent(BASE, list);
+  await until(() => expect(console_).toHaveBeenCalledWith(expect.stringContaining("there is no site “nowhere”")));
   expect(list.textContent).toBe("as the page has it");
-  expect(console_).toHaveBeenCalledWith(expect.stringContaining("there is no site “nowhere”"));
 });

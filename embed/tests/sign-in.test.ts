@@ -123,6 +123,7 @@ it("leaves the page where no window opens, and goes on when the answer comes bac
       resolve(new URL(url));
     });
   });
+  location.hash = "#/post";
   void signIn.start("github", never());
   const query = (await left).searchParams;
   expect(query.get("response_mode")).toBe("fragment");
@@ -134,7 +135,7 @@ it("leaves the page where no window opens, and goes on when the answer comes bac
   const form = service.sent("POST /auth/token")[0]!.body as URLSearchParams;
   expect(form.get("code")).toBe("c9");
   expect(await challengeOf(form.get("code_verifier")!)).toBe(query.get("code_challenge"));
-  expect(location.hash).toBe("");
+  expect(location.hash).toBe("#/post"); // the route, from which the answer has led away
   expect(await signIn.resume()).toBe(false); // each answer once
 });
 
@@ -142,7 +143,7 @@ it.each([
   ["another state", "blog", "other"],
   ["another site", "diary", "s1"],
 ])("does not resume with %s", async (_, site, state) => {
-  const pending = { site, state: "s1", verifier: "v", redirect: "https://blog.test/", scroll: 0 };
+  const pending = { site, state: "s1", verifier: "v", redirect: "https://blog.test/", scroll: 0, route: "" };
   sessionStorage.setItem("commentsvc:signin", JSON.stringify(pending));
   location.hash = `#commentsvc=1&state=${state}&iss=${encodeURIComponent(BASE)}&code=c1`;
   expect(await signIn.resume()).toBe(false);

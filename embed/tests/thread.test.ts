@@ -88,7 +88,10 @@ it("takes thread, url and title from the page where the element names none", asy
   link.href = "https://blog.test/post/#top";
   document.head.append(link);
   const thread = await showThread({ thread: "" });
-  expect(thread.page).toEqual({ site: "blog", thread: "/post/", url: "https://blog.test/post/", title: "A post" });
+  const canonical = "https://blog.test/post/#top";
+  const url = location.origin + "/";
+  expect(thread.page).toEqual({ site: "blog", thread: "/", url, canonical, title: "A post" });
+  expect(Object.fromEntries(service.sent(ROUTE)[0]!.query)).toMatchObject({ thread: "/", canonical });
 });
 
 it.each([
@@ -127,10 +130,11 @@ it("offers to try again and the hosted page when the service is away", async () 
 it("remembers which replies are folded", async () => {
   const thread = await showThread();
   find(thread, "#comment-1 .fold").click();
-  expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(true);
+  await until(() => expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(true));
   await thread.reload();
   expect(find(thread, "#comment-1 .fold").getAttribute("aria-expanded")).toBe("false");
   find(thread, "#comment-1 .fold").click();
+  await until(() => expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(false));
   await thread.reload();
   expect(find(thread, "#comment-1").classList.contains("is-folded")).toBe(false);
 });
@@ -147,7 +151,6 @@ it("goes to the comment in the page's address, and unfolds what hides it", async
 it("loads the code for acting only when it is needed", async () => {
   const load = vi.spyOn(CommentThread.config, "loadActions");
   const thread = await showThread();
-  find(thread, "#comment-1 .fold").click();
   expect(load).not.toHaveBeenCalled();
   find(thread, ".respond textarea").dispatchEvent(new FocusEvent("focusin", { bubbles: true, composed: true }));
   expect(load).toHaveBeenCalledOnce();

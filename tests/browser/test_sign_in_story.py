@@ -294,3 +294,16 @@ def test_a_way_to_sign_in_is_added_by_its_holder_and_by_no_link(demo, reader):
     page.get_by_role("button", name="Add it to my account").click()
     expect(page.get_by_text("Sign-in method added.")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Mastodon: Bo Nakamura")).to_be_visible()
+
+
+@pytest.mark.only_reads
+def test_a_reader_who_closes_the_window_is_told_to_cancel(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    start_to_write(page)
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Twitter", exact=True).click()
+    opened.value.close()
+    expect(page.get_by_text("If you closed the sign-in window, cancel and try again.")).to_be_visible()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_role("button", name="Twitter", exact=True)).to_be_focused()

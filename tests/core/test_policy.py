@@ -44,6 +44,7 @@ DEFAULTS = {
     "privacy_url": "",
     "language": "",
     "trailing_slash": "drop",
+    "letter_case": "keep",
     "page_params": "p,page_id,attachment_id",
 }
 ZERO_MEANS_NEVER = [

@@ -48,6 +48,8 @@ KEPT = "a abbr acronym b blockquote cite code del em i q s strike strong".split(
         ("<ul><li>a</li><li>b<br>c</li></ul><p>d</p>", "<ul>\n<li>a</li>\n<li>b\nc</li>\n</ul>\n\nd"),
         ("<pre><code>a\n\n  b\n</code></pre><p>c</p>", "<pre><code>a\n\n  b\n</code></pre>\n\nc"),
         ("<p>a</p><hr><p>b</p>", "a\n\n<hr>\n\nb"),
+        (sanitizer.to_html("a\n\n|b|c|\n|-|-|\n|*d*|e|\n||f|\n\ng"), "a\n\nb | c\n<em>d</em> | e\n | f\n\ng"),
+        (sanitizer.to_html("```python\nx = 'y'\n```"), "<pre><code class=\"language-python\">x = 'y'\n</code></pre>"),
         (
             '<p><a href="https://a.test/?b=1&amp;c=2" title="&quot;" rel="nofollow">a</a> b</p>',
             '<a href="https://a.test/?b=1&amp;c=2" title="&quot;">a</a> b',

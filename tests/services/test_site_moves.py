@@ -6,11 +6,12 @@ from sqlalchemy import select
 from commentsvc.core.errors import Conflict, Invalid
 from commentsvc.core.policy import Mode
 from commentsvc.services import exports, import_lines, recounts, site_moves
-from commentsvc.store import site_rows, sites, whole_tables
+from commentsvc.store import site_rows, sites, threads, whole_tables
 from commentsvc.store.audit_log import ActorKind, AuditEntry
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import Base, db
 from commentsvc.store.threads import Thread
+from commentsvc.store.transactions import write
 from tests.support import random_site
 from tests.support.cast import add_site
 
@@ -38,6 +39,22 @@ def test_a_site_moves_with_the_addresses_of_its_pages(site, make_comment, now, m
     assert {"setting", "site-move"} <= set(kinds)
     again = site_moves.move(sites.by_key("blog"), origin, "https://new.example", CLI, now)
     assert (again.threads, again.comments) == (0, 0)
+
+
+def test_the_address_that_a_page_gave_itself_moves_with_the_site(site, make_comment, now):
+    origin = site.origins[0].origin
+    make_comment(thread_key="/read", url=f"{origin}/read?x=1"), make_comment(thread_key="/fixed", name="Dave")
+    with write():
+        for key, url in (("/read", f"{origin}/read"), ("/fixed", "https://elsewhere.example/fixed")):
+            thread = threads.find(site, key)
+            thread.page_url, thread.url = f"{origin}{key}", url
+    site_moves.move(site, origin, "https://new.example", CLI, now)
+    db.session.expire_all()
+    found = {one.key: (one.page_url, one.url) for one in db.session.scalars(select(Thread))}
+    assert found == {
+        "/read": ("https://new.example/read", "https://new.example/read"),
+        "/fixed": ("https://new.example/fixed", "https://elsewhere.example/fixed"),
+    }
 
 
 def test_a_move_from_an_unknown_origin_says_which_are_known(site, now):

@@ -15,7 +15,6 @@ from tests.support.cast import set_policy
 from tests.support.clocks import next_window
 from tests.support.invariants import check_kept_numbers
 
-NOT_CACHED = {"X-Edit-Token": "none"}
 CLI = ActorKind.COMMAND_LINE
 
 
@@ -32,16 +31,6 @@ def merge(site, now):
 @pytest.fixture
 def undo(now):
     return lambda change, by=CLI: thread_moves.undo(find_entry(change.undo), by, "", now)
-
-
-@pytest.fixture
-def shown(client):
-    def get(key):
-        query = {"site": "blog", "thread": key}
-        found = client.get("/api/v1/comments", query_string=query, headers=NOT_CACHED).json
-        return found["thread"]["key"], [c["id"] for c in found["comments"]]
-
-    return get
 
 
 @pytest.fixture(autouse=True)

@@ -3,27 +3,14 @@
 import pytest
 
 from commentsvc import worker
-from commentsvc.services import jobs as jobs_service
 from commentsvc.services import site_settings, thread_normalizing
-from commentsvc.services.jobs import JobTools
-from commentsvc.store import audit_log, jobs, sites, threads
+from commentsvc.store import audit_log, sites, threads
 from commentsvc.store.audit_log import THREADS_NORMALIZED, ActorKind
 from commentsvc.store.db import db
 from tests.support.cast import BLOG
 from tests.support.invariants import check_kept_numbers
 
-NOT_CACHED = {"X-Edit-Token": "none"}
 CLI = ActorKind.COMMAND_LINE
-
-
-@pytest.fixture
-def shown(client):
-    def get(key):
-        query = {"site": "blog", "thread": key}
-        found = client.get("/api/v1/comments", query_string=query, headers=NOT_CACHED).json
-        return found["thread"]["key"], [comment["id"] for comment in found["comments"]]
-
-    return get
 
 
 @pytest.fixture
@@ -79,20 +66,20 @@ def test_what_is_one_page_is_merged_only_when_asked(site, make_comment, shown, n
     check_kept_numbers()
 
 
-def test_a_rule_that_changes_is_followed_by_a_job(app, site, make_comment, shown, now):
+def test_a_worker_renames_threads_when_a_rule_has_changed(site, make_comment, shown, now):
     page, other = make_comment("/x?id=1"), make_comment("/y?p=2")
     site_settings.change(site.id, {"page_params": "id"}, CLI, "", now)
-    job = jobs.claim(now, jobs.LONG_QUEUE)
-    assert job.kind == "normalize_threads"
-    jobs_service.perform(job.payload, job.key, JobTools(None, ()), now)
+    while worker.run_due(None, now):
+        pass
     assert keys() == ["/x?id=1", "/y"]
     assert shown("/x?utm_source=feed&id=1") == ("/x?id=1", [page])
     assert shown("/y") == shown("/y?p=2") == ("/y", [other])
 
 
-def test_a_worker_does_the_job_that_an_upgrade_has_left(site, make_comment, now):
-    make_comment("/post/")
-    site_settings.change(site.id, {"page_params": ""}, CLI, "", now)
+def test_pages_that_differ_in_letter_case_become_one_where_the_site_says_so(site, make_comment, shown, now):
+    page = make_comment("/Hello")
+    site_settings.change(site.id, {"letter_case": "ignore"}, CLI, "", now)
     while worker.run_due(None, now):
         pass
-    assert keys() == ["/post"]
+    assert keys() == ["/hello"]
+    assert shown("/Hello/") == shown("/HELLO") == ("/hello", [page])

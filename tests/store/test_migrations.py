@@ -195,7 +195,7 @@ def test_a_new_database_has_no_account_and_no_token(bare):
             assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
 
 
-def test_an_upgrade_leaves_a_job_that_renames_the_threads_of_before(bare, now):
+def test_an_upgrade_leaves_a_job_that_renames_threads_with_keys_of_other_rules(bare, now):
     upgrade(revision="0042")
     with bare.begin() as connection:
         connection.execute(

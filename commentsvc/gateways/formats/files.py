@@ -73,4 +73,4 @@ def _member(archive: zipfile.ZipFile) -> BinaryIO:
         raise BadFile("the zip file is encrypted; unpack it and name the file to import")
     if member.file_size > max(RATIO_COUNTS_FROM, RATIO_MAX * max(member.compress_size, 1)):
         raise BadFile("the compressed file holds more than any export would")
-    return archive.open(member)  # type: ignore[return-value]
+    return archive.open(member)  # type: ignore[return-value]  # IO[bytes] is BinaryIO in all but name

@@ -31,7 +31,7 @@ class ThreadIn(Schema):
     site: StrictStr
     thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
     title: StrictStr | None = Field(
-        None, description="of the page; wins over what comments say; empty: what the approved comments say again"
+        None, description="of the page; wins over what the page says; empty: what the page says again"
     )
     url: StrictStr | None = Field(None, description="address of the page, of an origin of the site; empty: as `title`")
     pin: StrictInt | None = Field(None, description="the top-level comment that comes first; null for none")

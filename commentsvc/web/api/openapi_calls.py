@@ -43,6 +43,10 @@ ID = {"type": "integer", "minimum": 1, "maximum": ROW_ID_MAX}
 QUERY: dict[str, dict[str, Any]] = {
     "site": {"type": "string", "minLength": 1},
     "thread": schemas_pages.THREAD_KEY,
+    "canonical": {
+        "type": "string",
+        "description": "the page's canonical link: its thread counts instead, if it is of an origin of the site",
+    },
     "sort": {"type": "string", "enum": list(Sort)},
     "cursor": {"type": "string", "description": "the `next` of the page before"},
     "limit": {"type": "integer", "minimum": 1, "maximum": paging.PAGE_SIZE_MAX},
@@ -58,7 +62,7 @@ HEADER: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[ -~]+$"},
     "X-Edit-Token": {"type": "string"},
 }
-LIST = ("site", "thread", "sort", "cursor", "limit")
+LIST = ("site", "thread", "canonical", "sort", "cursor", "limit")
 CALLS = (
     Call(
         "get",
@@ -76,7 +80,7 @@ CALLS = (
         ANYONE,
         "Approved comments of up to 200 threads: repeat `thread`.",
         (200, 304, 404, 422),
-        query=("site", "thread"),
+        query=("site", "thread", "canonical"),
         gives=answer_schemas.CountsOut,
     ),
     Call(

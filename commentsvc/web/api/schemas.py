@@ -10,7 +10,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from commentsvc.core import emails, links, text_input
+from commentsvc.core import emails, links, page_keys, text_input
 from commentsvc.core.errors import Invalid
 from commentsvc.core.phrases import phrase
 from commentsvc.core.policy import NAME_MAX, THREAD_KEY_MAX, TITLE_MAX, URL_MAX
@@ -61,6 +61,9 @@ class CommentIn(Schema):
     site: StrictStr
     thread: StrictStr = Field(json_schema_extra=THREAD_KEY)
     url: StrictStr = Field("", description="address of the page; of an origin of the site")
+    canonical: StrictStr = Field(
+        "", description="the page's canonical link; the page's address, if of an origin of the site"
+    )
     title: StrictStr = Field("", description="title of the page")
     parent_id: StrictInt | None = Field(None, description="the comment answered")
     body: StrictStr = Field(description="Markdown", json_schema_extra=WORDS)
@@ -230,7 +233,8 @@ def draft(shape: CommentIn, site: Site, account: Account | None) -> Draft:
     source = checked(lambda: text_input.body(shape.body, policy.body_max), "")
     key = checked(lambda: page_key(shape.thread, site), "")
     title = checked(lambda: text_input.line(shape.title, "title", phrase("The page's title"), TITLE_MAX, False), "")
-    url = checked(lambda: page_url(shape.url, site), "")
+    given = shape.canonical if counts_as_canonical(shape.canonical, site) else shape.url
+    url = checked(lambda: page_keys.stored_url(page_url(given, site), key, policy), "")
     if account:
         name, email, website = account.name, account.email or "", account.website
     else:
@@ -261,8 +265,26 @@ def page_key(value: str, site: Site) -> str:
     return threads.key_for(site, value)
 
 
+def page_key_of_link(value: str, canonical: str, site: Site) -> str:
+    """The key of the page that an address or a path names, whose canonical link may name another page."""
+    return page_key(canonical if counts_as_canonical(canonical, site) else value, site)
+
+
+def counts_as_canonical(link: str, site: Site) -> bool:
+    """Whether a page's canonical link says which page it is: it is of an origin of the site, and not the home page.
+
+    Templates often link every page to the home page; and for the home page, its address says the same.
+    """
+    parts = links.parts_of(link)
+    is_of_site = parts is not None and site.allows(f"{parts.scheme}://{parts.netloc}")
+    return is_of_site and page_keys.key_of(link, site.policy) != "/"
+
+
 def page_url(value: str, site: Site) -> str:
-    """The page's address, of an origin of the site; raises Invalid for any other: it would stand in mails and links."""
+    """The page's address, of an origin of the site; raises Invalid for any other: it would stand in mails and links.
+
+    It comes without the parameters that tell how a reader came to the page.
+    """
     value = value.strip()
     if not value:
         return ""
@@ -271,4 +293,4 @@ def page_url(value: str, site: Site) -> str:
     clean = len(value) <= URL_MAX and value.isprintable() and not any(c.isspace() or c in '"<>\\' for c in value)
     if not clean or not (site.allows(origin) or origin == settings().origin):
         raise Invalid("url", "url must be the address of the page, on one of the site's own origins.")
-    return value
+    return page_keys.without_tracking(site.lasting_url(value))

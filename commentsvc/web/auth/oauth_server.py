@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask
 
-from commentsvc.core import links, tokens
+from commentsvc.core import links, origins, tokens
 from commentsvc.core.errors import Invalid, NotFound
 from commentsvc.services import widget_tokens
 from commentsvc.services.widget_tokens import TokenGrant
@@ -69,7 +69,7 @@ class SiteClient(ClientMixin):
 def origin_of(address: str) -> str:
     """The origin of a page as its browser names it; raises Invalid when it has none."""
     parts = links.parts_of(address)
-    return sites.normal_origin(f"{parts.scheme}://{parts.netloc}" if parts else address)
+    return origins.normal(f"{parts.scheme}://{parts.netloc}" if parts else address)
 
 
 def blog_of(path: str) -> str:

@@ -14,7 +14,7 @@ from commentsvc.core import languages, policy, routes
 from commentsvc.core.errors import Invalid, Overlap
 from commentsvc.core.form_merge import fingerprint, merge
 from commentsvc.core.pagination import PAGE_SIZE
-from commentsvc.core.policy import Policy, TrailingSlash, Votes
+from commentsvc.core.policy import LetterCase, Policy, TrailingSlash, Votes
 from commentsvc.core.whole_numbers import find_number
 from commentsvc.services import api_tokens as api_tokens_service
 from commentsvc.services import site_settings
@@ -63,7 +63,7 @@ GROUPS = {
         "votes",
         "privacy_url",
     ),
-    "Pages": ("trailing_slash", "page_params"),
+    "Pages": ("trailing_slash", "letter_case", "page_params"),
     "Language and search engines": ("language", "noindex"),
 }
 LINES = {"protected_names"}  # several lines of text
@@ -145,6 +145,10 @@ SAYS = {
         "Slash at the end of an address",
         "Whether /hello/ and /hello are one page. After a change, existing threads follow within minutes.",
     ),
+    "letter_case": (
+        "Upper and lower case of an address",
+        "Whether /Hello and /hello are one page. After a change, existing threads follow within minutes.",
+    ),
     "page_params": (
         "Query parameters that tell pages apart",
         "With commas between. All other parameters of an address are ignored.",
@@ -155,6 +159,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "mode": cards.MODE_NAMES,
     "votes": {Votes.UPDOWN: "Up and down", Votes.UP: "Up only", Votes.OFF: "Off"},
     "trailing_slash": {TrailingSlash.DROP: "/hello/ and /hello are one page", TrailingSlash.KEEP: "They are two pages"},
+    "letter_case": {LetterCase.KEEP: "/Hello and /hello are two pages", LetterCase.IGNORE: "They are one page"},
     "language": {"": "English (default)", **{tag: tag for tag in languages.TAGS}},
 }
 

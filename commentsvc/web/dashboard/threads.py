@@ -1,4 +1,4 @@
-"""The pages of a site that have threads: their titles and addresses, and moving, merging and deleting; for owners."""
+"""The pages of a site that have threads: their titles and addresses; owners move, merge and delete them too."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from commentsvc.services import thread_deletion, thread_moves, thread_settings
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import threads
 from commentsvc.store.sites import Site
+from commentsvc.web.api import schemas
 from commentsvc.web.dashboard import layout
 from commentsvc.web.http import access
 from commentsvc.web.http.access import client_ip
@@ -29,7 +30,7 @@ pages = Blueprint("threads", __name__)
 @pages.get(routes.THREADS)
 def show(site_key: str) -> str:
     by = access.require_dashboard_moderator()
-    site = access.require_owned_site(site_key, by)
+    site = access.require_moderated_site(site_key, by)
     words = request.args.get("q", "").replace("\0", "").strip()[:TITLE_MAX]
     before_id = find_number(request.args.get("before", ""))
     found = threads.matching(site, words, before_id, PAGE_SIZE + 1)
@@ -48,27 +49,29 @@ def show(site_key: str) -> str:
 def change(site_key: str) -> Response:
     """The button says what is done to the thread."""
     by = access.require_dashboard_moderator()
-    site = access.require_owned_site(site_key, by)
-    acts: dict[str, Callable[[Site, str, Moderator], None]] = {
-        "title": _set_title,
-        "open": _set_open,
-        "close": _set_open,
-        "move": _move,
-        "merge": _merge,
-        "delete": _delete,
-    }
+    wanted = request.form.get("act", "")
+    find_site = access.require_owned_site if wanted in OWNERS_ACTS else access.require_moderated_site
+    site = find_site(site_key, by)
     with attempt():
-        act = acts.get(request.form.get("act", ""))
+        act = (ACTS | OWNERS_ACTS).get(wanted)
         if act is None:
             raise Invalid("act", "Choose an action.")
         act(site, request.form.get("thread", ""), by)
     return redirect(url_for("threads.show", site_key=site_key, q=request.form.get("q") or None), 303)
 
 
-def _set_title(site: Site, key: str, by: Moderator) -> None:
-    title = text_input.line(request.form.get("title", ""), "title", phrase("The page's title"), TITLE_MAX, False)
-    changed = thread_settings.tend(site, threads.key_for(site, key), {"title": title}, by.account, client_ip(), now())
-    say("Title saved.", changed.undo or "")
+def _set_names(site: Site, key: str, by: Moderator) -> None:
+    """Title and address, each if it differs: one that was only shown is not one that a moderator has chosen."""
+    thread_key = threads.key_for(site, key)
+    thread = threads.find(site, thread_key)
+    named: dict[str, str] = {}
+    if "title" in request.form:
+        named["title"] = text_input.line(request.form["title"], "title", phrase("The page's title"), TITLE_MAX, False)
+    if "url" in request.form:
+        named["url"] = schemas.page_url(request.form["url"], site)
+    changes = {name: value for name, value in named.items() if thread is None or value != getattr(thread, name)}
+    changed = thread_settings.tend(site, thread_key, changes, by.account, client_ip(), now())
+    say("Title and address saved." if changes else "Nothing was changed.", changed.undo or "")
 
 
 def _set_open(site: Site, key: str, by: Moderator) -> None:
@@ -91,6 +94,18 @@ def _merge(site: Site, key: str, by: Moderator) -> None:
 def _delete(site: Site, key: str, by: Moderator) -> None:
     deleted = thread_deletion.delete(site, key, by.account, client_ip(), now())
     say(f"Comments deleted: {deleted.comments}. The page is closed.", deleted.undo)
+
+
+ACTS: dict[str, Callable[[Site, str, Moderator], None]] = {
+    "names": _set_names,
+    "open": _set_open,
+    "close": _set_open,
+}
+OWNERS_ACTS: dict[str, Callable[[Site, str, Moderator], None]] = {
+    "move": _move,
+    "merge": _merge,
+    "delete": _delete,
+}
 
 
 def _goal() -> str:

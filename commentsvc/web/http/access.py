@@ -26,6 +26,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.memberships import Role
 from commentsvc.store.rules import Rule
 from commentsvc.store.sites import Site
+from commentsvc.web.http import refused_origins
 from commentsvc.web.http.app_setup import SignedIn, now, settings
 from commentsvc.web.http.forwarding import client_ip as client_ip  # views ask the guard for it
 from commentsvc.web.http.i18n import language_wished
@@ -59,7 +60,10 @@ def _check_writing(site: Site) -> None:
             "%(origin)s is not one of this site's origins. Its owner can add it to the site's settings.",
             origin=request.headers["Origin"],
         )
-        raise NotAllowed(sentence)
+        refused_origins.tell(site)
+        refused = NotAllowed(sentence)
+        refused.more = {"main_origin": site.main_origin}
+        raise refused
     check_pace()
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from commentsvc.core import routes
+from commentsvc.core import languages, page_keys, routes
 from commentsvc.page_cache.keys import Routes
 from commentsvc.page_cache.static_pages import StaticKind
 from commentsvc.web.http import security_headers
 
 SESSION_COOKIE = "commentsvc"
 HEALTH = routes.HEALTH
+
+
+def _normal_value(path: str, name: str, value: str) -> str:
+    if name == "lang":
+        return languages.nearest(value) or ""
+    # Counts are answered by the values as they were asked.
+    if name == "thread" and path != routes.API_COUNTS and page_keys.is_address(value):
+        return page_keys.without_tracking(value)
+    return value
+
 
 ROUTES = Routes(
     public_prefixes=(
@@ -27,6 +37,7 @@ ROUTES = Routes(
     localized_prefix=routes.HOSTED_PAGES,
     session_cookie=SESSION_COOKIE,
     post_path=routes.API_COMMENTS,
+    normal_value=_normal_value,
     unlimited=frozenset({HEALTH, routes.READY, routes.METRICS}),
 )
 # deploy/nginx.conf adds these headers to a file. A page with any other header is left to the service.

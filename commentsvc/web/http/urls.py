@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from commentsvc.core import redaction, routes
+from commentsvc.core import redaction, routes, text_direction
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store.comments import Comment
 from commentsvc.web.http.app_setup import settings
@@ -65,4 +65,5 @@ def init_app(app: Flask) -> None:
         hue=hue,
         avatar=avatar,
         terms=terms,
+        with_direction=text_direction.with_direction,
     )

@@ -59,7 +59,7 @@ def address(site_key: str, key: str | None = None) -> str:
 
 def _drawn(site: Site, key: str | None, thread: Thread | None, newest: Sequence[Comment]) -> bytes:
     about = site.name if key is None else (thread.title if thread else "") or key
-    page = site.origins[0].origin + "/" if key is None and site.origins else ""
+    page = site.main_origin + "/" if key is None and site.main_origin else ""
     if key is not None:
         page = (thread.url if thread else "") or urls.hosted_url(site.key, key)
     begun_at = thread.created_at if thread else site.created_at

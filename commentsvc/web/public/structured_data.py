@@ -35,7 +35,7 @@ def discussion(page: ThreadPage) -> dict[str, Any] | None:
         "url": url,
         "headline": title,
         "text": title,
-        "author": {**blog, "url": page.site.origins[0].origin} if page.site.origins else blog,
+        "author": {**blog, "url": page.site.main_origin} if page.site.main_origin else blog,
         "datePublished": machine_time(thread.created_at),
         "sharedContent": {"@type": "WebPage", "url": url},
         "commentCount": page.count,

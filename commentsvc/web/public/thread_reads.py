@@ -23,7 +23,7 @@ from commentsvc.store import avatars, comments, reports, sites, threads
 from commentsvc.store.transactions import begin_read
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.api import schemas, serializers
-from commentsvc.web.http import access
+from commentsvc.web.http import access, refused_origins
 from commentsvc.web.http.app_setup import now
 from commentsvc.web.http.i18n import ngettext, said, speak_for, widget_texts
 
@@ -31,6 +31,10 @@ pages = Blueprint("reading", __name__)
 
 RECENT_SIZE = 10
 EXCERPT_MAX = 160
+# For the page's owner, in the browser's console.
+HOME_CANONICAL = (
+    "the canonical link of this page is the home page, so it is ignored. Correct it in the page's template."
+)
 HASHED = re.compile(r"[.-](?:[0-9a-f]{8,}|[0-9A-Z]{8,})\.(?:js|css)$")  # hexadecimal, or as esbuild writes it
 KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -54,11 +58,11 @@ def thread_page() -> ThreadPage:
     sort = paging.sort(request.args.get("sort") or "oldest")
     after = paging.cursor(request.args.get("cursor", ""), sort)
     limit = paging.limit(request.args.get("limit", ""))
-    asked = page_keys.check(request.args.get("thread", ""))
+    asked, canonical = page_keys.check(request.args.get("thread", "")), request.args.get("canonical", "")
     begin_read()
     site = sites.by_key(request.args.get("site", "") or (request.view_args or {}).get("site_key", ""))
     speak_for(site)
-    page = thread_pages.load(site, schemas.page_key(asked, site), sort, after, limit, now())
+    page = thread_pages.load(site, schemas.page_key_of_link(asked, canonical, site), sort, after, limit, now())
     # Of the thread's own key: pages of all spellings of an address, and of its former keys, depend on one row.
     request.environ[DEPENDS_ON] = PageDependency(site.key, page.key, (site.version, page.version))
     return page
@@ -81,7 +85,10 @@ def fragment() -> str:
     form = request.args.get("form", "1")
     if form not in ("0", "1"):
         raise Invalid("form", "form is 1, or 0 for a page without the reply form.")
-    return render_template("fragment.html", page=thread_page(), has_form=form == "1")
+    page, canonical = thread_page(), request.args.get("canonical", "")
+    is_home = page.key != "/" and page_keys.key_of(canonical, page.policy) == "/"
+    warning = HOME_CANONICAL if is_home else ""
+    return render_template("fragment.html", page=page, has_form=form == "1", warning=warning)
 
 
 @pages.get(routes.EMBED_COMMENT)
@@ -119,8 +126,10 @@ def _private(response: Response) -> Response:
 @pages.get(routes.API_COUNTS)
 def counts() -> Response:
     site = sites.by_key(request.args.get("site", ""))
-    asked = request.args.getlist("thread")
+    asked, canonical = request.args.getlist("thread"), request.args.get("canonical", "")
     keys = {value: schemas.page_key(value, site) for value in asked}
+    if schemas.counts_as_canonical(canonical, site):
+        keys[canonical] = schemas.page_key(canonical, site)
     if not 1 <= len(asked) <= schemas.COUNTS_MAX:
         raise Invalid("thread", f"Name 1 to {schemas.COUNTS_MAX} threads: &thread=…&thread=….")
     speak_for(site)
@@ -166,7 +175,11 @@ def texts() -> Response:
 def may_write() -> Response:
     """Whether the page that asks is one that may write: its browser says no more of a refusal than of a cut wire."""
     site = sites.by_key(request.args.get("site", ""))
-    return _private(jsonify({"may_write": access.may_write(site)}))
+    if access.may_write(site):
+        return _private(jsonify({"may_write": True}))
+    refused_origins.tell(site)
+    # For the owner in the browser's console; of the site's origins, only this one is public (in its feed).
+    return _private(jsonify({"may_write": False, "main_origin": site.main_origin}))
 
 
 @pages.get(routes.AVATAR)

@@ -23,6 +23,8 @@ export interface DrawnThread {
   edit?: number;
   max?: number;
   ways?: [string, string][];
+  /** The thread's key, where the service answers with another one than it was asked for. */
+  key?: string;
   /** The cursor of the next page. */
   more?: string;
   isClosed?: boolean;
@@ -78,7 +80,8 @@ export function drawThread(thread: DrawnThread = {}): string {
   const { comments = [], version = 1, more, guests = true, edit = 900, max = 1000 } = thread;
   const count = thread.count ?? comments.length;
   const terms = JSON.stringify({ max, guests, ways: thread.ways ?? [["github", "GitHub"]], edit });
-  return `<section class="thread" lang="en" data-count="${count}" data-version="${version}"
+  return `<section class="thread" lang="en" data-count="${count}" data-version="${version}" data-trailing-slash="drop" data-page-params="p,page_id,attachment_id"
+      ${thread.key ? `data-key="${thread.key}"` : ""}
       data-terms='${terms}' data-texts='{}'>
     <h2 class="heading">${count} thoughts on <cite class="title"><bdi>A page</bdi></cite></h2>
     <select id="sort"><option value="oldest">Oldest</option><option value="newest">Newest</option></select>
@@ -95,7 +98,13 @@ export function serveThread(service: FakeService, thread: DrawnThread): void {
     .on("GET /embed/v1/texts", { body: { lang: "en", dir: "ltr", texts: {} } });
 }
 
-CommentThread.config = { base: BASE, styles: [], loadActions: () => import("../../src/actions") };
+CommentThread.config = {
+  base: BASE,
+  styles: [],
+  loadActions: () => import("../../src/actions"),
+  loadKey: () => import("../../src/page-key"),
+  loadPoller: () => import("../../src/poller"),
+};
 customElements.define("comment-thread", CommentThread);
 
 /** Add a thread to the page and wait until it is drawn. */

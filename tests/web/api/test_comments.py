@@ -96,7 +96,7 @@ def test_a_moderator_sees_what_the_public_does_not(client, site, alice, token):
         ({"body": "a\ud800b"}, "body"),
         ({"body": 7}, "body"),
         ({"body": ...}, "body"),
-        ({"body": "[a]: https://example.org"}, "body"),
+        ({"body": "***"}, "body"),
         ({"author": {"email": "carol@example.org"}}, "author.name"),
         ({"author": {"name": "Carol"}}, "author.email"),
         ({"author": {"name": "x" * 246, "email": "carol@example.org"}}, "author.name"),

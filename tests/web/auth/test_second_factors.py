@@ -32,12 +32,6 @@ from tests.support.cast import BLOG, SECRET, add_account, add_site, set_policy
 
 
 @pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def send(csrf):
     def post(client, path, **form):
         token = csrf(client.get("/auth/second").text)

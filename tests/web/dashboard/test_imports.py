@@ -27,12 +27,6 @@ PAGE = "/dashboard/blog/imports"
 
 
 @pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def upload(alices, csrf):
     """Send the form; gives the page after it."""
 

@@ -15,12 +15,6 @@ from tests.support.cast import set_policy
 
 
 @pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def busy(make_comment, alice, bob, now):
     """Six comments of yesterday: Alice decides on four after 10, 20, 30 and 40 seconds; Bob changes one."""
     ids = [make_comment(f"/p{n % 2}", Status.PENDING, body=f"{n}", title=f"=Page {n % 2}") for n in range(6)]

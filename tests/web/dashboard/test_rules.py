@@ -18,13 +18,6 @@ from tests.support.cast import SECRET, set_policy
 
 
 @pytest.fixture
-def alices(client, alice, sign_in):
-    """Alice's browser; she owns the blog."""
-    sign_in(client, alice)
-    return client
-
-
-@pytest.fixture
 def post(alices, csrf):
     """Send a form as the page would."""
 

@@ -10,20 +10,16 @@ from sqlalchemy import select
 from commentsvc.core.policy import Policy
 from commentsvc.core.status import Status
 from commentsvc.services import accounts as accounts_service
+from commentsvc.services import site_settings
 from commentsvc.store import accounts as stored_accounts
 from commentsvc.store import audit_log, memberships, sites
+from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.db import db
 from commentsvc.store.invitations import Invitation
 from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Role
 from commentsvc.web.dashboard import settings as page
 from tests.support.cast import set_policy
-
-
-@pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
 
 
 @pytest.fixture
@@ -101,6 +97,15 @@ def test_a_change_takes_effect_is_in_the_audit_log_and_can_be_undone(alices, ali
     assert [o.origin for o in site.origins] == ["https://blog.example"]
     assert "has changed since" in send("/dashboard/blog/changes/undo", entry=entry.id).text
     assert "undone" in send("/dashboard/blog/changes/undo", entry=entries()[0].id).text, "an undo is undone"
+
+
+def test_the_first_address_in_the_list_stands_for_the_site(site, now):
+    wanted = ["https://www.blog.example", "https://blog.example"]
+    for origins in (wanted, wanted[::-1], [*wanted, "https://*.preview.blog.example"]):
+        site_settings.change(site.id, {"origins": origins}, ActorKind.COMMAND_LINE, "", now)
+        db.session.expire_all()
+        found = sites.by_key("blog")
+        assert ([one.origin for one in found.origins], found.main_origin) == (origins, origins[0])
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,7 @@ from commentsvc.store import sites, threads
 from commentsvc.store.db import db
 from tests.support.invariants import check_kept_numbers
 
-PAGES = "/dashboard/blog/pages"
-
-
-@pytest.fixture
-def alices(client, alice, sign_in):
-    sign_in(client, alice)
-    return client
+PAGES = "/dashboard/blog/threads"
 
 
 @pytest.fixture
@@ -93,12 +87,40 @@ def test_a_thread_is_deleted_closed_and_restored(act, undo, make_comment):
 
 def test_titles_and_openness_change_and_are_undone(alices, act, undo, make_comment):
     make_comment("/post")
-    undo(act("title", title="My title"))
-    act("title", title="Another title")
+    undo(act("names", title="My title"))
+    act("names", title="Another title")
     undo(act("close"))
     assert found() == [("/post", "Another title", 1, True)]
     log = alices.get("/dashboard/blog/log").text
     assert "title “A post”" in log and "<b>title “Another title”</b>" in log
+
+
+def test_title_and_address_are_set_together_and_only_what_differs_is_fixed(alices, act, make_comment):
+    make_comment("/post", url="https://blog.example/post?utm")
+    assert "came with the first published comment" in alices.get(PAGES).text
+    page = act("names", title="A post", url="https://blog.example/post")
+    assert "Title and address saved." in page.text
+    thread = threads.find(sites.by_key("blog"), "/post")
+    assert (thread.title, thread.url) == ("A post", "https://blog.example/post")
+    assert (thread.is_title_fixed, thread.is_url_fixed) == (False, True)
+    assert "The address was set by a moderator or an import." in page.text
+    assert "Nothing was changed." in act("names", title="A post", url="https://blog.example/post").text
+    assert "one of the site&#39;s own origins" in act("names", url="https://elsewhere.example/").text
+
+
+def test_moderators_name_pages_and_close_them_but_do_not_move_them(client, bob, make_comment, sign_in, csrf):
+    make_comment("/post")
+    sign_in(client, bob)
+    page = client.get(PAGES).text
+    assert "Save" in page and "Move there" not in page and "Delete all comments" not in page
+
+    def press(act, **form):
+        return client.post(PAGES, data={"csrf_token": csrf(page), "act": act, "thread": "/post", **form}).status_code
+
+    assert press("names", title="By Bob") == press("close") == 303
+    assert found() == [("/post", "By Bob", 1, False)]
+    assert [press(act, to="/new") for act in ("move", "merge", "delete")] == [403, 403, 403]
+    assert found() == [("/post", "By Bob", 1, False)]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_a_guest_posts_and_only_they_see_it_waiting(app, client, site):
         page = client.get(ADDRESS).text
         assert "Hello from Lynx" in page
         assert "Your comment is awaiting moderation." in page
+        assert "No comments yet" not in page
     assert "Hello from Lynx" not in fresh(app).get(ADDRESS).text
     assert "carol@example.org" not in page
 
