@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants wordpress widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants wordpress wordpress-plugin widget audit release lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +86,11 @@ faults: .venv/.ready-dev ## Causes failures of disk, database and processes; wri
 # Needs Debian's WordPress, MariaDB and PHP (scripts/install-debian-packages wordpress).
 wordpress: .venv/.ready-dev ## WordPress, our import and export, a second WordPress: compares each comment, one or two minutes
 	$(BIN)/python -m tests.wordpress
+
+# Of the last commit. PHP's own server and Chromium try it: python -m tests.wordpress.plugin FOLDER
+wordpress-plugin: ## The WordPress plugin, as dist/commentsvc-wordpress.zip
+	mkdir -p dist
+	git archive --format=zip --output dist/commentsvc-wordpress.zip HEAD:integrations/wordpress commentsvc
 
 widget: ## After a change in embed/: types, style, tests, the built files and their sizes (needs Node 20)
 	cd embed && npm ci && npm run check && npm run lint && npm test && npm run build && npm run size

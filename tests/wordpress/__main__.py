@@ -43,23 +43,24 @@ def mariadb(folder):
 class WordPress:
     """An empty WordPress with a database of its own."""
 
-    def __init__(self, socket, name, url, unfiltered="0"):
+    def __init__(self, socket, name, url, unfiltered="0", folder=Path("/usr/share/wordpress")):
         client = ["mariadb", "--no-defaults", "-uroot", f"--socket={socket}"]
         subprocess.run(
             [*client, "-e", f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4"], check=True
         )
-        self._env = {
+        self.env = {
             "PATH": "/usr/bin:/bin",
             "WORDPRESS_SOCKET": str(socket),
             "WORDPRESS_DATABASE": name,
             "WORDPRESS_URL": url,
             "WORDPRESS_UNFILTERED": unfiltered,
+            "WORDPRESS_FOLDER": str(folder),
         }
 
     def run(self, script, *arguments):
         """What a script of this folder prints."""
         done = subprocess.run(
-            ["php", str(HERE / script), *map(str, arguments)], env=self._env, stdout=subprocess.PIPE, check=True
+            ["php", str(HERE / script), *map(str, arguments)], env=self.env, stdout=subprocess.PIPE, check=True
         )
         return done.stdout.decode()
 

@@ -26,7 +26,6 @@ CHANGED = {
     "text: strike": "<strike> is <s> here",
     "text: abbreviation": "<abbr> and <acronym> have no counterpart here; their words stay",
     "text: link in new window": "a relative link has no target outside of its blog; its words stay",
-    "text: bare address": "our import ends an address that is no link yet before a parenthesis",
     "text: line separators": "Unicode's line separators are line breaks here",
     "text: tags across paragraphs": "emphasis over several paragraphs begins anew in each",
     "HTML: divs": "<div> is a paragraph here, <span> its words",

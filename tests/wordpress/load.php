@@ -1,7 +1,5 @@
 <?php
 // Loads Debian's WordPress for a script on the command line, and installs it into an empty database.
-// Settings: WORDPRESS_DATABASE, WORDPRESS_SOCKET (of MariaDB), WORDPRESS_URL, WORDPRESS_UNFILTERED (1: the person who
-// imports may write any HTML, as administrators of a single site may; 0: as those of a network of sites may not).
 
 error_reporting(E_ALL & ~E_DEPRECATED);
 ini_set('display_errors', 'stderr');
@@ -13,30 +11,13 @@ set_error_handler(function (int $level, string $message, string $file, int $line
     return true;
 });
 
-$url = getenv('WORDPRESS_URL');
+require __DIR__ . '/config.php';
 $_SERVER['HTTP_HOST'] = parse_url($url, PHP_URL_HOST);
 $_SERVER['REQUEST_URI'] = '/';
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
 $_SERVER['REQUEST_METHOD'] = 'GET';
 $_SERVER['REMOTE_ADDR'] = '127.0.0.1';
-
-define('ABSPATH', '/usr/share/wordpress/');
-define('DB_NAME', getenv('WORDPRESS_DATABASE'));
-define('DB_USER', 'root');
-define('DB_PASSWORD', '');
-define('DB_HOST', 'localhost:' . getenv('WORDPRESS_SOCKET'));
-define('DB_CHARSET', 'utf8mb4');
-define('DB_COLLATE', '');
-define('WP_HOME', $url);
-define('WP_SITEURL', $url);
-define('WP_HTTP_BLOCK_EXTERNAL', true);
-define('DISABLE_WP_CRON', true);
-define('DISALLOW_UNFILTERED_HTML', getenv('WORDPRESS_UNFILTERED') !== '1');
-foreach (['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE'] as $name) {
-    define("{$name}_KEY", "only for this trial: $name");
-    define("{$name}_SALT", "only for this trial: $name salt");
-}
-$table_prefix = 'wp_';
+define('ABSPATH', (getenv('WORDPRESS_FOLDER') ?: '/usr/share/wordpress') . '/');
 
 $database = mysqli_init();
 $database->real_connect('localhost', 'root', '', DB_NAME, 0, getenv('WORDPRESS_SOCKET'));
