@@ -24,13 +24,13 @@ export function load(
 ): Promise<{ element: HTMLElement; etag: string | null }> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open(body === null ? "GET" : "POST", url);
+    request.open(body ? "POST" : "GET", url);
     request.responseType = "document";
     request.timeout = TIMEOUT_MS;
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
       const found = request.status === 200 ? request.responseXML?.querySelector<HTMLElement>(selector) : null;
-      if (found) resolve({ element: found, etag: body === null ? request.getResponseHeader("ETag") : null });
+      if (found) resolve({ element: found, etag: request.getResponseHeader("ETag") });
       else reject(new Refused(request.status));
     };
     request.onerror = request.ontimeout = () => {
