@@ -72,7 +72,7 @@ def test_a_reply_by_keyboard_alone(demo, reader):
     page.keyboard.type("Erin")
     page.keyboard.press("Tab")
     page.keyboard.type("erin@example.org")
-    tab_to(page.locator(".send"))  # past the website, the checkbox and the mails
+    tab_to(page.get_by_role("button", name="Post Comment"))  # past the website, the checkbox and the mails
     page.keyboard.press("Enter")
     mine = comment(page, "An answer from the keyboard")
     expect(mine).to_contain_text("awaiting moderation")
