@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import behind_nginx, freshness, growth, hot_reads, memory, peers, sizes, slow_clients, writes
+from bench import backups, behind_nginx, freshness, growth, hot_reads, memory, peers, sizes, slow_clients, writes
 from tests.support import report
 
 logging.disable(logging.WARNING)
@@ -22,6 +22,7 @@ PARTS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "slow_clients": ("Beside five hundred slow clients", slow_clients.run),
     "memory": ("Memory", memory.run),
     "peers": ("Beside others", peers.run),
+    "backups": ("Backups while guests post", backups.run),
     "growth": ("Growth", lambda: growth.run([10_000, 200_000])),
 }
 

@@ -204,7 +204,7 @@ FTS5_HASH_BYTES = 2**20  # as it is unless told otherwise
 def small_rows(world: World) -> Iterator[tuple[str, Sequence[str], Rows]]:
     """The other tables, each with its columns; threads and tallies after the comments that they count."""
     at = world.first_at
-    policy = json.dumps(to_json(Policy(mode=Mode.OFF)))
+    policy = json.dumps(to_json(Policy(mode=Mode.OFF, challenge_after=0)))
     sites = [(n, f"site{n}", f"Site {n}", 1, policy, at) for n in range(1, SITES + 1)]
     yield "site", ("id", "key", "name", "version", "settings", "created_at"), sites
     yield "site_origin", ("site_id", "origin"), [(n, f"https://site{n}.example") for n in range(1, SITES + 1)]
