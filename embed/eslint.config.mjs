@@ -6,11 +6,17 @@ import tseslint from "typescript-eslint";
 
 export default defineConfig(
   js.configs.recommended,
+  { ignores: ["embed/dist/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
-    files: ["embed/**/*.ts"],
+    files: ["embed/**/*.{ts,tsx}"],
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { project: "embed/tsconfig.json", tsconfigRootDir: process.cwd() } },
+    languageOptions: {
+      parserOptions: {
+        project: ["embed/tsconfig.json", "embed/package/tsconfig.json"],
+        tsconfigRootDir: process.cwd(),
+      },
+    },
     rules: {
       // query<HTMLInputElement>(form, "input"), as in querySelector itself.
       "@typescript-eslint/no-unnecessary-type-parameters": "off",

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.policy import default as mail_policy
 from pathlib import Path
@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Compiled, create_engine, text
 from sqlalchemy.pool import NullPool
 from werkzeug.routing import Rule
 
@@ -125,23 +125,24 @@ def _compile_rules_once() -> None:
 _compile_rules_once()
 
 
-@pytest.fixture(scope="session")
-def reuse_compiled_statements() -> Callable[[Engine], None]:
+class CompiledStatements(dict[tuple[Hashable, ...], Compiled]):
     """Each test has an engine of its own; that all compile the same statements would take a sixth of the time.
 
-    SQLAlchemy keeps compiled statements by the dialect's identity, so the engines of a database share that too.
+    SQLAlchemy keeps them by the dialect's identity; here it is the dialect's name.
     """
-    first: dict[str, Engine] = {}
 
-    def share(engine: Engine) -> None:
-        one = first.setdefault(engine.name, engine)
-        engine.dialect, engine._compiled_cache = one.dialect, one._compiled_cache
+    def get(self, key, default=None):
+        return super().get((key[0].name, *key[1:]), default)
 
-    return share
+    def __setitem__(self, key, compiled):
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+COMPILED_STATEMENTS = CompiledStatements()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make_app(request, tmp_path, compiled_templates, reuse_compiled_statements):
+def make_app(request, tmp_path, compiled_templates):
     """Make apps on one empty database, with settings of the test's own."""
     if request.param == "sqlite":
         source = request.getfixturevalue("migrated_sqlite")
@@ -158,7 +159,7 @@ def make_app(request, tmp_path, compiled_templates, reuse_compiled_statements):
         app.jinja_env.bytecode_cache = compiled_templates
         app.wsgi_app = _alone(app.wsgi_app)
         with app.app_context():
-            reuse_compiled_statements(db.engine)
+            db.engine._compiled_cache = COMPILED_STATEMENTS
         made.append(app)
         return app
 

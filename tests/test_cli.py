@@ -581,7 +581,7 @@ def test_rerender_shows_what_would_change_and_then_changes_it(ready, tmp_path):
             f"INSERT INTO comment (id, {columns}, depth, kind, ip, user_agent, reasons, is_shadowed, score, notify,"
             f" created_at) VALUES (7, {values}, 0, 'comment', '', '', '[]', 0, 0, 0, '{at}')"
         )
-    diff = "--- comment 7 (md0)\n+++ md1\n@@ -1 +1 @@\n-<p>old</p>\n+<p><strong>new</strong></p>"
+    diff = "--- comment 7 (md0)\n+++ md2\n@@ -1 +1 @@\n-<p>old</p>\n+<p><strong>new</strong></p>"
     would = "1 comments read: 1 would change, 0 would only get a newer renderer."
     assert ready("rerender", "--dry-run") == (0, f"{diff}\n{would}\n", "")
     found = json.loads(ready("rerender", "--dry-run", "--json", "--site", "blog")[1])

@@ -11,7 +11,7 @@ export class FixedHost implements ThreadHost {
   readonly section: HTMLElement;
   readonly page: Page;
   readonly translator: Translator;
-  readonly sort: string;
+  readonly order: string;
   readonly gone: AbortSignal;
   readonly #host: ThreadElement;
   readonly #pageUrl: string;
@@ -25,7 +25,7 @@ export class FixedHost implements ThreadHost {
       root: this.root,
       section: this.section,
       page: this.page,
-      sort: this.sort,
+      order: this.order,
       gone: this.gone,
     } = host);
   }

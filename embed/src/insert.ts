@@ -13,7 +13,7 @@ export function insertComment(host: ThreadHost, item: HTMLElement): void {
     let replies = above.querySelector<HTMLElement>(":scope > .replies");
     if (!replies) above.append((replies = make("ol", { class: "replies" })));
     replies.append(item);
-  } else if (host.sort === "newest") list?.prepend(item);
+  } else if (host.order === "newest") list?.prepend(item);
   else list?.append(item);
   showHeading(host);
 }

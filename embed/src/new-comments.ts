@@ -28,7 +28,7 @@ export class NewComments {
 
   async #look(): Promise<void> {
     const host = this.#host;
-    const urls = [host.pageUrl(), ...(host.sort === "newest" ? [] : [host.pageUrl({ sort: "newest" })])];
+    const urls = [host.pageUrl(), ...(host.order === "newest" ? [] : [host.pageUrl({ sort: "newest" })])];
     const loaded = await Promise.all(urls.map((url) => load(url, "section.thread", host.gone)));
     const sections = loaded.map(({ element }) => adopt(element));
     const found = new Map<string, HTMLElement>();
@@ -69,7 +69,7 @@ export class NewComments {
       insertComment(host, item);
     }
     this.#hidden.apply();
-    const first = host.sort === "newest" ? tops.at(-1) : tops[0];
+    const first = host.order === "newest" ? tops.at(-1) : tops[0];
     if (first) goTo(host, first);
   }
 }

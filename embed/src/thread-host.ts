@@ -22,7 +22,7 @@ export interface ThreadElement {
   readonly page: Page;
   /** The sentences of the first bundle. */
   readonly texts: Texts;
-  readonly sort: string;
+  readonly order: string;
   /** The line that offers new comments. */
   readonly newsLine: HTMLElement;
   /** Aborted when another thread replaces this one, or the element leaves the page. */

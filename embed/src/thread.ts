@@ -140,7 +140,8 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     return thread ? { thread, canonical: "" } : this.#address;
   }
 
-  get sort(): string {
+  /** Not `sort`: React and Vue set a property of the attribute's name, where there is one, and not the attribute. */
+  get order(): string {
     const sort = this.getAttribute("sort") ?? "";
     return SORTS.includes(sort) ? sort : "oldest";
   }
@@ -151,7 +152,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
 
   pageUrl(more: Record<string, string> = {}): string {
     const { thread, canonical } = this.#asked;
-    const query = { site: this.page.site, thread, canonical, sort: this.sort, lang: this.#lang, ...more };
+    const query = { site: this.page.site, thread, canonical, sort: this.order, lang: this.#lang, ...more };
     return serviceUrl(this.base, "/embed/v1/comments", query);
   }
 

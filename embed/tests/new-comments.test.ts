@@ -25,7 +25,7 @@ afterEach(() => {
 /** Others have written: the service has another page from now on, and the thread notices it. */
 async function change(thread: CommentThread, page: DrawnThread, newest: DrawnComment[] = []): Promise<void> {
   service.on("HEAD /embed/v1/comments", { etag: '"2"' }).on("GET /embed/v1/comments", ({ query }) => ({
-    body: drawThread(query.get("sort") === "newest" && thread.sort !== "newest" ? { comments: newest } : page),
+    body: drawThread(query.get("sort") === "newest" && thread.order !== "newest" ? { comments: newest } : page),
   }));
   await vi.advanceTimersByTimeAsync(POLL_MS);
 }

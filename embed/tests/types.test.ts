@@ -1,6 +1,6 @@
 // Checked by tsc: the published types say what the element really has.
 import { expectTypeOf, it } from "vitest";
-import type { CommentThreadElement } from "../comment-thread";
+import type { CommentThreadElement } from "../package/elements";
 import type { CommentThread } from "../src/thread";
 
 it("promises nothing that the element does not have", () => {

@@ -280,7 +280,7 @@ def test_all_tables_that_name_a_thread_follow_a_merge():
         for key in table.foreign_keys
         if key.column.table.name == "thread"
     }
-    assert naming == {"comment", "vote", "thread_alias"}
+    assert naming == {"comment", "vote", "thread_alias", "thread_subscription"}
 
 
 def test_a_site_that_keeps_slashes_has_two_pages(site, make_comment, move, shown):
