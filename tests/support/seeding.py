@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from flask import Flask
+from sqlalchemy import delete
 
 from commentsvc import create_app
 from commentsvc.config import from_environment
+from commentsvc.core.job_kinds import JobKind
 from commentsvc.core.policy import Mode, Policy
 from commentsvc.services import api_tokens, posting
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, engine, memberships, migrations, sites
+from commentsvc.store.db import db
+from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 
@@ -73,3 +77,6 @@ def add_thread(app: Flask, secret: str, key: str, count: int, replies: float = 0
             posted = posting.post(site, Submission(draft, sender), secret, start + timedelta(seconds=n))
             if posted.comment.depth < 3:
                 open_ids.append(posted.comment.id)
+        # Of the old comments; /readyz would call it late, and no page answers at the blog's address.
+        with write():
+            db.session.execute(delete(Job).where(Job.kind == JobKind.READ_PAGE))
