@@ -333,8 +333,8 @@ def test_a_reader_who_closes_the_window_is_told_to_cancel(demo, reader):
     page.goto(demo.post)
     start_to_write(page)
     with page.context.expect_page() as opened:
-        page.get_by_role("button", name="Twitter", exact=True).click()
+        page.get_by_role("button", name="X (Twitter)", exact=True).click()
     opened.value.close()
     expect(page.get_by_text("If you closed the sign-in window, cancel and try again.")).to_be_visible()
     page.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.get_by_role("button", name="Twitter", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="X (Twitter)", exact=True)).to_be_focused()
