@@ -24,6 +24,7 @@ from commentsvc.store.jobs import Job
 from commentsvc.store.sanctions import Sanction
 from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, service_config
+from tests.support.clocks import next_window
 from tests.support.invariants import check_kept_numbers
 
 NAME, EMAIL, IP, AGENT = "Zaphodia Quux", "zaphodia@quux.example", "198.51.100.77", "Quuxbrowser/7"
@@ -104,7 +105,7 @@ def found_in_files(folder):
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_an_erased_guest_is_in_no_table_file_or_page(told, tmp_path, keeps, client):
+def test_an_erased_guest_is_in_no_table_file_or_page(told, tmp_path, keeps, app, client):
     places = {place.partition(".")[0] for place, _ in found_in_tables()}
     assert {"comment", "author", "comment_words", "decision", "flag", "sanction", "job", "journal"} <= places
     assert any(name.endswith(".page") for name, _ in found_in_files(tmp_path)), "else this looks at nothing"
@@ -117,6 +118,7 @@ def test_an_erased_guest_is_in_no_table_file_or_page(told, tmp_path, keeps, clie
     assert {row.author_name for row in rows} == {"Deleted account"}
     assert [row.source for row in rows] == (["First words", "Second words"] if keeps else ["", ""])
     assert {row.status for row in rows} == ({"approved", "pending"} if keeps else {"deleted"})
+    next_window(app)
     assert NAME not in client.get("/t/blog?thread=/post").text
     check_kept_numbers()
 
