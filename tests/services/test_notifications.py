@@ -29,31 +29,17 @@ from commentsvc.store.jobs import Job
 from commentsvc.store.memberships import Membership
 from commentsvc.store.transactions import write
 from tests.support.cast import SECRET, set_policy
+from tests.support.mails import deliver
 
 SENDER = MailLinks("https://comments.example", SECRET)
 HOUR = timedelta(hours=1)
 EVIL = "Look at https://evil.example/now and www.evil.example ![x](https://evil.example/p.png) <b>bold</b>"
 
 
-class PostOffice:
-    def __init__(self):
-        self.letters = []
-
-    def send(self, letter):
-        self.letters.append(letter)
-
-
 @pytest.fixture
 def mails(now):
-    """Do what is due and give the letters."""
-
-    def deliver(at=now):
-        office = PostOffice()
-        while worker.run_due(office, at, links=SENDER):
-            pass
-        return office.letters
-
-    return deliver
+    """Run the jobs that are due, now or at another time; gives the mails that they sent."""
+    return lambda at=now: deliver(at, SENDER)
 
 
 @pytest.fixture

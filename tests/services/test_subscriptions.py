@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from commentsvc import worker
 from commentsvc.config import Config
 from commentsvc.core.errors import Invalid
 from commentsvc.core.status import Action, Status
@@ -19,30 +18,16 @@ from commentsvc.store.db import db
 from commentsvc.store.subscriptions import Subscription
 from commentsvc.store.thread_subscriptions import ThreadSubscription
 from tests.support.cast import SECRET
+from tests.support.mails import deliver
 
 LINKS = MailLinks("https://comments.example", SECRET)
 DORA = "dora@example.org"
 
 
-class Outbox:
-    def __init__(self):
-        self.mails = []
-
-    def send(self, mail):
-        self.mails.append(mail)
-
-
 @pytest.fixture
 def mails(now):
-    """Do what is due and give the mails."""
-
-    def deliver(at=now):
-        outbox = Outbox()
-        while worker.run_due(outbox, at, links=LINKS):
-            pass
-        return outbox.mails
-
-    return deliver
+    """Run the jobs that are due, now or at another time; gives the mails that they sent."""
+    return lambda at=now: deliver(at, LINKS)
 
 
 @pytest.fixture

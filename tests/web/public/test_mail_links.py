@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import commentsvc
-from commentsvc import worker
 from commentsvc.core.policy import Mode
 from commentsvc.core.status import Status
 from commentsvc.services import members, notifications, posting
@@ -21,27 +20,12 @@ from commentsvc.store.memberships import Role
 from commentsvc.store.transactions import write
 from commentsvc.web.auth import account_mails
 from tests.support.cast import SECRET, find_csrf, set_policy
+from tests.support.mails import deliver
 
 BASE = "https://comments.example"
 MAILS = MailLinks(BASE, SECRET)
 URL = "https://blog.example/post/?p=1#top"
 PAGE = "https://blog.example/post/?p=1"
-
-
-class PostOffice:
-    def __init__(self):
-        self.letters = []
-
-    def send(self, letter):
-        self.letters.append(letter)
-
-
-def deliver(at):
-    """Run the due jobs and give the mails they send."""
-    office = PostOffice()
-    while worker.run_due(office, at, links=MAILS):
-        pass
-    return office.letters
 
 
 @pytest.fixture(params=[URL, ""], ids=["address", "no address"])
@@ -74,7 +58,7 @@ def moderator_mail_at_once(post, site, alice, now, **_):
     with write():
         digest_settings.set_pace(alice, site, DigestInterval.AT_ONCE, now)
     post("Carol")
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def digest(post, site, alice, now, **_):
@@ -83,7 +67,7 @@ def digest(post, site, alice, now, **_):
     post("Carol")
     post("Dave")
     notifications.send_digests(MAILS, now + timedelta(hours=1))
-    return deliver(now + timedelta(hours=1))
+    return deliver(now + timedelta(hours=1), MAILS)
 
 
 def reply_notification(post, site, now, **_):
@@ -92,7 +76,7 @@ def reply_notification(post, site, now, **_):
         dave = stored_accounts.make_account("dave@example.net", "Dave", False, now)
     question = post("Dave", notify=True, account=dave)
     post("Erin", parent=question)
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def thread_notification(post, site, now, **_):
@@ -104,12 +88,12 @@ def thread_notification(post, site, now, **_):
         subscriptions.confirm(site.id, "erin@example.net", now)
         thread_subscriptions.add(thread.id, number, now)
     post("Frank")
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def confirm_subscription(post, now, **_):
     post("Dave", notify=True)
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def confirm_comment(post, site, now, app, **_):
@@ -121,19 +105,19 @@ def confirm_comment(post, site, now, app, **_):
         comment = comments.by_id(comment_id)
         comment.status, comment.reasons = Status.PENDING, [{"rule": address_checks.REASON.rule, "outcome": "hold"}]
         address_checks.ask(comment, None, SECRET, now)
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def invitation(site, alice, now, **_):
     members.invite(site, "erin@example.net", Role.MODERATOR, alice, BASE, "192.0.2.1", now)
-    return deliver(now)
+    return deliver(now, MAILS)
 
 
 def sign_in_code(app, alice, now, **_):
     browser = app.test_client()
     page = browser.get("/auth/signin")
     browser.post("/auth/signin", data={"csrf_token": find_csrf(page.text), "email": alice.email})
-    return deliver(now + timedelta(seconds=1))
+    return deliver(now + timedelta(seconds=1), MAILS)
 
 
 def identity_added(app, alice, **_):
