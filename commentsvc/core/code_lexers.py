@@ -53,7 +53,7 @@ _BEFORE_WORDS: list[Any] = [
     (r"\.?[0-9][\w.]*+", Number),
 ]
 _AFTER_KEYWORDS: list[Any] = [
-    (r"([A-Za-z_$][\w$]*+)([ \t]*+)(?=\()", bygroups(Name.Function, Text)),  # type: ignore[no-untyped-call]
+    (r"([A-Za-z_$][\w$]*+)([ \t]*+)(?=\()", bygroups(Name.Function, Text)),  # type: ignore[no-untyped-call]  # Pygments' stubs
     (r"[A-Za-z_$][\w$]*+", Name),
     (r"[\w\W]", Punctuation),
 ]

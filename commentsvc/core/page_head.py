@@ -1,4 +1,4 @@
-"""Reads what a web page says about itself: its title, its address and whether it leads on, from the HTML."""
+"""Reads what a web page says about itself: its title, its address and its redirect, from the HTML."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def make_trouble(trouble: str | None) -> None:
     if trouble == "redirect":
         raise Refused(Response(status=302, headers={"Location": "http://127.0.0.1:1/"}))
     if trouble == "slow":
-        time.sleep(12)
+        time.sleep(12)  # longer than the service waits for a provider
 
 
 def token_error(name: str, what: str) -> Response:

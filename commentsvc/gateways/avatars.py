@@ -38,7 +38,7 @@ def fetch(url: str, named_hosts: Collection[str]) -> bytes:
                 raise OSError(f"the picture cannot be fetched: HTTP {response.status_code}")
             return small(response.content)
         url = urljoin(url, response.headers["Location"])
-    raise OSError("the picture's address leads on and on")
+    raise OSError("the picture's address redirects too often")
 
 
 def small(body: bytes) -> bytes:

@@ -18,13 +18,13 @@ from commentsvc.gateways.safe_http import NotPublic
 HOPS_MAX = 3
 HTML = ("text/html", "application/xhtml+xml")
 PERMANENT = (301, 308)
-# Statuses that may be others soon: Request Timeout, Too Early, Too Many Requests.
-PASSING = (408, 425, 429)
+# Temporary failures: Request Timeout, Too Early, Too Many Requests.
+TEMPORARY = (408, 425, 429)
 
 
 @dataclass(frozen=True)
 class ReadPage:
-    """`url` is where the page was found; `is_moved` says that everything that led there was for good."""
+    """`url` is where the page was found; `is_moved` says that all redirects to it were permanent."""
 
     url: str
     head: PageHead
@@ -33,7 +33,7 @@ class ReadPage:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Another try would end the same way, for this reason."""
+    """Trying again would not help; `reason` says why."""
 
     reason: str
 
@@ -41,14 +41,14 @@ class Unreadable:
 def read(url: str, is_own: Callable[[str], bool], allow: OutboundAllow) -> ReadPage | Unreadable:
     """The page at an address; raises OSError when another try may succeed.
 
-    Redirects are followed while `is_own` says of their target that it is one of the site's. A page that leads on by
-    `<meta http-equiv="refresh">`, as generators of static sites write it for moved pages, counts as a redirect.
+    Redirects are followed while `is_own` says of their target that it is one of the site's. A `refresh` in the HTML,
+    which static site generators write for moved pages, counts as a redirect.
     """
     is_moved = True
     with safe_http.public_only(Session(), allow, safe_http.WEB, is_cut=True) as session:
         for _ in range(HOPS_MAX + 1):
             if not is_own(url):
-                return Unreadable("it leads to another origin")
+                return Unreadable("it redirects to another origin")
             response = _response(session, url)
             if isinstance(response, Unreadable):
                 return response
@@ -63,7 +63,7 @@ def read(url: str, is_own: Callable[[str], bool], allow: OutboundAllow) -> ReadP
             if not head.refresh or urldefrag(head.refresh)[0] == url:
                 return ReadPage(url, head, is_moved)
             url = urldefrag(head.refresh)[0]
-    return Unreadable("it leads on and on")
+    return Unreadable(f"it redirects more than {HOPS_MAX} times")
 
 
 def why_unread(origin: str, allow: OutboundAllow) -> str:
@@ -86,7 +86,7 @@ def _response(session: Session, url: str) -> Response | Unreadable:
         return Unreadable(str(error))
     except RequestException as error:
         raise OSError(f"the page cannot be read: {type(error).__name__}") from None
-    if response.status_code >= 500 or response.status_code in PASSING:
+    if response.status_code >= 500 or response.status_code in TEMPORARY:
         raise OSError(f"the page cannot be read: HTTP {response.status_code}")
     if response.status_code != 200 and not response.is_redirect:
         return Unreadable(f"HTTP {response.status_code}")

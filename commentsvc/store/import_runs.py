@@ -54,7 +54,7 @@ class ImportRun(Base):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     problem: Mapped[str] = mapped_column(Text, default="")  # why it failed
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    busy_until: Mapped[datetime | None] = mapped_column(UtcTime)  # a worker is at it, unless it died
+    busy_until: Mapped[datetime | None] = mapped_column(UtcTime)  # a worker processes it until then, unless it died
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
     by_account: Mapped[Account | None] = relationship(lazy="select")

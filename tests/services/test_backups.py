@@ -207,4 +207,4 @@ def test_the_worker_writes_backups_when_they_are_due_and_keeps_some(make_app, tm
         assert [backups.verify(path).created_at for path in kept] == [now + timedelta(hours=n) for n in (4, 6, 8)]
         with backup_file.locked(folder / ".lock") as is_mine:
             assert is_mine
-            assert not backups.keep_up(config, now + timedelta(days=9)), "another worker is at it"
+            assert not backups.keep_up(config, now + timedelta(days=9)), "another worker writes one"

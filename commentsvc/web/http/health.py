@@ -25,7 +25,7 @@ pages = Blueprint("health", __name__)
 # A job waits seconds; one that is due for longer has no worker that does it, or a mail server that keeps all waiting.
 LATE_S = 600.0
 NO_WORKER = "late, and no worker does jobs; is commentsvc worker running?"
-SLOW = "late; a worker is at it, but some server that it needs is slow"
+SLOW = "late; a worker is running, but a server that it needs is slow"
 SECURITY_TXT_LIFE = timedelta(days=180)  # a year at most (RFC 9116 §2.5.5)
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 

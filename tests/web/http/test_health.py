@@ -78,7 +78,7 @@ def test_jobs_that_wait_are_told_and_a_queue_that_nobody_works_on_is_called_late
     with write():
         jobs.claim(now, "mail")
     answer = client.get("/readyz")
-    assert answer.status_code == 200, "a worker is at it"
+    assert answer.status_code == 200, "a worker is running"
     assert answer.json["queue"]["status"].startswith("late")
 
 
