@@ -1,4 +1,4 @@
-// The package for builds of pages: what it writes into them. The examples in integrations/ try it in real builds (tests/browser/test_integrations.py).
+// The package for builds of pages: what it writes into them. The examples in integrations/ try it in real builds (tests/browser/integrations/test_eleventy.py).
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";

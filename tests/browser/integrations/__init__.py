@@ -1,0 +1,1 @@
+"""The examples of integrations/, built and read; each system has its file."""
