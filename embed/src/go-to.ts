@@ -11,7 +11,10 @@ export function goTo(host: ThreadHost, item: HTMLElement, isTarget = true): void
   const closestFolded = (from: Element): HTMLElement | null | undefined => from.parentElement?.closest(".is-folded");
   for (let above = closestFolded(item); above; above = closestFolded(above)) host.fold(above, false);
   let closed = host.root.host.closest("details");
-  for (; closed; closed = closed.parentElement?.closest("details") ?? null) closed.open = true;
+  for (; closed; closed = closed.parentElement?.closest("details") ?? null) {
+    closed.open = true;
+    closed.getBoundingClientRect(); // Chromium may leave the content hidden where it is focused before it has a layout
+  }
   item.tabIndex = -1;
   item.focus({ preventScroll: true });
   const own = item.querySelector<HTMLElement>(":scope > article") ?? item;

@@ -53,6 +53,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   readonly #onPrint = (): void => this.#showForPrint();
   #actions: Promise<Actions> | null = null;
   #begunActions: Promise<unknown> | null = null;
+  #drawn: Promise<boolean> | null = null; // whether the thread and its form could be shown
   #lifetime = new AbortController();
   #poller: Poller | null = null;
   #keptAddress: PageAddress | undefined; // of the page whose thread is shown, or being loaded
@@ -60,7 +61,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   #observer: IntersectionObserver | null = null;
   #clock = 0;
   #timer = 0;
-  #isScheduled = false;
+  #scheduled: Promise<void> | null = null;
   #isNear = false;
   #isShown = false;
   #hasActed = false;
@@ -71,12 +72,12 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     addEventListener(ADDRESS_CHANGED, this.#onAddressChange);
     addEventListener("beforeprint", this.#onPrint);
     this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.section.lang), MINUTE_MS);
-    if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) this.#come();
+    if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) void this.#come();
     else {
       this.#reserveHeight();
       this.#observer = new IntersectionObserver(
         (entries) => {
-          if (entries.some((entry) => entry.isIntersecting)) this.#come();
+          if (entries.some((entry) => entry.isIntersecting)) void this.#come();
         },
         { rootMargin: LOAD_MARGIN },
       );
@@ -96,7 +97,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (name === "thread-from") this.#keptAddress = undefined;
-    if (this.isConnected && this.#isNear && before !== after) this.#schedule();
+    if (this.isConnected && this.#isNear && before !== after) void this.#schedule();
   }
 
   /** How many comments the thread has; NaN until they are loaded. */
@@ -110,8 +111,9 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   }
 
   /** Open the form, to reply to a comment or (without a number) to the page. */
-  reply(id?: number): Promise<void> {
-    return this.#withActions((actions) => actions.reply(id ?? null));
+  async reply(id?: number): Promise<void> {
+    if (!this.#isNear) await this.#come();
+    await this.#withActions((actions) => actions.reply(id ?? null));
   }
 
   get gone(): AbortSignal {
@@ -204,24 +206,22 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     }
   }
 
-  #come(): void {
+  #come(): Promise<void> {
     this.#observer?.disconnect();
     this.#isNear = true;
-    this.#schedule();
+    return this.#schedule();
   }
 
   /**
    * Several attributes set one after the other cause one reload. Actions that are being loaded must first take over what
    * the reader has typed.
    */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    const begin = (): void => {
-      this.#isScheduled = false;
-      if (this.isConnected) void this.#begin();
+  #schedule(): Promise<void> {
+    const begin = async (): Promise<void> => {
+      this.#scheduled = null;
+      if (this.isConnected) await this.#begin();
     };
-    void Promise.resolve(this.#begunActions).then(begin, begin);
+    return (this.#scheduled ??= Promise.resolve(this.#begunActions).then(begin, begin));
   }
 
   #endLifetime(): void {
@@ -240,7 +240,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     if (!before || before === now || this.getAttribute("thread")) return;
     const begin = (): void => {
       this.#keptAddress = undefined;
-      this.#schedule();
+      void this.#schedule();
     };
     void CommentThread.config.loadKey().then(({ isSamePage }) => {
       if (!isSamePage(before, now, this.section.dataset)) begin();
@@ -260,19 +260,28 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   }
 
   async #begin(): Promise<void> {
+    if (!(await (this.#drawn = this.#fill()))) return;
+    this.emit("comment-thread-loaded", { count: this.count, version: readVersion(this.section) });
+    if (this.#hasActed || location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
+    await this.#goToHash();
+  }
+
+  async #fill(): Promise<boolean> {
     this.#endLifetime();
     this.#clear();
     const signal = this.gone;
     try {
       if (!this.page.site) {
         this.#showSetUp("Comments are not set up yet: give the comment-thread element a site attribute.");
-        return;
+        return false;
       }
       this.setAttribute("aria-busy", "true");
       if (!this.#isShown) this.#content.replaceChildren(make("div", { class: "loading", part: "loading" }));
       await this.#load(signal);
+      return !signal.aborted;
     } catch (error) {
       if (!signal.aborted) this.#showFailure(error);
+      return false;
     } finally {
       if (!signal.aborted) {
         this.removeAttribute("aria-busy");
@@ -286,14 +295,9 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     showTimes(this.#content, this.#lang); // creates the date formats, which takes a while, during the request
     const { element, etag } = await loading;
     const form = CommentThread.config.loadForm().then(({ prepareForm }) => prepareForm(this), console.warn);
-    const version = readVersion(element);
     await pause();
     await this.#show(element, form);
-    if (signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#watch(etag, signal), WATCH_MS);
-    this.emit("comment-thread-loaded", { count: this.count, version });
-    if (this.#hasActed || location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
-    await this.#goToHash();
+    if (!signal.aborted) this.#timer = setTimeout(() => void this.#watch(etag, signal), WATCH_MS);
   }
 
   /** Look for new comments from now on. */
@@ -383,15 +387,16 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     this.#content.replaceChildren(make("div", { class: "failed", part: "failed", role: "alert" }, sentence, again));
   }
 
-  /** Load the actions if they are not loaded yet, and run `then` with them. */
-  async #withActions(then: (actions: Actions) => void = () => undefined): Promise<void> {
-    const { signal } = this.#lifetime;
+  /** Load the actions if they are not loaded yet, and run `then` with them. They begin with a form, so it must be there. */
+  async #withActions(then?: (actions: Actions) => void): Promise<void> {
+    const signal = this.gone;
     this.#hasActed = true;
+    if (!(await this.#drawn) || signal.aborted) return;
     const actions = (this.#actions ??= CommentThread.config.loadActions().then((found) => found.createActions(this)));
     this.#begunActions = actions;
     try {
       const loaded = await actions;
-      if (!signal.aborted) then(loaded);
+      if (this.gone === signal) then?.(loaded);
     } catch (error) {
       if (this.#actions === actions) this.#actions = null;
       this.announce(translate(FAILED, this.texts));
@@ -432,7 +437,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   async #goToHash(): Promise<void> {
     const id = Number(/#comment-(\d+)$/.exec(location.hash)?.[1]);
     if (!id) return;
-    if (!this.#isNear) this.#come();
+    if (!this.#isNear) void this.#come();
     else if (this.#isShown) await this.#withActions((actions) => actions.find(id));
   }
 }

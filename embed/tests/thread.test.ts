@@ -154,7 +154,7 @@ it("loads the code for acting only when it is needed", async () => {
   find(thread, "#comment-1 .body").click();
   expect(load).not.toHaveBeenCalled();
   find(thread, ".respond textarea").dispatchEvent(new FocusEvent("focusin", { bubbles: true, composed: true }));
-  expect(load).toHaveBeenCalledOnce();
+  await vi.waitFor(() => expect(load).toHaveBeenCalledOnce());
 });
 
 it("says so when that code cannot be loaded, and tries again at the next click", async () => {

@@ -2,6 +2,7 @@
 
 import re
 import time
+from importlib import resources
 
 import pytest
 from playwright.sync_api import expect
@@ -368,6 +369,37 @@ def test_where_its_second_file_cannot_be_loaded_nothing_is_lost(demo, reader):
     page.get_by_role("textbox", name="Comment").focus()
     expect(page.get_by_role("toolbar", name="Formatting")).to_be_visible()
     expect(page.get_by_role("textbox", name="Comment")).to_have_value("kept")
+
+
+def test_a_pointer_on_the_comments_while_they_are_drawn_leaves_the_form_working(demo, reader):
+    """It loads the code behind the buttons, which must wait for the form: its file comes late here."""
+    page = reader()
+    held = []
+    page.route("**/embed/form-*.js", lambda route: held.append(route))
+    page.goto(demo.post)
+    expect(page.locator("li.comment")).to_have_count(8)
+    (actions,) = (resources.files("commentsvc") / "web/static/embed").glob("act-*.js")
+    page.evaluate("url => import(url).then(() => {})", f"{demo.service}/embed/{actions.name}")
+    page.locator("li.comment .vote").first.hover()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    held[0].continue_()
+    write(page)
+    expect(comment(page)).to_contain_text("awaiting moderation")
+
+
+def test_a_page_opens_the_form_before_the_reader_has_come_to_it(demo, reader):
+    page = reader()
+    page.goto(demo.blog + "/about/")
+    page.set_content(
+        f"""<script type="module" src="{demo.service}/embed.js"></script><p style="height: 6000px">Far</p>
+        <comment-thread site="blog" thread="{demo.post.removeprefix(demo.blog)}"></comment-thread>"""
+    )
+    page.evaluate(
+        "customElements.whenDefined('comment-thread').then(() => document.querySelector('comment-thread').reply())"
+    )
+    expect(page.get_by_role("textbox", name="Comment")).to_be_focused()
+    write(page)
+    expect(comment(page)).to_contain_text("awaiting moderation")
 
 
 @pytest.mark.only_reads
