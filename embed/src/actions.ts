@@ -54,12 +54,13 @@ class ThreadActions implements Actions {
     this.#editTokens = new EditTokens(`${site}:${thread}`);
     this.#hidden = new HiddenAuthors(host);
     const drafts = new LocalDrafts(`${site}:${thread}`);
+    drafts.takeOver(`${site}:${formerKey(host)}`);
     this.#own = new OwnComments(host, this.#service, drafts, (id) => this.#credentialsFor(id));
     this.#reactions = new ReactionController(host, this.#service, this.#account, this.#hidden, () =>
       this.#compose?.askToSignIn(this.#translator.translate("Please sign in to vote.")),
     );
     this.#newComments = new NewComments(host, this.#hidden);
-    this.#paging = new Paging(host, this.#hidden);
+    this.#paging = new Paging(host, this.#service, this.#hidden);
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
     this.#compose = form && this.#makeCompose(form, drafts);
     const followForm = host.section.querySelector<HTMLFormElement>("form.follow");
@@ -214,4 +215,10 @@ function outcome(posted: PostedComment): string {
   if (posted.status === "approved") return phrase("Your comment is published.");
   if (posted.status === "pending") return phrase("Your comment is awaiting moderation.");
   return phrase("Your comment was not published.");
+}
+
+/** The name that drafts of this thread had before the service made keys of addresses. */
+function formerKey(host: ThreadHost): string {
+  const asked = new URL(host.pageUrl()).searchParams;
+  return (asked.get("canonical") ?? asked.get("thread") ?? "").replace(/^https?:\/\/[^/]*|[?#].*$/g, "");
 }

@@ -52,6 +52,24 @@ def test_a_page_is_followed_without_a_comment_and_left_by_one_click(demo, reader
     expect(mailbox.get_by_text("You won't get any more emails about new comments on that page.")).to_be_visible()
 
 
+def test_an_account_without_an_address_is_offered_no_mail(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    notify = page.get_by_role("combobox", name="Notify me by email:")
+    expect(notify).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Mastodon", exact=True).click()
+    window = opened.value
+    window.get_by_label("Your server").fill("@ann@social.example")
+    window.keyboard.press("Enter")
+    window.get_by_role("button", name="Continue as Ann Lee").click()
+    window.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("You are commenting using your Mastodon account.")).to_be_visible()
+    expect(notify).to_be_hidden()
+    page.get_by_role("button", name="Log out").click()
+    expect(notify).to_be_visible()
+
+
 def test_the_form_asks_about_what_to_mail(demo, reader):
     page, mailbox = reader(), reader()
     page.goto(demo.post)
