@@ -1,27 +1,8 @@
 """Following a page by email, from the form and without a comment: confirmed, mailed, ended by one click."""
 
-import re
-
 from playwright.sync_api import expect
 
-from tests.support.widget import WORDS, comment, write
-
-
-def newest_mail(mailbox, demo, subject):
-    """The newest mail with this subject in the demo's mailbox."""
-    for _ in range(75):
-        mailbox.goto(demo.blog + "/mailbox")
-        found = mailbox.locator("section.mail", has=mailbox.get_by_role("heading", name=subject))
-        if found.count():
-            return found.first
-        mailbox.wait_for_timeout(200)
-    raise AssertionError(f"no mail “{subject}” came")
-
-
-def follow_link(mailbox, demo, subject, words):
-    mail = newest_mail(mailbox, demo, subject)
-    link = re.search(rf"{words}\s+(http\S+)", mail.inner_text())[1]
-    mailbox.goto(link)
+from tests.support.widget import WORDS, comment, follow_link, newest_mail, write
 
 
 def test_a_page_is_followed_without_a_comment_and_left_by_one_click(demo, reader, moderator):
