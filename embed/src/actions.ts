@@ -21,6 +21,8 @@ import { handOver, SignIn } from "./sign-in";
 import type { Actions, ThreadElement, ThreadHost } from "./thread-host";
 import { phrase, type Translator } from "./translator";
 
+export { handOver };
+
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
@@ -132,7 +134,7 @@ class ThreadActions implements Actions {
   /** Finish a sign-in that has led back to this page, in this tab or for the tab that waits for it. */
   async #resumeSignIn(): Promise<boolean> {
     return attempt(
-      async () => !(await handOver(this.#host.page.site)) && (await this.#signIn.resume()),
+      async () => !(await handOver()) && (await this.#signIn.resume()),
       (error) => {
         this.#host.announce(refusalText(error, this.#translator));
         return false;

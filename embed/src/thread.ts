@@ -71,7 +71,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     addEventListener(ADDRESS_CHANGED, this.#onAddressChange);
     addEventListener("beforeprint", this.#onPrint);
     this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.section.lang), MINUTE_MS);
-    if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) this.#come();
+    if (this.#isNear || this.hasAttribute("eager") || /#comment(?:-\d|svc=)/.test(location.hash)) this.#come();
     else {
       this.#reserveHeight();
       this.#observer = new IntersectionObserver(
@@ -292,7 +292,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     if (signal.aborted) return;
     this.#timer = setTimeout(() => void this.#watch(etag, signal), WATCH_MS);
     this.emit("comment-thread-loaded", { count: this.count, version });
-    if (this.#hasActed || location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
+    if (this.#hasActed || /#comment(?:-\d|svc=)/.test(location.hash) || hasStoredActions()) await this.#withActions();
     await this.#goToHash();
   }
 

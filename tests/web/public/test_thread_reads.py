@@ -1,5 +1,6 @@
 """Which page's comments are read: by path, address and canonical link, the same in every public read."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -36,6 +37,17 @@ def test_the_widget_is_told_the_threads_key_and_the_sites_rules(client, site):
     rules = 'data-trailing-slash="drop" data-letter-case="keep" data-page-params="p,page_id,attachment_id"'
     assert f'data-key="/Post?p=3" {rules}' in drawn
     assert "data-key" not in fragment(client, thread="/post", form="0")
+
+
+def test_the_elements_title_is_no_tooltip_over_the_comments(client, site):
+    assert 'title="" data-key' in fragment(client, thread="/post")
+    assert 'title=""' not in fragment(client, thread="/post", form="0")
+
+
+@pytest.mark.parametrize(("name", "letter"), [("émile", "É"), ("★ Ann", "A"), ("🦊", "🦊")])
+def test_an_author_without_a_picture_has_a_letter_of_the_name(client, site, make_comment, name, letter):
+    make_comment("/post", name=name)
+    assert re.search(r'<span class="avatar"[^>]*>(.*?)</span>', fragment(client, thread="/post"))[1] == letter
 
 
 def test_a_canonical_link_counts_when_its_origin_is_one_of_the_sites(client, site, make_comment):
