@@ -16,7 +16,9 @@ const stylesAsText = {
   setup(building) {
     building.onLoad({ filter: /\.css$/ }, async (args) => {
       const built = await build({ ...shared, entryPoints: [args.path], write: false, logLevel: "silent" });
-      return { contents: built.outputFiles[0].text, loader: "text" };
+      // esbuild keeps the space before the value of a custom property.
+      const contents = built.outputFiles[0].text.trimEnd().replace(/(--[\w-]+): /g, "$1:");
+      return { contents, loader: "text" };
     });
   },
 };

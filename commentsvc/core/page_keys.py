@@ -58,6 +58,11 @@ def key_of(value: str, policy: Policy) -> str:
     return _without_end(path, policy.trailing_slash) + (f"?{kept}" if kept else "")
 
 
+def is_home(address: str, policy: Policy) -> bool:
+    """Whether this is the address of the home page of the blog, or of the domain that it is a folder of."""
+    return key_of(address, policy) in ("/", key_of(policy.home_path, policy))
+
+
 def is_address(value: str) -> bool:
     """Whether the value is an address or a path; any other is an identifier."""
     return value.startswith("/") or _ADDRESS.match(value) is not None

@@ -90,6 +90,7 @@ class Policy:
     trailing_slash: TrailingSlash = TrailingSlash.DROP
     letter_case: LetterCase = LetterCase.KEEP
     page_params: str = PAGE_PARAMS  # parameters of the query that tell pages apart, with commas between
+    home_path: str = "/"  # the blog's home page, where templates often lead the canonical link of every page
 
     @property
     def page_param_names(self) -> frozenset[str]:
@@ -172,6 +173,13 @@ def _page_params(value: object) -> str:
     return ",".join(dict.fromkeys(names))
 
 
+def _path(name: str, value: object) -> str:
+    path = value.strip() if isinstance(value, str) else ""
+    if not path.startswith("/") or len(path) > URL_MAX or not path.isprintable():
+        raise Invalid(name, f"“{name}” is a path that begins with a slash, such as /blog/; / is the whole domain.")
+    return path
+
+
 def _checked(name: str, value: object) -> object:
     if name not in _NAMES:
         raise Invalid(name, f"There is no setting “{name}”.")
@@ -197,6 +205,8 @@ def _checked(name: str, value: object) -> object:
         return LetterCase(str(value))
     if name == "page_params":
         return _page_params(value)
+    if name == "home_path":
+        return _path(name, value)
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:

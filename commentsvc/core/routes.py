@@ -27,6 +27,7 @@ HOSTED_PAGES = "/t/"
 HOSTED_PAGE = "/t/<site_key>"
 HOSTED_PAGE_VOTE = "/t/<site_key>/vote"
 HOSTED_PAGE_FLAG = "/t/<site_key>/flag"
+HOSTED_PAGE_FOLLOW = "/t/<site_key>/follow"
 
 # The widget's HTML.
 EMBED_COMMENTS = "/embed/v1/comments"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SITE = "blog"
 CONTENT = Path(__file__).parent / "content"
 # Pages as different as the widget may meet.
-HOSTS = ("plain", "dark", "framework")
+HOSTS = ("plain", "dark", "framework", "isolated")
 
 
 class Blog:
@@ -52,7 +52,10 @@ class Blog:
                 "styling.html", parts=json.loads((CONTENT / "parts.json").read_text()), languages=languages.TAGS
             )
         if path.startswith("/hosts/") and path.removeprefix("/hosts/") in HOSTS:
-            return self._page(f"hosts{path.removeprefix('/hosts')}.html", thread=self._posts[3]["path"])
+            response = self._page(f"hosts{path.removeprefix('/hosts')}.html", thread=self._posts[3]["path"])
+            if path == "/hosts/isolated":
+                response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            return response
         if path.rstrip("/") == "/mailbox":
             return self._page("mailbox.html", mails=self._mails())
         post = next((p for p in self._posts if unquote(p["path"]) == path), None)

@@ -42,6 +42,7 @@ export class Account {
       name: profile.name,
       provider: profile.provider,
       avatar: profile.avatar,
+      has_email: profile.has_email,
       access: tokens.access_token,
       refresh: tokens.refresh_token,
       until: Date.now() + tokens.expires_in * 1000,
@@ -50,10 +51,10 @@ export class Account {
   }
 
   /** Take over a changed profile (the avatar arrives some seconds after the sign-in); gives whether it has changed. */
-  update(profile: Profile): boolean {
+  update({ name, avatar, has_email }: Profile): boolean {
     const stored = this.#read();
-    if (!stored || (stored.name === profile.name && stored.avatar === profile.avatar)) return false;
-    writeStored(this.#name, { ...stored, name: profile.name, avatar: profile.avatar });
+    if (!stored || (stored.name === name && stored.avatar === avatar && stored.has_email === has_email)) return false;
+    writeStored(this.#name, { ...stored, name, avatar, has_email });
     return true;
   }
 

@@ -21,6 +21,8 @@ import { handOver, SignIn } from "./sign-in";
 import type { Actions, ThreadElement, ThreadHost } from "./thread-host";
 import { phrase, type Translator } from "./translator";
 
+export { handOver };
+
 const styles = new CSSStyleSheet();
 styles.replaceSync(css);
 
@@ -54,12 +56,13 @@ class ThreadActions implements Actions {
     this.#editTokens = new EditTokens(`${site}:${thread}`);
     this.#hidden = new HiddenAuthors(host);
     const drafts = new LocalDrafts(`${site}:${thread}`);
+    drafts.takeOver(`${site}:${formerKey(host)}`);
     this.#own = new OwnComments(host, this.#service, drafts, (id) => this.#credentialsFor(id));
     this.#reactions = new ReactionController(host, this.#service, this.#account, this.#hidden, () =>
       this.#compose?.askToSignIn(this.#translator.translate("Please sign in to vote.")),
     );
     this.#newComments = new NewComments(host, this.#hidden);
-    this.#paging = new Paging(host, this.#hidden);
+    this.#paging = new Paging(host, this.#service, this.#hidden);
     const form = host.section.querySelector<HTMLFormElement>("form.respond");
     this.#compose = form && this.#makeCompose(form, drafts);
     const followForm = host.section.querySelector<HTMLFormElement>("form.follow");
@@ -131,7 +134,7 @@ class ThreadActions implements Actions {
   /** Finish a sign-in that has led back to this page, in this tab or for the tab that waits for it. */
   async #resumeSignIn(): Promise<boolean> {
     return attempt(
-      async () => !(await handOver(this.#host.page.site)) && (await this.#signIn.resume()),
+      async () => !(await handOver()) && (await this.#signIn.resume()),
       (error) => {
         this.#host.announce(refusalText(error, this.#translator));
         return false;
@@ -214,4 +217,10 @@ function outcome(posted: PostedComment): string {
   if (posted.status === "approved") return phrase("Your comment is published.");
   if (posted.status === "pending") return phrase("Your comment is awaiting moderation.");
   return phrase("Your comment was not published.");
+}
+
+/** The name that drafts of this thread had before the service made keys of addresses. */
+function formerKey(host: ThreadHost): string {
+  const asked = new URL(host.pageUrl()).searchParams;
+  return (asked.get("canonical") ?? asked.get("thread") ?? "").replace(/^https?:\/\/[^/]*|[?#].*$/g, "");
 }

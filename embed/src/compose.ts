@@ -69,6 +69,7 @@ export class Compose {
     this.#identity = new Identity({
       element: this.#view.identity,
       guestFields: this.#view.guestFields,
+      notifyField: this.#view.notifyField,
       account,
       signIn,
       serviceName: new URL(service.base).host,

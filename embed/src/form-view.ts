@@ -23,6 +23,7 @@ export class FormView {
   readonly area: HTMLTextAreaElement;
   readonly identity: HTMLElement;
   readonly guestFields: HTMLElement | null;
+  readonly notifyField: HTMLElement | null;
   readonly counter = make("span", { class: "counter", part: "counter" });
   readonly #translator: Translator;
   readonly #heading: HTMLElement;
@@ -41,6 +42,7 @@ export class FormView {
     this.area = query<HTMLTextAreaElement>(form, "textarea");
     this.identity = query(form, ".identity");
     this.guestFields = form.querySelector<HTMLElement>(".guest");
+    this.notifyField = form.querySelector<HTMLElement>(".notify");
     this.#translator = translator;
     this.#heading = query(form, "#respond-heading");
     this.#cancel = query(form, "[data-act=cancel]");

@@ -14,6 +14,8 @@ export interface IdentityOptions {
   element: HTMLElement;
   /** The fields for name and addresses; null when the site takes no guests. */
   guestFields: HTMLElement | null;
+  /** The choice of what to mail; null where the service sends no mail. */
+  notifyField: HTMLElement | null;
   account: Account;
   signIn: SignIn;
   /** The service's host name. */
@@ -43,8 +45,9 @@ export class Identity {
 
   draw(): void {
     const { profile } = this;
-    const { guestFields } = this.#options;
+    const { guestFields, notifyField } = this.#options;
     if (guestFields) guestFields.hidden = profile !== null;
+    if (notifyField) notifyField.hidden = profile?.has_email === false;
     if (profile) {
       this.#element.replaceChildren(...this.#signedIn(profile));
       return;

@@ -35,6 +35,17 @@ export class LocalDrafts {
     this.#page = page;
   }
 
+  /** Take over the drafts that an older version kept under another spelling of the thread's key. */
+  takeOver(thread: string): void {
+    const start = `draft:${thread}:`;
+    if (start === this.#start) return;
+    for (const name of storedNames(start)) {
+      const current = this.#start + name.slice(start.length);
+      writeStored(current, [...this.#entries(current), ...this.#entries(name)]);
+      writeStored(name, null);
+    }
+  }
+
   /** This page's draft; an empty one if there is none. */
   read(place: Place): StoredDraft {
     return this.#entries(this.#name(place)).find((entry) => this.#isOwn(entry)) ?? { text: "" };

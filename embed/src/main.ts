@@ -61,3 +61,5 @@ CommentThread.config = { base, styles: [styles], loadActions, loadForm, loadKey,
 register("comment-thread", CommentThread);
 register("comment-count", listElement("fillCount"));
 register("recent-comments", listElement("fillRecent"));
+// Back from a sign-in whose window was cut off from its opener. The page may have no thread yet.
+if (/#comment(?:-\d|svc=)/.test(location.hash)) void loadActions().then((actions) => actions.handOver());

@@ -6,15 +6,18 @@ import type { HiddenAuthors } from "./hidden-authors";
 import { goTo } from "./go-to";
 import { insertComment } from "./insert";
 import { attempt } from "./refused";
+import type { Service } from "./service";
 import type { ThreadHost } from "./thread-host";
 
 export class Paging {
   readonly #host: ThreadHost;
+  readonly #service: Service;
   readonly #hidden: HiddenAuthors;
   readonly #missing = make("p", { class: "note", part: "note", role: "status" });
 
-  constructor(host: ThreadHost, hidden: HiddenAuthors) {
+  constructor(host: ThreadHost, service: Service, hidden: HiddenAuthors) {
     this.#host = host;
+    this.#service = service;
     this.#hidden = hidden;
   }
 
@@ -31,7 +34,7 @@ export class Paging {
   async load(id: number): Promise<HTMLElement | null> {
     const host = this.#host;
     let link: HTMLAnchorElement | null;
-    while (!host.item(id) && (link = host.section.querySelector<HTMLAnchorElement>(":scope > .more"))) {
+    while (!host.item(id) && (link = this.#more)) {
       if (!(await this.#loadMore(link))) return null;
     }
     return host.item(id);
@@ -41,15 +44,22 @@ export class Paging {
   async find(id: number): Promise<void> {
     const host = this.#host;
     this.#missing.remove();
-    const item = await this.load(id);
+    // Not page by page: a thread may have hundreds, and the comment be on none.
+    const isGone = !host.item(id) && this.#more !== null && (await this.#service.isGone(id));
+    const item = isGone ? null : await this.load(id);
     if (item) goTo(host, item);
-    else if (!host.section.querySelector(":scope > .more")) {
+    else if (isGone || !this.#more) {
       this.#missing.textContent = host.translator.translate(
         "This comment is no longer here. It may have been removed.",
       );
       host.section.querySelector(".comments")?.before(this.#missing);
       goTo(host, this.#missing, false);
     }
+  }
+
+  /** The link to the next page of the thread; null when all are loaded. */
+  get #more(): HTMLAnchorElement | null {
+    return this.#host.section.querySelector(":scope > .more");
   }
 
   /** Load the page that the link leads to; gives its first comment, or null if it could not be loaded. */

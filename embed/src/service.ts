@@ -2,7 +2,7 @@
 
 import { adopt, load, serviceUrl } from "./fragment";
 import type { Guest } from "./guest";
-import { Refused } from "./refused";
+import { attempt, Refused } from "./refused";
 import type { Texts } from "./translator";
 
 const TIMEOUT_MS = 30_000;
@@ -40,6 +40,8 @@ export interface Profile {
   name: string;
   provider: string;
   avatar: string | null;
+  /** False: nothing can be mailed to it. Absent where an older version stored the profile. */
+  has_email?: boolean | undefined;
 }
 
 export interface Viewer {
@@ -109,6 +111,17 @@ export class Service {
   async drawn(id: number, lang: string, credentials: Credentials, signal: AbortSignal): Promise<HTMLElement> {
     const url = serviceUrl(this.base, "/embed/v1/comment", { id: String(id), lang });
     return adopt((await load(url, "li.comment", signal, credentials)).element);
+  }
+
+  /** Whether there is no comment with this number that everybody may read; false if the service does not say so. */
+  async isGone(id: number): Promise<boolean> {
+    return attempt(
+      async () => {
+        await this.#send("GET", `/api/v1/comments/${id}`);
+        return false;
+      },
+      ({ status }) => status === 404,
+    );
   }
 
   /** Post a comment. A second request with the same idempotency key returns the first one's comment. */

@@ -29,6 +29,8 @@ const HAND_OVER_MS = 2000;
 const CLOSED_POLL_MS = 500;
 const PENDING = "commentsvc:signin";
 const WINDOW = "popup,width=480,height=680";
+// One for all sites of an origin: a page that the reader is led back to may have no thread yet that names its site.
+const CHANNEL = "commentsvc";
 
 export class SignIn {
   readonly #service: Service;
@@ -108,7 +110,7 @@ export class SignIn {
   #wait(state: string, canceled: AbortSignal): Promise<Answer | null> {
     const signal = AbortSignal.any([canceled, AbortSignal.timeout(TIMEOUT_MS)]);
     return new Promise((resolve) => {
-      const channel = new BroadcastChannel(channelName(this.#site));
+      const channel = new BroadcastChannel(CHANNEL);
       const done = (answer: Answer | null): void => {
         window.removeEventListener("message", onMessage);
         channel.close();
@@ -125,7 +127,7 @@ export class SignIn {
       };
       window.addEventListener("message", onMessage);
       channel.addEventListener("message", (event) => {
-        const reply = new BroadcastChannel(channelName(this.#site));
+        const reply = new BroadcastChannel(CHANNEL);
         if (accept(event.data)) reply.postMessage({ taken: state });
         reply.close();
       });
@@ -152,10 +154,10 @@ export class SignIn {
  * In a window that the provider's page has cut off from its opener: pass the answer to the tab that waits for it, and
  * close. Gives whether this page is such a window.
  */
-export async function handOver(site: string): Promise<boolean> {
+export async function handOver(): Promise<boolean> {
   const answer = answerInHash();
   if (!answer || hasPending()) return false;
-  const channel = new BroadcastChannel(channelName(site));
+  const channel = new BroadcastChannel(CHANNEL);
   const isTaken = new Promise<boolean>((resolve) => {
     channel.addEventListener("message", (event) => {
       if ((event.data as { taken?: string } | null)?.taken === answer.state) resolve(true);
@@ -196,5 +198,3 @@ function answerInHash(): Answer | null {
 function clearHash(): void {
   history.replaceState(history.state, "", location.pathname + location.search);
 }
-
-const channelName = (site: string): string => `commentsvc:${site}`;

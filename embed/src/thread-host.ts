@@ -61,4 +61,6 @@ export interface Actions {
 /** The second bundle, as the first one imports it. */
 export interface ActionsModule {
   createActions(element: ThreadElement): Actions;
+  /** Pass the answer in this page's address to the tab that waits for it (sign-in.ts). */
+  handOver(): Promise<boolean>;
 }

@@ -72,7 +72,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
     addEventListener(ADDRESS_CHANGED, this.#onAddressChange);
     addEventListener("beforeprint", this.#onPrint);
     this.#clock = setInterval(() => document.hidden || showTimes(this.#content, this.section.lang), MINUTE_MS);
-    if (this.#isNear || this.hasAttribute("eager") || /#comment(-\d|svc=)/.test(location.hash)) void this.#come();
+    if (this.#isNear || this.hasAttribute("eager") || /#comment(?:-\d|svc=)/.test(location.hash)) void this.#come();
     else {
       this.#reserveHeight();
       this.#observer = new IntersectionObserver(
@@ -262,7 +262,7 @@ export class CommentThread extends HTMLElement implements ThreadElement {
   async #begin(): Promise<void> {
     if (!(await (this.#drawn = this.#fill()))) return;
     this.emit("comment-thread-loaded", { count: this.count, version: readVersion(this.section) });
-    if (this.#hasActed || location.hash.startsWith("#commentsvc=") || hasStoredActions()) await this.#withActions();
+    if (this.#hasActed || /#comment(?:-\d|svc=)/.test(location.hash) || hasStoredActions()) await this.#withActions();
     await this.#goToHash();
   }
 

@@ -52,9 +52,9 @@ const trouble = (): string => find(thread, ".trouble").textContent;
 const posted = (): Sent[] => service.sent(POST);
 const isIdle = (): void => expect(find(thread, ".send").getAttribute("aria-disabled")).toBe("false");
 
-function keepAccount(expires_in_s = 600): void {
+function keepAccount(expires_in_s = 600, profile: object = {}): void {
   const until = Date.now() + expires_in_s * 1000;
-  const account = { name: "Ann", provider: "github", avatar: null, access: "a1", refresh: "r1", until };
+  const account = { name: "Ann", provider: "github", avatar: null, access: "a1", refresh: "r1", until, ...profile };
   localStorage.setItem("commentsvc:account:blog", JSON.stringify(account));
   service.on("GET /api/v1/viewer", { body: { account, pending: [], votes: {} } });
 }
@@ -83,6 +83,25 @@ it("sends what a guest has written, shows the comment and empties the form", asy
   expect(area().value).toBe("");
   expect(thread.count).toBe(3);
   expect(service.sent("GET /embed/v1/comment").at(-1)!.headers["x-edit-token"]).toBe("e9");
+});
+
+it.each([true, false])("offers mail to an account only where it has an address (%s)", async (has_email) => {
+  keepAccount(600, { has_email });
+  await open();
+  const notify = find(thread, ".notify");
+  expect(notify.hidden).toBe(!has_email);
+  service.on("POST /auth/revoke", { status: 204 });
+  find(thread, "[part=log-out]").click();
+  await until(() => find(thread, "[data-way=github]"));
+  expect(notify.hidden).toBe(false);
+});
+
+it("learns from the service that an account has no address", async () => {
+  keepAccount();
+  const account = { name: "Ann", provider: "github", avatar: null, has_email: false };
+  service.on("GET /api/v1/viewer", { body: { account, pending: [], votes: {} } });
+  await open();
+  await until(() => expect(find(thread, ".notify").hidden).toBe(true));
 });
 
 it("names each empty field beside it, and focuses the first", async () => {

@@ -17,6 +17,22 @@ it("keeps a draft for each thread and parent, until it is empty", () => {
   expect(localStorage.length).toBe(1);
 });
 
+it("takes over what was kept under another spelling of the thread's key", () => {
+  localStorage.setItem("commentsvc:draft:blog:/a/:", JSON.stringify({ text: "to all" }));
+  localStorage.setItem("commentsvc:draft:blog:/a/:7", JSON.stringify({ text: "to seven", key: "k", request: "r" }));
+  localStorage.setItem("commentsvc:draft:blog:/a/b:", JSON.stringify({ text: "elsewhere" }));
+  const here = new LocalDrafts("blog:/a");
+  here.write(null, { text: "newer" });
+  here.takeOver("blog:/a/");
+  here.takeOver("blog:/a");
+  expect(here.take(null).text).toBe("newer");
+  expect(here.take(7)).toMatchObject({ text: "to seven", key: "k", request: "r" });
+  here.write(null, { text: "" });
+  expect(here.take(null).text).toBe("to all");
+  expect(Object.keys(localStorage).filter((name) => name.includes("/a/:"))).toEqual([]);
+  expect(new LocalDrafts("blog:/a/b").take(null).text).toBe("elsewhere");
+});
+
 it("keeps the drafts of two pages apart, and gives those of one that was left to the next", () => {
   const one = new LocalDrafts("blog:/a", "one");
   const other = new LocalDrafts("blog:/a", "other");

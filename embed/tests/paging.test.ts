@@ -61,13 +61,25 @@ it("puts further replies below their parent", async () => {
 });
 
 it("loads pages until the comment of a link is there", async () => {
+  service.on("GET /api/v1/comments/4", { body: { id: 4 } });
   location.hash = "#comment-4";
   const thread = await showThread();
   await until(() => expect(thread.root.activeElement?.id).toBe("comment-4"));
   expect(cursors()).toEqual([null, "p2", "p3"]);
 });
 
+it("asks once for a comment that is gone, and loads no page for it", async () => {
+  service.on("GET /api/v1/comments/99", { status: 404 });
+  location.hash = "#comment-99";
+  const thread = await showThread();
+  const sentence = "This comment is no longer here. It may have been removed.";
+  await until(() => expect(find(thread, ".note").textContent).toBe(sentence));
+  expect(service.sent("GET /api/v1/comments/99")).toHaveLength(1);
+  expect(cursors()).toEqual([null]);
+});
+
 it("ends at the last page for a comment that is nowhere", async () => {
+  service.on("GET /api/v1/comments/99", { status: 503 });
   location.hash = "#comment-99";
   const thread = await showThread();
   await until(() => expect(thread.root.querySelector(".thread > .more")).toBeNull());

@@ -130,7 +130,7 @@ it("leaves the page where no window opens, and goes on when the answer comes bac
 
   expect(await signIn.resume()).toBe(false); // no answer yet
   location.hash = `#commentsvc=1&state=${query.get("state")!}&iss=${encodeURIComponent(BASE)}&code=c9`;
-  expect(await handOver("blog")).toBe(false); // this tab waits for the answer itself
+  expect(await handOver()).toBe(false); // this tab waits for the answer itself
   expect(await signIn.resume()).toBe(true);
   const form = service.sent("POST /auth/token")[0]!.body as URLSearchParams;
   expect(form.get("code")).toBe("c9");
@@ -156,7 +156,7 @@ it("takes the answer from a window that was cut off from this page, and tells it
   const going = signIn.start("", never());
   const state = (await opened).searchParams.get("state")!;
   location.hash = `#commentsvc=1&state=${state}&iss=${encodeURIComponent(BASE)}&code=c7`;
-  expect(await handOver("blog")).toBe(true);
+  expect(await handOver()).toBe(true);
   expect(await going).toBe(true);
   expect(close).toHaveBeenCalledOnce();
   expect(location.hash).toBe("");

@@ -144,6 +144,19 @@ def test_a_reply_is_found_again_after_a_reload(demo, reader):
 
 
 @pytest.mark.only_reads
+def test_drafts_of_versions_that_kept_the_slash_are_found(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    name = f"commentsvc:draft:blog:{demo.post.removeprefix(demo.blog)}:"
+    page.evaluate("([name, text]) => localStorage.setItem(name, JSON.stringify({ text }))", [name, WORDS])
+    page.reload()
+    expect(area(page)).to_have_value(WORDS)
+    page.reload()
+    expect(area(page)).to_have_value(WORDS)
+    assert page.evaluate("name => localStorage.getItem(name)", name) is None
+
+
+@pytest.mark.only_reads
 def test_a_reply_to_a_comment_of_a_later_page_is_found_again(demo, reader):
     page = reader()
     page.goto(demo.post)

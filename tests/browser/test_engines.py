@@ -1,14 +1,18 @@
 """The main stories in Firefox and WebKit, as Debian has them; Chromium has all stories in the other files."""
 
+import json
 import os
 import re
 
 import pytest
 
 from tests.browser import engines
-from tests.browser.engines import shown
+from tests.browser.engines import focused, shown, wait_for_windows
 
 WORDS = "Written in another browser."
+USING = "You are commenting using your GitHub account."
+PENDING = "li.comment[data-status=pending]"
+TABS_MAX = 200  # more than there is to reach on the page
 
 
 @pytest.fixture(params=["firefox", "webkit"])
@@ -29,6 +33,42 @@ def fill_in(engine, words):
     engine.type("form.respond [name=email]", "dave@example.org")
 
 
+def value_of(engine, css="form.respond textarea"):
+    field = f"document.querySelector('comment-thread').shadowRoot.querySelector({json.dumps(css)})"
+    return engine.evaluate(f"return {field}.value")
+
+
+def tab_to(engine, css):
+    for _ in range(TABS_MAX):
+        engine.press("Tab")
+        if focused(engine, css):
+            return
+    raise AssertionError(f"no tab leads to {css}")
+
+
+def go_through_provider(engine):
+    """The pages of the provider's stand-in and of the service, in the window or in the page itself."""
+    shown(engine, "h1", "Stand-in for GitHub")
+    engine.click("button[name=person]")
+    shown(engine, "h1", "on Field Notes")
+    engine.click("button.strong")
+
+
+def sign_in_by_window(engine, said_meanwhile):
+    shown(engine, "form.respond")
+    engine.type("form.respond textarea", WORDS)
+    shown(engine, "[role=toolbar]")
+    engine.click("[data-way=github]")
+    wait_for_windows(engine, 2)
+    shown(engine, ".connecting", said_meanwhile)
+    engine.turn_to(1)
+    go_through_provider(engine)
+    wait_for_windows(engine, 1)
+    engine.turn_to(0)
+    shown(engine, ".signed-in", USING)
+    assert value_of(engine) == WORDS
+
+
 @pytest.mark.only_reads
 def test_comments_are_read(engine, demo):
     engine.open(demo.post)
@@ -44,7 +84,7 @@ def test_a_guest_posts_and_the_comment_is_held(engine, demo):
     shown(engine, "form.respond")
     fill_in(engine, WORDS)
     engine.click("form.respond .send")
-    assert "awaiting moderation" in shown(engine, "li.comment[data-status=pending]", WORDS)
+    assert "awaiting moderation" in shown(engine, PENDING, WORDS)
 
 
 def test_a_reply_stands_below_its_comment(engine, demo):
@@ -54,7 +94,7 @@ def test_a_reply_stands_below_its_comment(engine, demo):
     assert shown(engine, ".respond-heading", "Reply to")
     fill_in(engine, WORDS)
     engine.click("form.respond .send")
-    assert shown(engine, "li.comment .replies li.comment[data-status=pending]", WORDS)
+    assert shown(engine, f"li.comment .replies {PENDING}", WORDS)
 
 
 def test_a_preview_shows_the_result(engine, demo):
@@ -77,8 +117,96 @@ def test_a_draft_is_there_when_the_page_is_opened_again(engine, demo):
     shown(engine, "[role=toolbar]")
     engine.open(demo.post)
     shown(engine, "[role=toolbar]")
-    text = "return document.querySelector('comment-thread').shadowRoot.querySelector('textarea').value"
-    assert engine.evaluate(text) == WORDS
+    assert value_of(engine) == WORDS
+
+
+def test_a_change_of_ones_own_comment_survives_a_reload(engine, demo):
+    engine.open(demo.post)
+    shown(engine, "form.respond")
+    fill_in(engine, WORDS)
+    engine.click("form.respond .send")
+    shown(engine, f"{PENDING} .edit")
+    engine.click(f"{PENDING} .edit")
+    shown(engine, ".edit-area")
+    assert focused(engine, ".edit-area")
+    engine.write(" And changed.")
+    engine.open(demo.post)
+    shown(engine, ".edit-area")
+    assert value_of(engine, ".edit-area") == f"{WORDS} And changed."
+    engine.click("form.editing .send")
+    assert "awaiting moderation" in shown(engine, PENDING, f"{WORDS} And changed.")
+    shown(engine, f"{PENDING} .edit")
+    engine.open(demo.post)
+    shown(engine, f"{PENDING} .edit")
+    shown(engine, PENDING, f"{WORDS} And changed.")
+
+
+def test_sign_in_by_a_window_comment_and_log_out(engine, demo):
+    engine.open(demo.post)
+    sign_in_by_window(engine, "Connecting to GitHub…")
+    engine.click("form.respond .send")
+    assert "via GitHub" in shown(engine, PENDING, WORDS)
+    engine.click("[part=log-out]")
+    shown(engine, "[data-way=github]")
+    engine.open(demo.post)
+    shown(engine, "form.respond [name=email]")
+    shown(engine, "[data-way=github]")
+
+
+def test_a_window_that_the_pages_policy_cuts_off_signs_in(engine, demo):
+    engine.open(f"{demo.blog}/hosts/isolated")
+    sign_in_by_window(engine, "If you closed the sign-in window")  # it reads as closed, being cut off
+
+
+def test_where_the_window_is_blocked_the_reader_comes_back_to_the_same_reply(engine, demo):
+    engine.open(demo.post)
+    shown(engine, "li.comment .reply")
+    engine.click("li.comment li.comment .reply")
+    heading = shown(engine, ".respond-heading", "Reply to")
+    engine.type("form.respond textarea", WORDS)
+    shown(engine, "[role=toolbar]")
+    # A click by a script: no browser lets one open a window.
+    engine.evaluate("document.querySelector('comment-thread').shadowRoot.querySelector('[data-way=github]').click()")
+    shown(engine, "h1", "Stand-in for GitHub")
+    assert engine.windows() == 1
+    go_through_provider(engine)
+    shown(engine, ".signed-in", USING)
+    assert shown(engine, "li.comment li.comment .respond-heading", "Reply to") == heading
+    assert value_of(engine) == WORDS
+    assert focused(engine, "textarea")
+    assert engine.evaluate("return location.href") == demo.post, "no code stays in the address"
+
+
+def test_the_keyboard_alone(engine, demo):
+    engine.open(demo.post)
+    shown(engine, "form.respond")
+    tab_to(engine, ".reply")
+    engine.press("Enter")
+    shown(engine, ".respond-heading", "Reply to")
+    shown(engine, "[role=toolbar]")
+    assert focused(engine, "textarea")
+    engine.press("Escape")
+    shown(engine, ".home .respond-heading", "Leave a comment")
+    assert focused(engine, ".reply")
+
+    tab_to(engine, ".menu")
+    engine.press("Enter")
+    shown(engine, "[role=menu]")
+    engine.press("ArrowDown")
+    assert focused(engine, "[role=menuitem]:nth-child(2)")
+    engine.press("Escape")
+    assert focused(engine, ".menu[aria-expanded=false]")
+
+    tab_to(engine, "textarea")
+    engine.write(WORDS)
+    tab_to(engine, "[name=name]")
+    engine.write("Dave")
+    engine.press("Tab")
+    engine.write("dave@example.org")
+    tab_to(engine, ".send")
+    engine.press("Enter")
+    assert "awaiting moderation" in shown(engine, PENDING, WORDS)
+    assert focused(engine, PENDING)
 
 
 @pytest.mark.only_reads

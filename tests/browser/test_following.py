@@ -1,27 +1,8 @@
 """Following a page by email, from the form and without a comment: confirmed, mailed, ended by one click."""
 
-import re
-
 from playwright.sync_api import expect
 
-from tests.support.widget import WORDS, comment, write
-
-
-def newest_mail(mailbox, demo, subject):
-    """The newest mail with this subject in the demo's mailbox."""
-    for _ in range(75):
-        mailbox.goto(demo.blog + "/mailbox")
-        found = mailbox.locator("section.mail", has=mailbox.get_by_role("heading", name=subject))
-        if found.count():
-            return found.first
-        mailbox.wait_for_timeout(200)
-    raise AssertionError(f"no mail “{subject}” came")
-
-
-def follow_link(mailbox, demo, subject, words):
-    mail = newest_mail(mailbox, demo, subject)
-    link = re.search(rf"{words}\s+(http\S+)", mail.inner_text())[1]
-    mailbox.goto(link)
+from tests.support.widget import WORDS, comment, follow_link, newest_mail, write
 
 
 def test_a_page_is_followed_without_a_comment_and_left_by_one_click(demo, reader, moderator):
@@ -50,6 +31,24 @@ def test_a_page_is_followed_without_a_comment_and_left_by_one_click(demo, reader
     follow_link(mailbox, demo, "Carol commented on “Why I left the big comment platform”", "Unsubscribe from this page")
     mailbox.get_by_role("button", name="Unsubscribe").click()
     expect(mailbox.get_by_text("You won't get any more emails about new comments on that page.")).to_be_visible()
+
+
+def test_an_account_without_an_address_is_offered_no_mail(demo, reader):
+    page = reader()
+    page.goto(demo.post)
+    notify = page.get_by_role("combobox", name="Notify me by email:")
+    expect(notify).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Mastodon", exact=True).click()
+    window = opened.value
+    window.get_by_label("Your server").fill("@ann@social.example")
+    window.keyboard.press("Enter")
+    window.get_by_role("button", name="Continue as Ann Lee").click()
+    window.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("You are commenting using your Mastodon account.")).to_be_visible()
+    expect(notify).to_be_hidden()
+    page.get_by_role("button", name="Log out").click()
+    expect(notify).to_be_visible()
 
 
 def test_the_form_asks_about_what_to_mail(demo, reader):

@@ -261,10 +261,17 @@ def test_a_link_followed_later_opens_what_hides_the_comment(demo, show):
 @pytest.mark.only_reads
 def test_a_link_to_a_comment_that_is_gone_says_so(demo, show):
     page = show(FAR + "E!", viewport={"width": 1000, "height": 700}, visit=False)
+    page.route("**/embed/v1/comments*", lambda route: route.continue_(url=route.request.url + "&limit=2"))
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "comments" in request.url else None)
     page.goto(demo.blog + "/host/#comment-99999999")
     said = page.get_by_text("This comment is no longer here. It may have been removed.")
     expect(said).to_be_in_viewport()
-    expect(page.locator("li.comment")).to_have_count(8)
+    expect(page.get_by_role("link", name="Show 2 more comments")).to_be_visible()
+    assert [url.partition("?")[0].removeprefix(demo.service) for url in asked] == [
+        "/embed/v1/comments",
+        "/api/v1/comments/99999999",
+    ]
 
 
 @pytest.mark.only_reads

@@ -243,6 +243,26 @@ def test_a_provider_that_cuts_the_window_off_still_signs_in(demo, reader):
     post_and_check(page)
 
 
+def test_a_page_that_adds_its_comments_later_and_cuts_the_window_off_still_signs_in(demo, reader):
+    page = reader()
+    script = f'<script type="module" src="{demo.service}/embed.js"></script>'
+    add = "this.replaceWith(Object.assign(document.createElement('div'), {innerHTML: '<comment-thread site=blog>'}))"
+    body = f'<!doctype html><title>Late</title>{script}<button onclick="{add}">Show comments</button>'
+    headers = {"content-type": "text/html", "cross-origin-opener-policy": "same-origin"}
+    page.context.route(f"{demo.blog}/late/", lambda route: route.fulfill(body=body, headers=headers))
+    page.goto(f"{demo.blog}/late/")
+    page.get_by_role("button", name="Show comments").click()
+    start_to_write(page)
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="GitHub", exact=True).click()
+    window = opened.value
+    window.get_by_role("button", name="Continue as Ann Lee").click()
+    window.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("You are commenting using your GitHub account.")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value(DRAFT)
+    closes(window)
+
+
 def test_the_picture_comes_from_the_service_alone(demo, reader):
     page = reader()
     through_provider(page, demo, "X (Twitter)")

@@ -6,6 +6,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.widget import follow_link
+
 THREAD = "/2026/09/why-i-left-the-big-comment-platform/"
 
 
@@ -45,6 +47,24 @@ def test_a_reader_without_scripts_sorts_reports_and_votes(demo, reader):
     with urllib.request.urlopen(f"{demo.service}/api/v1/comments?site=blog&thread={THREAD}") as answer:
         scores = {c["author"]["name"]: c["score"] for c in json.load(answer)["comments"]}
     assert scores["Hana Marek"] == 1
+
+
+def test_a_reader_without_scripts_follows_the_page_by_email(demo, reader):
+    guest, mailbox = reader(java_script_enabled=False), reader()
+    guest.goto(f"{demo.service}/t/blog?thread={THREAD}")
+    address = guest.get_by_label("Email me about new comments at:")
+    address.fill("dora")
+    guest.get_by_role("button", name="Follow").click()
+    expect(guest.locator("#problem-follower")).to_contain_text("such as carol@example.org")
+    expect(guest.locator("#problem-follower")).to_be_in_viewport()
+    expect(address).to_have_value("dora")
+    address.fill("dora@example.net")
+    guest.get_by_role("button", name="Follow").click()
+    expect(guest.get_by_role("status")).to_contain_text("you will get an email with a link to confirm it")
+    expect(guest.get_by_role("status")).to_be_in_viewport()
+    follow_link(mailbox, demo, "Email about comments on Field Notes? Please confirm", "Yes, email me")
+    mailbox.get_by_role("button", name="Yes, email me").click()
+    expect(mailbox.get_by_text("You'll now get the emails that you asked for on Field Notes.")).to_be_visible()
 
 
 @pytest.mark.only_reads

@@ -46,6 +46,7 @@ DEFAULTS = {
     "trailing_slash": "drop",
     "letter_case": "keep",
     "page_params": "p,page_id,attachment_id",
+    "home_path": "/",
 }
 ZERO_MEANS_NEVER = [
     *(
@@ -189,3 +190,10 @@ def test_what_is_no_web_address_is_refused_as_a_privacy_page(typed):
     with pytest.raises(Invalid) as caught:
         policy.changed(Policy(), {"privacy_url": typed})
     assert caught.value.problems[0][0] == "privacy_url"
+
+
+def test_the_home_page_is_a_path():
+    assert policy.changed(Policy(), {"home_path": " /blog/ "}).home_path == "/blog/"
+    for value in ("", "blog", "https://x.example/blog/", "/a\nb", "/" * 2049, None, 1):
+        with pytest.raises(Invalid, match="begins with a slash"):
+            policy.changed(Policy(), {"home_path": value})

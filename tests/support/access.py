@@ -160,6 +160,7 @@ ROWS = [
         for act, proof, may, fields in (
             ("", NONE, EVERYBODY, {"body": "Hosted", "name": "Gus", "email": "gus@example.net"}),
             ("/flag", NONE, EVERYBODY, {"comment": "{approved}", "reason": "spam"}),
+            ("/follow", NONE, EVERYBODY, {"follower": "dora@example.net"}),
             ("/vote", COOKIE, SIGNED_IN, {"comment": "{approved}", "value": "1"}),
         )
     ],

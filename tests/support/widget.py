@@ -1,4 +1,6 @@
-"""The widget in a browser: writing comments, finding them, and signing in."""
+"""The widget in a browser: writing comments, finding them, signing in, and the mails that come of it."""
+
+import re
 
 from playwright.sync_api import expect
 
@@ -37,3 +39,20 @@ def through_provider(page, demo, label):
     window.get_by_label("The name shown").fill("Ann Lee")
     window.get_by_role("button", name="Continue").click()
     return window
+
+
+def newest_mail(mailbox, demo, subject):
+    """The newest mail with this subject in the demo's mailbox."""
+    for _ in range(75):
+        mailbox.goto(demo.blog + "/mailbox")
+        found = mailbox.locator("section.mail", has=mailbox.get_by_role("heading", name=subject))
+        if found.count():
+            return found.first
+        mailbox.wait_for_timeout(200)
+    raise AssertionError(f"no mail “{subject}” came")
+
+
+def follow_link(mailbox, demo, subject, words):
+    mail = newest_mail(mailbox, demo, subject)
+    link = re.search(rf"{words}\s+(http\S+)", mail.inner_text())[1]
+    mailbox.goto(link)

@@ -306,7 +306,7 @@ def counts_as_canonical(link: str, site: Site) -> bool:
     """
     parts = links.parts_of(link)
     is_of_site = parts is not None and site.allows(f"{parts.scheme}://{parts.netloc}")
-    return is_of_site and page_keys.key_of(link, site.policy) != "/"
+    return is_of_site and not page_keys.is_home(link, site.policy)
 
 
 def page_url(value: str, site: Site) -> str:

@@ -115,6 +115,7 @@ def viewer_json(
             "avatar": avatar(account.picture),
             "provider": provider,
             "role": role,
+            "has_email": bool(account.email),
         },
         "pending": [own_comment_json(comment) for comment in pending],
         "own": list(own),

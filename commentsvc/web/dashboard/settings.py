@@ -63,7 +63,7 @@ GROUPS = {
         "votes",
         "privacy_url",
     ),
-    "Pages": ("trailing_slash", "letter_case", "page_params"),
+    "Pages": ("trailing_slash", "letter_case", "page_params", "home_path"),
     "Language and search engines": ("language", "noindex"),
 }
 LINES = {"protected_names"}  # several lines of text
@@ -152,6 +152,11 @@ SAYS = {
     "page_params": (
         "Query parameters that tell pages apart",
         "With commas between. All other parameters of an address are ignored.",
+    ),
+    "home_path": (
+        "Path of the home page",
+        "For a blog in a folder of its domain, such as /blog/. A page whose canonical link leads there keeps its own "
+        "comments.",
     ),
     "language": ("Language", "Used when neither the page nor the reader's browser asks for another."),
 }

@@ -23,8 +23,8 @@ def hosted_url(site_key: str, key: str, **more: object) -> str:
 
 
 def initial(name: str) -> str:
-    """The letter that stands for an author without a picture."""
-    return next((c.upper() for c in name if c.isalnum()), "?")
+    """The letter that stands for an author without a picture; of a name without letters its first sign."""
+    return next((c.upper() for c in name if c.isalnum()), name[:1] or "?")
 
 
 def avatar(picture: str | None) -> str | None:

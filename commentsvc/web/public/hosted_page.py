@@ -1,10 +1,10 @@
-"""The hosted page of a thread, for readers without scripts: reads, replies, votes and reports by plain forms."""
+"""The hosted page of a thread, for readers without scripts: reading, and plain forms for what the widget does."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session
 from flask_login import current_user
@@ -12,16 +12,16 @@ from flask_wtf.csrf import generate_csrf, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
-from commentsvc.core import excerpts, routes
+from commentsvc.core import emails, excerpts, routes
 from commentsvc.core import pagination as paging
 from commentsvc.core.errors import CommentError, Invalid, NotAllowed, NotFound
 from commentsvc.core.pagination import Sort
 from commentsvc.core.phrases import marked, phrase
 from commentsvc.core.status import Status
 from commentsvc.core.whole_numbers import find_number
-from commentsvc.services import group_commit, reports, submissions, thread_pages
+from commentsvc.services import group_commit, reports, submissions, subscriptions, thread_pages
 from commentsvc.services import votes as votes_service
-from commentsvc.services.submissions import Sender, Submission
+from commentsvc.services.submissions import Notify, Sender, Submission
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store import authors, comment_pages, comments, own_comments, sites, threads
 from commentsvc.store import votes as stored_votes
@@ -32,7 +32,7 @@ from commentsvc.store.sites import Site
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, app_setup, urls
 from commentsvc.web.http.app_setup import SignedIn, csrf, has_session, now, settings
-from commentsvc.web.http.i18n import gettext, language_asked, tell, tell_error
+from commentsvc.web.http.i18n import gettext, language_asked, language_wished, tell, tell_error
 from commentsvc.web.http.refusals import refused
 from commentsvc.web.public import feeds, structured_data
 from commentsvc.web.public.thread_reads import thread_page
@@ -41,12 +41,13 @@ pages = Blueprint("thread_page", __name__)
 
 OWN_MAX = 20
 QUOTE_MAX = 300
-FIELDS = ("body", "name", "email", "website", "reason", "text")
+FIELDS = ("body", "name", "email", "website", "reason", "text", "follower")
 SAID = {
     Status.APPROVED: marked("Your comment is published."),
     Status.PENDING: marked("Your comment is awaiting moderation."),
 }
 SAID_NO = marked("Your comment was not published.")
+FOLLOWED = marked("Thank you. If this address is new here, you will get an email with a link to confirm it.")
 VOTED = {
     "1": marked("Your vote for it was counted."),
     "-1": marked("Your vote against it was counted."),
@@ -68,10 +69,14 @@ REASONS = {
 
 @dataclass(frozen=True)
 class PageState:
-    """The state of the page for one reader: the comment they answer or look at, form values, and problems."""
+    """The state of the page for one reader: the comment they answer or look at, form values, and problems.
+
+    `is_following`: the form that was sent is the one for following the page.
+    """
 
     reply_to: str = ""
     about: str = ""
+    is_following: bool = False
     form: dict[str, str] = field(default_factory=lambda: dict.fromkeys(FIELDS, ""))
     problems: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
@@ -137,7 +142,22 @@ def flag(site_key: str) -> BaseResponse:
     return _done(site_key, send, PageState(about=number, form=form))
 
 
-for view in (reply, vote, flag):
+@pages.post(routes.HOSTED_PAGE_FOLLOW)
+def follow(site_key: str) -> BaseResponse:
+    form = _form()
+
+    def send(sender: Sender) -> str:
+        site = sites.by_key(site_key)
+        email, key, secret = emails.address(form["follower"], "follower", True), _key(site), settings().secret_key
+        access.check_subscribing_pace()
+        subscriptions.subscribe(site.id, key, email, Notify.THREAD, language_wished(), sender.ip, secret, now())
+        session["said"] = FOLLOWED
+        return "said"
+
+    return _done(site_key, send, PageState(is_following=True, form=form))
+
+
+for view in (reply, vote, flag, follow):
     csrf.exempt(view)  # it is checked in `_done` instead, where a refusal keeps the text
 
 
@@ -152,7 +172,7 @@ def _done(site_key: str, send: Callable[[Sender], str], asked: PageState) -> Bas
         place = send(Sender(account, access.client_ip(), _user_agent(), settings().limits, provider))
     except CommentError as error:
         problems = {field: tell(reason) for field, reason in error.problems} if isinstance(error, Invalid) else {}
-        return refused(error, _drawn(PageState(asked.reply_to, asked.about, asked.form, problems, tell_error(error))))
+        return refused(error, _drawn(replace(asked, problems=problems, trouble=tell_error(error))))
     return redirect(urls.hosted_path(site_key, key, **language_asked()) + f"#{place}", 303)
 
 
@@ -242,6 +262,7 @@ def _drawn(asked: PageState, said: str | None = None) -> Response:
             previous=_previous(page),
             parent=_published(page, asked.reply_to),
             about=about,
+            is_following=asked.is_following,
             quote=excerpts.plain(about.html, QUOTE_MAX) if about else "",
             is_own=bool(about and account and authors.by_id(about.author_id).account_id == account.id),
             cast=cast.value if cast else 0,

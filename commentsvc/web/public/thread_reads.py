@@ -86,8 +86,9 @@ def fragment() -> str:
     if form not in ("0", "1"):
         raise Invalid("form", "form is 1, or 0 for a page without the reply form.")
     page, canonical = thread_page(), request.args.get("canonical", "")
-    is_home = page.key != "/" and page_keys.key_of(canonical, page.policy) == "/"
-    warning = HOME_CANONICAL if is_home else ""
+    policy = page.policy
+    is_wrong = page_keys.is_home(canonical, policy) and page_keys.key_of(canonical, policy) != page.key
+    warning = HOME_CANONICAL if is_wrong else ""
     return render_template("fragment.html", page=page, has_form=form == "1", warning=warning)
 
 

@@ -71,6 +71,7 @@ function drawForm({ guests = true, ways = [["github", "GitHub"]] }: DrawnThread)
            <input type="checkbox" id="respond-save"></div>`
         : ""
     }
+    <p class="notify"><select id="respond-notify"><option value="">Never</option><option value="replies">Replies</option></select></p>
     <p class="trap"><input name="trap"></p>
     <p class="trouble" role="alert" hidden></p>
     <p class="send-row"><button class="send" type="submit">Post Comment</button></p></form></div>`;

@@ -25,7 +25,7 @@ const found = (thread?.shadowRoot ?? document).querySelector(css);"""
 
 
 class Engine(Protocol):
-    """A browser with one page. `css` selects within the thread."""
+    """A browser with one page, and the window that it may open. `css` selects within the thread."""
 
     def open(self, url: str) -> None: ...
 
@@ -37,8 +37,17 @@ class Engine(Protocol):
     def type(self, css: str, text: str) -> None:
         """Click into a field and type."""
 
+    def write(self, text: str) -> None:
+        """Type where the focus is."""
+
     def press(self, key: str) -> None:
-        """Press a key: Tab, Enter, Escape or a character."""
+        """Press a key: Tab, Enter, Escape, ArrowDown or a character."""
+
+    def windows(self) -> int:
+        """How many windows are open."""
+
+    def turn_to(self, window: int) -> None:
+        """Act in this window from now on: 0 is the page's, 1 the one that it has opened."""
 
 
 def shown(engine: Engine, css: str, words: str = "") -> str:
@@ -53,6 +62,20 @@ def shown(engine: Engine, css: str, words: str = "") -> str:
     raise AssertionError(f"{css} with “{words}” did not come; there is: {text!r}")
 
 
+def wait_for_windows(engine: Engine, count: int) -> None:
+    """Wait until this many windows are open; raises AssertionError after PATIENCE_S."""
+    until = time.monotonic() + PATIENCE_S
+    while engine.windows() != count:
+        assert time.monotonic() < until, f"{engine.windows()} windows are open instead of {count}"
+        time.sleep(0.1)
+
+
+def focused(engine: Engine, css: str) -> bool:
+    """Whether the focus is on an element that this selects."""
+    inner = "document.querySelector('comment-thread').shadowRoot.activeElement"
+    return bool(engine.evaluate(f"return {inner}?.matches({json.dumps(css)})"))
+
+
 @contextmanager
 def webkit(width: int) -> Iterator[Engine]:
     """WebKitGTK's MiniBrowser, under Xvfb."""
@@ -64,6 +87,7 @@ def webkit(width: int) -> Iterator[Engine]:
     class WebKit:
         def __init__(self, driver: WebKitGTK) -> None:
             self._driver = driver
+            self._first = driver.current_window_handle
 
         def open(self, url: str) -> None:
             self._driver.get(url)
@@ -77,10 +101,20 @@ def webkit(width: int) -> Iterator[Engine]:
 
         def type(self, css: str, text: str) -> None:
             self.click(css)
+            self.write(text)
+
+        def write(self, text: str) -> None:
             ActionChains(self._driver).send_keys(text).perform()
 
         def press(self, key: str) -> None:
-            ActionChains(self._driver).send_keys(getattr(Keys, key.upper(), key)).perform()
+            self.write(getattr(Keys, key.upper().replace("ARROW", "ARROW_"), key))
+
+        def windows(self) -> int:
+            return len(self._driver.window_handles)
+
+        def turn_to(self, window: int) -> None:
+            handles = sorted(self._driver.window_handles, key=lambda handle: handle != self._first)
+            self._driver.switch_to.window(handles[window])
 
         def _found(self, css: str) -> Any:
             script = f"const css = {json.dumps(css)}; {FIND} found?.scrollIntoView({{block: 'center'}}); return found;"
@@ -144,10 +178,19 @@ def firefox(width: int) -> Iterator[Engine]:
         def type(self, css: str, text: str) -> None:
             self._do("type", css, text)
 
+        def write(self, text: str) -> None:
+            self._do("write", text)
+
         def press(self, key: str) -> None:
             self._do("press", key)
 
-        def _do(self, *command: str) -> Any:
+        def windows(self) -> int:
+            return int(self._do("windows"))
+
+        def turn_to(self, window: int) -> None:
+            self._do("turn_to", window)
+
+        def _do(self, *command: str | int) -> Any:
             assert self._process.stdin is not None and self._process.stdout is not None
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()

@@ -7,8 +7,20 @@ const { default: puppeteer } = await import(createRequire(`${process.cwd()}/`).r
 
 const [, , executablePath, width] = process.argv;
 const viewport = { width: Number(width), height: 900 };
-const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true, defaultViewport: viewport });
-const page = await browser.newPage();
+const browser = await puppeteer.launch({
+  browser: "firefox",
+  executablePath,
+  headless: true,
+  defaultViewport: viewport,
+  // Block windows, as browsers of readers do. Puppeteer runs scripts as if the reader had just acted; with this maximum
+  // only a real click may open a window.
+  extraPrefsFirefox: { "dom.disable_open_during_load": true, "dom.popup_maximum": 0 },
+});
+// In the page that Firefox begins with, keys press no buttons.
+const [initial] = await browser.pages();
+const first = await browser.newPage();
+await initial.close();
+let page = first;
 
 const find = async (css) => {
   const handle = await page.evaluateHandle((css) => {
@@ -29,7 +41,13 @@ const commands = {
     await (await find(css)).click();
     await page.keyboard.type(text);
   },
+  write: async (text) => page.keyboard.type(text),
   press: async (key) => page.keyboard.press(key),
+  windows: async () => (await browser.pages()).length,
+  turn_to: async (window) => {
+    page = [first, ...(await browser.pages()).filter((one) => one !== first)][window];
+    if (!page) throw new Error(`no window ${window}`);
+  },
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -150,6 +150,7 @@ def test_somebody_new_signs_in_by_mail_chooses_a_name_and_comments(client, site,
     assert client.get(f"/api/v1/comments/{posted.json['id']}", headers=own).json["body"] == "Hello"
     viewer = client.get("/api/v1/viewer?site=blog&thread=/post", headers=own).json
     assert (viewer["account"]["name"], viewer["account"]["provider"]) == ("Ann Lee", "email")
+    assert viewer["account"]["has_email"] is True
     assert [c["id"] for c in viewer["pending"]] == [posted.json["id"]]
     assert viewer["rights"] == {"comment": True, "vote": True, "moderate": False}
     assert viewer["own"] == [posted.json["id"]], "it can still be changed"

@@ -11,17 +11,20 @@ import pytest
 from commentsvc.core.pagination import REPLIES_MAX
 from commentsvc.core.status import Action, Status
 from commentsvc.services import moderation, posting
+from commentsvc.services.mail_links import MailLinks
 from commentsvc.services.moderation import Moderator
 from commentsvc.services.submissions import Draft, Sender, Submission
 from commentsvc.store import accounts, comments, sites
 from commentsvc.store.comments import Comment
 from commentsvc.store.db import db
 from commentsvc.store.transactions import write
-from tests.support.cast import BLOG, SECRET, find_csrf, set_policy
+from tests.support.cast import BLOG, SECRET, add_site, find_csrf, set_policy
+from tests.support.mails import deliver
 
 ADDRESS = "/t/blog?thread=/post"
 FORM = {"body": "Hello from Lynx", "name": "Carol", "email": "carol@example.org", "website": ""}
 AT_HOME = {"Origin": "https://comments.example"}
+MAILS = MailLinks("https://comments.example", SECRET)
 
 
 def fresh(app):
@@ -346,3 +349,38 @@ def test_a_thousand_replies_are_told_as_far_as_the_page_goes(client, site, make_
     assert len(data_of(page)["comment"][0]["comment"]) == REPLIES_MAX
     assert page.count('<li class="comment"') == 1 + REPLIES_MAX
     assert "More replies" in page
+
+
+def test_a_reader_follows_by_a_form_and_is_asked_to_confirm(client, site, now):
+    sent = {"follower": "dora@example.org"}
+    assert client.post("/t/blog/follow?thread=/post", data={"follower": "dora"}, headers=AT_HOME).status_code == 422
+    answer = client.post("/t/blog/follow?thread=/post", data=sent, headers={**AT_HOME, "Accept-Language": "de"})
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/t/blog?thread=%2Fpost#said"
+    assert "you will get an email with a link to confirm it" in client.get(ADDRESS).text
+    (question,) = deliver(now, MAILS)
+    assert question.to == "dora@example.org"
+    assert question.subject == "E-Mails über Kommentare auf Blog notes? Bitte bestätigen"
+
+
+def test_nobody_follows_in_a_readers_name(app, client, site, alice, sign_in, now):
+    sent = {"follower": "dora@example.org"}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert fresh(app).post("/t/blog/follow?thread=/post", data=sent, headers=headers).status_code == 403
+    sign_in(client, alice)
+    refused = client.post("/t/blog/follow?thread=/post", data=sent)
+    assert refused.status_code == 403, "without the form's token"
+    assert deliver(now, MAILS) == []
+    token = find_csrf(refused.text)
+    assert client.post("/t/blog/follow?thread=/post", data={**sent, "csrf_token": token}).status_code == 303
+    assert len(deliver(now, MAILS)) == 1
+
+
+@pytest.mark.parametrize("mail_url", ["", "smtp://mail.example:587"])
+def test_following_is_offered_where_the_service_sends_mail(make_app, now, mail_url):
+    app = make_app(MAIL_URL=mail_url)
+    with app.app_context():
+        add_site("blog", BLOG, now=now)
+        page = app.test_client().get(ADDRESS).text
+        assert ('action="/t/blog/follow?thread=/post#follow"' in page) == bool(mail_url)
+        db.session.remove()

@@ -1,11 +1,12 @@
 """Which page's comments are read: by path, address and canonical link, the same in every public read."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.support.answers import decide, post
-from tests.support.cast import BLOG
+from tests.support.cast import BLOG, set_policy
 
 NAMES = (
     "/日本語/",
@@ -38,6 +39,17 @@ def test_the_widget_is_told_the_threads_key_and_the_sites_rules(client, site):
     assert "data-key" not in fragment(client, thread="/post", form="0")
 
 
+def test_the_elements_title_is_no_tooltip_over_the_comments(client, site):
+    assert 'title="" data-key' in fragment(client, thread="/post")
+    assert 'title=""' not in fragment(client, thread="/post", form="0")
+
+
+@pytest.mark.parametrize(("name", "letter"), [("émile", "É"), ("★ Ann", "A"), ("🦊", "🦊")])
+def test_an_author_without_a_picture_has_a_letter_of_the_name(client, site, make_comment, name, letter):
+    make_comment("/post", name=name)
+    assert re.search(r'<span class="avatar"[^>]*>(.*?)</span>', fragment(client, thread="/post"))[1] == letter
+
+
 def test_a_canonical_link_counts_when_its_origin_is_one_of_the_sites(client, site, make_comment):
     make_comment("/post", body="On the post")
     asked = {"thread": "/preview/post"}
@@ -57,6 +69,21 @@ def test_a_canonical_link_to_the_home_page_is_ignored_and_its_owner_told(client,
     home = fragment(client, thread="/?utm_source=x", canonical=f"{BLOG}/index.html")
     assert "At home" in home and "data-warning" not in home
     assert "data-warning" not in fragment(client, thread="/post", canonical=f"{BLOG}/post")
+
+
+def test_the_home_page_of_a_blog_in_a_folder_is_a_setting(client, site, make_comment):
+    make_comment("/blog", body="At home")
+    asked = {"thread": "/blog/post", "canonical": f"{BLOG}/blog/"}
+    other = {**asked, "thread": "/blog/page/2"}
+    assert "At home" in fragment(client, **other), "another form of one page may name it"
+    set_policy(site, home_path="/blog/")
+    inner = fragment(client, **asked)
+    assert "At home" not in inner and 'data-warning="the canonical link of this page is the home page' in inner
+    counts = client.get("/api/v1/counts?" + urlencode({"site": "blog", **asked})).json["counts"]
+    assert counts == {"/blog/post": 0}
+    home = fragment(client, thread="/blog/?utm_source=x", canonical=f"{BLOG}/blog/index.html")
+    assert "At home" in home and "data-warning" not in home
+    assert "data-warning" in fragment(client, thread="/blog/post", canonical=f"{BLOG}/")
 
 
 @pytest.mark.parametrize(
