@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import re
 import shutil
 import subprocess
 import urllib.parse
@@ -10,7 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import running_demo
+from tests.support import http, servers
+
 ROOT = Path(__file__).parents[3]
+# The posts of each example, and what a reader writes there.
+POSTS = {"/posts/first/": "First words", "/posts/日本語/": "最初の言葉", "/posts/shalom/": "מילים ראשונות"}
 
 
 def run(*command, folder, **environ):
@@ -18,6 +24,25 @@ def run(*command, folder, **environ):
     done = subprocess.run(command, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def shared_demo(tmp_path_factory):
+    """One demo for the systems whose sites are in folders of their own, such as `/hugo`, and so share no thread."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def alice(shared_demo, browser):
+    """What the browser of Alice keeps once she has signed in at the shared demo; the link of the demo works once."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(shared_demo.sign_in_link)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/dashboard**")
+    yield context.storage_state()
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -36,17 +61,30 @@ def npm_package(tmp_path_factory):
     return package
 
 
-def copy_of_example(name, folder):
-    """The example of integrations/NAME in a folder of its own, without what an earlier build left there."""
+def python_packages(folder, *arguments):
+    """Install packages in a virtual environment of their own, as `pip install` would; the folder of its programs."""
+    environment, uv = folder / "environment", str(servers.BIN / "uv")
+    run(uv, "venv", "--quiet", str(environment), folder=folder)
+    run(uv, "pip", "install", "--quiet", *arguments, folder=folder, VIRTUAL_ENV=str(environment))
+    return environment / "bin"
+
+
+def copy_of_example(name, folder, *beside):
+    """The example of integrations/NAME in a folder of its own, without what an earlier build left there.
+
+    Beside it are the other files of integrations/NAME, and the folders of integrations/ that the example reads.
+    """
     left = shutil.ignore_patterns("node_modules", "_site", "public", "dist", "build", "site", "output", ".*")
-    return Path(shutil.copytree(ROOT / "integrations" / name / "example", folder / "example", ignore=left))
+    for each in (name, *beside):
+        shutil.copytree(ROOT / "integrations" / each, folder / each, ignore=left)
+    return folder / name / "example"
 
 
 def serve(page, blog, site):
-    """Answer the blog's addresses from the folder of a built site."""
+    """Answer the blog's addresses from the folder of a built site; `blog` may be an origin with a folder."""
 
     def answer(route):
-        path = site / urllib.parse.unquote(urllib.parse.urlsplit(route.request.url).path).lstrip("/")
+        path = site / urllib.parse.unquote(urllib.parse.urlsplit(route.request.url.removeprefix(blog)).path).lstrip("/")
         path = path / "index.html" if path.is_dir() else path
         if path.is_file():
             route.fulfill(body=path.read_bytes(), content_type=mimetypes.guess_type(path.name)[0])
@@ -71,3 +109,76 @@ def expect_thread(page, thread, url):
     """What the shown element asks the service for: the key as the service names it, and the page's address."""
     shown = page.evaluate("document.querySelector('comment-thread').page")
     assert (shown["thread"], shown["url"]) == (thread, url)
+
+
+def built_thread(site, path):
+    """The only `<comment-thread>` of a built page as it is written there: its tag and its content."""
+    html = (site / path.strip("/") / "index.html").read_text()
+    ((tag, content),) = re.findall(r"(<comment-thread [^>]*>)(.*?)</comment-thread>", html, re.S)
+    return tag, content
+
+
+def decide_on_all(moderator, demo, status, action):
+    """Decide on the comments of guest Dave that have this status, and wait until the decision is in published pages."""
+    moderator.goto(f"{demo.service}/dashboard/blog?status={status}&q=dave@example.org")
+    moderator.get_by_label("Select all on this page").check()
+    moderator.locator(".bar").get_by_role("button", name=action).click()
+    expect(moderator.locator(".card")).to_have_count(0)
+
+
+def expect_pages_with_threads(reader, alice, demo, folder, build):
+    """Each page has its own thread and takes a comment; each build has the comments that are public at its time.
+
+    `folder`, such as `/hugo`, is where the site is on the demo's blog.
+    """
+    blog = demo.blog + folder
+    site, _ = build(demo.service, blog)
+    page = reader()
+    serve(page, blog, site)
+    for path, words in POSTS.items():
+        page.goto(blog + path)
+        post_and_read(page, words)
+        expect_thread(page, folder + path.rstrip("/"), blog + urllib.parse.quote(path))
+
+    moderator = reader(storage_state=alice)
+    for status, action, count in ("pending", "Approve", 1), ("approved", "Reject", 0):
+        decide_on_all(moderator, demo, status, action)
+        for path, words in POSTS.items():
+            query = urllib.parse.urlencode({"site": "blog", "thread": folder + path})
+            fragment = f"{demo.service}/embed/v1/comments?{query}"
+            http.eventually(lambda f=fragment, w=words, c=count: http.ask(f)[2].count(w) == c, f"{action} on {path}")
+        site, _ = build(demo.service, blog)
+        for path, words in POSTS.items():
+            _, content = built_thread(site, path)
+            assert content.count(words) == count
+            assert "<section" in content and "<form" not in content
+
+
+def expect_warning_without_service(build):
+    """A build without the service warns, goes on, and writes elements that name the page, in the folder of the site."""
+    site, printed = build("http://127.0.0.1:9", "https://blog.example/notes")
+    assert "comments: http://127.0.0.1:9/embed/v1/comments?" in printed
+    tag, content = built_thread(site, "/posts/first/")
+    assert ' site="blog" thread="/notes/posts/first/"' in tag
+    assert ' url="https://blog.example/notes/posts/first/" title="The first post"' in tag
+    assert "<section" not in content and '/t/blog?thread=%2Fnotes%2Fposts%2Ffirst%2F">' in content
+
+
+def expect_warning_of_unknown_site(demo, build):
+    site, printed = build(demo.service, demo.blog, site="blob")
+    assert "there is no site “blob”" in printed
+    tag, content = built_thread(site, "/posts/first/")
+    assert ' site="blob"' in tag and "<section" not in content
+
+
+def expect_options(demo, build):
+    """`lang` and `sort` are for the element and for the copy, and `copy` leaves the copy out."""
+    site, printed = build(demo.service, demo.blog, lang="de", sort="newest")
+    tag, content = built_thread(site, "/posts/first/")
+    assert ' lang="de"' in tag and ' sort="newest"' in tag
+    assert ' lang="de"' in content
+    assert "/embed/v1/" not in printed
+
+    site, _ = build(demo.service, demo.blog, copy=False)
+    _, content = built_thread(site, "/posts/first/")
+    assert "<section" not in content and "<noscript>" in content

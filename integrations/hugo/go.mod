@@ -1,0 +1,3 @@
+module commentsvc/integrations/hugo
+
+go 1.19
