@@ -82,6 +82,11 @@ def expect_thread(page, thread, url):
     assert (shown["thread"], shown["url"]) == (thread, url)
 
 
+def thread_of(page, key):
+    """The thread that the widget shows, if it is the one with this key."""
+    return page.locator(f'section.thread[data-key="{key}"]')
+
+
 def comments_of(page):
     """The comments that the widget shows, not those of the copy in the page."""
     return page.locator("section.thread[data-key] li.comment")
@@ -89,7 +94,7 @@ def comments_of(page):
 
 def expect_page(page, key, title):
     """The thread that is shown: its key, and the title and address that go with a comment."""
-    expect(page.locator(f'section.thread[data-key="{key}"]')).to_be_visible()
+    expect(thread_of(page, key)).to_be_visible()
     shown = page.evaluate("document.querySelector('comment-thread').page")
     origin = page.evaluate("location.origin")
     assert urllib.parse.unquote(shown["url"]).rstrip("/") == origin + key
@@ -120,7 +125,7 @@ def warnings_of(page):
 
 def write_on_two_pages(page, blog):
     """Write on a page that is loaded, follow its link to another, write there too, and go back."""
-    page.goto(f"{blog}/posts/first/")
+    page.goto(f"{blog}/posts/first")
     post_and_read(page, "Words for the first post")
     expect_page(page, "/notes/posts/first", "The first post")
 
@@ -138,12 +143,12 @@ def write_on_two_pages(page, blog):
 
 def read_two_pages(page, blog):
     """Find what `write_on_two_pages` has written: on a page that is loaded, and on one that links lead to."""
-    page.goto(f"{blog}/posts/日本語/")
+    page.goto(f"{blog}/posts/日本語")
     expect_page(page, "/notes/posts/日本語", "日本語の記事")
     expect(comments_of(page)).to_have_count(1)
     expect(comments_of(page)).to_contain_text("日本語の記事への言葉")
 
-    page.goto(f"{blog}/")
+    page.goto(blog)
     follow(page, "The first post")
     expect_page(page, "/notes/posts/first", "The first post")
     expect(comments_of(page)).to_have_count(1)
