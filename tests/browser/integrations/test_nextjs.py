@@ -55,14 +55,20 @@ def until_rendered(page, address, words):
     eventually(is_rendered, f"{words} on {address}")
 
 
-def forward(page, blog, server):
-    """Answer the blog's addresses from a server."""
+@contextlib.contextmanager
+def forwarded(pages, blog, server):
+    """Answer the blog's addresses from a server, and wait at the end for what Next.js loads ahead."""
 
     def answer(route):
         path = route.request.url.removeprefix(blog)
         route.fulfill(response=route.fetch(url=server + path, max_redirects=0))
 
-    page.route(f"{blog}/**", answer)
+    for page in pages:
+        page.route(f"{blog}/**", answer)
+    yield
+    for page in pages:
+        page.goto("about:blank")
+        page.unroute_all(behavior="wait")
 
 
 def test_each_page_of_nextjs_has_its_own_comments(demo, reader, moderator, nextjs):
@@ -71,9 +77,7 @@ def test_each_page_of_nextjs_has_its_own_comments(demo, reader, moderator, nextj
     carol, dave, crawler, blog = reader(), reader(), reader(java_script_enabled=False), demo.blog + "/notes"
     warnings = [warnings_of(carol), warnings_of(dave)]
     run("npm", "run", "build", folder=example, **settings)
-    with running("start", example, settings) as server:
-        for page in (carol, dave, crawler):
-            forward(page, demo.blog, server)
+    with running("start", example, settings) as server, forwarded((carol, dave, crawler), demo.blog, server):
         write_on_two_pages(carol, blog)
         expect(carol.locator(f'link[rel*=preload][href^="{demo.service}"]')).to_have_count(0)
 
