@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants wordpress wordpress-plugin widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser integrations fuzz faults bench attack mutants wordpress wordpress-plugin widget audit release lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.ready ## The service and a demo blog on throw-away data, as in production
 	$(BIN)/commentsvc demo
@@ -33,7 +33,11 @@ test: .venv/.ready-dev ## All tests that need no browser, on SQLite and PostgreS
 	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
 
 browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packages installs it)
-	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal
+	$(BIN)/pytest -m "browser and not integrations" tests/browser -n 2 --dist worksteal
+
+# Needs npm and `npm ci` in embed/. Installs packages from the npm registry.
+integrations: .venv/.ready-dev ## Sites of large JavaScript frameworks, built and read in Chromium, some minutes
+	$(BIN)/pytest -m integrations tests/browser/integrations
 
 lint: .venv/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check .

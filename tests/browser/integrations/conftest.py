@@ -80,6 +80,13 @@ def copy_of_example(name, folder, *beside):
     return folder / name / "example"
 
 
+def install_example(name, npm_package, folder):
+    """The example of integrations/NAME with the packages of its lock file, and ours as it is here."""
+    example = copy_of_example(name, folder)
+    run("npm", "install", "--no-audit", "--no-fund", "--no-save", str(npm_package), folder=example)
+    return example
+
+
 def serve(page, blog, site):
     """Answer the blog's addresses from the folder of a built site; `blog` may be an origin with a folder."""
 
@@ -182,3 +189,76 @@ def expect_options(demo, build):
     site, _ = build(demo.service, demo.blog, copy=False)
     _, content = built_thread(site, "/posts/first/")
     assert "<section" not in content and "<noscript>" in content
+
+
+def thread_of(page, key):
+    """The thread that the widget shows, if it is the one with this key."""
+    return page.locator(f'section.thread[data-key="{key}"]')
+
+
+def comments_of(page):
+    """The comments that the widget shows, not those of the copy in the page."""
+    return page.locator("section.thread[data-key] li.comment")
+
+
+def expect_page(page, key, title):
+    """The thread that is shown: its key, and the title and address that go with a comment."""
+    expect(thread_of(page, key)).to_be_visible()
+    shown = page.evaluate("document.querySelector('comment-thread').page")
+    origin = page.evaluate("location.origin")
+    assert urllib.parse.unquote(shown["url"]).rstrip("/") == origin + key
+    assert shown["title"] == title
+
+
+def follow(page, link):
+    """Follow a link; the document must stay, as it does when a framework shows another page by itself."""
+    page.evaluate("window.isFirstDocument = true")
+    page.get_by_role("link", name=link).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(link)
+    assert page.evaluate("window.isFirstDocument")
+
+
+def approve(moderator, demo, words):
+    """Approve the comment with these words in the dashboard."""
+    moderator.goto(demo.service + "/dashboard/blog?status=pending")
+    moderator.locator("article", has_text=words).get_by_role("button", name="Approve").click()
+    expect(moderator.get_by_text("1 comment approved")).to_be_visible()
+
+
+def warnings_of(page):
+    """What the console of a page warns of; filled as it comes."""
+    found = []
+    page.on("console", lambda message: message.type in {"warning", "error"} and found.append(message.text))
+    return found
+
+
+def write_on_two_pages(page, blog):
+    """Write on a page that is loaded, follow its link to another, write there too, and go back."""
+    page.goto(f"{blog}/posts/first")
+    post_and_read(page, "Words for the first post")
+    expect_page(page, "/notes/posts/first", "The first post")
+
+    follow(page, "日本語")
+    expect_page(page, "/notes/posts/日本語", "日本語の記事")
+    expect(comments_of(page)).to_have_count(0)
+    post_and_read(page, "日本語の記事への言葉")
+
+    page.go_back()
+    expect_page(page, "/notes/posts/first", "The first post")
+    expect(comments_of(page)).to_have_count(1)
+    expect(comments_of(page)).to_contain_text("Words for the first post")
+    assert page.evaluate("window.isFirstDocument")
+
+
+def read_two_pages(page, blog):
+    """Find what `write_on_two_pages` has written: on a page that is loaded, and on one that links lead to."""
+    page.goto(f"{blog}/posts/日本語")
+    expect_page(page, "/notes/posts/日本語", "日本語の記事")
+    expect(comments_of(page)).to_have_count(1)
+    expect(comments_of(page)).to_contain_text("日本語の記事への言葉")
+
+    page.goto(blog)
+    follow(page, "The first post")
+    expect_page(page, "/notes/posts/first", "The first post")
+    expect(comments_of(page)).to_have_count(1)
+    expect(comments_of(page)).to_contain_text("Words for the first post")
