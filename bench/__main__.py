@@ -7,7 +7,19 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import backups, behind_nginx, freshness, growth, hot_reads, memory, peers, sizes, slow_clients, writes
+from bench import (
+    backups,
+    behind_nginx,
+    freshness,
+    growth,
+    hot_reads,
+    memory,
+    peers,
+    sizes,
+    slow_clients,
+    threads,
+    writes,
+)
 from tests.support import report
 
 logging.disable(logging.WARNING)
@@ -17,6 +29,7 @@ PARTS: dict[str, tuple[str, Callable[[], Rows]]] = {
     "hot_reads": ("Hot reads beside nginx, one core", hot_reads.run),
     "behind_nginx": ("Behind nginx beside nginx, one core", behind_nginx.run),
     "sizes": ("Small and large threads, cold and hot", sizes.run),
+    "threads": ("Hot threads by Zipf beside nginx", threads.run),
     "freshness": ("Freshness under load", freshness.run),
     "writes": ("Writes", writes.run),
     "slow_clients": ("Beside five hundred slow clients", slow_clients.run),

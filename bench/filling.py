@@ -86,10 +86,10 @@ class World:
         return datetime(2016, 1, 1, tzinfo=UTC)
 
 
-def plan(comments: int, largest: tuple[float, ...] = LARGEST) -> World:
+def plan(comments: int, largest: tuple[float, ...] = LARGEST, a_thread: int = 100) -> World:
     """Threads one to a hundred comments, sites by Zipf, people by one to five comments."""
     chance = random.Random(7)
-    count = max(SITES, comments // 100)
+    count = max(SITES, comments // a_thread)
     weights = [1 / (n + 1) for n in range(SITES)]
     sites = chance.choices(range(1, SITES + 1), weights, k=count)
     threads = [Thread(n + 1, 1 if n == 0 else site_id) for n, site_id in enumerate(sites)]
@@ -164,10 +164,13 @@ def rows(world: World) -> Iterator[tuple[Row, Row, Row]]:
 network_near = cache(lambda ip: networks.network_of(ip, networks.NetworkScope.NEIGHBOURHOOD))
 
 
-def fill(comments: int, largest: tuple[float, ...] = LARGEST) -> World:
-    """Fill the empty, migrated database of the app whose context is open; says how long it took."""
+def fill(comments: int, largest: tuple[float, ...] = LARGEST, a_thread: int = 100) -> World:
+    """Fill the empty, migrated database of the app whose context is open; says how long it took.
+
+    `a_thread` is the mean number of comments of a thread.
+    """
     began = time.monotonic()
-    world = plan(comments, largest)
+    world = plan(comments, largest, a_thread)
     indexes = [index for table in ("comment", "decision") for index in Base.metadata.tables[table].indexes]
     with db.engine.begin() as connection:
         for index in indexes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,15 @@ def wrk(
     pinned = ["taskset", "-c", cores, *command] if cores else command
     done = subprocess.run([*pinned, url], capture_output=True, text=True, check=True)
     return read(done.stdout)
+
+
+def wrk_paths(url: str, paths: Sequence[str], seconds: float, cores: str | None, headers: tuple[str, ...]) -> Load:
+    """Request the paths in turn."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("\n".join(paths) + "\n")
+        file.flush()
+        os.environ["BENCH_PATHS"] = file.name
+        return wrk(url, seconds, cores=cores, headers=headers, script=Path(__file__).with_name("threads.lua"))
 
 
 def read(said: str) -> Load:

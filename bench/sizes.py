@@ -3,10 +3,8 @@ threads, and of one and of many."""
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-from pathlib import Path
 
 from bench import filling, hot_reads, load
 from bench.filling import Thread
@@ -22,7 +20,6 @@ COMMENTS = 200_000
 SHARES = (0.5, 0.05, 0.005, 0.00005)
 TRIES = 60
 MANY = 200
-HERE = Path(__file__).parent
 
 
 def run(rounds: int = 3, seconds: float = 2) -> list[dict[str, object]]:
@@ -71,9 +68,8 @@ def _cold(base: str, thread: Thread) -> dict[str, object]:
 
 
 def _hot(base: str, name: str, threads: list[Thread], rounds: int, seconds: float) -> dict[str, object]:
-    os.environ["BENCH_QUERIES"] = ",".join(_query(thread) for thread in threads)
-    script = HERE / "threads.lua"
-    done = [load.wrk(base, seconds, cores=LOAD_CORE, headers=(ENCODING,), script=script) for _ in range(rounds)]
+    paths = [f"/embed/v1/comments?limit=10&{_query(thread)}" for thread in threads]
+    done = [load.wrk_paths(base, paths, seconds, LOAD_CORE, (ENCODING,)) for _ in range(rounds)]
     assert not any(one.errors for one in done), "refused or broken requests measure nothing"
     row: dict[str, object] = {
         "what": f"hot, {name}",

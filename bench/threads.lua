@@ -1,9 +1,9 @@
--- A page of another thread each time, in turn; BENCH_QUERIES names them, one query after the other.
-local paths, n = {}, 0
-for query in string.gmatch(os.getenv("BENCH_QUERIES"), "[^,]+") do
-  paths[#paths + 1] = "/embed/v1/comments?limit=10&" .. query
+-- The requests of a file, one path a line, in turn; BENCH_PATHS names the file.
+local requests, n = {}, 0
+for path in io.lines(os.getenv("BENCH_PATHS")) do
+  requests[#requests + 1] = path
 end
 function request()
-  n = n % #paths + 1
-  return wrk.format(nil, paths[n])
+  n = n % #requests + 1
+  return wrk.format(nil, requests[n])
 end

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import brotli
 
 from commentsvc.store.versions import PageDependency
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 FIXED = "fixed"  # in place of a dependency: these bytes stay the same as long as the process lives
 # A decision is visible within one second. Two windows fit into it, so that the rebuild fits too.
@@ -22,12 +18,19 @@ TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
 OF_ONE_ANSWER = frozenset({"content-length", "content-encoding", "etag", "vary", "x-request-id"})
 PAGE_OVERHEAD_BYTES = 2048  # measured: Python's overhead for one page
 PREPARED_OVERHEAD_BYTES = 2048
-PREPARED_MAX_BYTES = 8 * 2**20
+NEVER_SEEN = -1  # as_of of a page that the database was not asked about
 
 
-@dataclass
+# Path, query string, Accept-Encoding, and Accept-Language for localized pages ("" for others).
+RequestKey: TypeAlias = tuple[str, str, str, str]
+
+
+@dataclass(eq=False)
 class CachedPage:
-    """One response. `packed` is its body in brotli, unpacked for pictures; other encodings are made from it."""
+    """One response. `packed` is its body in brotli, unpacked for pictures; other encodings are made from it.
+
+    `as_of` is the number of the last look at the changes before the page was read or confirmed (changes.py).
+    """
 
     status: str
     headers: list[tuple[str, str]]
@@ -36,15 +39,19 @@ class CachedPage:
     is_text: bool
     dependency: PageDependency | str | None
     checked_at: float  # monotonic
-    confirmed_until: float = 0.0  # the end of the window in which it was confirmed
-    confirmed_in: int = 0  # the number of that window
+    as_of: int = NEVER_SEEN
+    kept_in: int = 0  # the number of a window in which it is sent although the database could not be asked
+    confirmed_in: int = 0  # the number of the last window of which the store of hot pages was told
+    is_used: bool = False  # since the memory store considered to drop it
+    prepared_for: list[RequestKey] = field(default_factory=list)
     _gzip: bytes = field(default=b"", repr=False)
 
-    def is_confirmed(self, window: ClockWindow) -> bool:
-        return self.confirmed_until >= window.until
+    def confirm(self, checked_at: float, as_of: int) -> CachedPage:
+        self.checked_at, self.as_of = checked_at, as_of
+        return self
 
-    def confirm(self, checked_at: float, window: ClockWindow) -> CachedPage:
-        self.checked_at, self.confirmed_until, self.confirmed_in = checked_at, window.until, window.number
+    def keep(self, window: ClockWindow) -> CachedPage:
+        self.kept_in = window.number
         return self
 
     @property
@@ -97,21 +104,20 @@ class UpstreamResponse:
         return self.status.startswith("200") and all(name.lower() != "set-cookie" for name, _ in self.headers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PreparedResponse:
-    """A response in one encoding, ready to send without another check.
+    """A response in one encoding, ready to send without another check while its page is current.
 
     `size_bytes` is its memory beside the page's: with the body where that was unpacked for this response alone.
     """
 
-    status: str
+    page: CachedPage
     headers: list[tuple[str, str]]
-    body: list[bytes]
+    body: bytes
     etag: str
     headers_304: list[tuple[str, str]]
-    encoding: str
-    etag_number: int  # the first part of its ETag, which has the form of nginx for files: <time>-<size>
     size_bytes: int
+    noted_in: int = 0  # the number of the last window of which the store of hot pages was told
 
     def is_known(self, if_none_match: str | None) -> bool:
         """Whether the If-None-Match header says that the client has this response already."""
@@ -120,62 +126,42 @@ class PreparedResponse:
         return if_none_match == self.etag or _matches(if_none_match, self.etag)
 
 
-# Path, query string, Accept-Encoding, and Accept-Language for localized pages ("" for others).
-RequestKey: TypeAlias = tuple[str, str, str, str]
-
-
 class ClockWindow:
-    """Half a second of the wall clock, with the responses prepared in it, by request.
-
-    Holds at most PREPARED_MAX_BYTES, so that requests with ever new words cannot fill the memory.
-    """
+    """Half a second of the wall clock, in which the changes are looked at once."""
 
     def __init__(self, until: float, number: int) -> None:
         self.until = until  # monotonic
         self.number = number  # of the wall clock, since 1970
-        self.ready: dict[RequestKey, PreparedResponse] = {}
-        self._free_bytes = PREPARED_MAX_BYTES
+        self.is_open = False  # the changes have been looked at
+        self.ready: dict[RequestKey, PreparedResponse] = {}  # what may be sent in this window only
+        self.expires: list[tuple[str, str]] = []
 
-    def put(self, request_key: RequestKey, ready: PreparedResponse) -> None:
-        """Keep a response until the window ends, while there is room."""
-        self._free_bytes -= ready.size_bytes
-        if self._free_bytes >= 0:
-            self.ready[request_key] = ready
+    def open(self) -> None:
+        """From now on, what is current stays so until the window ends."""
+        # Only for nginx, which removes it: a response may be reused until this second of the wall clock ends.
+        self.expires = [("X-Accel-Expires", f"@{int(self.number * WINDOW_S)}")]
+        self.is_open = True
 
 
-def prepared(page: CachedPage, request_key: RequestKey, window: ClockWindow, is_localized: bool) -> PreparedResponse:
+def prepared(page: CachedPage, request_key: RequestKey, is_localized: bool) -> PreparedResponse:
     _, _, accepted, _ = request_key
     encoding = chosen_encoding(accepted) if page.is_text else ""
     body = page.body(encoding)
-    number = etag_number(page.tag, encoding)
-    etag = f'"{number:x}-{len(body):x}"'
+    etag = f'"{etag_number(page.tag, encoding):x}-{len(body):x}"'
     vary = "Accept-Encoding, Accept-Language, Cookie" if is_localized else "Accept-Encoding"
     headers = [*page.headers, ("ETag", etag), ("Vary", vary)]
-    if page.dependency == FIXED:
-        headers.append(("X-Accel-Expires", "300"))
-    elif page.is_confirmed(window):
-        # Only for nginx, which removes it: the response may be reused until this second of the wall clock ends.
-        headers.append(("X-Accel-Expires", f"@{int(window.number * WINDOW_S)}"))
     headers_304 = [pair for pair in headers if pair[0].lower() != "content-type"]
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
     own_bytes = len(body) if page.is_text and not encoding else 0
     size_bytes = PREPARED_OVERHEAD_BYTES + own_bytes + sum(map(len, request_key))
-    return PreparedResponse(page.status, headers, [body], etag, headers_304, encoding, number, size_bytes)
+    return PreparedResponse(page, headers, body, etag, headers_304, size_bytes)
 
 
 def etag_number(tag: str, encoding: str) -> int:
     """Sixty bits that fit a file's modification time; the last four distinguish the encodings."""
     return int(tag[:14] + {"": "0", "br": "1", "gzip": "2"}[encoding], 16)
-
-
-def send(ready: PreparedResponse, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    if ready.is_known(environ.get("HTTP_IF_NONE_MATCH")):
-        start_response("304 Not Modified", ready.headers_304.copy())
-        return []
-    start_response(ready.status, ready.headers.copy())
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else ready.body
 
 
 def _matches(asked: str, etag: str) -> bool:

@@ -1,8 +1,9 @@
 """Static pages: hot pages as files, which an nginx on the same machine serves by itself (deploy/nginx.conf).
 
 nginx looks for a page in `leases/<window of the wall clock>/`, under a name made of the request's own words. That is a
-link to the folder of the pages. One thread on the machine makes the link shortly before its window begins, after one
-look at the database has confirmed every page in the folder; no other thread changes that folder. All processes submit
+link to the folder of the pages. One thread on the machine makes the link shortly before its window begins, after a look
+at what has changed in the database (changes.py) has confirmed every page in the folder; no other thread changes that
+folder. All processes submit
 the pages that are read, and the thread takes them in its next round. When the service dies, hangs or cannot reach the
 database, no link is made, and nginx asks the service as if there were no files.
 
@@ -23,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -33,10 +34,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commentsvc.config import Config
 from commentsvc.config_values import BadSetting
+from commentsvc.page_cache.changes import Changes
 from commentsvc.page_cache.middleware import PageCache
-from commentsvc.page_cache.pages import WINDOW_S, CachedPage, RequestKey, chosen_encoding, etag_number
-from commentsvc.store import versions
+from commentsvc.page_cache.pages import NEVER_SEEN, WINDOW_S, CachedPage, RequestKey, chosen_encoding, etag_number
+from commentsvc.store import page_changes, versions
 from commentsvc.store.db_errors import first_line
+from commentsvc.store.page_changes import Change
 from commentsvc.store.versions import PageDependency
 
 log = logging.getLogger(__name__)
@@ -44,10 +47,10 @@ log = logging.getLogger(__name__)
 LEAD_S = 0.15
 # The service does not see what nginx serves. So each file is removed after 30 s; the next read brings it back.
 LIFE_WINDOWS = int(30 / WINDOW_S)
-PAGES_MAX = 500  # all are confirmed twice a second: 500 of one site take 3 ms, of 500 sites 90 ms
+PAGES_MAX = 5_000
 BYTES_MAX = 64 * 2**20
 SUBMITTED_MAX = 100  # for one round
-READS_MAX = 10_000
+READS_MAX = 20_000
 BOTH_HALVES = 0b11
 # Query strings as browsers write them. No slash: nginx uses the words as a file name, and a slash would lead into
 # another folder.
@@ -64,30 +67,37 @@ class StaticKind:
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A page that is a file, or submitted to become one, until the window with the number `until`."""
+    """A page that is a file, or submitted to become one, until the window with the number `until`.
+
+    `as_of` is the number of the look at the changes after which it was found in the database as it is.
+    """
 
     dependency: PageDependency
     etag_number: int
     size_bytes: int
     until: int
+    as_of: int = NEVER_SEEN
 
 
 class StaticPagePublisher:
     """A PageStore that only nginx reads.
 
-    `current_pages` gives those of some dependencies that the database still has at their versions; it raises
-    DBAPIError when the database is away. `kinds` says by path which pages may be files.
+    `changes` gives what has changed since the last call, None when any page may have; `current_pages` gives those of
+    some dependencies that the database still has at their versions. Both raise DBAPIError when the database is away.
+    `kinds` says by path which pages may be files.
     """
 
     def __init__(
         self,
         folder: Path,
+        changes: Callable[[], set[Change] | None],
         current_pages: Callable[[Iterable[PageDependency]], set[PageDependency]],
         kinds: Mapping[str, StaticKind],
     ) -> None:
         self._kinds = kinds
         self._folder, self._pages, self._leases = folder, folder / "pages", folder / "leases"
         self._submitted = folder / "handed-in"
+        self._changes = Changes(changes)
         self._current_pages = current_pages
         self._lock = threading.Lock()
         self._reads: dict[str, tuple[int, int]] = {}
@@ -127,8 +137,8 @@ class StaticPagePublisher:
         part = self._submitted / f".{os.getpid()}.{threading.get_ident()}"
         try:
             if len(os.listdir(self._submitted)) < SUBMITTED_MAX:
-                dependency = file.dependency
-                head = [dependency.site_key, dependency.thread_key, *dependency.versions, file.etag_number, file.until]
+                source = file.dependency.site_id, file.dependency.key_hash.hex()
+                head = [*source, *file.dependency.versions, file.etag_number, file.until]
                 part.write_bytes(json.dumps(head).encode() + b"\n" + body)
                 part.rename(self._submitted / name)
         except OSError as error:
@@ -187,17 +197,26 @@ class StaticPagePublisher:
             if name in files or (len(files) < PAGES_MAX and file.size_bytes <= room):
                 room -= file.size_bytes
                 files[name] = file
-        current = self._current_pages({file.dependency for file in files.values()}) if files else set()
-        for name in [name for name in self._published if name not in files or files[name].dependency not in current]:
+        files = self._confirmed(files) if files else {}
+        for name in [name for name in self._published if name not in files]:
             (self._pages / name).unlink(missing_ok=True)
             del self._published[name]
         for name, file in files.items():
-            if file.dependency in current:
-                if name not in self._published or self._published[name].etag_number != file.etag_number:
-                    self._write_file(name, file, submitted[name][1])
-                self._published[name] = file
+            if name not in self._published or self._published[name].etag_number != file.etag_number:
+                self._write_file(name, file, submitted[name][1])
+            self._published[name] = file
         if self._published:
             self._lease(window_number)
+
+    def _confirmed(self, files: Mapping[str, PublishedFile]) -> dict[str, PublishedFile]:
+        """Those that are as the database has them: unchanged since they were found so, or found so now."""
+        self._changes.look()
+        number, is_unchanged = self._changes.last.number, self._changes.is_unchanged
+        known = {name: file for name, file in files.items() if is_unchanged(file.dependency.source, file.as_of)}
+        doubtful = {name: file for name, file in files.items() if name not in known}
+        current = self._current_pages({file.dependency for file in doubtful.values()}) if doubtful else set()
+        found = {name: file for name, file in doubtful.items() if file.dependency in current}
+        return known | {name: replace(file, as_of=number) for name, file in found.items()}
 
     def _take_submitted(self) -> dict[str, tuple[PublishedFile, bytes]]:
         """The pages submitted since the last round."""
@@ -206,8 +225,8 @@ class StaticPagePublisher:
             if not path.name.startswith("."):
                 head, _, body = path.read_bytes().partition(b"\n")
                 path.unlink()
-                site_key, thread_key, of_site, of_thread, etag_number, until = json.loads(head)
-                dependency = PageDependency(site_key, thread_key, (of_site, of_thread))
+                site_id, key_hash, of_site, of_thread, etag_number, until = json.loads(head)
+                dependency = PageDependency(site_id, bytes.fromhex(key_hash), (of_site, of_thread))
                 submitted[path.name] = PublishedFile(dependency, etag_number, len(body), until), body
         return submitted
 
@@ -255,7 +274,8 @@ def prepare(folder: Path) -> None:
 
 def init_app(app: Flask, config: Config, kinds: Mapping[str, StaticKind]) -> None:
     if config.static_pages_dir is not None:
-        publisher = StaticPagePublisher(config.static_pages_dir, versions.threads_reader(app), kinds)
+        changes = page_changes.change_reader(app).read
+        publisher = StaticPagePublisher(config.static_pages_dir, changes, versions.threads_reader(app), kinds)
         cache: PageCache = app.extensions["page_cache"]
         cache.hot_pages = publisher
         app.extensions["static_pages"] = publisher

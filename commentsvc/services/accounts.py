@@ -185,8 +185,8 @@ def erase(account_id: int, keeps_comments: bool, now: datetime, config: Config, 
         erasure.forget(account, now)
         widget_tokens.end_all_of(account_id, now)
         account.name = erasures.ERASED
-        site_keys = {comment.site.key for comment in written}
-    erasures.finish(site_keys, config)
+        site_ids = {comment.site_id for comment in written}
+    erasures.finish(site_ids, config)
 
 
 def _traces(account: Account, secret: str) -> Traces:

@@ -15,6 +15,7 @@ from commentsvc.store import (
     idempotency,
     import_runs,
     jobs,
+    page_changes,
     proof_of_work,
     pruning,
     rule_hits,
@@ -46,6 +47,7 @@ def clean(since: datetime, now: datetime, config: Config) -> bool:
         (1, lambda: _expired(since, now)),
         (config.idempotency_days, lambda: idempotency.forget_old(age(config.idempotency_days))),
         (1, lambda: jobs.prune_done(now) > 0),
+        (1, page_changes.delete_old),
         (1, lambda: import_runs.forget_files(age(1))),  # they hold names and addresses
         (
             subscriptions.UNCONFIRMED_DAYS,

@@ -106,7 +106,7 @@ def separate(written: Iterable[Comment], now: datetime) -> None:
 
 
 @retried
-def finish(site_keys: Collection[str], config: Config) -> None:
+def finish(site_ids: Collection[int], config: Config) -> None:
     """Take what was erased out of files: SQLite's search index and log, and the published pages of these sites."""
     is_first = has_more = True
     while has_more:
@@ -114,7 +114,7 @@ def finish(site_keys: Collection[str], config: Config) -> None:
             has_more = erasure.merge_search_index(is_first)
         is_first = False
     erasure.finish()
-    stores.forget_sites(config.instance_dir / stores.FOLDER, site_keys)
+    stores.forget_sites(config.instance_dir / stores.FOLDER, site_ids)
 
 
 def _forget_author_of(comment: Comment, known: Identifiers) -> None:

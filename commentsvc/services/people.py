@@ -158,9 +158,9 @@ def _erase_guest(
             erasures.forget_author(author)
         hashes = [erasures.address_check_hash(email, secret)]
         erasure.scrub(Traces(site, known, hashes, author_ids, ids))
-        site_keys = {comment.site.key for comment in written}
+        site_ids = {comment.site_id for comment in written}
         count = len(written)
-    erasures.finish(site_keys, config)
+    erasures.finish(site_ids, config)
     return count
 
 

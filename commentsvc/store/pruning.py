@@ -38,7 +38,7 @@ def empty_column(table: type[Comment | Report | AuditEntry], column: str, before
     Stops at the first row that is younger: an imported row with an earlier time waits for those before it. The caller
     commits.
     """
-    mark = _position(f"{table.__tablename__}.{column}")
+    mark = position(f"{table.__tablename__}.{column}")
     query = select(table.id, table.created_at).where(table.id > mark.position).order_by(table.id).limit(AT_ONCE)
     rows = db.session.execute(query).all()
     # A time in the future, of an import or of a clock that was wrong, must not stop it for years.
@@ -78,7 +78,7 @@ def refused_before(before: datetime, limit: int) -> Sequence[int]:
     return found
 
 
-def _position(name: str) -> Pruning:
+def position(name: str) -> Pruning:
     """The row, locked until the transaction ends."""
     db.session.execute(upsert(Pruning).values(name=name, position=0).on_conflict_do_nothing())
     query = select(Pruning).where(Pruning.name == name).with_for_update()

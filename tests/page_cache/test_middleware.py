@@ -10,13 +10,14 @@ import weakref
 
 import brotli
 import pytest
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client
 
 from commentsvc.core.status import Action
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.page_cache.middleware import POSTS_MAX, REQUESTS_MAX, PageCache
-from commentsvc.page_cache.pages import PREPARED_MAX_BYTES, CachedPage
-from commentsvc.page_cache.stores import MemoryStore
+from commentsvc.page_cache.pages import CachedPage
+from commentsvc.page_cache.stores import SPELLINGS_MAX, MemoryStore
 from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
 from commentsvc.store import comment_pages
@@ -378,15 +379,15 @@ def test_pages_age_with_the_half_seconds_of_the_wall_clock_and_say_so_to_nginx_a
     asked = []
 
     def inner(environ, start_response):
-        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"hello"]
 
-    def versions(dependency):
+    def changes():
         asked.append(clock[0])
-        return (1, 1)
+        return set()
 
-    cache = PageCache(inner, versions, MemoryStore(2**20), NullStore(), ROUTES, lambda: clock[0], lambda: wall[0])
+    cache = PageCache(inner, None, changes, MemoryStore(2**20), NullStore(), ROUTES, lambda: clock[0], lambda: wall[0])
     reader = Client(cache)
 
     def read_at(second):
@@ -394,10 +395,13 @@ def test_pages_age_with_the_half_seconds_of_the_wall_clock_and_say_so_to_nginx_a
         return reader.get("/t/blog?thread=/post").headers["X-Accel-Expires"]
 
     assert read_at(1000.30) == "@1000"
-    assert read_at(1000.49) == "@1000" and asked == []
-    assert read_at(1000.51) == "@1000" and len(asked) == 1
-    assert read_at(1000.99) == "@1000" and len(asked) == 1
-    assert read_at(1001.01) == "@1001" and len(asked) == 2
+    assert read_at(1000.49) == "@1000" and len(asked) == 1
+    assert read_at(1000.51) == "@1000" and len(asked) == 2
+    assert read_at(1000.99) == "@1000" and len(asked) == 2
+    assert read_at(1001.01) == "@1001" and len(asked) == 3
+
+
+SOURCE = (1, b"/post")
 
 
 class NullStore:
@@ -413,28 +417,33 @@ class NullStore:
         pass
 
 
+def new_cache(inner, clock=None, changes=set, versions=lambda dependency: (1, 1)):
+    """A cache of a megabyte, whose clock is the first element of `clock`."""
+    at = (lambda: clock[0]) if clock else time.monotonic
+    return PageCache(inner, versions, changes, MemoryStore(2**20), NullStore(), ROUTES, at, at)
+
+
 def slow_rebuild():
     """A cache whose second version takes until it is released, with that version, its clock and the two events."""
     release, inside = threading.Event(), threading.Event()
     version, clock = [1], [100.0]
 
     def inner(environ, start_response):
-        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, version[0]))
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, version[0]))
         if version[0] == 2:
             inside.set()
             assert release.wait(5)
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"version %d" % version[0]]
 
-    cache = PageCache(
-        inner,
-        lambda dependency: (1, version[0]),
-        MemoryStore(2**20),
-        NullStore(),
-        ROUTES,
-        lambda: clock[0],
-        lambda: clock[0],
-    )
+    last = [0]
+
+    def changes():
+        changed = {SOURCE} if last[0] != version[0] else set()
+        last[0] = version[0]
+        return changed
+
+    cache = new_cache(inner, clock, changes=changes, versions=lambda dependency: (1, version[0]))
     return cache, version, clock, inside, release
 
 
@@ -507,11 +516,11 @@ def test_reads_from_memory_pass_by_what_waits_for_the_application(path, at_most)
             assert release.wait(20)
             with lock:
                 inside[0] -= 1
-        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [environ["wsgi.input"].read() or b"page"]
 
-    cache = PageCache(inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES)
+    cache = new_cache(inner)
     answers = []
     writers = [
         threading.Thread(target=lambda n=n: answers.append(Client(cache).post(path, data=f"post {n}").text))
@@ -540,7 +549,7 @@ def test_comments_pass_by_long_work_and_who_waits_for_another_machine_keeps_nobo
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode()]
 
-    cache = PageCache(inner, lambda dependency: None, MemoryStore(2**20), NullStore(), ROUTES)
+    cache = new_cache(inner)
     answers = []
 
     def ask(path):
@@ -568,13 +577,11 @@ def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
     clock = [100.0]
 
     def inner(environ, start_response):
-        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [b"page"]
 
-    cache = PageCache(
-        inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES, lambda: clock[0], lambda: clock[0]
-    )
+    cache = new_cache(inner, clock)
     assert Client(cache).get("/t/blog?thread=/post").text == "page"
     gone = weakref.ref(cache._window)
     clock[0] = 101.0
@@ -583,23 +590,124 @@ def test_a_page_that_is_kept_keeps_nothing_of_the_half_seconds_that_are_gone():
     assert gone() is None
 
 
-def test_what_lies_ready_is_bounded_however_many_words_a_page_is_asked_in():
+def test_few_responses_of_a_page_are_kept_however_many_words_it_is_asked_in():
     body = b"x" * 100_000
 
     def inner(environ, start_response):
-        environ["commentsvc.depends_on"] = PageDependency("blog", "/post", (1, 1))
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, 1))
         start_response("200 OK", [("Content-Type", "text/html")])
         return [body]
 
-    cache = PageCache(
-        inner, lambda dependency: (1, 1), MemoryStore(2**20), NullStore(), ROUTES, lambda: 100.0, lambda: 100.0
-    )
-    asked = 2 * PREPARED_MAX_BYTES // len(body)
-    for n in range(asked):
+    cache = new_cache(inner)
+    for n in range(5 * SPELLINGS_MAX):
         assert Client(cache).get("/t/blog", headers={"Accept-Encoding": f"x{n}"}).data == body
-    laid = sum(len(ready.body[0]) for ready in cache._window.ready.values())
-    assert asked // 3 * len(body) < laid <= PREPARED_MAX_BYTES
+    assert len(cache._memory.ready) == SPELLINGS_MAX
     assert cache.builds == 1
+
+
+def test_a_page_that_memory_has_no_room_for_takes_its_responses_with_it():
+    body = b"x" * 100_000
+
+    def inner(environ, start_response):
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [body]
+
+    cache = new_cache(inner)
+    for n in range(30):
+        assert Client(cache).get(f"/t/blog?thread=/{n}", headers={"Accept-Encoding": "identity"}).data == body
+    held = cache._memory.ready.values()
+    assert 2**20 // 2 < sum(len(response.body) for response in held) < 2**20
+    assert len({response.page for response in held}) == len(cache._memory._pages) == len(held)
+
+
+def test_a_page_goes_on_being_sent_without_a_question_of_its_own_until_its_source_changes():
+    """Of a thousand hot pages, only those are compared with the database whose threads have changed."""
+    clock, news, asked, built = [100.0], [None], [], []
+
+    def inner(environ, start_response):
+        key = environ["QUERY_STRING"].partition("=")[2].encode()
+        built.append(key)
+        environ["commentsvc.depends_on"] = PageDependency(1, key, (1, 1))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"page"]
+
+    def versions(dependency):
+        asked.append(dependency.key_hash)
+        return (1, 1)
+
+    cache = new_cache(inner, clock, changes=lambda: news[0], versions=versions)
+
+    def read_all():
+        clock[0] += 0.5
+        for name in "abc":
+            assert Client(cache).get("/t/blog", query_string={"thread": name}).text == "page"
+
+    read_all()
+    news[0] = set()
+    read_all()
+    assert (built, asked) == ([b"a", b"b", b"c"], [])
+    news[0] = {(1, b"b"), (2, b"c"), (1, b"")}  # one of the threads, another site's, and the site's feed
+    read_all()
+    assert asked == [b"b"]
+    news[0] = {(1, None)}  # the site's settings
+    read_all()
+    assert asked == [b"b", b"a", b"b", b"c"]
+    news[0] = None  # rows were deleted that were not read yet
+    read_all()
+    assert asked == [b"b", b"a", b"b", b"c", b"a", b"b", b"c"]
+    news[0] = set()
+    read_all()
+    assert len(asked) == 7 and len(built) == 3
+
+
+def test_a_change_that_comes_while_a_page_is_built_is_not_missed():
+    """The page may have been read before the change: the look that sees it comes after the one before the page."""
+    clock, version, news = [100.0], [1], [set()]
+
+    def inner(environ, start_response):
+        was = version[0]
+        if was == 1:
+            version[0], news[0] = 2, {SOURCE}
+            clock[0] += 0.5
+            Client(cache).get("/t/blog?thread=/another")  # opens the next window, and sees the change
+            news[0] = set()
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, was))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b"version %d" % was]
+
+    cache = new_cache(inner, clock, changes=lambda: news[0], versions=lambda dependency: (1, version[0]))
+    Client(cache).get("/t/blog?thread=/post")
+    assert Client(cache).get("/t/blog?thread=/post").text == "version 2"
+
+
+def test_a_page_kept_while_the_database_is_away_is_compared_when_it_is_back():
+    clock, version, news, is_away = [100.0], [1], [None], [False]
+
+    def ask(answer):
+        if is_away[0]:
+            raise OperationalError("", {}, Exception("away"))
+        return answer
+
+    def inner(environ, start_response):
+        environ["commentsvc.depends_on"] = PageDependency(*SOURCE, (1, version[0]))
+        start_response("503 Away" if is_away[0] else "200 OK", [("Content-Type", "text/html")])
+        return [b"version %d" % version[0]]
+
+    cache = new_cache(inner, clock, changes=lambda: ask(news[0]), versions=lambda dependency: ask((1, version[0])))
+    read = lambda: Client(cache).get("/t/blog?thread=/post").text  # noqa: E731
+    assert read() == "version 1"
+    clock[0], version[0], news[0] = 100.5, 2, {SOURCE}
+
+    def fails_after_the_look(dependency):
+        is_away[0] = True
+        return ask(None)
+
+    cache._versions = fails_after_the_look
+    assert read() == read() == "version 1"
+    cache._versions = lambda dependency: ask((1, version[0]))
+    clock[0], is_away[0], news[0] = 103.0, False, set()
+    assert read() == "version 2"
 
 
 def test_each_approval_is_built_once_and_shown_to_all_within_a_second(make_app, app, alice, make_comment, now):

@@ -14,7 +14,7 @@ from commentsvc.page_cache.middleware import PageCache
 from commentsvc.page_cache.static_pages import LIFE_WINDOWS, PAGES_MAX, StaticPagePublisher
 from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
-from commentsvc.store import threads, versions
+from commentsvc.store import page_changes, threads, versions
 from commentsvc.store.versions import PageDependency
 from commentsvc.web.http.cached_routes import ROUTES, STATIC_KINDS
 from tests.support import servers
@@ -29,10 +29,13 @@ class Reader:
 
     def __init__(self, app, folder):
         self.folder, self.half_second = folder, 2_000_000_000
-        self.publisher = StaticPagePublisher(folder, versions.threads_reader(app), STATIC_KINDS)
+        read = page_changes.change_reader(app).read
+        self.publisher = StaticPagePublisher(folder, read, versions.threads_reader(app), STATIC_KINDS)
         assert self.publisher._become_publisher()
         cache = app.extensions["page_cache"]
-        self.cache = PageCache(cache._inner, cache._versions, cache._memory, cache._disk, ROUTES, self.now, self.now)
+        stores = cache._memory, cache._disk
+        changes = page_changes.change_reader(app).read
+        self.cache = PageCache(cache._inner, cache._versions, changes, *stores, ROUTES, self.now, self.now)
         self.cache.hot_pages = self.publisher
         self.client = Client(self.cache)
 
@@ -137,16 +140,16 @@ def test_while_the_database_is_away_nothing_is_leased_and_the_pages_stay(reader,
     make_comment()
     reader.read()
     assert reader.laid_out() == [NAME]
-    standing = reader.publisher._current_pages
+    read = reader.publisher._changes._read
 
-    def away(_pages):
+    def away():
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    reader.publisher._current_pages = away
+    reader.publisher._changes._read = away
     with pytest.raises(OperationalError):
         reader.laid_out()
     assert not (reader.folder / "leases" / static_pages._lease_name(reader.half_second)).exists()
-    reader.publisher._current_pages = standing
+    reader.publisher._changes._read = read
     assert reader.laid_out() == [NAME]
 
 
@@ -160,10 +163,10 @@ def test_no_page_is_written_when_the_folder_is_full(reader, make_comment, monkey
 
 
 def test_without_readers_there_is_no_query_and_no_lease(reader):
-    def fails(_pages):
+    def fails():
         raise AssertionError("asked")
 
-    reader.publisher._current_pages = fails
+    reader.publisher._changes._read = fails
     assert reader.laid_out() == []
     assert list((reader.folder / "leases").iterdir()) == []
 
@@ -172,7 +175,7 @@ def test_one_process_fills_the_folder_and_another_only_after_it(reader, make_com
     make_comment()
     reader.read()
     assert reader.laid_out() == [NAME]
-    other = StaticPagePublisher(reader.folder, reader.publisher._current_pages, STATIC_KINDS)
+    other = StaticPagePublisher(reader.folder, set, reader.publisher._current_pages, STATIC_KINDS)
     assert not other._become_publisher()
     assert reader.laid_out() == [NAME]
     reader.publisher._give_up_folder()
@@ -200,10 +203,10 @@ def test_which_pages_stand_is_asked_for_many_threads_and_sites_at_once(app, site
     make_comment()
     thread = threads.find(site, "/post")
     standing = versions.threads_reader(app)
-    now = PageDependency("blog", thread.key, (site.version, thread.version))
-    empty = PageDependency("other", "/nobody-wrote", (other_site.version, 0))
-    past = PageDependency("blog", thread.key, (site.version, thread.version - 1))
-    gone = PageDependency("nowhere", "/post", (1, 0))
+    now = PageDependency(site.id, bytes(thread.key_hash), (site.version, thread.version))
+    empty = PageDependency(other_site.id, threads.hash_of("/nobody-wrote"), (other_site.version, 0))
+    past = PageDependency(site.id, bytes(thread.key_hash), (site.version, thread.version - 1))
+    gone = PageDependency(99, threads.hash_of("/post"), (1, 0))
     assert standing([now, empty, past, gone]) == {now, empty}
 
 

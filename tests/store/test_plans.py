@@ -14,7 +14,7 @@ from commentsvc.core.search_query import parse
 from commentsvc.core.status import Status
 from commentsvc.gateways.mail import Mailer
 from commentsvc.services import cleaning, page_reads, people, rerender, thread_deletion, thread_moves, thread_settings
-from commentsvc.store import accounts, comment_search, memberships, sessions, threads, versions
+from commentsvc.store import accounts, comment_search, memberships, page_changes, sessions, threads, versions
 from commentsvc.store.audit_log import ActorKind
 from commentsvc.store.comment_search import Wanted
 from commentsvc.store.db import db
@@ -35,6 +35,7 @@ GROW = {
     "signin_code",
     "session",
     "api_token",
+    "page_change",
     "account",
 }
 ONCE = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA|SET|SHOW|EXPLAIN)", re.IGNORECASE)
@@ -186,7 +187,9 @@ def story(app, client, site, alice, token, sign_in, make_comment, now, monkeypat
         thread_moves.undo(thread_settings.find_entry(merged.undo), ActorKind.COMMAND_LINE, "", now)
         deleted = thread_deletion.delete(site, "/other", ActorKind.COMMAND_LINE, "", now)
         thread_moves.undo(thread_settings.find_entry(deleted.undo), ActorKind.COMMAND_LINE, "", now)
-        versions.threads_reader(app)([PageDependency("blog", f"/post{n}", (1, 1)) for n in range(3)])
+        versions.threads_reader(app)([PageDependency(1, threads.hash_of(f"/post{n}"), (1, 1)) for n in range(3)])
+        changes = page_changes.change_reader(app)
+        assert changes.read() is None and changes.read() == set()
 
     return tell
 

@@ -141,12 +141,13 @@ class Application:
         if method == "GET" and not ("cookie" in headers or "authorization" in headers or "x-edit-token" in headers):
             language = headers.get("accept-language", "") if path.startswith(ROUTES.localized_prefix) else ""
             spelled = (path, scope.query_string, headers.get("accept-encoding", ""), language)
-            ready = self._cache.hot(spelled)
+            ready = self._cache.hot(spelled, headers.get("if-none-match"))
             if ready is not None:
-                if ready.is_known(headers.get("if-none-match")):
-                    connection.response_empty(304, ready.headers_304)
+                status, ready_headers, content = ready
+                if status == 304:
+                    connection.response_empty(status, ready_headers)
                 else:
-                    connection.response_bytes(200, ready.headers, ready.body[0])
+                    connection.response_bytes(status, ready_headers, content)
                 return
         body, taken = bytearray(), [0, 0]
         try:

@@ -16,7 +16,7 @@ from commentsvc.store.comments import Comment
 from commentsvc.store.sites import Site
 from commentsvc.store.threads import Thread
 from commentsvc.store.transactions import begin_read
-from commentsvc.store.versions import PageDependency
+from commentsvc.store.versions import ALL_THREADS, PageDependency
 from commentsvc.web.api import schemas
 from commentsvc.web.http import urls
 from commentsvc.web.http.app_setup import machine_time, settings
@@ -43,7 +43,8 @@ def atom(site_key: str) -> Response:
     else:
         thread = threads.find(site, key)
         newest, version = (comments.recent_in(thread, FEED_SIZE), thread.version) if thread else ([], 0)
-    request.environ[DEPENDS_ON] = PageDependency(site.key, key, (site.version, version))
+    key_hash = ALL_THREADS if key is None else threads.hash_of(key)
+    request.environ[DEPENDS_ON] = PageDependency(site.id, key_hash, (site.version, version))
     response = make_response(_drawn(site, key, thread, newest))
     response.content_type = "application/atom+xml; charset=utf-8"
     if site.policy.noindex:

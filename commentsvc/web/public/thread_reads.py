@@ -20,8 +20,9 @@ from commentsvc.page_cache.pages import FIXED
 from commentsvc.services import thread_pages
 from commentsvc.services.thread_pages import ThreadPage
 from commentsvc.store import avatars, comments, reports, sites, threads
+from commentsvc.store.threads import hash_of
 from commentsvc.store.transactions import begin_read
-from commentsvc.store.versions import PageDependency
+from commentsvc.store.versions import NO_THREAD, PageDependency
 from commentsvc.web.api import schemas, serializers
 from commentsvc.web.http import access, refused_origins
 from commentsvc.web.http.app_setup import now
@@ -64,7 +65,7 @@ def thread_page() -> ThreadPage:
     speak_for(site)
     page = thread_pages.load(site, schemas.page_key_of_link(asked, canonical, site), sort, after, limit, now())
     # Of the thread's own key: pages of all spellings of an address, and of its former keys, depend on one row.
-    request.environ[DEPENDS_ON] = PageDependency(site.key, page.key, (site.version, page.version))
+    request.environ[DEPENDS_ON] = PageDependency(site.id, hash_of(page.key), (site.version, page.version))
     return page
 
 
@@ -166,7 +167,7 @@ def texts() -> Response:
     if key:
         site = sites.by_key(key)
         speak_for(site)
-        request.environ[DEPENDS_ON] = PageDependency(site.key, "", (site.version, 0))
+        request.environ[DEPENDS_ON] = PageDependency(site.id, NO_THREAD, (site.version, 0))
     response = jsonify(widget_texts())
     response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
     return response
