@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo dev shell db-shell migration test races check lint types browser fuzz faults bench attack mutants wordpress wordpress-plugin widget audit release lock clean
+.PHONY: help demo dev shell db-shell migration test races check lint types browser integrations fuzz faults bench attack mutants wordpress wordpress-plugin widget audit release lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,11 @@ test: .venv/.ready-dev ## All tests that need no browser, on SQLite and PostgreS
 	$(BIN)/pytest -m "not browser" -n 2 --dist worksteal
 
 browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packages installs it)
-	$(BIN)/pytest -m browser tests/browser -n 2 --dist worksteal
+	$(BIN)/pytest -m "browser and not integrations" tests/browser -n 2 --dist worksteal
+
+# One worker for each file: each installs and builds its example once. Needs npm and `npm ci` in embed/.
+integrations: .venv/.ready-dev ## The examples of integrations/, those too that `make browser` leaves out (TIME)
+	$(BIN)/pytest tests/browser/integrations -n 2 --dist loadfile
 
 lint: .venv/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -36,9 +36,16 @@ def npm_package(tmp_path_factory):
     return package
 
 
+def install(npm_package, example):
+    """What the example's package-lock.json pins, and this checkout's `commentsvc-embed`."""
+    run("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefer-offline", str(npm_package), folder=example)
+
+
 def copy_of_example(name, folder):
     """The example of integrations/NAME in a folder of its own, without what an earlier build left there."""
-    left = shutil.ignore_patterns("node_modules", "_site", "public", "dist", "build", "site", "output", ".*")
+    built = ["_site", "public", "dist", "build", "site", "output"]
+    caches = ["node_modules", "cache", ".[!v]*"]  # .vitepress has sources
+    left = shutil.ignore_patterns(*built, *caches)
     return Path(shutil.copytree(ROOT / "integrations" / name / "example", folder / "example", ignore=left))
 
 
