@@ -35,9 +35,9 @@ test: .venv/.ready-dev ## All tests that need no browser, on SQLite and PostgreS
 browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packages installs it)
 	$(BIN)/pytest -m "browser and not integrations" tests/browser -n 2 --dist worksteal
 
-# Needs npm and `npm ci` in embed/. Installs packages from the npm registry.
+# One worker for each file: each installs and builds its example once. Needs npm and `npm ci` in embed/.
 integrations: .venv/.ready-dev ## Sites of large JavaScript frameworks, built and read in Chromium, some minutes
-	$(BIN)/pytest -m integrations tests/browser/integrations
+	$(BIN)/pytest -m integrations tests/browser/integrations -n 2 --dist loadfile
 
 lint: .venv/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -74,7 +74,8 @@ def copy_of_example(name, folder, *beside):
 
     Beside it are the other files of integrations/NAME, and the folders of integrations/ that the example reads.
     """
-    left = shutil.ignore_patterns("node_modules", "_site", "public", "dist", "build", "site", "output", ".*")
+    built = ["_site", "public", "dist", "build", "site", "output"]
+    left = shutil.ignore_patterns(*built, "node_modules", "cache", ".[!v]*")  # .vitepress has sources
     for each in (name, *beside):
         shutil.copytree(ROOT / "integrations" / each, folder / each, ignore=left)
     return folder / name / "example"
@@ -83,7 +84,7 @@ def copy_of_example(name, folder, *beside):
 def install_example(name, npm_package, folder):
     """The example of integrations/NAME with the packages of its lock file, and ours as it is here."""
     example = copy_of_example(name, folder)
-    run("npm", "install", "--no-audit", "--no-fund", "--no-save", str(npm_package), folder=example)
+    run("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefer-offline", str(npm_package), folder=example)
     return example
 
 

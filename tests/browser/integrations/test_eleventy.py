@@ -4,14 +4,13 @@ import urllib.parse
 
 import pytest
 
-from tests.browser.integrations.conftest import copy_of_example, expect_thread, post_and_read, run, serve
+from tests.browser.integrations.conftest import expect_thread, install_example, post_and_read, run, serve
 
 
 @pytest.fixture(scope="module")
 def eleventy(npm_package, tmp_path_factory):
     """Build the example; gives the folder of its pages, and what the build printed."""
-    example = copy_of_example("eleventy", tmp_path_factory.mktemp("eleventy"))
-    run("npm", "install", "--no-audit", "--no-fund", "--no-save", str(npm_package), folder=example)
+    example = install_example("eleventy", npm_package, tmp_path_factory.mktemp("eleventy"))
 
     def build(service, origin):
         printed = run("npm", "run", "build", folder=example, COMMENTS_SERVICE=service, SITE_ORIGIN=origin)
