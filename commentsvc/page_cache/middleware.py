@@ -111,11 +111,12 @@ class PageCache:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         window = self._now()
-        if not window.is_open:
-            self._open(window)
         request_key = self._request_key(environ)
         is_plain = environ["REQUEST_METHOD"] == "GET" and environ.keys().isdisjoint(UNUSUAL)
         response = self._ready(request_key, window) if is_plain else None
+        if not window.is_open and self._is_of_database(environ, response):
+            self._open(window)
+            response = self._ready(request_key, window) if is_plain else None
         expires = window.expires
         if response is not None:
             self.hits += 1
@@ -135,7 +136,7 @@ class PageCache:
                 self._memory.add_ready(key, request_key, response, self._is_current)
             elif not self._may_send(page, window):
                 expires = []  # another request builds it anew
-            elif len(window.ready) < OF_WINDOW_MAX:
+            elif window.is_open and len(window.ready) < OF_WINDOW_MAX:
                 window.ready[request_key] = response
         if self.hot_pages is not None:
             self._note_read(request_key, response, window)
@@ -165,6 +166,12 @@ class PageCache:
             return window.ready.get(request_key)
         response.page.is_used = True
         return response
+
+    def _is_of_database(self, environ: WSGIEnvironment, response: PreparedResponse | None) -> bool:
+        """Whether this is a page that changes: files and health checks must not wait for a database that hangs."""
+        if response is not None:
+            return response.page.dependency != FIXED
+        return page_key(environ, self._routes) is not None
 
     def _note_read(self, request_key: RequestKey, response: PreparedResponse, window: ClockWindow) -> None:
         if self.hot_pages is not None and response.noted_in != window.number and self._is_current(response.page):

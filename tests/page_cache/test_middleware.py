@@ -16,7 +16,7 @@ from werkzeug.test import Client
 from commentsvc.core.status import Action
 from commentsvc.page_cache.concurrency import release_while_waiting
 from commentsvc.page_cache.middleware import POSTS_MAX, REQUESTS_MAX, PageCache
-from commentsvc.page_cache.pages import CachedPage
+from commentsvc.page_cache.pages import FIXED, CachedPage
 from commentsvc.page_cache.stores import SPELLINGS_MAX, MemoryStore
 from commentsvc.services import moderation
 from commentsvc.services.moderation import Moderator
@@ -679,6 +679,25 @@ def test_a_change_that_comes_while_a_page_is_built_is_not_missed():
     cache = new_cache(inner, clock, changes=lambda: news[0], versions=lambda dependency: (1, version[0]))
     Client(cache).get("/t/blog?thread=/post")
     assert Client(cache).get("/t/blog?thread=/post").text == "version 2"
+
+
+def test_files_and_health_checks_do_not_wait_for_a_database_that_hangs():
+    clock, asked = [100.0], []
+
+    def inner(environ, start_response):
+        environ["commentsvc.depends_on"] = FIXED
+        start_response("200 OK", [("Content-Type", "text/javascript")])
+        return [b"script"]
+
+    cache = new_cache(inner, clock, changes=lambda: asked.append(clock[0]) or set())
+    Client(cache).get("/embed.js")
+    asked.clear()
+    clock[0] = 101.0
+    for path in ("/embed.js", "/healthz"):
+        assert Client(cache).get(path).text == "script"
+    assert asked == []
+    Client(cache).get("/t/blog?thread=/post")
+    assert asked == [101.0]
 
 
 def test_a_page_kept_while_the_database_is_away_is_compared_when_it_is_back():
