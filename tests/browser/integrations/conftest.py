@@ -258,7 +258,7 @@ def read_two_pages(page, blog):
     expect(comments_of(page)).to_have_count(1)
     expect(comments_of(page)).to_contain_text("日本語の記事への言葉")
 
-    page.goto(blog)
+    page.goto(f"{blog}/")
     follow(page, "The first post")
     expect_page(page, "/notes/posts/first", "The first post")
     expect(comments_of(page)).to_have_count(1)
