@@ -36,7 +36,7 @@ browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packa
 	$(BIN)/pytest -m "browser and not integrations" tests/browser -n 2 --dist worksteal
 
 # One worker for each file: each installs and builds its example once. Needs npm and `npm ci` in embed/.
-integrations: .venv/.ready-dev ## The examples of integrations/, those too that `make browser` leaves out (TIME)
+integrations: .venv/.ready-dev ## The examples of integrations/, those too that `make browser` leaves out; two to five minutes
 	$(BIN)/pytest tests/browser/integrations -n 2 --dist loadfile
 
 lint: .venv/.ready-dev ## ruff: rules and format
