@@ -32,7 +32,8 @@ const PageComments = defineComponent(() => {
     // In the browser no content is given, so that Vue leaves the copy that the build has put there.
     const content = typeof document === "undefined" && { innerHTML: renderLink({ service, ...attributes }) };
     // A new element for each thread, so that no page ever shows the comments of another.
-    return h("comment-thread", { key: thread, ...attributes, ...content });
+    const element = h("comment-thread", { key: thread, ...attributes, ...content });
+    return h("div", { class: "vp-doc", style: { marginTop: "48px" } }, [element]); // the class styles the copy
   };
 });
 

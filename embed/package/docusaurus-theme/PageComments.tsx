@@ -12,15 +12,17 @@ export default function PageComments({ metadata, frontMatter }: Content): JSX.El
   if (frontMatter.comments === false) return null;
   const { permalink, title } = metadata;
   return (
-    <Comments
-      service={service}
-      site={site}
-      thread={permalink}
-      url={new URL(permalink, siteConfig.url).href}
-      title={title}
-      lang={lang ?? i18n.localeConfigs[i18n.currentLocale]?.htmlLang}
-      sort={sort}
-      theme={theme}
-    />
+    <div className="margin-top--xl">
+      <Comments
+        service={service}
+        site={site}
+        thread={permalink}
+        url={new URL(permalink, siteConfig.url).href}
+        title={title}
+        lang={lang ?? i18n.localeConfigs[i18n.currentLocale]?.htmlLang}
+        sort={sort}
+        theme={theme}
+      />
+    </div>
   );
 }

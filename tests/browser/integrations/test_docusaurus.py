@@ -48,6 +48,7 @@ def test_each_page_of_docusaurus_has_its_thread_by_navigation_and_by_direct_load
     expect(page.locator("li.comment")).to_contain_text("First words")
     expect(page.locator("li.comment")).to_have_count(1)
     page.get_by_role("link", name="Docs").click()
+    expect(page.locator("h1")).to_contain_text("Tools")
     post_and_read(page, "About tools")
     expect_thread(page, "/docs/tools", f"{demo.blog}/docs/tools")
     assert page.evaluate("window.isFirstDocument")

@@ -25,7 +25,11 @@ export default defineConfig({
       lang: "he",
       dir: "rtl",
       title: "רשימות מהשדה",
-      themeConfig: { sidebar: [{ text: "שלום עולם", link: "/he/posts/shalom" }] },
+      themeConfig: {
+        sidebar: [{ text: "שלום עולם", link: "/he/posts/shalom" }],
+        sidebarMenuLabel: "תפריט",
+        returnToTopLabel: "חזרה למעלה",
+      },
     },
   },
 });
