@@ -36,7 +36,7 @@ browser: .venv/.ready-dev ## The tests in Chromium (scripts/install-debian-packa
 	$(BIN)/pytest -m "browser and not integrations" tests/browser -n 2 --dist worksteal
 
 # One worker for each file: each installs and builds its example once. Needs npm and `npm ci` in embed/.
-integrations: .venv/.ready-dev ## Sites of large JavaScript frameworks, built and read in Chromium, some minutes
+integrations: .venv/.ready-dev ## Sites of large JavaScript frameworks, built and read in Chromium, two to three minutes
 	$(BIN)/pytest -m integrations tests/browser/integrations -n 2 --dist loadfile
 
 lint: .venv/.ready-dev ## ruff: rules and format

@@ -31,7 +31,11 @@ def astro(npm_package, tmp_path_factory):
     return build
 
 
-@pytest.mark.parametrize("is_persisted", [False, True], ids=["plain", "persisted"])
+# `make browser` runs the plain example alone, to stay short.
+@pytest.mark.parametrize(
+    "is_persisted",
+    [pytest.param(False, id="plain"), pytest.param(True, id="persisted", marks=pytest.mark.integrations)],
+)
 def test_each_page_of_astro_has_its_own_comments(demo, reader, moderator, astro, is_persisted):
     site, _ = astro(demo.service, demo.blog, is_persisted)
     assert ("<aside data-astro-transition-persist" in (site / "posts/first/index.html").read_text()) == is_persisted
